@@ -1,9 +1,9 @@
-"""Run all benchmarks with the present code, one after the other, and render the pages.
+"""Run all benchmarks with the present code, one after the other, and render tables and pictures.
 
 Results are written to a separate folder, `--to`, in which all rows come from one commit. An
 interrupted run continues where it stopped; after a new commit it starts from the beginning. When
-all steps have ended, `--keep` replaces the earlier results by the new ones and renders the pages.
-With `--only`, the steps of some scripts alone are run or kept.
+all steps have ended, `--keep` replaces the earlier results by the new ones and renders tables and
+pictures. With `--only`, the steps of some scripts alone are run or kept.
 
     python all.py --list
     python all.py --to ../../results
@@ -141,14 +141,12 @@ def run(steps, folder):
 
 
 def keep(steps, folder):
-    """Replace the earlier results by those of some steps, and render the pages."""
+    """Replace the earlier results by those of some steps, and render tables and pictures."""
     names = {step.name for step in steps}
     for name in sorted(names):
         path = f"{name.replace('.', '_')}.json"
         shutil.copy(folder / path, RESULTS / path)
-    pages = [("-m", page) for page in ("render", "paper.render", "which")]
-    for page in pages:
-        subprocess.run([sys.executable, *page], cwd=HERE, check=True)
+    subprocess.run([sys.executable, "-m", "render"], cwd=HERE, check=True)
 
 
 def named(steps):

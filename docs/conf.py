@@ -33,7 +33,8 @@ extensions = [
 intersphinx_mapping = inventories(HERE / "_build" / "inventories")
 html_math_renderer = "mathml"
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "redirects"]
+# Tables are parts of other pages.
+exclude_patterns = ["_build", "redirects", "tables"]
 
 autosummary_generate = True
 # Names in the docstrings' single backticks are links where they are on a page.

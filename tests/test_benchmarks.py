@@ -164,7 +164,7 @@ def test_results_are_kept_once_their_steps_have_ended(modules, tmp_path, monkeyp
     monkeypatch.setattr("sys.argv", command)
     tables.main()
     assert [path.name for path in results.iterdir()] == ["memory.json"]
-    assert commands[-1] == ["-m", "which"]
+    assert commands[-1] == ["-m", "render"]
 
 
 @pytest.fixture

@@ -1,0 +1,198 @@
+"""Numbers from the results: gains with intervals, ranks and their tests, scores and costs."""
+
+import json
+
+import numpy as np
+import pandas as pd
+from common import RESULTS
+from scipy import stats
+
+#: The level of the tests.
+LEVEL = 0.05
+#: A model that was not fitted to some sets, because its fits take too long.
+SLOW = "TabM"
+OURS, TUNED = "PLE", "PLE, tuned"
+TUNED_PEERS = [f"{name}, tuned and ensembled" for name in ("CatBoost", "RealMLP", SLOW)]
+FEWER = ("PLE, 4 members", "PLE, 2 members", "PLE, 1 member")
+CHEAPEST = "LightGBM, early stopping"
+#: Nearly the same set as another: it would count twice.
+ALIKE = "census_no_education"
+#: The models of the pictures of score and cost.
+SHOWN = (OURS, *FEWER, CHEAPEST, "CatBoost", "CatBoost MultiRMSEWithMissingValues", SLOW)
+SHOWN += ("CatBoost MultiLogloss", "HistGradientBoosting", "XGBoost", "RealMLP", "Random forest")
+
+
+def results(name):
+    """Return the rows of a file of results."""
+    return pd.DataFrame(json.loads((RESULTS / f"{name}.json").read_text())["results"])
+
+
+# -- gains ----------------------------------------------------------------------------------------
+
+
+def task_scores(rows, column="scores"):
+    """Return the scores of runs by system and seed, with a column for each task."""
+    index = pd.MultiIndex.from_frame(rows[["system", "seed"]])
+    return pd.DataFrame(rows[column].tolist(), index=index).dropna(axis=1, how="all")
+
+
+def mean_task_scores(rows):
+    """Return the means over the tasks by system and seed, as the only column."""
+    return task_scores(rows).mean(axis=1).to_frame("mean")
+
+
+def gains(scores, reference):
+    """Compute the gains of systems over a reference with the same seed, task by task.
+
+    Returns
+    -------
+    DataFrame
+        For each (system, task) the mean gain, and both ends of its 95 % interval (Student's).
+    """
+    seeds = scores.index.get_level_values("seed")
+    more = scores - scores.loc[reference].reindex(seeds).to_numpy()
+    by_system = more.drop(reference, level="system").groupby(level="system", sort=False)
+    n, mean, deviation = by_system.count(), by_system.mean(), by_system.std()
+    half = deviation / np.sqrt(n) * stats.t.ppf(0.975, n - 1)
+    ends = {"mean": mean, "low": mean - half, "high": mean + half}
+    found = pd.DataFrame({name: part.stack() for name, part in ends.items()})
+    return found.rename_axis(["system", "task"])
+
+
+# -- ranks ----------------------------------------------------------------------------------------
+
+
+def mean_scores(runs, column="scores"):
+    """Return means over the seeds: a row for each model, a column for each (data, task)."""
+    of_set = {
+        name: pd.DataFrame(run[column].tolist()).groupby(run["model"].to_numpy()).mean()
+        for name, run in runs.groupby("data", sort=False)
+    }
+    return pd.concat(of_set, axis=1, names=["data", "task"])
+
+
+def ran_nearly_everywhere(means):
+    """Return which models have a value in nearly all of the columns."""
+    there = means.notna().sum(axis=1)
+    return there > 0.9 * there.max()
+
+
+def mean_ranks(means):
+    """Rank the models in each column of means, which is a (data, task); 1 is best.
+
+    Models that have nearly all columns are ranked among each other, on the columns that all of
+    them have. Each other model is ranked together with these, where it has a value.
+    """
+    complete = means[ran_nearly_everywhere(means)].dropna(axis=1)
+    ranks = complete.rank(ascending=False)
+    for model in means.index.difference(complete.index, sort=False):
+        own = means.loc[[model], complete.columns].dropna(axis=1)
+        among = pd.concat([complete[own.columns], own]).rank(ascending=False)
+        ranks = pd.concat([ranks, among.loc[[model]]])
+    by_data = ranks.T.groupby(level="data", sort=False).mean().T
+    summary = pd.DataFrame({"by task": ranks.mean(axis=1), "by set": by_data.mean(axis=1)})
+    summary["tasks"] = ranks.notna().sum(axis=1)
+    order = summary["by set"].sort_values(kind="stable").index
+    return summary.loc[order].rename_axis("model"), by_data.loc[order]
+
+
+def differing(by_data):
+    """Return which pairs of models differ beyond chance, by their mean ranks on every data set.
+
+    Friedman's test of all models, and Nemenyi's of each pair (J. Demšar, "Statistical Comparisons
+    of Classifiers over Multiple Data Sets", JMLR 7, 2006). Each set counts once.
+    """
+    import scikit_posthocs
+
+    p_values = scikit_posthocs.posthoc_nemenyi_friedman(by_data.T.to_numpy()).to_numpy()
+    # Pairs are compared only if the models differ at all.
+    differ = stats.friedmanchisquare(*by_data.to_numpy()).pvalue < LEVEL
+    return pd.DataFrame((p_values < LEVEL) & differ, by_data.index, by_data.index)
+
+
+def ranked(scores):
+    """Return the ranks, by set too, and which models differ among those that ran everywhere."""
+    summary, by_data = mean_ranks(scores)
+    everywhere = summary["tasks"] == summary["tasks"].max()
+    return summary, by_data, differing(by_data[everywhere].drop(columns=ALIKE, errors="ignore"))
+
+
+# -- scores and costs -----------------------------------------------------------------------------
+
+
+def runs_on_test_rows(accuracy, frontier):
+    """Return the runs of all models on test rows, with their mean scores and CPU seconds.
+
+    PLE with fewer members is of frontier.json, which times every fit in a process of its own. It
+    has the default too: all its times on a set are multiplied by the factor between the two times
+    of the default.
+    """
+    accuracy = accuracy.assign(
+        score=[np.mean(list(own.values())) for own in accuracy["scores"]],
+        seconds=accuracy["fit_cpu_seconds"],
+    )
+    fewer = frontier[frontier["rows"] == "test"]
+    fewer = fewer.assign(model=fewer["model"].replace({"PLE, 8 members (default)": OURS}))
+    here, apart = (
+        own[own["model"] == OURS].groupby("data")["fit_cpu_seconds"].mean()
+        for own in (accuracy, fewer)
+    )
+    factors = fewer["data"].map(here / apart)
+    fewer = fewer.assign(seconds=fewer["fit_cpu_seconds"] * factors)
+    runs = pd.concat([accuracy, fewer[fewer["model"] != OURS]], ignore_index=True)
+    return runs[runs["data"] != ALIKE]
+
+
+def runs_beside_tuned(runs):
+    """Return the runs on the sets of every tuned model; the time of our search is added."""
+    models = [TUNED, *TUNED_PEERS]
+    n_models = runs[runs["model"].isin(models)].groupby("data")["model"].nunique()
+    sets = n_models.index[n_models == len(models)]
+    runs = runs[runs["model"].isin((*SHOWN, *models)) & runs["data"].isin(sets)]
+    runs = runs[~runs["model"].isin(FEWER)]
+    return runs.assign(seconds=runs["seconds"] + runs["search_seconds"].fillna(0))
+
+
+def on_common_sets(runs):
+    """Keep the models that ran on nearly all sets, and the sets that they all ran on."""
+    spent = runs.groupby(["model", "data"])["seconds"].mean().unstack()
+    common = spent[ran_nearly_everywhere(spent)].dropna(axis=1)
+    return runs[runs["model"].isin(common.index) & runs["data"].isin(common.columns)]
+
+
+def overall(runs):
+    """Compute every model's score and cost over the sets on which all ran.
+
+    On every task the lowest score counts 0 and the highest 1; a set's score is the mean over its
+    tasks. Costs are multiples of LightGBM's, geometric means over the sets.
+    """
+    runs = on_common_sets(runs)
+    scores = mean_scores(runs)
+    low, high = scores.min(), scores.max()
+    scaled = ((scores - low) / (high - low)).fillna(1)
+    spent = np.log(runs.groupby(["model", "data"])["seconds"].mean().unstack())
+    found = {
+        "score": scaled.T.groupby(level="data").mean().mean(),
+        "cost": np.exp((spent - spent.loc[CHEAPEST]).mean(axis=1)),
+    }
+    return pd.DataFrame(found).sort_values("score", ascending=False)
+
+
+def compare(runs, model, other):
+    """Compare two models where both ran.
+
+    Returns
+    -------
+    Series
+        By how much the first one's mean score is higher, for each set.
+    Series
+        The same for each task.
+    float
+        How many times as long its fits take, in the geometric mean over the sets.
+    """
+    runs = runs[runs["model"].isin([model, other])]
+    means = runs.groupby(["model", "data"])[["score", "seconds"]].mean().unstack().dropna(axis=1)
+    tasks = mean_scores(runs).loc[[model, other]].dropna(axis=1)
+    ratio = np.exp(np.log(means["seconds"].loc[model] / means["seconds"].loc[other]).mean())
+    scores = means["score"]
+    return scores.loc[model] - scores.loc[other], tasks.loc[model] - tasks.loc[other], ratio

@@ -1,0 +1,1 @@
+"""The pictures: texts beside points, scores against costs, and gains."""

@@ -1,0 +1,230 @@
+"""Scores against costs, growth and ranks."""
+
+import math
+from functools import partial
+from pathlib import Path
+
+import comparisons
+import matplotlib.pyplot as plt
+import numpy as np
+from comparisons import CHEAPEST, OURS
+from matplotlib import ticker
+from tables.cells import SHORT, TITLES
+from tables.fits import growth_lines
+from tables.scores import shown_runs, test_runs
+
+from pictures.heat_map import draw_cells
+from pictures.labels import Labels
+
+#: Colours of Okabe and Ito, which the colour-blind can distinguish; every model has a shape too.
+BLUE, ORANGE, RED, GREY = "#0072B2", "#D08C00", "#D55E00", "#4D4D4D"
+#: Marker and colour.
+STYLES = {
+    "PLE": ("o", BLUE),
+    "LightGBM": ("s", ORANGE),
+    "CatBoost": ("D", RED),
+    "CatBoost joint": ("d", RED),
+    "HistGB": ("^", "#009E73"),
+    "XGBoost": ("v", "#B5588F"),
+    "RealMLP": ("X", GREY),
+    "Random forest": ("p", "#7A6C00"),
+    "TabM": ("P", "#6A4FB3"),
+}
+N_MEMBERS = {"PLE, 1 member": 1, "PLE, 2 members": 2, "PLE, 4 members": 4, "PLE": 8}
+#: Up to which set each picture goes.
+FRONTIERS = {"frontier": "users_items", "frontier_small": "andro", "frontier_more": "linnerud"}
+GROWTH_AXES = {
+    "rows": "30 columns, 3 tasks",
+    "columns": "10,000 rows, 3 tasks",
+    "tasks": "10,000 rows, 30 columns",
+    "experts": "a task's own, and as many shared",
+    "members": "10,000 rows, 30 columns, 3 tasks",
+}
+STYLE = Path(__file__).parent / "style.mplstyle"
+EDGE = {"markeredgecolor": "white", "markeredgewidth": 0.8}
+HOLLOW = {"markerfacecolor": "white", "markeredgewidth": 1.6}
+
+
+def panel(figure, cell, title, subtitle, **options):
+    ax = figure.add_subplot(cell, **options)
+    ax.set_title(title, weight="bold", pad=17, fontsize=9.5)
+    above = {"xycoords": "axes fraction", "xytext": (0, 5), "textcoords": "offset points"}
+    ax.annotate(subtitle, (0, 1), **above, color="0.4", fontsize=8)
+    return ax
+
+
+def write(figure, path, labels):
+    """Place the labels once all else has its place; write the picture."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for one in labels:
+        one.place()
+    figure.savefig(path, dpi=150, facecolor="white")
+    plt.close(figure)
+
+
+def draw_overall(path):
+    """Draw each model's score against its cost: of all sets, and below of those with tuning."""
+    runs, tuned = shown_runs(), comparisons.runs_beside_tuned(test_runs())
+    n_sets, n_small = comparisons.on_common_sets(runs)["data"].nunique(), tuned["data"].nunique()
+    titles = (f"Defaults, {n_sets} data sets", f"Also tuned, {n_small} small data sets")
+    about = (
+        "up is better, left is cheaper; one thread, all tasks together",
+        "hollow: tuned, the search is in the cost; other data, other scale",
+    )
+    labels = []
+    with plt.style.context([STYLE, {"font.size": 10, "xtick.labelsize": 9, "ytick.labelsize": 9}]):
+        figure = plt.figure(figsize=(7.2, 7.4), layout="constrained")
+        figure.get_layout_engine().set(h_pad=0.1)
+        shown = zip(figure.add_gridspec(2, 1), titles, about, (runs, tuned), strict=True)
+        for cell, title, subtitle, own in shown:
+            ax, points = panel(figure, cell, title, subtitle), comparisons.overall(own)
+            last = "PLE, 8 members" if own is runs else "PLE"
+            labels.append(draw_models(ax, points["cost"], points["score"], 9, last))
+            ax.xaxis.set_major_formatter("{x:g}×")
+            ax.set_ylabel("score (0: lowest, 1: highest)")
+        ax.set_xlabel("CPU time of a fit, as a multiple of LightGBM's")
+        write(figure, path, labels)
+
+
+def draw_frontiers(folder, n_columns=3):
+    """Draw a panel for each set, with scores against seconds, in three pictures."""
+    runs = shown_runs()
+    means = runs.groupby(["data", "model"])[["score", "seconds"]].mean()
+    sizes = runs.groupby("data")[["n_rows", "n_columns", "n_tasks"]].max().astype(int)
+    names = [name for name in TITLES if name in sizes.index]
+    for picture, last in FRONTIERS.items():
+        n = names.index(last) + 1
+        own, names, labels = names[:n], names[n:], []
+        n_rows = math.ceil(n / n_columns)
+        with plt.style.context(STYLE):
+            size = (2.5 * n_columns, 2.3 * n_rows)
+            figure = plt.figure(figsize=size, layout="constrained")
+            figure.get_layout_engine().set(w_pad=0.06, h_pad=0.06)
+            grid = list(figure.add_gridspec(n_rows, n_columns))
+            for cell, name in zip(grid, own, strict=False):
+                about = "{:,} × {:,}, {} tasks".format(*sizes.loc[name])
+                ax = panel(figure, cell, TITLES[name], about)
+                x, y = (means.loc[name][column] for column in ("seconds", "score"))
+                labels.append(draw_models(ax, x, y, 6.5, "PLE, 8", floor(y)))
+                # Of many powers of ten only every second one has a label: more would touch.
+                step = 2 if np.ptp(np.log10(ax.get_xlim())) > 4.1 else 1
+                ax.xaxis.set_major_formatter(ticker.FuncFormatter(partial(seconds, step=step)))
+                ax.yaxis.set_major_locator(ticker.MaxNLocator(4))
+            write(figure, folder / f"{picture}.png", labels)
+
+
+def seconds(value, _, step):
+    """Return the label of a power of ten; none if its exponent is no multiple of the step."""
+    return "" if round(math.log10(value)) % step else f"{value:,g} s"
+
+
+def floor(scores):
+    """Return how low scores of others are drawn, so that the better ones can be distinguished."""
+    others = scores.drop(N_MEMBERS, errors="ignore")
+    ours = scores.drop(others.index)
+    return min([scores.max() - 3.5 * (scores.max() - others.median()), *ours])
+
+
+def style_of(model):
+    """Return the text, marker, colour and edge of a model; a tuned model has hollow points."""
+    text = SHORT.get(model, model).partition(" (")[0]
+    marker, color = STYLES[text.removesuffix(" tuned")]
+    return text, marker, color, HOLLOW if text.endswith(" tuned") else EDGE
+
+
+def draw_models(ax, x, y, size, last, lowest=None):
+    """Draw a point for each model, ours joined by a line; return the labels, not yet placed.
+
+    `last` is the text beside our model with the most members. Scores below `lowest` are drawn at
+    this height.
+    """
+    ours = [name for name in N_MEMBERS if name in x.index]
+    others = [name for name in x.index if name not in N_MEMBERS]
+    shown = y.clip(lower=lowest) if lowest is not None else y
+    labels = Labels(ax, size)
+    # Where points overlap, the better one is on top.
+    for name in sorted(others, key=shown.get):
+        _, marker, color, edge = style_of(name)
+        ax.plot(x[name], shown[name], marker, color=color, ms=size, **edge)
+        labels.keep_free([x[name]], [shown[name]], size)
+    ax.plot(x[ours], shown[ours], "-o", color=BLUE, ms=size + 1, lw=2, zorder=3, **EDGE)
+    labels.keep_free(x[ours], shown[ours], size)
+    for name in ours:
+        text = last if name == OURS else str(N_MEMBERS[name])
+        style = {"color": BLUE, "weight": "bold", "fontsize": size + 1}
+        labels.add(x[name], shown[name], text, **style)
+    for name in others:
+        text, _, color, _ = style_of(name)
+        text += f" ({y[name]:.3f}) ↓" if y[name] < shown[name] else ""
+        labels.add(x[name], shown[name], text, color=color, fontsize=size + 1)
+    ax.set_xscale("log")
+    low, high = x.min(), x.max()
+    ax.set_xlim(low / (high / low) ** 0.15, high * (high / low) ** 0.14)
+    ax.margins(y=0.12)
+    ax.xaxis.set_major_locator(
+        ticker.LogLocator(subs=(1, 3) if high < 40 * low else (1,), numticks=6)
+    )
+    ax.xaxis.set_minor_formatter(ticker.NullFormatter())
+    return labels
+
+
+def draw_growth(path):
+    """Draw a panel for each axis: seconds against size, with the slopes of the fitted lines."""
+    means, slopes = growth_lines()
+    labels, shared = [], None
+    with plt.style.context(STYLE):
+        figure = plt.figure(figsize=(8.4, 5.2), layout="constrained")
+        figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
+        cells = list(figure.add_gridspec(2, 3))
+        for cell, (axis, subtitle) in zip(cells, GROWTH_AXES.items(), strict=False):
+            ax = panel(figure, cell, axis.capitalize(), subtitle, sharey=shared)
+            shared = shared or ax
+            labels.append(Labels(ax))
+            lines = means[means["axis"] == axis]
+            # The text stands beside the third or second point.
+            for at, model in ((2, OURS), (1, CHEAPEST)):
+                points = lines[lines["model"] == model].sort_values("size")
+                if len(points):
+                    name, marker, color, _ = style_of(model)
+                    x, y = points["size"].to_numpy(), points["seconds"].to_numpy()
+                    ax.plot(x, y, "-", marker=marker, color=color, ms=6.5, lw=1.8, **EDGE)
+                    labels[-1].keep_free(x, y, 6.5)
+                    text = f"{name}, slope {slopes[axis, model]:.2f}"
+                    labels[-1].add(x[at], y[at], text, color=color, fontsize=8)
+            ax.set_xscale("log")
+            ax.set_yscale("log")
+            ax.margins(x=0.08, y=0.12)
+            sizes = np.unique(lines["size"])
+            # Of many, only every second one, so that the labels do not touch.
+            ax.set_xticks(sizes[:: 1 if len(sizes) < 8 else 2])
+            ax.xaxis.set_major_formatter(ticker.EngFormatter(sep=""))
+            ax.xaxis.set_minor_locator(ticker.NullLocator())
+            ax.yaxis.set_major_formatter("{x:g} s")
+            ax.yaxis.set_minor_locator(ticker.NullLocator())
+        write(figure, path, labels)
+
+
+def draw_ranks(path):
+    """Draw the mean rank of every model on every data set."""
+    summary, by_data, _ = comparisons.ranked(
+        comparisons.mean_scores(comparisons.results("accuracy"))
+    )
+    # Those that ran on all sets come first.
+    order = summary.sort_values("tasks", ascending=False, kind="stable").index
+    shown = by_data.loc[order, [name for name in TITLES if name in by_data]]
+    shown = shown.rename(index=SHORT, columns=TITLES)
+    figure, ax = plt.subplots(figsize=(9, 1.7 + 0.33 * len(shown)), layout="constrained")
+    texts = shown.map("{:.1f}".format).where(shown.notna(), "")
+    draw_cells(ax, shown, texts.to_numpy(), size=7, cmap="RdYlBu_r")
+    title = "Rank on each data set, mean over its tasks (1 is best)"
+    ax.set_title(title, loc="left", weight="bold", fontsize=11, pad=8)
+    figure.savefig(path, dpi=150, facecolor="white")
+    plt.close(figure)
+
+
+def draw(folder):
+    draw_overall(folder / "overall.png")
+    draw_frontiers(folder)
+    draw_growth(folder / "growth.png")
+    draw_ranks(folder / "accuracy.png")

@@ -1,0 +1,168 @@
+"""What a fit costs and what each default is worth; what a fitted model does."""
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+from comparisons import CHEAPEST, OURS, mean_scores, ran_nearly_everywhere, results
+
+from tables.cells import MISSING, SHORT, TITLES, cells, change, named, seconds, times
+
+
+def ablation():
+    runs = results("ablation")
+    by_change = runs.groupby(["data", "change"], sort=False)
+    means = by_change[["mean_score", "cpu_seconds"]].mean()
+    score, spent = (means[name].unstack("data", sort=False) for name in means)
+    more = (score - score.loc["defaults"]).mean(axis=1)
+    ratio = np.exp(np.log(spent / spent.loc["defaults"]).mean(axis=1))
+    shown = score.map("{:.4f}".format)
+    deviation = by_change["mean_score"].std().unstack("data").loc["defaults"]
+    shown.loc["defaults"] += deviation.map(" ± {:.4f}".format)
+    shown["mean change"] = more.map(lambda value: change(value, 4))
+    shown["CPU time"] = ratio.map(times)
+    yield "ablation", shown.rename(columns=TITLES)
+
+
+@cache
+def growth_lines():
+    """Return the means by axis, size and model, and the slopes of the lines in logarithms."""
+    runs = results("growth").rename(columns={"fit_cpu_seconds": "seconds"})
+    columns = ["seconds", "score", "extra_mb"]
+    means = runs.groupby(["axis", "size", "model"], sort=False)[columns].mean().reset_index()
+    slopes = {
+        key: np.polyfit(np.log(line["size"]), np.log(line["seconds"]), 1)[0]
+        for key, line in means.groupby(["axis", "model"])
+    }
+    return means, pd.Series(slopes)
+
+
+def growth():
+    means, slopes = growth_lines()
+    shown = (2**slopes).unstack().loc[["rows", "columns", "tasks", "experts", "members"]]
+    forms = {f"{OURS}|PLE": times, f"{CHEAPEST}|LightGBM": times}
+    yield "growth", cells(shown, **forms).rename_axis("twice as many")
+
+    by_rows = means[means["axis"] == "rows"]
+    forms = {"score|score": "{:.3f}", "seconds|fit, s": seconds, "extra_mb|extra, MB": "{:,.0f}"}
+    parts = [
+        cells(by_rows[by_rows["model"] == model].set_index("size"), **forms).add_prefix(
+            f"{name}: "
+        )
+        for model, name in ((OURS, "PLE"), (CHEAPEST, "LightGBM"))
+    ]
+    yield "growth_rows", pd.concat(parts, axis=1).rename("{:,}".format).rename_axis("rows")
+
+
+def memory():
+    forms = {"X|X, MB": "{:.0f}", "extra|extra, MB": "{:.0f}", "extra / X|extra / X": "{:.2f}"}
+    yield "memory", cells(results("memory").set_index("form"), **forms).rename_axis("X")
+
+
+def streaming():
+    every = results("streaming").replace({"where": {"memory": "in memory"}})
+    rows = every[every["rows"].notna()].set_index("rows").rename("{:,.0f}".format)
+    forms = {
+        "where|read from": str,
+        "peak of fit|peak of fit, MB": "{:,.0f}",
+        "seconds before training|before training, s": "{:.0f}",
+        "rows a second, training|rows/s, training": "{:,.0f}",
+        "rows a second, prediction|rows/s, prediction": "{:,.0f}",
+        "score|score": "{:.4f}",
+    }
+    yield "streaming", cells(rows, **forms)
+
+    rows = every[every["rows"].isna()].set_index("system")
+    known = rows[:1].rename(lambda _: "true probabilities")
+    known = known.assign(scores=known["ceiling"], seconds=np.nan, where=MISSING)
+    rows = pd.concat([rows, known])
+    aucs = {name: [own[name] for own in rows["scores"]] for name in ("CTR", "CTCVR")}
+    rows = rows.assign(minutes=rows["seconds"] / 60, **aucs)
+    forms = {"where|read from": str, "minutes|minutes of fit": "{:.1f}"}
+    forms |= {"CTR|AUC of CTR": "{:.4f}", "CTCVR|AUC of CTCVR": "{:.4f}"}
+    yield "impressions", cells(rows, **forms).rename_axis("estimator")
+
+
+def speed():
+    every = results("speed")
+    every["experts"] = every["experts"].map(lambda widths: "-".join(map(str, widths)))
+    shape = ["n_tasks", "n_specific", "n_shared", "experts", "tower", "batch_size"]
+    peers = ["deepctr-torch", "torch-rechub"]
+    columns = []
+    for of_shape, runs in every.groupby(shape, sort=False):
+        n_tasks, n_own, n_shared, experts, tower, batch_size = of_shape
+        own = {"network": f"{n_tasks} tasks", "experts": f"{n_own} + {n_shared}"}
+        own |= {"units": f"{experts}/{tower}", "batch": batch_size}
+        for name in ("estimator", "estimator, bfloat16", *peers):
+            own[name] = f"{runs[name].median() / 1000:.1f}"
+        low, middle, high = (runs["estimator"] / runs[peers].max(axis=1)).quantile([0, 0.5, 1])
+        columns.append(own | {"ratio": f"{middle:.2f} ({low:.2f} to {high:.2f})"})
+    shown = pd.DataFrame(columns).T
+    yield "speed", shown[1:].set_axis(shown.loc["network"], axis=1).rename_axis("network")
+
+
+def n_jobs():
+    by_jobs = results("n_jobs").pivot(index="n_rows", columns="n_jobs", values="seconds")
+    shown = by_jobs.map("{:.2f}".format).rename("{:,}".format).rename_axis("rows")
+    yield "n_jobs", shown.rename(columns="n_jobs={}, s".format)
+
+
+def latency():
+    one = results("latency").set_index("what")
+    # ONNX Runtime reads arrays.
+    kinds = ["data frame" if name.endswith("data frame") else "array" for name in one.index]
+    trees = one.loc[[f"LightGBM per task, {kind}" for kind in kinds], "p50_ms"]
+    forms = {"p50_ms|p50, ms": "{:.2f}", "p99_ms|p99, ms": "{:.2f}"}
+    forms |= {"ratio|p50 / LightGBM's": "{:.2f}"}
+    one = one.assign(ratio=one["p50_ms"] / trees.to_numpy())
+    yield "latency", cells(one, **forms).rename_axis("one row")
+
+
+def calibration():
+    runs = results("calibration").replace({"method": {"none": "as fitted"}})
+    errors = ["ece", "ece_quantile", "log_loss", "accuracy"]
+    means = runs.groupby(["model", "method"], sort=False)[errors].mean().reset_index("method")
+    means[["ece", "ece_quantile"]] *= 100
+    forms = {"method|probabilities": str, "ece|error, equal widths": "{:.2f}"}
+    forms |= {"ece_quantile|error, equal numbers": "{:.2f}", "log_loss|log loss": "{:.4f}"}
+    forms |= {"accuracy|accuracy": "{:.4f}"}
+    yield "calibration", cells(means, **forms).rename_axis("network")
+
+    runs = results("accuracy")
+    runs = runs[runs["log_losses"].map(bool)]
+    losses, errors = (mean_scores(runs, name) for name in ("log_losses", "calibration_errors"))
+    # As for the ranks: the models that ran nearly everywhere, on the tasks common to them.
+    losses = losses[ran_nearly_everywhere(losses)].dropna(axis=1)
+    errors = 100 * errors.loc[losses.index, losses.columns]
+    found = {
+        name: own.T.groupby(level="data").mean().mean()
+        for name, own in {"loss": losses, "error": errors}.items()
+    }
+    found["least"] = (losses == losses.min()).sum(axis=1)
+    forms = {"loss|log loss": "{:.3f}", "error|error, percentage points": "{:.1f}"}
+    forms |= {f"least|least of {losses.shape[1]} tasks": str}
+    shown = cells(pd.DataFrame(found).sort_values("loss"), **forms)
+    yield "probabilities", shown.rename(SHORT).rename_axis("model")
+
+
+def coverage():
+    runs = results("coverage")
+    by_task = runs.groupby(["data", "method", "task"], sort=False)[["coverage", "width"]].mean()
+    groups = by_task.groupby(["data", "method"], sort=False)
+    ends = groups["coverage"].agg(["mean", "min", "max"])
+    share = ends.apply(lambda row: "{:.3f} ({:.3f} to {:.3f})".format(*row), axis=1).unstack()
+    width = groups["width"].mean().map("{:.2f}".format).unstack()
+    parts = []
+    for method in ("conformal", "standard deviation", "quantiles"):
+        parts += [share[method], width[method].rename(f"width, {method}")]
+    yield "coverage", named(pd.concat(parts, axis=1).fillna(MISSING))
+
+
+def survival():
+    means = results("survival").groupby("model", sort=False).mean(numeric_only=True)
+    forms = {"concordance|concordance": "{:.3f}", "brier|Brier score": "{:.4f}"}
+    yield "survival", cells(means, **forms, **{"cpu_seconds|CPU seconds": "{:.2g}"})
+
+
+PARTS = (ablation, growth, memory, streaming, speed, n_jobs)
+PARTS += (latency, calibration, coverage, survival)

@@ -1,0 +1,151 @@
+"""Scores, costs and ranks of PLE and other models."""
+
+from functools import cache
+
+import comparisons
+import pandas as pd
+from comparisons import CHEAPEST, FEWER, OURS, SHOWN, SLOW, TUNED, TUNED_PEERS, results
+
+from tables.cells import (
+    BLANK,
+    MISSING,
+    SHORT,
+    TITLES,
+    best_bold,
+    cells,
+    change,
+    named,
+    seconds,
+    times,
+)
+
+
+@cache
+def test_runs():
+    return comparisons.runs_on_test_rows(results("accuracy"), results("frontier"))
+
+
+def shown_runs():
+    """Return the runs of the models of the pictures."""
+    return test_runs()[test_runs()["model"].isin(SHOWN)]
+
+
+def summary():
+    everywhere, small = (
+        comparisons.overall(shown_runs()),
+        comparisons.overall(comparisons.runs_beside_tuned(test_runs())),
+    )
+    forms = {"score|score": "{:.2f}", "cost|CPU time": times}
+    of_small = {"score|score, small sets": "{:.2f}", "cost|CPU time, small sets": times}
+    shown = pd.concat([cells(everywhere, **forms), cells(small, **of_small)], axis=1)
+    yield "overall", shown.fillna(MISSING).rename(SHORT).rename_axis("model")
+
+    rows, scores = {}, comparisons.mean_scores(test_runs()).drop(index=list(FEWER))
+    for name in comparisons.mean_ranks(scores)[0].index.drop(OURS):
+        by_set, by_task, ratio = comparisons.compare(test_runs(), OURS, name)
+        rows[name] = {
+            "PLE ahead on": f"{(by_set > 0).sum()} of {len(by_set)} sets",
+            "median difference": change(by_set.median()),
+            "PLE behind on": f"{(by_task < 0).sum()} of {len(by_task)} tasks",
+            "CPU time of PLE": times(ratio),
+        }
+    yield "beside", pd.DataFrame(rows).T.rename(SHORT).rename_axis("other model")
+
+    rows = {}
+    for name in FEWER:
+        by_set, _, ratio = comparisons.compare(test_runs(), name, OURS)
+        rows[name] = {"median change of the score": change(by_set.median())}
+        rows[name] |= {"least change": change(by_set.min()), "CPU time": times(ratio)}
+    yield "members", pd.DataFrame(rows).T.rename_axis("beside 8 members")
+    yield "losses", losses()
+
+
+def losses():
+    """Show the sets on which another model scores more than PLE by default, the worst first."""
+    means = test_runs().groupby(["data", "model"])["score"].mean().unstack()
+    others = means.drop(columns=[OURS, *FEWER, TUNED, *TUNED_PEERS])
+    best = others.max(axis=1)
+    lost = (best - means[OURS]).sort_values(ascending=False)
+    lost = lost[lost.round(3) > 0]
+    found = {"PLE": means[OURS], "best": others.idxmax(axis=1), "score": best, "difference": lost}
+    forms = {"PLE|PLE": "{:.3f}", "best|best model": lambda name: SHORT.get(name, name)}
+    forms |= {"score|its score": "{:.3f}", "difference|difference": "{:.3f}"}
+    shown = cells(pd.DataFrame(found).loc[lost.index], **forms)
+    return shown.rename(TITLES).rename_axis("data set")
+
+
+def by_set():
+    """Show two of our models, the best three others and the cheapest, set by set."""
+    runs = shown_runs()
+    others = comparisons.overall(runs).index.drop([OURS, *FEWER, CHEAPEST], errors="ignore")
+    models = [OURS, FEWER[0], *others[:3], CHEAPEST]
+    means = runs.groupby(["data", "model"])[["score", "seconds"]].mean()
+    yield "scores", named(best_bold(means["score"].unstack()[models]))
+    yield "seconds", named(cells(means["seconds"].unstack(), **dict.fromkeys(models, seconds)))
+
+
+def ranks():
+    scores = comparisons.mean_scores(results("accuracy"))
+    found, by_data, differ = comparisons.ranked(scores)
+    others = scores.drop(index=SLOW)
+    others = others[comparisons.ran_nearly_everywhere(others)].dropna(axis=1)
+    of_others, by_more_data, others_differ = comparisons.ranked(others)
+    shown = found.loc[found.index.intersection(differ.index)].drop(columns="tasks")
+    titles = [f"by task, {by_data.shape[1]} sets", f"by set, {by_data.shape[1]} sets"]
+    shown.columns, more = titles, f"by set, without {SLOW}, {by_more_data.shape[1]} sets"
+    shown[more] = of_others["by set"]
+    shown = cells(shown, **dict.fromkeys(shown, "{:.2f}"))
+    for title, own in (("differs from PLE", differ), ("differs there", others_differ)):
+        answers = own[OURS].drop(OURS).map({True: "yes", False: "no"})
+        shown[title] = answers.reindex(shown.index, fill_value=MISSING)
+    yield "ranks", shown.rename(SHORT)
+    yield "ranks_tuned", tuned_ranks(scores)
+
+
+def tuned_ranks(scores):
+    """Rank the tuned models where all were fitted, and where all but the slow one were."""
+    columns = {}
+    for left_out in ("", f"{SLOW}, tuned and ensembled"):
+        models = [name for name in (TUNED, *TUNED_PEERS) if name != left_out]
+        for beside in ([], [OURS]):
+            found, by_data = comparisons.mean_ranks(scores.loc[[*beside, *models]].dropna(axis=1))
+            title = f"{by_data.shape[1]} sets"
+            if beside:
+                columns[f"{title}, with PLE"] = found["by set"]
+            else:
+                columns[f"{title}, by task"], columns[title] = found["by task"], found["by set"]
+    shown = pd.DataFrame(columns).loc[[OURS, TUNED, *TUNED_PEERS]]
+    return cells(shown, **dict.fromkeys(shown, "{:.2f}")).rename(SHORT).rename_axis("model")
+
+
+def validation():
+    """Show the models of frontier.json on validation rows."""
+    runs = results("frontier").query("rows == 'validation'")
+    means = runs.groupby(["data", "model"])[["score", "fit_cpu_seconds"]].mean()
+    shown = (
+        means["score"].map("{:.3f}, ".format) + means["fit_cpu_seconds"].map(seconds) + f"{BLANK}s"
+    )
+    models = sorted(dict.fromkeys(runs["model"]), key=lambda name: not name.startswith("PLE"))
+    yield "validation", named(shown.unstack()[models].fillna(MISSING))
+
+
+def set_by_set():
+    """Show scores, costs and seeds of all models, with tasks as rows, for each set."""
+    for name, runs in results("accuracy").groupby("data", sort=False):
+        digits = 4 if name.startswith("census") else 3
+        scores = pd.DataFrame(runs["scores"].tolist()).groupby(runs["model"].to_numpy())
+        mean, deviation = scores.mean(), scores.std()
+        order = mean.rank(ascending=False).mean(axis=1).sort_values(kind="stable").index
+        form = f"{{:.{digits}f}}".format
+        written = mean.map(form)
+        written = written.where(written != mean.max().map(form), "**" + written + "**")
+        written += (" ±" + BLANK + deviation.map(form)).where(deviation.notna(), "")
+        shown = written.T.rename(lambda task: task.removesuffix("_48H__0"))
+        by_model = runs.groupby("model")
+        for step, title in (("fit", "fit"), ("predict", "prediction")):
+            shown.loc[f"{title}, CPU s"] = by_model[f"{step}_cpu_seconds"].mean().map(seconds)
+        shown.loc["seeds"] = by_model.size().astype(str)
+        yield f"scores_{name}", shown[order].rename(columns=SHORT).rename_axis("task")
+
+
+PARTS = (summary, by_set, ranks, validation, set_by_set)
