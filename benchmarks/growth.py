@@ -5,14 +5,11 @@ generated, numbers and classes in turn. LightGBM, with one model per task, is al
 for experts and members. Each fit runs on one thread in its own process, and is scored on 10,000
 test rows. The peak of memory is that of fit, in excess of the memory in use before it. Above a
 million rows, PLE reads its rows from a Parquet file; LightGBM has them in memory.
-
-Runs whose results are in results/growth.json are skipped, unless --again is passed.
 """
 
 import argparse
 import json
 import tempfile
-from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -20,13 +17,14 @@ import numpy as np
 import pandas as pd
 import torch
 from accuracy import evaluate
-from common import in_own_process, kept, kept_beside, parser_of, save
+from common import in_own_process, measure_all, parser_of
 from data_sets import split
 from frontier import warm_up
 from memory import Peak
 from peers import PEERS, ple
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
+
+from sklearn_ple.datasets import make_multitask
 
 BASE = {"rows": 10_000, "columns": 30, "tasks": 3}
 AXES = {
@@ -43,8 +41,6 @@ KEY = ("axis", "size", "model", "seed")
 
 
 def make(rows, columns, tasks, seed):
-    from sklearn_ple.datasets import make_multitask
-
     # The generator needs a column for each task.
     columns = max(columns, tasks)
     kinds = (["regression", "binary"] * tasks)[:tasks]
@@ -54,34 +50,32 @@ def make(rows, columns, tasks, seed):
     return split(X, y, dict(zip(y, kinds, strict=True)), n_train=rows)
 
 
-@contextmanager
-def streamed(data):
-    """Replace the training rows with a Parquet file and the names of its tasks."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "train.parquet"
-        pd.concat([data.X_train, data.y_train], axis=1).to_parquet(path, row_group_size=100_000)
-        yield data._replace(X_train=path, y_train=list(data.kinds))
-
-
-def setting_of(axis, size):
-    if axis == "experts":
-        return {"n_specific_experts": size, "n_shared_experts": size}
-    return {"n_members": size} if axis == "members" else {}
+def streamed(data, folder):
+    """Write the training rows to a Parquet file; replace them with its path and the tasks."""
+    path = Path(folder) / "train.parquet"
+    pd.concat([data.X_train, data.y_train], axis=1).to_parquet(path, row_group_size=100_000)
+    return data._replace(X_train=path, y_train=list(data.kinds))
 
 
 def measure(axis, size, model, seed):
     """Fit and score once, on one thread."""
     torch.set_num_threads(1)
+    size, seed = int(size), int(seed)
     data = make(**BASE | ({axis: size} if axis in BASE else {}), seed=seed)
-    from_file = model == OURS and len(data.X_train) > N_IN_MEMORY
-    fit = partial(ple, **setting_of(axis, size)) if model == OURS else PEERS[model]
+    settings = {
+        "experts": {"n_specific_experts": size, "n_shared_experts": size},
+        "members": {"n_members": size},
+    }
+    fit = partial(ple, **settings.get(axis, {})) if model == OURS else PEERS[model]
     peak = Peak()
 
     def watched(*args):
         with peak:
             return fit(*args)
 
-    with threadpool_limits(1), streamed(data) if from_file else nullcontext(data) as data:
+    with threadpool_limits(1), tempfile.TemporaryDirectory() as folder:
+        if model == OURS and len(data.X_train) > N_IN_MEMORY:
+            data = streamed(data, folder)
         warm_up(fit)
         row = evaluate(watched, data, seed)
     row["score"] = float(np.mean(list(row.pop("scores").values())))
@@ -89,17 +83,12 @@ def measure(axis, size, model, seed):
 
 
 def main():
-    parser = parser_of(__doc__, n_seeds=1)
-    parser.add_argument("--axes", nargs="+", choices=AXES, default=list(AXES))
-    parser.add_argument("--models", nargs="+", choices=(OURS, BESIDE), default=(OURS, BESIDE))
-    parser.add_argument("--again", action="store_true", help="replace what is there")
+    parser = parser_of(__doc__, n_seeds=1, axes=AXES, models=(OURS, BESIDE))
     parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        axis, size, model, seed = options.one
-        print(json.dumps(measure(axis, int(size), model, int(seed))))
+        print(json.dumps(measure(*options.one)))
         return
-    there = set() if options.again else {tuple(row[k] for k in KEY) for row in kept("growth")}
     runs = [
         (axis, size, model, seed)
         for axis in options.axes
@@ -108,11 +97,7 @@ def main():
         for seed in range(options.seeds)
         if model == OURS or axis in BASE
     ]
-    for run in (bar := tqdm([run for run in runs if run not in there])):
-        bar.set_description(" ".join(map(str, run)))
-        row = dict(zip(KEY, run, strict=True)) | in_own_process(__file__, "--one", *run)
-        rows = [*kept_beside("growth", row, KEY), row]
-        save("growth", sorted(rows, key=lambda row: (row["axis"], row["size"])))
+    measure_all("growth", KEY, runs, partial(in_own_process, __file__, "--one"))
 
 
 if __name__ == "__main__":

@@ -7,11 +7,12 @@ small fit has loaded all libraries.
 import json
 import sys
 import threading
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import psutil
-from common import in_own_process, save
+from common import in_own_process, measure_all
 from scipy import sparse
 
 N_ROWS, N_COLUMNS = 1_000_000, 50
@@ -60,7 +61,7 @@ FORMS = {
 
 def size(X):
     if sparse.issparse(X):
-        return X.data.nbytes + X.indices.nbytes + X.indptr.nbytes
+        return sum(part.nbytes for part in (X.data, X.indices, X.indptr))
     return X.memory_usage(index=False, deep=True).sum() if hasattr(X, "columns") else X.nbytes
 
 
@@ -83,7 +84,7 @@ class Peak(threading.Thread):
         self.join()
 
 
-def measure(form):
+def measure(form, n_rows=N_ROWS):
     """Fit once; return sizes in MB."""
     from sklearn_ple import PLEClassifierRegressor
 
@@ -93,25 +94,20 @@ def measure(form):
         params = {"batch_size": 4096, "max_epochs": 1, "n_members": 1, "random_state": 0}
         with Peak() as peak:
             PLEClassifierRegressor(**params).fit(X, y)
-        return y.nbytes, peak.rise_bytes
+        return peak.rise_bytes
 
     fit(FORMS[form](5000), 5000)  # Warms up.
-    X = FORMS[form](N_ROWS)
-    y_bytes, extra = fit(X, N_ROWS)
-    return {"form": form, "X": size(X) / 1e6, "y": y_bytes / 1e6, "extra": extra / 1e6}
+    X = FORMS[form](n_rows)
+    extra = fit(X, n_rows)
+    return {"X": size(X) / 1e6, "extra": extra / 1e6, "extra / X": extra / size(X)}
 
 
 def main():
     if len(sys.argv) > 1:
-        print(json.dumps(measure(sys.argv[1])))
+        print(json.dumps(measure(*sys.argv[1:])))
         return
-    results = []
-    for form in FORMS:
-        row = in_own_process(__file__, form)
-        row["extra / X"] = row["extra"] / row["X"]
-        print({k: v if isinstance(v, str) else round(v, 2) for k, v in row.items()}, flush=True)
-        results.append(row)
-    save("memory", results)
+    forms = [(form,) for form in FORMS]
+    measure_all("memory", ("form",), forms, partial(in_own_process, __file__))
 
 
 if __name__ == "__main__":

@@ -4,8 +4,6 @@ Only MultiTab-Net keeps its own size, which is smaller. As published, networks a
 numbers of layers, if these can be divided equally among their levels. By default, each has the
 layers and levels that a user gets, but four members. A quarter of each set's training rows,
 different ones in each split, is held out and scored; test rows are not used.
-
-Runs whose results are in results/networks.json are skipped, so interrupted runs can be continued.
 """
 
 from functools import partial
@@ -13,8 +11,7 @@ from functools import partial
 from common import parser_of
 from data_sets import SETS, without_test_rows
 from paper.comparison import OPTIONS, evaluate
-from paper.runs import run
-from paper.systems import BASES, SYSTEMS
+from paper.systems import BASES, SYSTEMS, run
 
 import sklearn_ple
 from sklearn_ple.capacity import count_layers, equal_capacity
@@ -29,6 +26,7 @@ SINCE = {
     "MultiTab-Net": ("MultiTabNetClassifierRegressor", {}),
 }
 NETWORKS = SYSTEMS | SINCE
+#: All have its size.
 REFERENCE = "PLE"
 #: Not fitted by default, because it is then the same network as PLE.
 SAME_BY_DEFAULT = {"CGC"}
@@ -49,33 +47,27 @@ def networks(X, y, names, base, **params):
             own = {} if name == REFERENCE else own
         maker = getattr(sklearn_ple, kind)
         made[name] = (maker.as_published if BASES[base] else maker)(**own, **params)
-    sized = {}
+    n_layers, sized = count_layers(made[REFERENCE]), {}
     for name, network in made.items():
         if name in OF_OWN_SIZE:
             sized[name] = network
             continue
         pair = {REFERENCE: made[REFERENCE], name: network}
-        deep = BASES[base] and _can_be_deep(network, count_layers(made[REFERENCE]))
+        deep = BASES[base] and n_layers % getattr(network, "n_levels", 1) == 0
         sized[name] = equal_capacity(pair, X, y, reference=REFERENCE, equal_depth=deep)[name]
     return {name: sized[name] for name in names if name in sized}
-
-
-def _can_be_deep(network, n_layers):
-    return n_layers % getattr(network, "n_levels", 1) == 0
 
 
 def prepare(setting, names):
     name, base, split = setting.split(", ")
     data = without_test_rows(name, int(split.removeprefix("split ")))
-    parts = (data.X_train, data.y_train, data.X_test, data.y_test, data.kinds)
-    return parts, networks(*parts[:2], names, base, **OPTIONS[base] | {"task_types": data.kinds})
+    own = OPTIONS[base] | {"task_types": data.kinds}
+    return data.parts, networks(*data.parts[:2], names, base, **own)
 
 
 def main():
-    parser = parser_of(__doc__, n_seeds=5)
+    parser = parser_of(__doc__, n_seeds=5, bases=BASES, networks=NETWORKS)
     parser.add_argument("--sets", nargs="+", choices=SETS, default=DEFAULT_SETS, metavar="SET")
-    parser.add_argument("--bases", nargs="+", choices=BASES, default=BASES)
-    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     options = parser.parse_args()
     settings = [
         f"{name}, {base}, split {split}"

@@ -5,25 +5,21 @@ the probabilities of its classes (of two classes, the second one's) or numbers. 
 """
 
 import logging
+from functools import partial
+from importlib import import_module
 
 import numpy as np
 import pandas as pd
-from sklearn.compose import TransformedTargetRegressor, make_column_selector
+from sklearn.compose import make_column_selector
 from sklearn.compose import make_column_transformer as by_column
-from sklearn.ensemble import (
-    HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
-    RandomForestClassifier,
-    RandomForestRegressor,
-)
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import train_test_split
-from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import OrdinalEncoder
 
 NUMBERS = make_column_selector(dtype_include="number")
-MISSING = "missing"
+NAMES = make_column_selector(dtype_exclude="number")
+JOINT_NUMBERS, JOINT_LABELS = "CatBoost MultiRMSEWithMissingValues", "CatBoost MultiLogloss"
 #: Random settings of the models that are tuned.
 N_SETTINGS = 20
 
@@ -43,17 +39,19 @@ def one_per_task(fit_task):
     return fit
 
 
-def scores(model, kind):
+def model_of(module, name, kind):
+    """Import a class of a package, which need not be there for other models."""
+    ending = "Regressor" if kind == "regression" else "Classifier"
+    return getattr(import_module(module), name.format(ending))
+
+
+def scores(model, kind, prepare):
     """Return the function whose predictions are scored."""
     if kind == "regression":
-        return model.predict
+        return lambda X: model.predict(prepare(X))
     if kind == "multiclass":
-        return model.predict_proba
-    return lambda X: model.predict_proba(X)[:, 1]
-
-
-def prepared(prepare, predict):
-    return lambda X: predict(prepare(X))
+        return lambda X: model.predict_proba(prepare(X))
+    return lambda X: model.predict_proba(prepare(X))[:, 1]
 
 
 def categories(X, at_most=None):
@@ -67,93 +65,59 @@ def categories(X, at_most=None):
         names = known[column.name]
         return pd.Categorical(column.astype(object).where(column.isin(names)), names)
 
-    def prepare(X):
-        return X.assign(**{name: code(X[name]) for name in known})
-
-    known = {name: learn(X[name]) for name in X.select_dtypes(exclude="number")}
-    return prepare
+    known = {name: learn(X[name]) for name in NAMES(X)}
+    return lambda X: X.assign(**{name: code(X[name]) for name in known})
 
 
 def texts(X):
     """Make categories text, and missing ones a text of their own."""
-    names = X.select_dtypes(exclude="number").columns
-    return X.assign(**{name: X[name].astype(object).fillna(MISSING).astype(str) for name in names})
+    own = {name: X[name].astype(object).fillna("missing").astype(str) for name in NAMES(X)}
+    return X.assign(**own)
 
 
-@one_per_task
-def lightgbm(X, y, kind, seed):
-    from lightgbm import LGBMClassifier, LGBMRegressor
+def boosting(module, name, learn_categories=categories, **options):
+    """Fit trees to categories as pandas has them."""
 
-    prepare = categories(X)
-    make = LGBMRegressor if kind == "regression" else LGBMClassifier
-    model = make(random_state=seed, n_jobs=1, verbose=-1).fit(prepare(X), y)
-    return prepared(prepare, scores(model, kind))
+    @one_per_task
+    def fit(X, y, kind, seed):
+        prepare = learn_categories(X)
+        model = model_of(module, name, kind)(random_state=seed, **options).fit(prepare(X), y)
+        return scores(model, kind, prepare)
+
+    return fit
 
 
 @one_per_task
 def lightgbm_early_stopping(X, y, kind, seed):
-    from lightgbm import LGBMClassifier, LGBMRegressor, early_stopping
+    from lightgbm import early_stopping
 
     prepare = categories(X)
+    stratify = None if kind == "regression" else y
     X, X_held, y, y_held = train_test_split(
-        prepare(X),
-        y,
-        test_size=0.1,
-        random_state=seed,
-        stratify=None if kind == "regression" else y,
+        prepare(X), y, test_size=0.1, random_state=seed, stratify=stratify
     )
-    make = LGBMRegressor if kind == "regression" else LGBMClassifier
+    make = model_of("lightgbm", "LGBM{}", kind)
     model = make(learning_rate=0.05, n_estimators=2000, random_state=seed, n_jobs=1, verbose=-1)
     model.fit(X, y, eval_X=X_held, eval_y=y_held, callbacks=[early_stopping(50, verbose=False)])
-    return prepared(prepare, scores(model, kind))
+    return scores(model, kind, prepare)
 
 
-@one_per_task
-def xgboost(X, y, kind, seed):
-    from xgboost import XGBClassifier, XGBRegressor
-
-    prepare = categories(X)
-    make = XGBRegressor if kind == "regression" else XGBClassifier
-    model = make(enable_categorical=True, random_state=seed, n_jobs=1).fit(prepare(X), y)
-    return prepared(prepare, scores(model, kind))
-
-
-@one_per_task
-def hist_gradient_boosting(X, y, kind, seed):
-    prepare = categories(X, at_most=255)
-    make = (
-        HistGradientBoostingRegressor if kind == "regression" else HistGradientBoostingClassifier
-    )
-    model = make(categorical_features="from_dtype", random_state=seed).fit(prepare(X), y)
-    return prepared(prepare, scores(model, kind))
+def catboost_model(X, kind, seed, **options):
+    options |= {"cat_features": NAMES(X), "random_seed": seed, "thread_count": 1}
+    make = model_of("catboost", "CatBoost{}", kind)
+    return make(verbose=False, allow_writing_files=False, **options)
 
 
 @one_per_task
 def catboost(X, y, kind, seed):
-    from catboost import CatBoostClassifier, CatBoostRegressor
-
-    make = CatBoostRegressor if kind == "regression" else CatBoostClassifier
-    model = make(**catboost_options(X, seed)).fit(texts(X), y)
-    return prepared(texts, scores(model, kind))
+    return scores(catboost_model(X, kind, seed).fit(texts(X), y), kind, texts)
 
 
-def catboost_options(X, seed):
-    return {
-        "cat_features": X.select_dtypes(exclude="number").columns.tolist(),
-        "random_seed": seed,
-        "thread_count": 1,
-        "verbose": False,
-        "allow_writing_files": False,
-    }
-
-
-def catboost_multi(X, y, kinds, seed):
+def catboost_numbers(X, y, kinds, seed):
     """Fit all regressions with the same trees, standardised so that none dominates the loss."""
-    from catboost import CatBoostRegressor
-
     mean, deviation = y.mean(), y.std()
-    loss = "MultiRMSEWithMissingValues"
-    model = CatBoostRegressor(loss_function=loss, **catboost_options(X, seed))
+    loss = JOINT_NUMBERS.removeprefix("CatBoost ")
+    model = catboost_model(X, "regression", seed, loss_function=loss)
     model.fit(texts(X), (y - mean) / deviation)
 
     def predict(X):
@@ -163,14 +127,21 @@ def catboost_multi(X, y, kinds, seed):
     return predict
 
 
-def catboost_multi_classes(X, y, kinds, seed):
+def catboost_labels(X, y, kinds, seed):
     """Fit all tasks of two classes with the same trees; none may lack a label."""
-    from catboost import CatBoostClassifier
-
-    model = CatBoostClassifier(loss_function="MultiLogloss", **catboost_options(X, seed))
+    loss = JOINT_LABELS.removeprefix("CatBoost ")
+    model = catboost_model(X, "binary", seed, loss_function=loss)
     codes = np.column_stack([np.unique(y[task], return_inverse=True)[1] for task in kinds])
     model.fit(texts(X), codes)
     return lambda X: dict(zip(kinds, model.predict_proba(texts(X)).T, strict=True))
+
+
+def applies(name, data):
+    """Return whether a model supports the tasks of a data set."""
+    kinds = set(data.kinds.values())
+    if name == JOINT_LABELS:
+        return kinds == {"binary"} and data.y_train.notna().all(axis=None)
+    return name != JOINT_NUMBERS or kinds == {"regression"}
 
 
 def random_forest(X, y, kinds, seed):
@@ -194,77 +165,36 @@ def random_forest(X, y, kinds, seed):
 
 @one_per_task
 def forest_per_task(X, y, kind, seed):
-    return prepared(texts, scores(forest(kind, seed).fit(texts(X), y), kind))
+    return scores(forest(kind, seed).fit(texts(X), y), kind, texts)
 
 
 def forest(kind, seed):
-    make = RandomForestRegressor if kind == "regression" else RandomForestClassifier
     codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
-    columns = by_column(
-        (codes, make_column_selector(dtype_exclude="number")), remainder="passthrough"
-    )
+    make = model_of("sklearn.ensemble", "RandomForest{}", kind)
+    columns = by_column((codes, NAMES), remainder="passthrough")
     return make_pipeline(columns, make(random_state=seed, n_jobs=1))
 
 
-@one_per_task
-def mlp(X, y, kind, seed):
-    columns = by_column(
-        (make_pipeline(SimpleImputer(add_indicator=True), StandardScaler()), NUMBERS),
-        (OneHotEncoder(handle_unknown="ignore"), make_column_selector(dtype_exclude="number")),
-    )
-    options = {"early_stopping": True, "random_state": seed}
-    if kind == "regression":
-        network = TransformedTargetRegressor(MLPRegressor(**options), transformer=StandardScaler())
-    else:
-        network = MLPClassifier(**options)
-    return prepared(texts, scores(make_pipeline(columns, network).fit(texts(X), y), kind))
+def pytabkit(name, of_classifier=None, **options):
+    """Return a network of pytabkit, or a search over its settings, on one thread.
 
-
-def tabular_network(X, y, kind, make, seed, **options):
-    """Fit a network of pytabkit, which accepts categories but no missing numbers."""
-    columns = by_column(
-        (SimpleImputer(strategy="median", add_indicator=True), NUMBERS),
-        remainder="passthrough",
-    ).set_output(transform="pandas")
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-    network = make(device="cpu", n_cv=1, n_threads=1, random_state=seed, **options)
-    return prepared(texts, scores(make_pipeline(columns, network).fit(texts(X), y), kind))
-
-
-@one_per_task
-def realmlp(X, y, kind, seed):
-    from pytabkit import RealMLP_TD_Classifier, RealMLP_TD_Regressor
-
-    if kind == "regression":
-        return tabular_network(X, y, kind, RealMLP_TD_Regressor, seed)
-    # as its documentation advises where probabilities count
-    options = {"val_metric_name": "cross_entropy", "use_ls": False}
-    return tabular_network(X, y, kind, RealMLP_TD_Classifier, seed, **options)
-
-
-@one_per_task
-def tabm(X, y, kind, seed):
-    from pytabkit import TabM_D_Classifier, TabM_D_Regressor
-
-    if kind == "regression":
-        return tabular_network(X, y, kind, TabM_D_Regressor, seed)
-    options = {"val_metric_name": "cross_entropy"}
-    return tabular_network(X, y, kind, TabM_D_Classifier, seed, **options)
-
-
-def tuned(name):
-    """Return a model of pytabkit: a weighted ensemble, found by a search over random settings."""
+    Of classifiers, the epoch is chosen by cross-entropy, as the documentation advises if
+    probabilities count. The networks accept categories, but no missing numbers.
+    """
 
     @one_per_task
     def fit(X, y, kind, seed):
-        import pytabkit
-
-        ending = "Regressor" if kind == "regression" else "Classifier"
-        options = {"n_hyperopt_steps": N_SETTINGS, "use_caruana_ensembling": True}
-        make = getattr(pytabkit, f"{name}_HPO_{ending}")
-        if kind != "regression":
+        logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+        numbers = SimpleImputer(strategy="median", add_indicator=True)
+        columns = by_column((numbers, NUMBERS), remainder="passthrough")
+        make, own = model_of("pytabkit", name, kind), {}
+        if kind != "regression" and "HPO" in name:
             make = by_cross_entropy(make)
-        return tabular_network(X, y, kind, make, seed, **options)
+        elif kind != "regression":
+            own = {"val_metric_name": "cross_entropy"} | (of_classifier or {})
+        network = make(device="cpu", n_cv=1, n_threads=1, random_state=seed, **options, **own)
+        pipeline = make_pipeline(columns.set_output(transform="pandas"), network)
+        return scores(pipeline.fit(texts(X), y), kind, texts)
 
     return fit
 
@@ -293,46 +223,42 @@ def predictor(model, kinds):
     """Return the function whose predictions are scored, for a fitted estimator of all tasks."""
 
     def predict(X):
-        numbers = model.predict(X) if "regression" in kinds.values() else None
-        probabilities = {}
+        found = {}
         if set(kinds.values()) != {"regression"}:
-            probabilities = dict(zip(kinds, model.predict_proba(X), strict=True))
-        choose = {
-            "regression": lambda task: numbers[task].to_numpy(),
-            "multiclass": probabilities.get,
-            "binary": lambda task: probabilities[task][:, 1],
-        }
-        return {task: choose[kind](task) for task, kind in kinds.items()}
+            found = dict(zip(kinds, model.predict_proba(X), strict=True))
+        numbers = model.predict(X) if "regression" in kinds.values() else None
+        for task, kind in kinds.items():
+            if kind == "regression":
+                found[task] = numbers[task].to_numpy()
+            elif kind == "binary":
+                found[task] = found[task][:, 1]
+        return found
 
     return predict
 
 
-PEERS = {
-    "LightGBM": lightgbm,
-    "LightGBM, early stopping": lightgbm_early_stopping,
-    "XGBoost": xgboost,
-    "HistGradientBoosting": hist_gradient_boosting,
-    "CatBoost": catboost,
-    "CatBoost MultiRMSEWithMissingValues": catboost_multi,
-    "CatBoost MultiLogloss": catboost_multi_classes,
-    "Random forest": random_forest,
-    "MLP": mlp,
-    "RealMLP": realmlp,
-    "TabM": tabm,
-    "PLE": ple,
-}
 #: Tuned and ensembled; a fit takes 20 times as long.
 TUNED_PEERS = {
-    f"{name}, tuned and ensembled": tuned(name) for name in ("CatBoost", "RealMLP", "TabM")
+    f"{name}, tuned and ensembled": pytabkit(
+        f"{name}_HPO_{{}}", n_hyperopt_steps=N_SETTINGS, use_caruana_ensembling=True
+    )
+    for name in ("CatBoost", "RealMLP", "TabM")
 }
-PEERS |= TUNED_PEERS
-
-
-def applies(name, data):
-    """Return whether a model supports the tasks of a data set."""
-    kinds = set(data.kinds.values())
-    if name == "CatBoost MultiRMSEWithMissingValues":
-        return kinds == {"regression"}
-    if name == "CatBoost MultiLogloss":
-        return kinds == {"binary"} and data.y_train.notna().all(axis=None)
-    return True
+PEERS = {
+    "LightGBM": boosting("lightgbm", "LGBM{}", n_jobs=1, verbose=-1),
+    "LightGBM, early stopping": lightgbm_early_stopping,
+    "XGBoost": boosting("xgboost", "XGB{}", enable_categorical=True, n_jobs=1),
+    "HistGradientBoosting": boosting(
+        "sklearn.ensemble",
+        "HistGradientBoosting{}",
+        partial(categories, at_most=255),
+        categorical_features="from_dtype",
+    ),
+    "CatBoost": catboost,
+    JOINT_NUMBERS: catboost_numbers,
+    JOINT_LABELS: catboost_labels,
+    "Random forest": random_forest,
+    "RealMLP": pytabkit("RealMLP_TD_{}", {"use_ls": False}),
+    "TabM": pytabkit("TabM_D_{}"),
+    "PLE": ple,
+} | TUNED_PEERS

@@ -1,7 +1,7 @@
 """Which commits named in the results fit the same models as the present code, bit for bit?
 
 The code of each commit fits all networks by default and as published, and PLE with some ways of
-balancing, to a part of NHEFS. Digests of the predictions are stored, and the page compares them
+balancing, to a part of NHEFS. Digests of the predictions are stored, and a table compares them
 with those of the present code. Commits that are in results/same_fits.json already are skipped.
 """
 
@@ -14,11 +14,9 @@ import tarfile
 import tempfile
 import warnings
 from functools import partial
-from pathlib import Path
 
 import torch
-from common import COMMIT, RESULTS, ROOT, in_own_process, kept, save
-from tqdm import tqdm
+from common import COMMIT, RESULTS, ROOT, in_own_process, kept, measure_all
 
 N_ROWS = 600
 FULL = "PLE, until it stops early"
@@ -34,15 +32,8 @@ def systems():
     for name in dir(sklearn_ple):
         if name.endswith("ClassifierRegressor"):
             makers[name] = maker = getattr(sklearn_ple, name)
-            if hasattr(maker, "as_published"):
-                makers[f"{name}, as published"] = maker.as_published
-    try:
-        from sklearn_ple.balancing import BALANCERS
-    except ImportError:
-        # Earlier commits had fewer networks, and no ways of balancing.
-        return makers
-    ways = [name for name in BALANCINGS if name in BALANCERS]
-    return makers | {name: partial(ple, balancing=name) for name in ways}
+            makers[f"{name}, as published"] = maker.as_published
+    return makers | {name: partial(ple, balancing=name) for name in BALANCINGS}
 
 
 def digests():
@@ -71,7 +62,8 @@ def digests_of(commit):
     with tempfile.TemporaryDirectory() as folder:
         with tarfile.open(fileobj=io.BytesIO(content)) as file:
             file.extractall(folder, filter="data")
-        return in_own_process(__file__, "--fits", environment={"PYTHONPATH": folder})
+        found = in_own_process(__file__, "--fits", environment={"PYTHONPATH": folder})
+    return {"digests": found}
 
 
 def main():
@@ -83,17 +75,11 @@ def main():
         return
     if COMMIT.endswith("+changes"):
         parser.error("the code differs from its commit, which results would name: commit first")
-    name = Path(__file__).stem
-    files = [path.stem for path in RESULTS.glob("*.json") if path.stem != name]
-    named = {row["commit"].removesuffix(" or before") for file in files for row in kept(file)}
-    rows = [row for row in kept(name) if row["commit"] in named]
-    there = {row["commit"] for row in rows}
+    files = [path.stem for path in RESULTS.glob("*.json") if path.stem != "same_fits"]
+    named = {row["commit"] for file in files for row in kept(file)}
     # The present commit first: without it, a killed run would leave nothing to compare with.
-    bar = tqdm(sorted({*named, COMMIT} - there, key=lambda commit: (commit != COMMIT, commit)))
-    for commit in bar:
-        bar.set_description(commit)
-        rows.append({"commit": commit, "digests": digests_of(commit)})
-        save(name, rows, present=COMMIT)
+    runs = sorted({*named, COMMIT}, key=lambda commit: (commit != COMMIT, commit))
+    measure_all("same_fits", ["commit"], [(commit,) for commit in runs], digests_of)
 
 
 if __name__ == "__main__":

@@ -7,24 +7,23 @@ the table. With ``--impressions``, PLE and ESMM also learn generated data like t
 from Parquet and in memory.
 """
 
-import argparse
 import json
 import sys
 import tempfile
 import time
+from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from common import LIBRARIES, in_own_process, kept_beside, save
+from common import in_own_process, measure_all, parser_of
 from memory import Peak
-from paper.ali_ccp import aucs
-from paper.impressions import write
-from pyarrow import dataset as ds
+from paper.ali_ccp import aucs, make_files
 from pyarrow import parquet
 from sklearn.metrics import roc_auc_score
 
-from sklearn_ple import ESMMClassifier, PLEClassifierRegressor
+import sklearn_ple
 from sklearn_ple.datasets import fetch_ali_ccp
 from sklearn_ple.export import predict_to_parquet
 
@@ -33,7 +32,7 @@ TASKS = ["click", "amount"]
 #: One member and large batches, so that reading counts as much as it may.
 PARAMS = {"n_members": 1, "batch_size": 4096, "max_epochs": 2, "random_state": 0}
 LABELS = ["click", "purchase"]
-KEY = ("rows", "where", "impressions", "system")
+SYSTEMS = ("PLEClassifierRegressor", "ESMMClassifier")
 
 
 def make(rng, n_rows):
@@ -51,7 +50,7 @@ def make(rng, n_rows):
 
 def make_file(folder, n_rows):
     """Write a table of as many rows, unless it is there; return its path."""
-    path = folder / f"{n_rows}.parquet"
+    path = Path(folder) / f"{n_rows}.parquet"
     if not path.exists():
         rng = np.random.default_rng(0)
         partial = path.with_suffix(".part")
@@ -62,108 +61,97 @@ def make_file(folder, n_rows):
     return path
 
 
-def scan(path):
-    """Read all rows by pyarrow alone; return rows a second."""
-    start = time.perf_counter()
-    scanner = ds.dataset(path).scanner(batch_size=2**15, use_threads=False)
-    n_rows = sum(batch.num_rows for batch in scanner.to_batches())
-    return n_rows / (time.perf_counter() - start)
-
-
 def fit(path, where):
     """Fit from a file or in memory; return the model and the seconds of each phase."""
     start = time.perf_counter()
     if where == "files":
-        model = PLEClassifierRegressor(**PARAMS).fit(path, TASKS)
+        model = sklearn_ple.PLEClassifierRegressor(**PARAMS).fit(path, TASKS)
     else:
         table = parquet.read_table(path)
         X, y = table.drop_columns(TASKS), table.select(TASKS)
         # As many validation rows as a fit to files has by default.
         params = PARAMS | {"validation_fraction": 3000 / len(X), "refit": False}
-        model = PLEClassifierRegressor(**params).fit(X, y)
+        model = sklearn_ple.PLEClassifierRegressor(**params).fit(X, y)
     seconds = time.perf_counter() - start
     epochs = [epoch["seconds"] for epoch in model.history_]
     return model, {"before training": seconds - sum(epochs), "epoch": float(np.mean(epochs))}
 
 
-def measure(path, where):
-    """Fit once, and predict all rows to a file; return peaks in MB and rows a second."""
-    n_rows = parquet.read_metadata(path).num_rows
+def measure(n_rows, where, folder):
+    """Fit once, and predict all rows to a file; return the peak in MB and rows a second."""
+    n_rows = int(n_rows)
+    path = make_file(folder, n_rows)
     with tempfile.TemporaryDirectory() as folder:
-        warm = make_file(Path(folder), 5000)
+        warm, predicted = make_file(folder, 5000), Path(folder) / "predicted.parquet"
         fit(warm, where)
-        predict_to_parquet(fit(warm, "files")[0], warm, Path(folder) / "warm.parquet")
+        predict_to_parquet(fit(warm, "files")[0], warm, predicted)
         with Peak() as peak:
             model, seconds = fit(path, where)
-        row = {"rows": n_rows, "where": where, "peak of fit": peak.rise_bytes / 1e6}
-        row |= {f"seconds {name}": value for name, value in seconds.items()}
+        row = {"peak of fit": peak.rise_bytes / 1e6, "score": model.history_[-1]["valid_score"]}
+        row["seconds before training"] = seconds["before training"]
         row["rows a second, training"] = n_rows / seconds["epoch"]
-        row["score"] = model.history_[-1]["valid_score"]
         if where == "files":
             start = time.perf_counter()
-            with Peak() as peak:
-                predict_to_parquet(model, path, Path(folder) / "predicted.parquet")
+            predict_to_parquet(model, path, predicted)
             row["rows a second, prediction"] = n_rows / (time.perf_counter() - start)
-            row["peak of prediction"] = peak.rise_bytes / 1e6
-            row["rows a second, bare scan"] = scan(path)
     return row
 
 
-def impressions(n_impressions, folder):
-    """Learn clicks and purchases from Parquet and in memory; return the areas under the curves."""
-    home = folder / f"{n_impressions}_impressions"
-    if not (home / "ali_ccp" / "truth_test.npy").exists():
-        write(home / "ali_ccp", n_impressions)
-    for part in ("train", "test"):
-        # The first call writes the Parquet file.
-        fetch_ali_ccp(subset=part, n_rows=1, data_home=home)
+def measure_impressions(n_impressions, system, where, folder):
+    """Learn clicks and purchases; return the seconds and the areas under the curves."""
+    home = make_files(n_impressions, folder)
+    # The first call writes the Parquet file.
+    fetch_ali_ccp(subset="test", n_rows=1, data_home=home)
     X, y = fetch_ali_ccp(subset="train", data_home=home, return_X_y=True)
+    home = home / "ali_ccp"
     fields = [name for name in X if not name.startswith("D")]
-    test = home / "ali_ccp" / "ali_ccp_test.parquet"
-    labels = parquet.read_table(test, columns=LABELS).to_pandas()
-    ceiling = aucs(labels, *np.load(home / "ali_ccp" / "truth_test.npy"))
     shared = {"categorical_features": fields, "n_members": 1, "embedding_dim": 8, "max_epochs": 4}
     shared |= {"batch_size": 512, "target_statistics": False, "refit": False, "random_state": 0}
-    for system in (PLEClassifierRegressor, ESMMClassifier):
-        for where in ("files", "memory"):
-            model = system(**shared)
-            start = time.perf_counter()
-            if where == "files":
-                model.fit(home / "ali_ccp" / "ali_ccp_train.parquet", LABELS)
-            else:
-                model.fit(X, y)
-            seconds = time.perf_counter() - start
-            predict_to_parquet(model, test, folder / "impressions.parquet", method="predict_proba")
-            found = parquet.read_table(folder / "impressions.parquet").to_pandas()
-            scores = {
-                "CTR": roc_auc_score(labels["click"], found["click=1"]),
-                "CTCVR": roc_auc_score(labels["purchase"], found["purchase=1"]),
-            }
-            row = {"impressions": n_impressions, "system": system.__name__, "where": where}
-            yield row | {"seconds": seconds, "scores": scores, "ceiling": ceiling}
+    model = getattr(sklearn_ple, system)(**shared)
+    start = time.perf_counter()
+    model.fit(*((home / "ali_ccp_train.parquet", LABELS) if where == "files" else (X, y)))
+    seconds = time.perf_counter() - start
+    test, predicted = home / "ali_ccp_test.parquet", folder / "impressions.parquet"
+    predict_to_parquet(model, test, predicted, method="predict_proba")
+    found = parquet.read_table(predicted).to_pandas()
+    labels = parquet.read_table(test, columns=LABELS).to_pandas()
+    scores = {
+        "CTR": roc_auc_score(labels["click"], found["click=1"]),
+        "CTCVR": roc_auc_score(labels["purchase"], found["purchase=1"]),
+    }
+    ceiling = aucs(labels, *np.load(home / "truth_test.npy"))
+    return {"seconds": seconds, "scores": scores, "ceiling": ceiling}
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--millions", type=float, nargs="*", default=[1, 4, 16])
     parser.add_argument("--in-memory", type=float, default=4, help="up to so many million rows")
     parser.add_argument("--impressions", type=int, help="generated, half of them to test")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "streaming")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
+    runs = [
+        (round(millions * 1e6), where)
+        for millions in options.millions
+        for where in ("files", "memory")
+        if where == "files" or millions <= options.in_memory
+    ]
 
-    def keep(row):
-        print(json.dumps(row), flush=True)
-        rows = [*kept_beside("streaming", row, KEY), row]
-        save("streaming", rows, (*LIBRARIES, "pyarrow"))
+    def apart(n_rows, where):
+        return in_own_process(__file__, "measure", n_rows, where, options.folder)
 
-    for millions in options.millions:
-        path = make_file(options.folder, round(millions * 1e6))
-        for where in ["files", *(["memory"] if millions <= options.in_memory else [])]:
-            keep(in_own_process(__file__, "measure", path, where))
+    measure_all("streaming", ("rows", "where"), runs, apart, ["pyarrow"])
     if options.impressions:
-        for row in impressions(options.impressions, options.folder):
-            keep(row)
+        runs = product([options.impressions], SYSTEMS, ("files", "memory"))
+        key = ("impressions", "system", "where")
+        measure_all(
+            "streaming",
+            key,
+            runs,
+            partial(measure_impressions, folder=options.folder),
+            ["pyarrow"],
+        )
 
 
 if __name__ == "__main__":

@@ -7,10 +7,10 @@ times, weighted for censoring.
 """
 
 import time
+from itertools import product
 
 import numpy as np
-import torch
-from common import LIBRARIES, kept_beside, parser_of, save
+from common import measure_all, parser_of
 from data_sets import support2_days
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.impute import SimpleImputer
@@ -21,14 +21,12 @@ from sksurv.ensemble import RandomSurvivalForest
 from sksurv.linear_model import CoxPHSurvivalAnalysis
 from sksurv.metrics import brier_score
 from sksurv.util import Surv
-from tqdm import tqdm
 from xgboost import XGBRegressor
 
 from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.metrics import concordance_index
 
 TIMES = [30, 90, 180, 365, 730]
-KEY = ("model", "seed")
 
 
 def surv(days):
@@ -102,26 +100,25 @@ MODELS = {
 }
 
 
-def main():
-    parser = parser_of(__doc__, n_seeds=3)
-    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-
+def measure(name, seed):
     data = support2_days()
-    for name, seed in tqdm([(m, s) for m in options.models for s in range(options.seeds)]):
-        X, X_valid, y, y_valid = train_test_split(
-            data.X_train, data.y_train, test_size=0.25, random_state=seed
-        )
-        start = time.process_time()
-        order, curves = MODELS[name](X, y, X_valid, seed)
-        row = {"model": name, "seed": seed, "cpu_seconds": round(time.process_time() - start, 1)}
-        row["concordance"] = round(concordance_index(y_valid["days"], order), 4)
-        if curves is not None:
-            labels = surv(y["days"]), surv(y_valid["days"])
-            row["brier"] = round(float(np.mean(brier_score(*labels, curves, TIMES)[1])), 4)
-        rows = [*kept_beside("survival", row, KEY), row]
-        save("survival", rows, (*LIBRARIES, "scikit-survival", "xgboost"))
+    X, X_valid, y, y_valid = train_test_split(
+        data.X_train, data.y_train, test_size=0.25, random_state=seed
+    )
+    start = time.process_time()
+    order, curves = MODELS[name](X, y, X_valid, seed)
+    row = {"cpu_seconds": round(time.process_time() - start, 1)}
+    row["concordance"] = round(concordance_index(y_valid["days"], order), 4)
+    if curves is not None:
+        labels = surv(y["days"]), surv(y_valid["days"])
+        row["brier"] = round(float(np.mean(brier_score(*labels, curves, TIMES)[1])), 4)
+    return row
+
+
+def main():
+    options = parser_of(__doc__, n_seeds=3, models=MODELS).parse_args()
+    runs = product(options.models, range(options.seeds))
+    measure_all("survival", ("model", "seed"), runs, measure, ["scikit-survival"])
 
 
 if __name__ == "__main__":

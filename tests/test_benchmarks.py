@@ -4,16 +4,15 @@ import importlib
 import importlib.util
 import json
 import math
-import os
 import re
 import subprocess
-import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import r2_score, roc_auc_score
+from sklearn.metrics import roc_auc_score
 
 from sklearn_ple import ESMMClassifier, PLEClassifierRegressor
 from sklearn_ple.capacity import count_layers, count_parameters
@@ -62,30 +61,48 @@ def test_save_records_commit_and_processor(common, head):
 
 
 def test_kept_rows_keep_their_commits(common, monkeypatch):
-    old = {"commit": "aaaaaaa", "results": [{"score": 1.0}]}
-    (common.RESULTS / "trial.json").write_text(json.dumps(old))
-    for commit, score in [("bbbbbbb", 2.0), ("ccccccc", 3.0)]:
+    for commit, score in [("aaaaaaa", 1.0), ("bbbbbbb", 2.0), ("ccccccc", 3.0)]:
         monkeypatch.setattr(common, "COMMIT", commit)
         common.save("trial", [*common.kept("trial"), {"score": score}])
     record = json.loads((common.RESULTS / "trial.json").read_text())
-    commits = ["aaaaaaa or before", "bbbbbbb", "ccccccc"]
+    commits = ["aaaaaaa", "bbbbbbb", "ccccccc"]
     assert record["commit"] == ", ".join(commits)
     assert [row["commit"] for row in record["results"]] == commits
-
-
-def test_a_row_replaces_that_of_the_same_run_alone(common):
-    rows = [{"model": name, "seed": seed, "score": 1.0} for name in "ab" for seed in (0, None)]
-    common.save("trial", rows)
-    row = {"model": "a", "seed": 0, "score": 2.0}
-    common.save("trial", [*common.kept_beside("trial", row, ("model", "seed")), row])
-    found = [(own["model"], own["seed"], own["score"]) for own in common.kept("trial")]
-    assert found == [("a", None, 1.0), ("b", 0, 1.0), ("b", None, 1.0), ("a", 0, 2.0)]
 
 
 def test_commit_is_unknown_outside_a_checkout(common, tmp_path, monkeypatch):
     monkeypatch.setattr(common, "ROOT", tmp_path)
     assert common.commit() == "unknown"
-    assert common.commit(tmp_path) == "unknown"
+
+
+def test_a_run_is_measured_once_and_its_rows_are_stored_together(common):
+    measured = []
+
+    def measure(data, seed):
+        measured.append((data, seed))
+        if data == "absent":
+            return None
+        return [{"task": task, "score": 1.0} for task in "ab"] if data == "two" else {"score": 2.0}
+
+    runs = [("one", 0), ("two", 0), ("absent", 0), ("one", None)]
+    for _ in range(2):
+        common.measure_all("trial", ("data", "seed"), runs, measure)
+    # What has no rows is tried again.
+    assert measured == [*runs, ("absent", 0)]
+    rows = common.kept("trial")
+    found = [(row["data"], row["seed"], row.get("task")) for row in rows]
+    assert found == [("one", 0, None), ("two", 0, "a"), ("two", 0, "b"), ("one", None, None)]
+
+
+def test_runs_whose_process_fails_are_named_after_the_others(common):
+    def measure(name):
+        if name == "broken":
+            raise subprocess.CalledProcessError(1, name)
+        return {"score": 1.0}
+
+    with pytest.raises(SystemExit, match="broken"):
+        common.measure_all("trial", ["name"], [("broken",), ("whole",)], measure)
+    assert [row["name"] for row in common.kept("trial")] == ["whole"]
 
 
 def test_a_script_is_run_with_other_environment_variables(common, tmp_path):
@@ -106,37 +123,6 @@ def test_a_run_of_all_tables_keeps_no_row_of_another_commit(common, monkeypatch)
     assert common.kept("trial") == []
 
 
-def test_all_tables_go_on_where_they_stopped(tmp_path):
-    scripts = ROOT / "benchmarks"
-    program = tmp_path / "program.py"
-    program.write_text(
-        "import sys, all as tables\n"
-        "from pathlib import Path\n"
-        "tables.COMMIT = 'aaaaaaa'\n"
-        "tables.subprocess.run = lambda command, **_: (\n"
-        "    print(command[2]), type('Ended', (), {'returncode': int(command[2] == fails)}))[1]\n"
-        "steps = tables.STEPS[-3:]\n"
-        "for fails in ('paper.experts', 'none'):\n"
-        "    failed = [step.name for step in tables.run(steps, Path(sys.argv[1]))]\n"
-        "    print('failed', *failed)\n"
-        "sys.argv = ['all.py', '--list']\n"
-        "tables.main()\n"
-    )
-    command = [sys.executable, program, tmp_path]
-    environment = os.environ | {"PYTHONPATH": str(scripts)}
-    run = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
-    first = ["paper.ali_ccp", "paper.experts", "paper.shared_experts", "failed", "paper.experts"]
-    lines = run.stdout.splitlines()
-    ran, listed = lines[:6], lines[6:]
-    assert " ".join(ran).split() == [*first, "paper.experts", "failed"]
-    paths = {scripts / f"{line.split()[0].replace('.', '/')}.py" for line in listed}
-    assert paths
-    assert all(path.exists() for path in paths)
-    # What makes JSON is run, but for what takes a GPU.
-    writers = {p for p in scripts.rglob("*.py") if re.search(r"\b(save|run)\(\"", p.read_text())}
-    assert writers - {scripts / "common.py", scripts / "gpu.py"} <= paths
-
-
 @pytest.fixture(scope="module")
 def modules():
     """Modules of benchmarks/paper by name."""
@@ -145,26 +131,53 @@ def modules():
         yield lambda name: importlib.import_module(f"paper.{name}")
 
 
-def test_results_are_kept_once_their_steps_have_ended(modules, tmp_path, monkeypatch, capsys):
-    tables, commands = importlib.import_module("all"), []
-    results = tmp_path / "results"
-    results.mkdir()
-    monkeypatch.setattr(tables, "RESULTS", results)
+@pytest.fixture
+def tables(modules, tmp_path, monkeypatch):
+    """benchmarks/all.py, with folders of the test's, and commands that are noted alone."""
+    tables = importlib.import_module("all")
+    (tmp_path / "kept").mkdir()
+    monkeypatch.setattr(tables, "RESULTS", tmp_path / "kept")
     monkeypatch.setattr(tables, "COMMIT", "aaaaaaa")
-    monkeypatch.setattr("subprocess.run", lambda command, **_: commands.append(command[1:]))
-    ended = [{"commit": "bbbbbbb", "command": ["memory"]}]
-    for name, text in {"done": json.dumps(ended), "memory": "new", "speed": "half"}.items():
-        (tmp_path / f"{name}.json").write_text(text)
-    command = ["all.py", "--to", str(tmp_path), "--keep", "--only", "memory"]
-    monkeypatch.setattr("sys.argv", [*command, "speed"])
-    with pytest.raises(SystemExit):
-        tables.main()
-    assert capsys.readouterr().err.endswith("leave them out by --only:\nspeed\n")
-    assert not list(results.iterdir()) and not commands
-    monkeypatch.setattr("sys.argv", command)
+    tables.commands, tables.fails = [], ""
+
+    def run(command, **_):
+        tables.commands.append(command[1:])
+        return SimpleNamespace(returncode=int(tables.fails in command))
+
+    monkeypatch.setattr("subprocess.run", run)
+    return tables
+
+
+def test_all_scripts_that_store_results_are_run(tables, capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["all.py", "--list"])
     tables.main()
-    assert [path.name for path in results.iterdir()] == ["memory.json"]
-    assert commands[-1] == ["-m", "render"]
+    names = {line.split()[0] for line in capsys.readouterr().out.splitlines()}
+    scripts = ROOT / "benchmarks"
+    writers = {
+        ".".join(path.relative_to(scripts).with_suffix("").parts)
+        for path in scripts.rglob("*.py")
+        if re.search(r"\b(save|run|measure_all)\(\s*\"", path.read_text())
+    }
+    assert writers - {"same_fits"} == names
+
+
+def test_results_are_kept_if_no_step_fails(tables, tmp_path, monkeypatch):
+    folder = tmp_path / "new"
+    monkeypatch.setattr(
+        "sys.argv", ["all.py", "--to", str(folder), "--keep", "--only", "speed", "latency"]
+    )
+    folder.mkdir()
+    for name in ("speed", "latency", "memory"):
+        (folder / f"{name}.json").write_text(name)
+    tables.fails = "speed"
+    with pytest.raises(SystemExit, match="speed"):
+        tables.main()
+    assert [command[1] for command in tables.commands] == ["speed", "latency"]
+    assert not list(tables.RESULTS.iterdir())
+    tables.fails = ""
+    tables.main()
+    assert {path.stem for path in tables.RESULTS.iterdir()} == {"speed", "latency"}
+    assert tables.commands[-1] == ["render.py"]
 
 
 @pytest.fixture
@@ -267,10 +280,10 @@ def test_runs_go_on_where_they_were_broken_off(paper, tmp_path, monkeypatch):
         return experiment.evaluate(system, data)
 
     def prepare(setting):
-        data, made = experiment.prepare(setting, n_rows=200)
+        data, made = experiment.prepare(setting)
         return data, {name: made[name].set_params(max_epochs=1) for name in ("single-task", "PLE")}
 
-    run, settings = paper("runs").run, ["0.5, equal depth, 200 rows"]
+    run, settings = paper("systems").run, ["0.5, equal depth, 200 rows"]
     with pytest.raises(KeyboardInterrupt):
         run("trial", settings, 2, prepare, evaluate)
     run("trial", settings, 2, prepare, evaluate)
@@ -293,39 +306,21 @@ def test_known_probabilities_are_what_no_network_exceeds(made, paper, seed):
     assert row["scores"]["CTCVR"] < row["ceiling"]["CTCVR"]
 
 
-def test_settings_of_another_commit_are_chosen_again(paper, tmp_path, monkeypatch):
+def test_another_seed_takes_the_setting_that_was_chosen(paper, data_sets, monkeypatch):
     accuracy, common = importlib.import_module("accuracy"), importlib.import_module("common")
-    monkeypatch.setattr(accuracy, "PATH", tmp_path / "accuracy.json")
-    assert accuracy.kept_settings() == {}
-    monkeypatch.setattr(common, "COMMIT", "aaaaaaa")
-    accuracy.keep(setting={"nhefs": {"dropout": 0.1}})
-    monkeypatch.setattr(common, "COMMIT", "bbbbbbb")
-    assert accuracy.kept_settings() == {"nhefs": {"dropout": 0.1}}
-    monkeypatch.setenv("SKLEARN_PLE_RESULTS", str(tmp_path))
-    assert accuracy.kept_settings() == {}
-
-
-def test_fits_that_fail_are_named_after_the_others(paper, tmp_path, monkeypatch):
-    frontier = importlib.import_module("frontier")
-
-    def measure(script, one, name, model, seed, rows):
-        if model == "CatBoost":
-            raise subprocess.CalledProcessError(1, script)
-        return {"score": 0.5, "fit_cpu_seconds": 1.0}
-
-    monkeypatch.setattr(frontier, "in_own_process", measure)
-    command = ["frontier.py", "--sets", "nhefs", "--seeds", "1", "--models"]
-    monkeypatch.setattr("sys.argv", [*command, "CatBoost", "XGBoost"])
-    with pytest.raises(SystemExit, match="nhefs, CatBoost, 0, validation"):
-        frontier.main()
-    (row,) = json.loads((tmp_path / "frontier.json").read_text())["results"]
-    assert row["model"] == "XGBoost"
+    chosen = []
+    monkeypatch.setattr(accuracy, "choose", lambda *_: chosen.append(1) or {"dropout": 0.1})
+    data = data_sets.linnerud()
+    first = accuracy.setting_of("linnerud", data)
+    common.save("accuracy", [{"data": "linnerud", "model": accuracy.TUNED} | first])
+    assert accuracy.setting_of("linnerud", data) == first and len(chosen) == 1
+    assert accuracy.setting_of("slump", data)["setting"] == first["setting"] and len(chosen) == 2
 
 
 # -- commits that fit the same models -------------------------------------------------------------
 
 
-def test_the_present_commit_is_there_if_a_run_is_killed(paper, tmp_path, monkeypatch):
+def test_the_present_commit_is_compared_first(paper, tmp_path, monkeypatch):
     same_fits = importlib.import_module("same_fits")
     monkeypatch.setattr(same_fits, "RESULTS", tmp_path)
     for module in (same_fits, importlib.import_module("common")):
@@ -336,14 +331,14 @@ def test_the_present_commit_is_there_if_a_run_is_killed(paper, tmp_path, monkeyp
     def digests_of(commit):
         if (tmp_path / "same_fits.json").exists():
             raise KeyboardInterrupt
-        return {"PLE": "1"}
+        return {"digests": {"PLE": "1"}}
 
     monkeypatch.setattr(same_fits, "digests_of", digests_of)
     monkeypatch.setattr("sys.argv", ["same_fits.py"])
     with pytest.raises(KeyboardInterrupt):
         same_fits.main()
     record = json.loads((tmp_path / "same_fits.json").read_text())
-    assert record["present"] in [row["commit"] for row in record["results"]]
+    assert [row["commit"] for row in record["results"]] == ["ccccccc"] == [record["commit"]]
 
 
 # -- growth ---------------------------------------------------------------------------------------
@@ -353,29 +348,6 @@ def test_more_tasks_than_columns_get_a_column_each(modules):
     data = importlib.import_module("growth").make(rows=50, columns=2, tasks=3, seed=0)
     assert data.X_train.shape == (50, 3) and data.y_train.shape == (50, 3)
     assert list(data.kinds.values()) == ["regression", "binary", "regression"]
-
-
-# -- a GPU ----------------------------------------------------------------------------------------
-
-
-def test_a_device_is_compared_with_the_cpu(modules):
-    gpu = importlib.import_module("gpu")
-    (row,) = gpu.compare("cpu", [(300, 1, (8,))], repeats=1, n_jobs=1)
-    for name in ("fit", "predict"):
-        ratio = row[f"{name}, CPU"] / row[f"{name}, device"]
-        assert row[f"{name}, times"] == pytest.approx(ratio)
-    assert row["score, device"] == row["score, CPU"]
-    assert row["finite, device"]
-    # A step has many operations, but not thousands.
-    assert 50 < row["operations"] < 5000
-
-
-def test_without_a_gpu_its_benchmark_says_so(modules, monkeypatch):
-    gpu = importlib.import_module("gpu")
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    monkeypatch.setattr("sys.argv", ["gpu.py"])
-    with pytest.raises(SystemExit, match="needs a CUDA device"):
-        gpu.main()
 
 
 # -- data sets ------------------------------------------------------------------------------------
@@ -454,19 +426,6 @@ def test_errors_of_probabilities_are_those_of_the_labels_that_are_there(modules,
     # Each row is in a bin of its own.
     errors = {"click": np.mean([0.2, 0.3, 0.4]), "grade": np.mean([0.5, 0.4, 0.2])}
     assert found["calibration_errors"] == pytest.approx(errors)
-
-
-def test_relative_errors_are_those_of_the_coefficient_of_determination(modules):
-    relative_errors = importlib.import_module("relative_errors").relative_errors
-    rng = np.random.default_rng(0)
-    y = pd.DataFrame(rng.normal(size=(20, 2)), columns=["a", "b"])
-    predicted = {name: y[name].to_numpy() + rng.normal(size=20) for name in y}
-    # If the mean label of both parts is the same, the squared error is 1 - R².
-    errors = relative_errors(y, y, predicted)
-    for name in y:
-        assert errors[name] == pytest.approx(np.sqrt(1 - r2_score(y[name], predicted[name])))
-    mean = {name: np.full(20, y[name].mean() + 1) for name in y}
-    assert relative_errors(y + 1, y, mean) == pytest.approx({"a": 1, "b": 1})
 
 
 def test_tuned_classifiers_of_all_rivals_are_compared_by_cross_entropy(monkeypatch):

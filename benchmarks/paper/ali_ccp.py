@@ -9,7 +9,6 @@ All tasks are learnt as in the PLE paper: clicks from all impressions, purchases
 ESMM learns purchases from all impressions, as a click and a purchase after it.
 """
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +17,7 @@ from sklearn.datasets import get_data_home
 from sklearn.metrics import roc_auc_score
 
 from paper.impressions import write
-from paper.runs import run
-from paper.systems import BASES, systems
+from paper.systems import BASES, run, systems
 from sklearn_ple import ESMMClassifier
 from sklearn_ple.datasets import fetch_ali_ccp
 
@@ -33,6 +31,15 @@ TRAINING = {
     "max_epochs": 10,
     "validation_fraction": 0.1,
 }
+
+
+def make_files(n_impressions, folder=None):
+    """Generate files of impressions, unless they are there; return the folder of `ali_ccp`."""
+    folder = folder or Path(get_data_home()) / "sklearn_ple_generated"
+    home = folder / f"{n_impressions}_impressions"
+    if not (home / "ali_ccp" / "truth_test.npy").exists():
+        write(home / "ali_ccp", n_impressions)
+    return home
 
 
 def load(home, n_rows):
@@ -81,21 +88,15 @@ def main():
     parser.add_argument("--folder", type=Path, help="where to make files (default: data home)")
     parser.add_argument("--bases", nargs="+", choices=BASES, default=["as published"])
     options = parser.parse_args()
-    n_rows, home = options.impressions // 2, options.data
-    if home is None:
-        folder = options.folder or Path(get_data_home()) / "sklearn_ple_generated"
-        home = folder / f"{options.impressions}_impressions"
-        if not (home / "ali_ccp" / "truth_test.npy").exists():
-            write(home / "ali_ccp", options.impressions)
+    home = options.data or make_files(options.impressions, options.folder)
     kind = "original" if options.data else "generated"
 
-    def prepare(setting, base):
-        data = load(home, n_rows)
-        return data, make_systems(*data[:2], base)
+    def prepare(setting):
+        data = load(home, options.impressions // 2)
+        return data, make_systems(*data[:2], setting.rpartition(", ")[2])
 
-    for base in options.bases:
-        setting = f"{kind}, {options.impressions} impressions, {base}"
-        run("paper_ali_ccp", [setting], options.seeds, partial(prepare, base=base), evaluate)
+    settings = [f"{kind}, {options.impressions} impressions, {base}" for base in options.bases]
+    run("paper_ali_ccp", settings, options.seeds, prepare, evaluate)
 
 
 if __name__ == "__main__":

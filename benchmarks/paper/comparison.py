@@ -11,8 +11,7 @@ from common import parser_of
 from data_sets import DATA_SETS, DataSet, raw, score, split
 from peers import predictor
 
-from paper.runs import run
-from paper.systems import BASES, SYSTEMS, systems
+from paper.systems import BASES, SYSTEMS, run, systems
 from sklearn_ple.datasets import fetch_census_income
 
 #: Changes to both bases. A constant rate needs more epochs before early stopping. Four members
@@ -52,9 +51,8 @@ SETS |= {"census_college": college, "census_published_split": published_split}
 def prepare(setting, names=SYSTEMS):
     name, base = setting.split(", ")
     data = SETS[name]()
-    parts = (data.X_train, data.y_train, data.X_test, data.y_test, data.kinds)
     own = {"task_types": data.kinds} | OPTIONS[base]
-    return parts, systems(*parts[:2], names, published=BASES[base], **own)
+    return data.parts, systems(*data.parts[:2], names, published=BASES[base], **own)
 
 
 def evaluate(system, data):
@@ -64,11 +62,7 @@ def evaluate(system, data):
 
 
 def main():
-    parser = parser_of(__doc__, n_seeds=5)
-    parser.add_argument("--data", nargs="+", choices=SETS, default=SETS)
-    parser.add_argument("--bases", nargs="+", choices=BASES, default=BASES)
-    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
-    options = parser.parse_args()
+    options = parser_of(__doc__, n_seeds=5, data=SETS, bases=BASES, systems=SYSTEMS).parse_args()
     settings = [f"{name}, {base}" for base in options.bases for name in options.data]
     chosen = partial(prepare, names=options.systems)
     run("paper_comparison", settings, options.seeds, chosen, evaluate)

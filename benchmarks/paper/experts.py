@@ -1,24 +1,19 @@
 """How gates use experts, system by system and level by level, and what a level costs.
 
 All networks are as published, with one member, because means over members would hide what the
-gates of each network do. Three things are measured on test rows: the mean and the standard
-deviation of the weights of each gate, the distance between the gates of two tasks, and the time
-that the network takes for a batch of 1,024 rows.
+gates of each network do. Two things are measured on test rows: the mean and the standard deviation
+of the weights of each gate, and the distance between the gates of two tasks.
 """
 
-import time
 from itertools import combinations
 
 import numpy as np
-import torch
 from common import parser_of
 from sklearn.base import clone
 
 from paper.comparison import evaluate as scores_of
 from paper.comparison import prepare as compared
-from paper.runs import run
-from sklearn_ple.encoding.encoder import TableEncoder
-from sklearn_ple.tables.table import Table
+from paper.systems import run
 
 GATED = ("MMoE", "ML-MMoE", "CGC", "PLE")
 N_LEVELS = (1, 2, 3, 4)
@@ -45,46 +40,21 @@ def separation(gates, tasks):
     return float(np.mean(distances))
 
 
-def milliseconds(system, data):
-    """Take the CPU time of the network for 1,024 rows, the median of 50 runs."""
-    encoder = TableEncoder.of(system, n_bins=2)
-    encoder.learn(Table.read(clone(system), *data[:2]))
-    parts = encoder.features.transform(data[2].iloc[:1024])
-    inputs = [torch.as_tensor(part) for part in parts]
-    network, spans = system.module_.eval(), []
-    with torch.no_grad():
-        for _ in range(50):
-            start = time.process_time()
-            network(*inputs)
-            spans.append(time.process_time() - start)
-    return float(np.median(spans) * 1e3)
-
-
 def evaluate(system, data):
-    X = data[2].iloc[:N_ROWS]
-    tasks, levels = system.task_names_, system.gate_weights(X)
+    tasks, levels = system.task_names_, system.gate_weights(data[2].iloc[:N_ROWS])
     gates = [
-        {
-            "level": level,
-            "gate": gate,
-            "expert": expert,
-            "mean": own.mean(),
-            "std": own.std(),
-        }
+        {"level": level, "gate": gate, "expert": expert, "mean": own.mean(), "std": own.std()}
         for level, named in enumerate(levels, start=1)
         for gate, frame in named.items()
         for expert, own in frame.items()
     ]
     # The gates between levels of ML-MMoE are not the tasks'.
     apart = [separation(named, tasks) for named in levels if set(tasks) <= set(named)]
-    row = {"gates": gates, "separation": apart, "milliseconds": milliseconds(system, data)}
-    return scores_of(system, data) | row
+    return scores_of(system, data) | {"gates": gates, "separation": apart}
 
 
 def main():
-    parser = parser_of(__doc__, n_seeds=5)
-    parser.add_argument("--data", nargs="+", default=["census", "support2"])
-    options = parser.parse_args()
+    options = parser_of(__doc__, n_seeds=5, data=("census", "support2")).parse_args()
     run("paper_experts", options.data, options.seeds, prepare, evaluate)
 
 

@@ -8,7 +8,7 @@ the user's tastes. Each impression has the weights of those entries that match i
 """
 
 import numpy as np
-from scipy.optimize import brentq
+from ratings import bias
 from scipy.special import expit
 from tqdm import tqdm
 
@@ -49,8 +49,8 @@ class Shop:
         self.looks = tastes(rng, self.item["206"], N_ITEMS)
         self.counts = self.remember()
         logits = self.logits(*self.show(4 * BLOCK))
-        self.bias = [bias_for(logits[0], CLICKS)]
-        self.bias += [bias_for(logits[1], PURCHASES, expit(logits[0] + self.bias[0]))]
+        self.bias = [bias(logits[0], CLICKS)]
+        self.bias += [bias(logits[1], PURCHASES, expit(logits[0] + self.bias[0]))]
 
     def remember(self):
         """Count, for every field of histories, how often each user dealt with each id."""
@@ -98,11 +98,6 @@ def tastes(rng, groups, n):
     """Draw tastes, mostly those of a group."""
     of_group = rng.normal(size=(groups.max() + 1, N_TASTES))
     return 0.8 * of_group[groups] + 0.6 * rng.normal(size=(n, N_TASTES))
-
-
-def bias_for(logits, rate, weights=None):
-    """Find the bias with which the mean probability is a rate."""
-    return brentq(lambda bias: np.average(expit(logits + bias), weights=weights) - rate, -20, 20)
 
 
 def entry(field, own, weight=1.0):

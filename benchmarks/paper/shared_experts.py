@@ -10,7 +10,7 @@ from common import parser_of
 from data_sets import DATA_SETS, MULAN_SETS, without_test_rows
 
 from paper.comparison import evaluate
-from paper.runs import run
+from paper.systems import run
 from sklearn_ple import PLEClassifierRegressor
 
 EXPERTS = {
@@ -25,17 +25,14 @@ SETS = [name for name in (*DATA_SETS, *MULAN_SETS) if name != "census_no_educati
 def prepare(setting):
     name, split = setting.split(", split ")
     data = without_test_rows(name, int(split))
-    parts = (data.X_train, data.y_train, data.X_test, data.y_test, data.kinds)
-    return parts, {
+    return data.parts, {
         experts: PLEClassifierRegressor(task_types=data.kinds, **own)
         for experts, own in EXPERTS.items()
     }
 
 
 def main():
-    parser = parser_of(__doc__, n_seeds=3)
-    parser.add_argument("--data", nargs="+", choices=SETS, default=SETS, metavar="SET")
-    options = parser.parse_args()
+    options = parser_of(__doc__, n_seeds=3, data=SETS).parse_args()
     splits = [f"{name}, split {k}" for name in options.data for k in range(options.seeds)]
     run("paper_shared_experts", splits, 1, prepare, evaluate)
 

@@ -5,13 +5,10 @@ ML-MMoE are one layer deeper than the others, as in drawings with one layer per 
 have 1.4 million rows for each correlation.
 """
 
-from functools import partial
-
 from common import parser_of
 from sklearn.metrics import mean_squared_error
 
-from paper.runs import run
-from paper.systems import REFERENCE, systems
+from paper.systems import REFERENCE, run, systems
 from sklearn_ple.datasets import make_multitask
 
 CORRELATIONS = (0.2, 0.4, 0.5, 0.75, 1.0)
@@ -24,8 +21,9 @@ TRAINING = {"batch_size": 512, "max_epochs": 30}
 N_TEST = 50_000
 
 
-def prepare(setting, n_rows):
-    correlation, depth, _ = setting.split(", ")
+def prepare(setting):
+    correlation, depth, rows = setting.split(", ")
+    n_rows = int(rows.removesuffix(" rows"))
     X, y = make_multitask(n_rows + N_TEST, correlation=float(correlation), random_state=0)
     X = X.astype("float32")
     train, test = slice(n_rows), slice(n_rows, None)
@@ -42,17 +40,15 @@ def evaluate(system, data):
 
 
 def main():
-    parser = parser_of(__doc__, n_seeds=5)
+    parser = parser_of(__doc__, n_seeds=5, depths=DEPTHS)
     parser.add_argument("--rows", type=int, default=100_000, help="to train on")
-    parser.add_argument("--depths", nargs="+", choices=DEPTHS, default=DEPTHS)
     options = parser.parse_args()
     settings = [
         f"{correlation}, {depth}, {options.rows} rows"
         for depth in options.depths
         for correlation in CORRELATIONS
     ]
-    chosen = partial(prepare, n_rows=options.rows)
-    run("paper_synthetic", settings, options.seeds, chosen, evaluate)
+    run("paper_synthetic", settings, options.seeds, prepare, evaluate)
 
 
 if __name__ == "__main__":

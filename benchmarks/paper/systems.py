@@ -1,4 +1,9 @@
-"""The ten systems of the paper, of one size: that of PLE with two levels."""
+"""The ten systems of the paper, of one size: that of PLE with two levels; and how they are run."""
+
+import time
+from itertools import product
+
+from common import measure_all
 
 import sklearn_ple
 from sklearn_ple.capacity import equal_capacity
@@ -29,3 +34,25 @@ def systems(X, y, names=SYSTEMS, *, published=True, equal_depth=True, **params):
         made[name] = (system.as_published if published else system)(**own, **params)
     sized = equal_capacity(made, X, y, reference="PLE", equal_depth=equal_depth)
     return {name: sized[name] for name in names}
+
+
+def run(name, settings, n_seeds, prepare, evaluate):
+    """Evaluate every system on every setting, seed by seed.
+
+    `prepare(setting)` returns the data, of which the first two parts are fitted, and a dict of
+    unfitted systems. `evaluate(system, data)` returns the results of a fitted system.
+    """
+    for setting in settings:
+        data, made = prepare(setting)
+
+        def measure(_, seed, system, data=data, made=made):
+            started = time.process_time()
+            model = made[system].set_params(random_state=seed).fit(*data[:2])
+            seconds = round(time.process_time() - started, 2)
+            body = model.module_.body
+            sizes = {"n_members": body.n_members, "fit_cpu_seconds": seconds}
+            sizes["n_parameters"] = sum(part.numel() for part in body.parameters())
+            return evaluate(model, data) | sizes | {"epochs": model.n_iter_}
+
+        runs = product([setting], range(n_seeds), made)
+        measure_all(name, ("setting", "seed", "system"), runs, measure)

@@ -1,4 +1,4 @@
-"""Users who rate items, of which the probabilities of clicks and purchases are known.
+"""Users who click, buy and rate items.
 
 Users and items are drawn by the Zipf-Mandelbrot law, that is, Zipf's law with a flatter head. Each
 user and each item has its own effect on each task, and tastes; the product of the tastes shows how
@@ -46,15 +46,11 @@ def draw(n_rows, seed=0):
         Ids are strings.
     y : DataFrame of shape (n_rows, 3)
         "click", "purchase", and "rating", which is missing for most.
-    truth : DataFrame of shape (n_rows, 3)
-        The probabilities, and the expected rating.
     """
     random = np.random.RandomState(seed)
     user, item = zipf(random, N_USERS, n_rows), zipf(random, N_ITEMS, n_rows)
-    kind_of, region_of = (
-        random.randint(N_KINDS, size=N_ITEMS),
-        random.randint(N_REGIONS, size=N_USERS),
-    )
+    kind_of = random.randint(N_KINDS, size=N_ITEMS)
+    region_of = random.randint(N_REGIONS, size=N_USERS)
     price_of, age_of = random.normal(size=N_ITEMS), random.normal(size=N_USERS)
     # By tasks: an item's own effect, and those of its kind and price.
     of_items = 0.8 * related(random, N_ITEMS) + 0.6 * related(random, N_KINDS)[:, kind_of]
@@ -72,7 +68,6 @@ def draw(n_rows, seed=0):
     bought = expit(logits[1] + bias(logits[1], PURCHASES, click))
     expected = 3 + 0.5 * logits[2]
     clicked = random.uniform(size=n_rows) < click
-    truth = {"click": click, "purchase": click * bought, "rating": expected}
     rating = expected + 0.7 * random.normal(size=n_rows)
     y = {
         "click": clicked.astype(float),
@@ -89,4 +84,4 @@ def draw(n_rows, seed=0):
         "hour": hour,
         "page age": age_of_page,
     }
-    return pd.DataFrame(X), pd.DataFrame(y), pd.DataFrame(truth)
+    return pd.DataFrame(X), pd.DataFrame(y)
