@@ -17,11 +17,11 @@ def sources():
     columns = {}
     for name, record in records.items():
         for commit in {row["commit"] for row in record["results"]}:
-            cells = {"processor": record["processor"], "Python": record["python"]}
-            cells |= record["versions"] | {"results": name}
             # A commit may not have had all networks yet.
             same = [digests[present].get(fit) == own for fit, own in digests[commit].items()]
-            cells[f"same fits as {present}"] = f"{sum(same)} of {len(same)}"
+            cells = {"results": name, f"same fits as {present}": f"{sum(same)} of {len(same)}"}
+            cells |= {"processor": record["processor"], "Python": record["python"]}
+            cells |= record["versions"]
             for title, cell in cells.items():
                 columns.setdefault(commit, {}).setdefault(title, {})[cell] = None
     shown = pd.DataFrame(columns).map(", ".join, na_action="ignore").fillna(MISSING)
