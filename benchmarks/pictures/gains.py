@@ -49,7 +49,7 @@ def draw_gains(by_base, path):
     """Draw the gains of each base: a cell for each system and column, bold beyond chance."""
     order = list(dict.fromkeys(n for found in by_base.values() for n in found.index.unique(0)))
     n_columns = len(by_base[BASES[0]].index.unique(1))
-    size = (1.6 + 1.25 * n_columns, 1.4 + 0.33 * len(order))
+    size = (1.6 + n_columns, 1.4 + 0.3 * len(order))
     figure, axes = plt.subplots(1, len(by_base), figsize=size, sharey=True, layout="constrained")
     for ax, (base, found) in zip(axes, by_base.items(), strict=True):
         star = np.where((found["low"] > 0) | (found["high"] < 0), "*", "")
@@ -57,7 +57,7 @@ def draw_gains(by_base, path):
         texts = texts.where(found["mean"].notna(), "")
         shown, texts = (own.unstack(sort=False).reindex(order) for own in (found["mean"], texts))
         colours = {"cmap": "RdBu", "vmin": -MOST, "vmax": MOST}
-        image = draw_cells(ax, shown, texts.fillna("").to_numpy(), **colours)
+        image = draw_cells(ax, shown, texts.fillna("").to_numpy(), size=7.5, **colours)
         ax.set_title(base)
     figure.colorbar(image, ax=axes, label=f"gain over {REFERENCE}", extend="both", pad=0.01)
     save(figure, path)
@@ -88,7 +88,7 @@ def draw_census(path):
     """Draw the gains on income or college, with their intervals, by set and base."""
     rows = results("paper_comparison")
     shape = {"sharex": True, "sharey": True, "layout": "constrained"}
-    figure, axes = plt.subplots(2, len(CENSUS), figsize=(10, 5.6), **shape)
+    figure, axes = plt.subplots(2, len(CENSUS), figsize=(9, 5.4), **shape)
     for line, base in zip(axes, BASES, strict=True):
         for ax, (name, title) in zip(line, CENSUS.items(), strict=True):
             own = rows[rows["setting"] == f"{name}, {base}"]
@@ -152,7 +152,7 @@ def draw_experts(name, path):
         order = {"index": here["gate"].unique(), "columns": experts}
         shown = here.pivot(index="gate", columns="expert", values="mean").reindex(**order)
         texts = shown.map("{:.2f}".format).where(shown.notna(), "")
-        draw_cells(ax, shown, texts.to_numpy(), cmap="Blues", vmin=0, vmax=1)
+        draw_cells(ax, shown, texts.to_numpy(), cmap="Blues", vmin=0, vmax=1.4)
         ax.set_title(place)
     save(figure, path)
 

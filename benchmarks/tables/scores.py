@@ -41,7 +41,9 @@ def summary():
     yield "overall", shown.fillna(MISSING).rename(SHORT).rename_axis("model")
 
     rows, scores = {}, comparisons.mean_scores(test_runs()).drop(index=list(FEWER))
-    for name in comparisons.mean_ranks(scores)[0].index.drop(OURS):
+    # Those that ran everywhere come first.
+    order = comparisons.mean_ranks(scores)[0].sort_values("tasks", ascending=False, kind="stable")
+    for name in order.index.drop(OURS):
         by_set, by_task, ratio = comparisons.compare(test_runs(), OURS, name)
         rows[name] = {
             "PLE ahead on": f"{(by_set > 0).sum()} of {len(by_set)} sets",
