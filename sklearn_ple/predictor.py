@@ -589,7 +589,8 @@ class Predictor(TransformerMixin, Parameters):
             member: the coordinates of different members are unrelated, so they are not averaged.
             The result is a data frame if ``set_output`` has requested one.
         """
-        tasks = compute_representations(self.net_, self._rows(X), self.n_jobs)
+        rows = self._rows(X)
+        tasks = compute_representations(self.net_, rows, self.n_jobs)
         return np.column_stack([task.transpose(0, 1).flatten(1).numpy() for task in tasks])
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
