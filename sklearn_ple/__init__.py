@@ -1,24 +1,28 @@
 """scikit-learn estimators for several targets at once, by Progressive Layered Extraction."""
 
-from .estimators import (
-    AdaTTClassifierRegressor,
-    AITMClassifierRegressor,
-    AsymmetricSharingClassifierRegressor,
+# Imported first: the docstrings of the other estimators are completed from that of this one.
+from .estimators.ple import (
     CGCClassifierRegressor,
-    CrossStitchClassifierRegressor,
-    CustomizedSharingClassifierRegressor,
-    ESMMClassifier,
-    HoMEClassifierRegressor,
-    MMoEClassifierRegressor,
-    MultiTabNetClassifierRegressor,
     PLEClassifier,
     PLEClassifierRegressor,
     PLERegressor,
+)
+
+# isort: split
+from .estimators.adatt import AdaTTClassifierRegressor
+from .estimators.aitm import AITMClassifierRegressor
+from .estimators.bottoms import (
+    AsymmetricSharingClassifierRegressor,
+    CustomizedSharingClassifierRegressor,
     SharedBottomClassifierRegressor,
     SingleTaskClassifierRegressor,
-    SluiceClassifierRegressor,
-    STEMClassifierRegressor,
 )
+from .estimators.esmm import ESMMClassifier
+from .estimators.home import HoMEClassifierRegressor
+from .estimators.mmoe import MMoEClassifierRegressor
+from .estimators.multitab import MultiTabNetClassifierRegressor
+from .estimators.stem import STEMClassifierRegressor
+from .estimators.stitched import CrossStitchClassifierRegressor, SluiceClassifierRegressor
 from .predictions.task_view import task_view
 
 __version__ = "0.1.0.dev0"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from inspect import signature
 from typing import Any, ClassVar, Self
 
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from .nn import Body, EventLink, JointLogits
+from .parameters.constraints import Listed
 from .parameters.fields import parameter, with_parameters
 from .parameters.settings import Architecture, Settings
 from .parameters.shared import WIDTHS, class_weight
@@ -27,13 +28,13 @@ from .utils._sklearn import CallbackSupportMixin, _fit_context, with_callbacks
 __all__ = ["WIDTHS", "MultiTaskEstimator", "class_weight", "parameter", "with_parameters"]
 
 
-class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
+class MultiTaskEstimator(CallbackSupportMixin, Predictor):
     """Base class of estimators that learn several tasks together with a neural network.
 
-    To make an estimator of your own network, write a subclass that declares the parameters of the
-    network as fields, decorate it with `with_parameters`, and create the network in
-    `make_network`. The subclass then has all features of the estimators of this package: missing
-    labels, tasks of several kinds, ensembles, early stopping, `predict_proba` and reports.
+    To make an estimator of your own network, write a subclass that sets its class, ``network``,
+    declares the parameters of the network as fields, and is decorated with `with_parameters`. The
+    subclass then has all features of the estimators of this package: missing labels, tasks of
+    several kinds, ensembles, early stopping, `predict_proba` and reports.
 
     See `PLEClassifierRegressor` for the shared parameters, the attributes, and the errors and
     warnings.
@@ -47,11 +48,9 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
     >>> from sklearn_ple.nn import SharedBottom
     >>> @with_parameters
     ... class TowersAlone(MultiTaskEstimator):
-    ...     def make_network(self, in_features, tasks, **towers):
-    ...         n_outputs = [task.n_outputs for task in tasks]
-    ...         return SharedBottom(
-    ...             in_features, n_outputs, bottom_hidden_units=(), **towers
-    ...         )
+    ...     bottom_hidden_units: tuple = ()
+    ...
+    ...     network = SharedBottom
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
     >>> model = TowersAlone(n_members=1, max_epochs=2, random_state=0)
     >>> model.fit(X, y).task_names_
@@ -69,11 +68,13 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
     #: Whether `make_network` gets the columns of the features.
     reads_columns: ClassVar[bool] = False
 
-    @abstractmethod
-    def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> Body:
+    def make_network(self, in_features: int, tasks: Sequence[Task], **options: Any) -> Body:
         """Create the network that computes outputs from encoded features.
 
-        Every subclass must define this method.
+        By default this is a ``network``, which gets the options and all parameters of the
+        estimator that its ``__init__`` names; lists and arrays become tuples. If its ``__init__``
+        names ``n_added``, it also gets the number of tasks that ``add_task`` added. A subclass
+        whose network needs anything else overrides this method.
 
         Parameters
         ----------
@@ -83,7 +84,7 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             The tasks, with their ``name`` and ``n_outputs``. They are in the order of y's columns
             or, if `treats_tasks_alike` returns True, in the order of their names. Tasks added by
             ``add_task``, whose ``added`` is True, come last.
-        **towers : dict
+        **options : dict
             Options of `~sklearn_ple.nn.Body`, which every network accepts. If the class attribute
             ``reads_columns`` is True, also ``columns``, a list of `~sklearn_ple.nn.Column`: which
             features belong to which column of X.
@@ -91,9 +92,17 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         Returns
         -------
         network : Body
-            The network. Annotate the method with its class: from this it is known before fit
-            whether the estimator has gates.
+            The network.
         """
+        names = signature(self.network).parameters
+        own = {
+            name: tuple(value) if Listed().is_satisfied_by(value) else value
+            for name, value in self.get_params(deep=False).items()
+            if name in names
+        }
+        if "n_added" in names:
+            own["n_added"] = sum(task.added for task in tasks)
+        return self.network(in_features, [task.n_outputs for task in tasks], **(own | options))
 
     def views(self, n_tasks: int) -> Sequence[int | None]:
         """Return the views of the features that each member reads, with their own embeddings.

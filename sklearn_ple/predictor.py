@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Self, SupportsIndex
+from typing import Any, ClassVar, Self, SupportsIndex
 
 import numpy as np
 import pandas as pd
@@ -16,10 +15,11 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from .export.skops import as_attributes, attributes_of_state, state_of_attributes
+from .nn import Body
 from .nn.drawing import Outline, draw_html
 from .nn.records import join_weights, record_outputs
 from .parameters.shared import Parameters
-from .predictions.blocks import outputs_and_labels, predicted_blocks
+from .predictions.blocks import compute_with_labels, predict_blocks
 from .predictions.calibration import Calibration
 from .predictions.intervals import Deviations
 from .predictions.task_view import TaskClassifierView, TaskRegressorView, task_view
@@ -32,9 +32,6 @@ from .training.outputs import compute_outputs, compute_representations
 from .training.rows import TableRows
 from .training.start import Fitted
 from .utils.versions import check_versions, versions
-
-# scikit-learn's count of the columns that transform returns, which it calls features.
-_N_FEATURES_OUT = re.compile(r"(<div>(?:100 of )?[\d,]+) feature(s?)</div>")
 
 
 def _for(family: str, suits: Callable[[Task], bool]) -> Any:
@@ -62,13 +59,9 @@ def _depends(estimator: Any) -> bool:
 
 
 def _has_gates(estimator: Any) -> bool:
-    """Return whether the network has gates; before fit, by the annotation of `make_network`."""
-    if hasattr(estimator, "net_"):
-        return hasattr(estimator.module_.body, "gate_names")
-    make_network = type(estimator).make_network
-    named = make_network.__annotations__.get("return")
-    network = make_network.__globals__.get(named, named) if isinstance(named, str) else named
-    return hasattr(network, "gate_names")
+    """Return whether the network has gates; before fit, whether its class has."""
+    body = estimator.module_.body if hasattr(estimator, "net_") else estimator.network
+    return hasattr(body, "gate_names")
 
 
 def _index(X: Any) -> pd.Index | None:
@@ -81,6 +74,8 @@ class Predictor(TransformerMixin, Parameters):
 
     #: Tasks that the estimator accepts: "class", "number", or None for all kinds.
     family: str | None = None
+    #: Class of the network.
+    network: ClassVar[Any] = Body
 
     def _settle(self, fitted: Fitted) -> None:
         """Store the result of a fit, and set the public attributes."""
@@ -120,6 +115,12 @@ class Predictor(TransformerMixin, Parameters):
         return self._calibration.calibrators
 
     # -- from X to the tasks' outputs -----------------------------------------------------------
+
+    @property
+    def _names(self) -> np.ndarray | None:
+        """Names of the columns that the estimator was fitted to, if they have any."""
+        check_is_fitted(self)
+        return getattr(self, "feature_names_in_", None)
 
     def _rows(self, X: Any) -> TableRows:
         check_is_fitted(self)
@@ -202,7 +203,7 @@ class Predictor(TransformerMixin, Parameters):
         learnt = self._learnt_deviations("return_std", positions) if return_std else None
         if is_dataset(X):
             predict = partial(self.predict, return_std=return_std, tasks=tasks)
-            return predicted_blocks(self, X, predict)
+            return predict_blocks(X, self._names, predict)
         members = self._member_outputs(X)
         form, index = targets.form.take(positions), _index(X)
         labels = targets.decode(self._outputs(members))
@@ -385,12 +386,13 @@ class Predictor(TransformerMixin, Parameters):
         def compute(rows: Any) -> list[np.ndarray]:
             return self._outputs(self._member_outputs(rows))
 
+        names, targets = self._names, self._encoder.targets
         if is_dataset(X):
-            outputs, labels, sample_weight = outputs_and_labels(self, X, y, sample_weight, compute)
+            found = compute_with_labels(X, names, targets, y, sample_weight, compute)
+            outputs, labels, sample_weight = found
         else:
             outputs = compute(X)
-            labels = self._encoder.targets.read(y, outputs[0], X, sample_weight)
-        targets = self._encoder.targets
+            labels = targets.read(y, outputs[0], X, sample_weight)
         labels, weights = weigh(labels, sample_weight)
         if not any(len(column.observed) for column in labels):
             raise ValueError("y has no label at all: pass rows with labels to compute a score.")
@@ -421,7 +423,7 @@ class Predictor(TransformerMixin, Parameters):
             generator of these results for blocks of rows, as in ``predict``.
         """
         if is_dataset(X):
-            return predicted_blocks(self, X, self.predict_proba)
+            return predict_blocks(X, self._names, self.predict_proba)
         return self._per_class_task(X, "predict_proba")
 
     @_for_classes
@@ -730,10 +732,8 @@ class Predictor(TransformerMixin, Parameters):
         return bundle
 
     def _with_network(self, page: str) -> str:
-        """Add the drawing of the network, and name what the count of features refers to."""
-        page = _N_FEATURES_OUT.sub(r"\1 column\2 of transform</div>", page)
-        # Before fit the tasks are not known.
-        if not hasattr(self, "net_"):
+        """Add the drawing of the network, whose tasks are not known before fit."""
+        if not self._is_fitted:
             return page
         own = self.module_, f"Network of {type(self).__name__}", self.task_types_
         return page + draw_html(Outline.of(*own, self.n_features_in_))

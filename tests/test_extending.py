@@ -358,8 +358,7 @@ def test_gates_that_are_named_wrongly_are_an_error(data):
 
     @with_parameters
     class Model(MultiTaskEstimator):
-        def make_network(self, in_features, tasks, **towers) -> TwoExperts:
-            return TwoExperts(in_features, [task.n_outputs for task in tasks], **towers)
+        network = TwoExperts
 
     fitted = Model(n_members=1, max_epochs=1).fit(*data)
     message = (

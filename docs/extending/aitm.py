@@ -63,8 +63,4 @@ class AITMClassifierRegressor(MultiTaskEstimator):
         search=[(32,), (64,), (64, 64)],
     )
 
-    def make_network(self, in_features, tasks, **towers) -> AITM:
-        n_outputs = [task.n_outputs for task in tasks]
-        return AITM(
-            in_features, n_outputs, hidden_units=self.hidden_units, **towers
-        )
+    network = AITM

@@ -36,8 +36,4 @@ class OwnGatesClassifierRegressor(MultiTaskEstimator):
 
     n_experts: int = 3
 
-    def make_network(self, in_features, tasks, **towers) -> OwnGates:
-        n_outputs = [task.n_outputs for task in tasks]
-        return OwnGates(
-            in_features, n_outputs, n_experts=self.n_experts, **towers
-        )
+    network = OwnGates

@@ -4,13 +4,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
+from ..base import MultiTaskEstimator, class_weight, with_parameters
 from ..nn import AdaTT
-from ..parameters.constraints import COUNT, COUNT_OR_ZERO, Widths
-from ..tasks import Task
+from .network_fields import count, widths
 
 
 @with_parameters
@@ -58,33 +56,14 @@ class AdaTTClassifierRegressor(MultiTaskEstimator):
     ['death 1', 'wt82_71 1']
     """
 
-    n_levels: int = parameter(
-        default=1, constraint=[COUNT], search=(1, 3), published=2, network=True
-    )
-    n_shared_experts: int = parameter(
-        default=0, constraint=[COUNT_OR_ZERO], search=(0, 2), network=True
-    )
-    n_specific_experts: int = parameter(
-        default=1, constraint=[COUNT], search=(1, 4), published=2, network=True
-    )
-    expert_hidden_units: Any = parameter(
-        default=(64,), constraint=[Widths(by_level=True)], search=WIDTHS, network=True
-    )
-    gate_hidden_units: Any = parameter(default=(), constraint=[Widths()], network=True)
+    n_levels: int = count(search=(1, 3), published=2)
+    n_shared_experts: int = count(default=0, least=0, search=(0, 2))
+    n_specific_experts: int = count(search=(1, 4), published=2)
+    expert_hidden_units: Any = widths(by_level=True)
+    gate_hidden_units: Any = widths(default=(), search=None)
     class_weight: Any = class_weight()
+
+    network = AdaTT
 
     def treats_tasks_alike(self) -> bool:
         return True
-
-    def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> AdaTT:
-        return AdaTT(
-            in_features,
-            [task.n_outputs for task in tasks],
-            n_levels=self.n_levels,
-            n_shared_experts=self.n_shared_experts,
-            n_specific_experts=self.n_specific_experts,
-            expert_hidden_units=tuple(self.expert_hidden_units),
-            gate_hidden_units=tuple(self.gate_hidden_units),
-            n_added=sum(task.added for task in tasks),
-            **towers,
-        )

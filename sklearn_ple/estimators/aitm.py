@@ -7,11 +7,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
-from ..nn import AITM, CalibratedLogits
-from ..parameters.constraints import NOT_NEGATIVE, Widths
+from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
+from ..nn import AITM, Body, CalibratedLogits
+from ..parameters.constraints import NOT_NEGATIVE
 from ..tables.kinds import dependent_pairs
 from ..tasks import Task
+from .network_fields import widths
 
 
 @with_parameters
@@ -69,30 +70,21 @@ class AITMClassifierRegressor(MultiTaskEstimator):
     ['from death', 'own']
     """
 
-    bottom_hidden_units: Any = parameter(
-        default=(64,),
-        constraint=[Widths()],
-        search=WIDTHS,
-        published=(128, 64, 32),
-        network=True,
-    )
+    bottom_hidden_units: Any = widths(published=(128, 64, 32))
     calibrator_weight: float = parameter(default=0.6, constraint=[NOT_NEGATIVE])
     tower_hidden_units: Any = parameter(default=(32,), published=())
     depends_on: Any = None
     class_weight: Any = class_weight()
     embedding_dim: Any = parameter(default="auto", published=5, after="min_frequency")
 
+    network = AITM
+
     def treats_tasks_alike(self) -> bool:
         return isinstance(self.depends_on, dict)
 
-    def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> AITM:
-        return AITM(
-            in_features,
-            [task.n_outputs for task in tasks],
-            previous=self._previous([task.name for task in tasks]),
-            bottom_hidden_units=tuple(self.bottom_hidden_units),
-            **towers,
-        )
+    def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> Body:
+        previous = self._previous([task.name for task in tasks])
+        return super().make_network(in_features, tasks, previous=previous, **towers)
 
     def make_link(
         self, columns: Sequence[tuple[int, int]], positions: Sequence[tuple[int, int]]

@@ -4,16 +4,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any
 
-from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
+from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import AsymmetricSharing, Body, CustomizedSharing, SharedBottom, SingleTask
 from ..nn.asymmetric_sharing import FUSIONS
-from ..parameters.constraints import Widths
 from ..tasks import Task, by_task
 from ..utils._sklearn import StrOptions
 from ..utils.checks import shown
+from .network_fields import widths
 
 
 @with_parameters
@@ -26,23 +26,11 @@ class _Bottoms(MultiTaskEstimator):
         Widths of the layers of every bottom.
     """
 
-    bottom_hidden_units: Any = parameter(
-        default=(64,), constraint=[Widths()], search=WIDTHS, network=True
-    )
+    bottom_hidden_units: Any = widths()
     class_weight: Any = class_weight()
-
-    network: ClassVar[Callable[..., Body]]
 
     def treats_tasks_alike(self) -> bool:
         return True
-
-    def make_network(self, in_features: int, tasks: Sequence[Task], **options: Any) -> Body:
-        return self.network(
-            in_features,
-            [task.n_outputs for task in tasks],
-            bottom_hidden_units=tuple(self.bottom_hidden_units),
-            **options,
-        )
 
 
 @with_parameters
@@ -159,7 +147,7 @@ class AsymmetricSharingClassifierRegressor(_Bottoms):
 
     def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> Body:
         reads = self._positions_read([task.name for task in tasks])
-        return super().make_network(in_features, tasks, reads=reads, fusion=self.fusion, **towers)
+        return super().make_network(in_features, tasks, reads=reads, **towers)
 
     def _positions_read(self, names: list[str]) -> list[list[int]]:
         """Return, for each task, the positions of the other tasks that it reads."""

@@ -9,7 +9,7 @@ from numbers import Real
 from typing import Any
 
 from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
-from ..nn import DebiasedLogits, JointLogits, SharedBottom
+from ..nn import Body, DebiasedLogits, JointLogits, SharedBottom
 from ..parameters.constraints import NOT_NEGATIVE, Number
 from ..tasks import Task
 from ..utils._sklearn import StrOptions
@@ -101,10 +101,12 @@ class ESMMClassifier(MultiTaskEstimator):
     class_weight: Any = class_weight()
     embedding_dim: Any = parameter(default="auto", published=18, after="target_statistics")
 
+    network = SharedBottom
+
     def treats_tasks_alike(self) -> bool:
         return True
 
-    def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> SharedBottom:
+    def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> Body:
         for task in tasks:
             if not task.has_classes:
                 raise ValueError(
@@ -112,8 +114,7 @@ class ESMMClassifier(MultiTaskEstimator):
                     f"{type(self).__name__} have classes: leave it out, or use "
                     "PLEClassifierRegressor with depends_on."
                 )
-        n_outputs = [task.n_outputs for task in tasks]
-        return SharedBottom(in_features, n_outputs, bottom_hidden_units=(), **towers)
+        return super().make_network(in_features, tasks, bottom_hidden_units=(), **towers)
 
     def make_link(
         self, columns: Sequence[tuple[int, int]], positions: Sequence[tuple[int, int]]

@@ -4,25 +4,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from numbers import Integral
 from typing import Any, ClassVar
 
-from ..base import WIDTHS, MultiTaskEstimator, parameter, with_parameters
-from ..nn import PLE
-from ..nn.levels import LevelNetwork
-from ..parameters.constraints import COUNT_OR_ZERO, Listed, Widths
+from ..base import MultiTaskEstimator, parameter, with_parameters
+from ..nn import PLE, Body
+from ..parameters.constraints import COUNT_OR_ZERO, Listed
 from ..tasks import Task, by_task
 from ..utils.checks import shown
+from .network_fields import count, widths
 
 
 @with_parameters
 class Extraction(MultiTaskEstimator):
     """Base class of PLE, CGC and STEM, which have experts of each task and shared experts."""
 
-    n_shared_experts: int = parameter(
-        default=1, constraint=[COUNT_OR_ZERO], search=(1, 4), network=True
-    )
+    n_shared_experts: int = count(least=0, search=(1, 4))
     n_specific_experts: Any = parameter(
         default=1,
         constraint=[COUNT_OR_ZERO, Listed(), dict],
@@ -30,20 +28,16 @@ class Extraction(MultiTaskEstimator):
         network=True,
         of_tasks="values",
     )
-    expert_hidden_units: Any = parameter(
-        default=(64,), constraint=[Widths(by_level=True)], search=WIDTHS, network=True
-    )
-    gate_hidden_units: Any = parameter(default=(), constraint=[Widths()], network=True)
+    expert_hidden_units: Any = widths(by_level=True)
+    gate_hidden_units: Any = widths(default=(), search=None)
 
-    network: ClassVar[Callable[..., LevelNetwork]] = PLE
+    network: ClassVar[Any] = PLE
 
     def treats_tasks_alike(self) -> bool:
         # A list has one number for each column of y, so tasks differ by their position.
         return isinstance(self.n_specific_experts, (Integral, dict))
 
-    def make_network(
-        self, in_features: int, tasks: Sequence[Task], **options: Any
-    ) -> LevelNetwork:
+    def make_network(self, in_features: int, tasks: Sequence[Task], **options: Any) -> Body:
         numbers = self._n_specific([task.name for task in tasks])
         earlier = {n for n, task in zip(numbers, tasks, strict=True) if not task.added}
         if len(earlier) == 1 < len(set(numbers)):
@@ -52,16 +46,7 @@ class Extraction(MultiTaskEstimator):
                 f"needs this number, too, but the numbers are {numbers}: change that of the added "
                 "task, or fit again."
             )
-        return self.network(
-            in_features,
-            [task.n_outputs for task in tasks],
-            n_shared_experts=self.n_shared_experts,
-            n_specific_experts=numbers,
-            expert_hidden_units=tuple(self.expert_hidden_units),
-            n_added=sum(task.added for task in tasks),
-            gate_hidden_units=tuple(self.gate_hidden_units),
-            **options,
-        )
+        return super().make_network(in_features, tasks, n_specific_experts=numbers, **options)
 
     def _n_specific(self, names: list[str]) -> list[int]:
         """Return the number of specific experts of each task."""

@@ -7,10 +7,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
-from ..nn import HoME
-from ..parameters.constraints import COUNT, Listed, Widths
+from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
+from ..nn import Body, HoME
+from ..parameters.constraints import Listed
 from ..tasks import Task
+from .network_fields import count, widths
 
 
 @with_parameters
@@ -81,33 +82,23 @@ class HoMEClassifierRegressor(MultiTaskEstimator):
     task_groups: Any = parameter(
         default=None, constraint=[dict, Listed(), None], network=True, of_tasks="groups"
     )
-    n_shared_experts: int = parameter(default=1, constraint=[COUNT], search=(1, 4), network=True)
-    n_group_experts: int = parameter(default=1, constraint=[COUNT], search=(1, 4), network=True)
-    n_specific_experts: int = parameter(default=1, constraint=[COUNT], search=(1, 4), network=True)
-    expert_hidden_units: Any = parameter(
-        default=(64,), constraint=[Widths(by_level=True)], search=WIDTHS, network=True
-    )
-    gate_hidden_units: Any = parameter(default=(), constraint=[Widths()], network=True)
-    feature_gate_rank: int = parameter(default=8, constraint=[COUNT], network=True)
+    n_shared_experts: int = count(search=(1, 4))
+    n_group_experts: int = count(search=(1, 4))
+    n_specific_experts: int = count(search=(1, 4))
+    expert_hidden_units: Any = widths(by_level=True)
+    gate_hidden_units: Any = widths(default=(), search=None)
+    feature_gate_rank: int = count(default=8)
     activation: str = parameter(default="silu")
     class_weight: Any = class_weight()
+
+    network = HoME
 
     def treats_tasks_alike(self) -> bool:
         return True
 
-    def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> HoME:
-        return HoME(
-            in_features,
-            [task.n_outputs for task in tasks],
-            task_groups=self._positions(tasks),
-            n_shared_experts=self.n_shared_experts,
-            n_group_experts=self.n_group_experts,
-            n_specific_experts=self.n_specific_experts,
-            expert_hidden_units=tuple(self.expert_hidden_units),
-            gate_hidden_units=tuple(self.gate_hidden_units),
-            feature_gate_rank=self.feature_gate_rank,
-            **towers,
-        )
+    def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> Body:
+        groups = self._positions(tasks)
+        return super().make_network(in_features, tasks, task_groups=groups, **towers)
 
     def _positions(self, tasks: Sequence[Task]) -> dict[str, list[int]]:
         """Return the positions of the tasks of each group."""

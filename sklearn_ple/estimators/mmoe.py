@@ -4,13 +4,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
+from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import MMoE
-from ..parameters.constraints import COUNT, Widths
-from ..tasks import Task
+from .network_fields import count, widths
 
 
 @with_parameters
@@ -51,26 +49,14 @@ class MMoEClassifierRegressor(MultiTaskEstimator):
     ['death', 'wt82_71']
     """
 
-    n_levels: int = parameter(default=1, constraint=[COUNT], search=(1, 3), network=True)
-    n_experts: int = parameter(default=3, constraint=[COUNT], search=(2, 8), network=True)
-    expert_hidden_units: Any = parameter(
-        default=(64,), constraint=[Widths(by_level=True)], search=WIDTHS, network=True
-    )
+    n_levels: int = count(search=(1, 3))
+    n_experts: int = count(default=3, search=(2, 8))
+    expert_hidden_units: Any = widths(by_level=True)
     shared_gate: bool = parameter(default=False, constraint=["boolean"], network=True)
-    gate_hidden_units: Any = parameter(default=(), constraint=[Widths()], network=True)
+    gate_hidden_units: Any = widths(default=(), search=None)
     class_weight: Any = class_weight()
+
+    network = MMoE
 
     def treats_tasks_alike(self) -> bool:
         return True
-
-    def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> MMoE:
-        return MMoE(
-            in_features,
-            [task.n_outputs for task in tasks],
-            n_levels=self.n_levels,
-            n_experts=self.n_experts,
-            expert_hidden_units=tuple(self.expert_hidden_units),
-            shared_gate=self.shared_gate,
-            gate_hidden_units=tuple(self.gate_hidden_units),
-            **towers,
-        )

@@ -4,14 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import MultiTabNet
-from ..parameters.constraints import COUNT, Widths
-from ..tasks import Task
 from ..utils._sklearn import StrOptions
+from .network_fields import count, widths
 
 
 @with_parameters
@@ -75,14 +73,9 @@ class MultiTabNetClassifierRegressor(MultiTaskEstimator):
     'token of death'
     """
 
-    hidden_units: Any = parameter(
-        default=(256,),
-        constraint=[Widths()],
-        search=[(64,), (256,), (64, 64), (256, 256)],
-        network=True,
-    )
-    token_dim: int = parameter(default=16, constraint=[COUNT], search=[8, 16, 32], network=True)
-    n_heads: int = parameter(default=4, constraint=[COUNT], search=[2, 4, 8], network=True)
+    hidden_units: Any = widths(default=(256,), search=[(64,), (256,), (64, 64), (256, 256)])
+    token_dim: int = count(default=16, search=[8, 16, 32])
+    n_heads: int = count(default=4, search=[2, 4, 8])
     task_mask: str | None = parameter(
         default="tasks",
         constraint=[StrOptions({"tasks", "features", "both"}), None],
@@ -93,18 +86,8 @@ class MultiTabNetClassifierRegressor(MultiTaskEstimator):
     activation: str = parameter(default="relu", published="gelu")
     embedding_dim: int | str = parameter(default="auto", published=16, after="min_frequency")
 
+    network = MultiTabNet
     reads_columns = True
 
     def treats_tasks_alike(self) -> bool:
         return True
-
-    def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> MultiTabNet:
-        return MultiTabNet(
-            in_features,
-            [task.n_outputs for task in tasks],
-            hidden_units=tuple(self.hidden_units),
-            token_dim=self.token_dim,
-            n_heads=self.n_heads,
-            task_mask=self.task_mask,
-            **towers,
-        )

@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
 from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
-from ..nn.levels import LevelNetwork
-from ..parameters.constraints import COUNT
-from ..tasks import Task
 from .extraction import Extraction
+from .network_fields import count
 
 
 @with_parameters
 class _Progressive(Extraction):
     """Base class of the PLE estimators, which may have several levels."""
 
-    n_levels: int = parameter(
-        default=1,
-        constraint=[COUNT],
-        search=(1, 3),
-        published=2,
-        network=True,
-    )
+    n_levels: int = count(search=(1, 3), published=2)
     residual: bool = parameter(
         default=False, constraint=["boolean"], after="gate_hidden_units", network=True
     )
-
-    def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> LevelNetwork:
-        options = {"n_levels": self.n_levels, "residual": self.residual}
-        return super().make_network(in_features, tasks, **options, **towers)
 
 
 @with_parameters

@@ -9,10 +9,8 @@ from typing import Any
 
 from ..base import WIDTHS, class_weight, parameter, with_parameters
 from ..nn import STEM
-from ..nn.levels import LevelNetwork
-from ..parameters.constraints import COUNT
-from ..tasks import Task
 from .extraction import Extraction
+from .network_fields import count
 
 
 @with_parameters
@@ -56,12 +54,7 @@ class STEMClassifierRegressor(Extraction):
     ['death 1', 'wt82_71 1', 'shared 1']
     """
 
-    n_levels: int = parameter(
-        default=1,
-        constraint=[COUNT],
-        search=(1, 3),
-        network=True,
-    )
+    n_levels: int = count(search=(1, 3))
     expert_hidden_units: Any = parameter(default=(64,), published=(512, 256, 128), search=WIDTHS)
     gate_hidden_units: Any = parameter(default=(), published=(128, 64))
     tower_hidden_units: Any = parameter(default=(32,), published=(128, 64))
@@ -72,6 +65,3 @@ class STEMClassifierRegressor(Extraction):
 
     def views(self, n_tasks: int) -> Sequence[int | None]:
         return [*range(n_tasks), None]
-
-    def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> LevelNetwork:
-        return super().make_network(in_features, tasks, n_levels=self.n_levels, **towers)

@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
+from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import CrossStitch, Sluice
-from ..parameters.constraints import COUNT, NOT_NEGATIVE, POSITIVE, Widths
-from ..tasks import Task
+from ..parameters.constraints import NOT_NEGATIVE, POSITIVE
+from .network_fields import count, widths
 
 
 @with_parameters
@@ -52,9 +51,7 @@ class CrossStitchClassifierRegressor(MultiTaskEstimator):
     ['death', 'wt82_71']
     """
 
-    hidden_units: Any = parameter(
-        default=(64,), constraint=[Widths()], search=WIDTHS, network=True
-    )
+    hidden_units: Any = widths()
     by_channel: bool = parameter(
         default=False, constraint=["boolean"], search=[False, True], published=True, network=True
     )
@@ -63,20 +60,13 @@ class CrossStitchClassifierRegressor(MultiTaskEstimator):
     )
     class_weight: Any = class_weight()
 
+    network = CrossStitch
+
     def rate_factors(self) -> dict[str, float]:
         return {"*stitches*": self.stitch_rate_factor}
 
     def treats_tasks_alike(self) -> bool:
         return True
-
-    def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> CrossStitch:
-        return CrossStitch(
-            in_features,
-            [task.n_outputs for task in tasks],
-            hidden_units=tuple(self.hidden_units),
-            by_channel=self.by_channel,
-            **towers,
-        )
 
 
 @with_parameters
@@ -126,37 +116,20 @@ class SluiceClassifierRegressor(MultiTaskEstimator):
     ['death', 'wt82_71']
     """
 
-    hidden_units: Any = parameter(
-        default=(64, 64), constraint=[Widths()], search=WIDTHS, network=True
-    )
-    n_subspaces: int = parameter(
-        default=2,
-        constraint=[COUNT],
-        search=[1, 2, 4],
-        network=True,
-    )
+    hidden_units: Any = widths(default=(64, 64))
+    n_subspaces: int = count(default=2, search=[1, 2, 4])
     orthogonality: float = parameter(
-        default=1e-3,
-        constraint=[NOT_NEGATIVE],
-        search=(1e-4, 1e-1, "log"),
+        default=1e-3, constraint=[NOT_NEGATIVE], search=(1e-4, 1e-1, "log")
     )
     mixing_rate_factor: float = parameter(
         default=10.0, constraint=[POSITIVE], search=(1.0, 100.0, "log")
     )
     class_weight: Any = class_weight()
 
+    network = Sluice
+
     def rate_factors(self) -> dict[str, float]:
         return dict.fromkeys(("*alphas*", "*betas"), self.mixing_rate_factor)
 
     def treats_tasks_alike(self) -> bool:
         return True
-
-    def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> Sluice:
-        return Sluice(
-            in_features,
-            [task.n_outputs for task in tasks],
-            hidden_units=tuple(self.hidden_units),
-            n_subspaces=self.n_subspaces,
-            orthogonality=self.orthogonality,
-            **towers,
-        )

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..predictions.blocks import predicted_blocks
+from ..predictions.blocks import predict_blocks
 from ..tables.frames import is_dataset, to_pandas
 from ..utils.checks import check_choice
 from ..utils.files import check_folder, replacing
@@ -82,7 +82,8 @@ def predict_to_parquet(
             f"in memory, call {method} of the model."
         )
     check_folder(path)
-    blocks = predicted_blocks(model, X, partial(_METHODS[method], model))
+    names = getattr(model, "feature_names_in_", None)
+    blocks = predict_blocks(X, names, partial(_METHODS[method], model))
     _check_apart(X, path)
     import pyarrow as pa
     from pyarrow import parquet

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.validation import check_is_fitted
 
 from ..encoding.categories import UnknownColumns
+from ..encoding.targets import TargetEncoder
 from ..tables.files.columns import Columns
 from ..tables.files.source import Source
 from ..tables.labels import Labels, join_labels
 
 
-def predicted_blocks(model: Any, X: Any, predict: Callable[[pd.DataFrame], Any]) -> Iterator[Any]:
+def predict_blocks(
+    X: Any, names: Iterable[str] | None, predict: Callable[[pd.DataFrame], Any]
+) -> Iterator[Any]:
     """Predict the rows of a dataset in their order.
 
     Parameters
     ----------
-    model : estimator
-        The fitted estimator. Only the columns that it was fitted with are read.
     X : dataset or path
         The rows.
+    names : iterable of str or None
+        Names of the columns that the model was fitted to; no other columns are read.
     predict : callable
         Function that is called with the features of a block of rows, a data frame whose index is
         the numbers of the rows.
@@ -37,26 +39,16 @@ def predicted_blocks(model: Any, X: Any, predict: Callable[[pd.DataFrame], Any])
     Raises
     ------
     ValueError
-        If the estimator was fitted to columns without names, or if the dataset lacks a column.
+        If there are no names, or if the dataset lacks a column.
     """
-    source, features = _open(model, X)
-
-    def blocks() -> Iterator[Any]:
-        unknown = UnknownColumns()
-        for block in source.blocks(features):
-            with block.unit.named(), unknown.of_block():
-                predicted = predict(_frame(block.rows, features, block.first))
-            if block.first + len(block) == source.n_rows:
-                # The caller may not ask for more after the last result.
-                unknown.report()
-            yield predicted
-
-    return blocks()
+    source, features = _open(X, names)
+    return _compute(source, features, features, lambda frame, _: predict(frame))
 
 
-def outputs_and_labels(
-    model: Any,
+def compute_with_labels(
     X: Any,
+    names: Iterable[str] | None,
+    targets: TargetEncoder,
     y: Any,
     sample_weight: Any,
     compute: Callable[[pd.DataFrame], list[np.ndarray]],
@@ -65,8 +57,10 @@ def outputs_and_labels(
 
     Parameters
     ----------
-    model, X : object
-        See `predicted_blocks`.
+    X, names : object
+        See `predict_blocks`.
+    targets : TargetEncoder
+        The fitted encoder of the labels.
     y, sample_weight : object
         Names of columns of the dataset.
     compute : callable
@@ -81,44 +75,55 @@ def outputs_and_labels(
     weights : ndarray of shape (n_rows,) or None
         The weights of the rows, if there are any.
     """
-    source, features = _open(model, X)
+    source, features = _open(X, names)
     columns = Columns.choose(source, y, sample_weight, features)
-    outputs, labels = [], []
-    weights: list[Any] = []
-    unknown = UnknownColumns()
-    for block in source.blocks(columns.names):
-        with block.unit.named(), unknown.of_block():
-            outputs.append(compute(_frame(block.rows, features, block.first)))
-            labels.append(model._encoder.targets.read(columns.y(block.rows), outputs[-1][0]))
-            weights.append(columns.sample_weight(block.rows))
-    unknown.report()
+
+    def read(frame: pd.DataFrame, rows: Any) -> tuple[list[np.ndarray], list[Labels], Any]:
+        outputs = compute(frame)
+        return outputs, targets.read(columns.y(rows), outputs[0]), columns.sample_weight(rows)
+
+    blocks = _compute(source, features, columns.names, read)
+    outputs, labels, weights = zip(*blocks, strict=True)
     return (
-        [np.concatenate(own) for own in zip(*outputs, strict=True)],
-        [_joined(own) for own in zip(*labels, strict=True)],
+        [np.concatenate(of_task) for of_task in zip(*outputs, strict=True)],
+        [_join(of_task) for of_task in zip(*labels, strict=True)],
         None if columns.weight is None else np.concatenate(weights),
     )
 
 
-def _open(model: Any, X: Any) -> tuple[Source, list[str]]:
-    check_is_fitted(model)
-    if not hasattr(model, "feature_names_in_"):
+def _open(X: Any, names: Iterable[str] | None) -> tuple[Source, list[str]]:
+    """Open a dataset, after a check that it has the columns that a model was fitted to."""
+    if names is None:
         raise ValueError(
             "The model was fitted to columns without names, so its columns cannot be found in a "
             "dataset: fit it to a data frame or to a dataset."
         )
-    source = Source.of(X)
-    features = model.feature_names_in_.tolist()
+    source, features = Source.of(X), list(map(str, names))
     source.check_columns(features, "The model was fitted to the columns")
     return source, features
 
 
-def _frame(rows: Any, features: list[str], first: int) -> pd.DataFrame:
-    """Return the features of rows, with the numbers of the rows as index."""
-    frame = Columns(features, [], None, 2).X(rows)
-    return frame.set_axis(pd.RangeIndex(first, first + len(frame)), axis=0)
+def _compute(
+    source: Source,
+    features: list[str],
+    read: list[str],
+    compute: Callable[[pd.DataFrame, Any], Any],
+) -> Iterator[Any]:
+    """Read blocks of some columns; call a function with the features and the rows of each."""
+    unknown = UnknownColumns()
+    columns = Columns(features, [], None, 2)
+    for block in source.blocks(read):
+        last = block.first + len(block)
+        with block.unit.named(), unknown.of_block():
+            numbers = pd.RangeIndex(block.first, last)
+            result = compute(columns.X(block.rows).set_axis(numbers, axis=0), block.rows)
+        if last == source.n_rows:
+            # The caller may not ask for more after the last result.
+            unknown.report()
+        yield result
 
 
-def _joined(parts: tuple[Labels, ...]) -> Labels:
+def _join(parts: Sequence[Labels]) -> Labels:
     """Concatenate the labels of blocks of rows."""
     observed = join_labels([part.observed for part in parts])
     return replace(parts[0], observed=observed, mask=np.concatenate([p.mask for p in parts]))

@@ -66,20 +66,6 @@ def test_the_entire_space_model_draws_its_network(data):
     assert page.count('data-kind="tower"') == 2 and 'data-kind="bottom"' not in page
 
 
-@pytest.mark.parametrize(
-    ("width", "count"),
-    [(1, "2 columns"), (60, "100 of 120 columns"), (600, "100 of 1,200 columns")],
-)
-def test_columns_of_transform_are_not_called_features(width, count, data):
-    if not hasattr(BaseEstimator, "_get_fitted_attr_html"):
-        pytest.skip("scikit-learn names no features before 1.9")
-    estimator = model(expert_hidden_units=[width]).fit(*data)
-    assert estimator.transform(data[0]).shape[1] == 2 * width
-    for page in representations(estimator):
-        assert f"<div>{count} of transform</div>" in page
-        assert page.count("features</") == 1 and "3 features</text>" in page
-
-
 def test_a_pipelines_diagram_stays_scikit_learns(data):
     pipeline = make_pipeline(StandardScaler(), model()).fit(*data)
     page = pipeline._repr_html_()

@@ -1,0 +1,28 @@
+"""Declarations of parameters that several networks have: numbers of parts, widths of layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..base import WIDTHS, parameter
+from ..parameters.constraints import COUNT, COUNT_OR_ZERO, Widths
+
+
+def count(*, default: int = 1, least: int = 1, **options: Any) -> Any:
+    """Declare a number of parts of a network, ``least`` (0 or 1) or more."""
+    constraint = [COUNT if least else COUNT_OR_ZERO]
+    return parameter(default=default, constraint=constraint, network=True, **options)
+
+
+def widths(
+    *,
+    default: tuple[int, ...] = (64,),
+    by_level: bool = False,
+    search: Any = WIDTHS,
+    **options: Any,
+) -> Any:
+    """Declare the widths of layers of a network, which may differ ``by_level``."""
+    constraint = [Widths(by_level)]
+    return parameter(
+        default=default, constraint=constraint, search=search, network=True, **options
+    )
