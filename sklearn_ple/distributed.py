@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import torch
@@ -210,19 +211,15 @@ class ProcessGroup(Processes):
 
     def total(self, tensor: Tensor) -> Tensor:
         """Sum a tensor over the processes."""
-        return self._reduce(tensor, dist.ReduceOp.SUM)
+        return self._communicate(tensor, partial(dist.all_reduce, op=dist.ReduceOp.SUM))
 
     def greatest(self, tensor: Tensor) -> Tensor:
         """Return the maximum of each entry over the processes."""
-        return self._reduce(tensor, dist.ReduceOp.MAX)
+        return self._communicate(tensor, partial(dist.all_reduce, op=dist.ReduceOp.MAX))
 
     def same(self, tensor: Tensor) -> Tensor:
         """Return the tensor of the first process."""
-        # A collective needs a contiguous tensor on the device of the group.
-        sent = tensor.detach().to(self.device, copy=True, memory_format=torch.contiguous_format)
-        with _naming_failure():
-            dist.broadcast(sent, src=0)
-        return sent.to(tensor.device)
+        return self._communicate(tensor, partial(dist.broadcast, src=0))
 
     def join(self, sums: Tensor, n_rows: int) -> tuple[Tensor, Any]:
         """Add up sums over parts of a batch, and the numbers of rows."""
@@ -238,7 +235,7 @@ class ProcessGroup(Processes):
             except Exception as raised:
                 error = raised
         sent = [result, error]
-        with _naming_failure():
+        with _explain_failure():
             dist.broadcast_object_list(sent, src=0, device=torch.device(str(self.device)))
         if sent[1] is not None:
             raise sent[1]
@@ -247,14 +244,16 @@ class ProcessGroup(Processes):
     def of_all(self, value: Any) -> list[Any]:
         """Gather the values of all processes."""
         values = [None] * self.n
-        with _naming_failure():
+        with _explain_failure():
             dist.all_gather_object(values, value)
         return values
 
-    def _reduce(self, tensor: Tensor, operation: Any) -> Tensor:
+    def _communicate(self, tensor: Tensor, collective: Callable[[Tensor], Any]) -> Tensor:
+        """Call a collective of torch, which replaces the values of a tensor in all processes."""
+        # It needs a contiguous tensor on the device of the group.
         sent = tensor.detach().to(self.device, copy=True, memory_format=torch.contiguous_format)
-        with _naming_failure():
-            dist.all_reduce(sent, operation)
+        with _explain_failure():
+            collective(sent)
         return sent.to(tensor.device)
 
 
@@ -290,7 +289,7 @@ def training_together(processes: Processes) -> Iterator[None]:
 
 
 @contextmanager
-def _naming_failure() -> Iterator[None]:
+def _explain_failure() -> Iterator[None]:
     """Context manager that explains an error of communication."""
     try:
         yield

@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 import re
 
-_SECTION = re.compile(r"^(?P<title>[A-Z][A-Za-z ]+)\n-{3,}\n", re.MULTILINE)
-_ENTRY = re.compile(r"^(?P<name>\w+) : ", re.MULTILINE)
+_SECTION = re.compile(r"^([A-Z][A-Za-z ]+)\n-{3,}\n", re.MULTILINE)
+_ENTRY = re.compile(r"^(?=\w+ : )", re.MULTILINE)
 # The sections that are completed, in numpydoc's order. Other sections come after them.
 _COMPLETED = ("Parameters", "Attributes")
 
@@ -48,24 +48,12 @@ def complete_docstring(cls: type) -> None:
 
 def _split(cls: type) -> tuple[str, dict[str, str]]:
     """Split the docstring of a class into the text above its sections, and sections by title."""
-    doc = inspect.cleandoc(cls.__doc__ or "")
-    found = list(_SECTION.finditer(doc))
-    texts = {
-        match["title"]: doc[match.end() : end].strip("\n")
-        for match, end in zip(found, _ends(found, doc), strict=True)
-    }
-    return (doc[: found[0].start()] if found else doc).strip("\n"), texts
+    head, *rest = _SECTION.split(inspect.cleandoc(cls.__doc__ or ""))
+    texts = (text.strip("\n") for text in rest[1::2])
+    return head.strip("\n"), dict(zip(rest[::2], texts, strict=True))
 
 
 def _entries(section: str) -> dict[str, str]:
     """Split a section into its entries by name."""
-    found = list(_ENTRY.finditer(section))
-    return {
-        match["name"]: section[match.start() : end].strip("\n")
-        for match, end in zip(found, _ends(found, section), strict=True)
-    }
-
-
-def _ends(found: list[re.Match], text: str) -> list[int]:
-    """Return the end of the part that starts at each match."""
-    return [*(match.start() for match in found[1:]), len(text)][: len(found)]
+    _, *entries = _ENTRY.split(section)
+    return {entry.partition(" : ")[0]: entry.strip("\n") for entry in entries}

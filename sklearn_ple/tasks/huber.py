@@ -54,11 +54,6 @@ class Huber(Regression):
             )
         self.delta = float(delta)
 
-    @property
-    def group(self) -> tuple:
-        """Values that tasks must share for their losses to be computed together."""
-        return (*super().group, self.delta)
-
     def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Self:
         """Learn the median and the scale: the standard deviation if the quartiles are equal."""
         super().fit(labels, weights, classes)

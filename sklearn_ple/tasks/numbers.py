@@ -189,11 +189,6 @@ class Quantile(Regression):
         self.levels = sorted({0.5, *values.tolist()})
         self.n_outputs = len(self.levels)
 
-    @property
-    def group(self) -> tuple:
-        """Values that tasks must share for their losses to be computed together."""
-        return (*super().group, *self.levels)
-
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Compute twice the mean pinball loss."""
         levels = constant(tuple(self.levels), outputs.dtype, outputs.device)

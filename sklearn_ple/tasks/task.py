@@ -160,11 +160,12 @@ class Task(ABC):
     def group(self) -> tuple:
         """Values that tasks must share for their losses to be computed together.
 
-        The loss of one of the tasks is then called for all of them. Tasks of a user's own class
-        share nothing, since the loss may depend on a task's options or on what it has learnt.
+        The loss of one of the tasks is then called for all of them. By default tasks of this
+        package share their options and their number of outputs. Tasks of a user's own class share
+        nothing, since their loss may depend on what a task has learnt.
         """
-        own = () if is_ours(type(self)) else (id(self),)
-        return type(self), self.n_outputs, *own
+        shared = shown_options(self) if is_ours(type(self)) else id(self)
+        return type(self), self.n_outputs, shared
 
     @abstractmethod
     def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Self:

@@ -51,11 +51,6 @@ class Tweedie(Amount):
         """D²: the share of the Tweedie deviance that is explained."""
         return make_scorer(d2_tweedie_score, power=self.power)
 
-    @property
-    def group(self) -> tuple:
-        """Values that tasks must share for their losses to be computed together."""
-        return (*super().group, self.power)
-
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Compute half the Tweedie deviance, which is zero if the mean equals the label."""
         log_mean, p = outputs[..., 0], self.power
