@@ -112,7 +112,7 @@ def data_parallel(*, cpu: bool = False, timeout: float = 600.0) -> Iterator[Any]
     # The group stays open for further contexts, but must be closed before the interpreter ends.
     atexit.unregister(_close_group)
     atexit.register(_close_group)
-    with training_together(ProcessGroup(device)):
+    with train_together(ProcessGroup(device)):
         yield state
 
 
@@ -147,9 +147,9 @@ class Processes:
         """Return the part of a batch for this process, of shape (n_rows,); it may be empty."""
         return rows
 
-    def in_step(self, own: Iterator[Any], nothing: Any) -> Iterator[Any]:
+    def in_step(self, batches: Iterator[Any], nothing: Any) -> Iterator[Any]:
         """Yield the batches of this process, then ``nothing`` while others still have batches."""
-        return own
+        return batches
 
     def total(self, tensor: Tensor) -> Tensor:
         """Sum a tensor over the processes, with the same result for all."""
@@ -201,10 +201,10 @@ class ProcessGroup(Processes):
         """Return a part of the rows; the sizes of the parts differ by at most one."""
         return rows.tensor_split(self.n)[self.rank]
 
-    def in_step(self, own: Iterator[Any], nothing: Any) -> Iterator[Any]:
+    def in_step(self, batches: Iterator[Any], nothing: Any) -> Iterator[Any]:
         """Yield batches until no process has one left."""
         while True:
-            batch = next(own, None)
+            batch = next(batches, None)
             if not self.greatest(torch.tensor(float(batch is not None))):
                 return
             yield nothing if batch is None else batch
@@ -279,7 +279,7 @@ def current() -> Processes:
 
 
 @contextmanager
-def training_together(processes: Processes) -> Iterator[None]:
+def train_together(processes: Processes) -> Iterator[None]:
     """Context manager in which networks are trained by several processes together."""
     token = _CURRENT.set(processes)
     try:

@@ -14,7 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from .export.skops import as_attributes, attributes_of_state, state_of_attributes
+from .export.skops import convert_attributes, keep_attributes, restore_attributes
 from .nn import Body
 from .nn.drawing import Outline, draw_html
 from .nn.records import join_weights, record_outputs
@@ -129,8 +129,7 @@ class Predictor(TransformerMixin, Parameters):
 
     def _member_outputs(self, X: Any) -> Tensor:
         """Compute the members' outputs, of shape (n_members, n_rows, sum of n_outputs)."""
-        rows = self._rows(X)
-        return compute_outputs(self.net_, rows, self.n_jobs)
+        return compute_outputs(self.net_, self._rows(X), self.n_jobs)
 
     def _mean_outputs(self, members: Tensor) -> list[np.ndarray]:
         """Average the members; return each task's outputs, of shape (n_rows, n_outputs)."""
@@ -211,7 +210,7 @@ class Predictor(TransformerMixin, Parameters):
         y = form.assemble(chosen, [labels[k] for k in positions], index)
         if learnt is None:
             return y
-        deviations = learnt.of(members.numpy())
+        deviations = learnt.compute(members.numpy())
         return y, form.assemble_floats([deviations[k] for k in positions], index)
 
     @_for_numbers
@@ -272,7 +271,7 @@ class Predictor(TransformerMixin, Parameters):
         members = self._member_outputs(X)
         return tuple(
             form.assemble_floats([ends[k] for k in positions], _index(X))
-            for ends in deviations.intervals(members.numpy(), level, positions)
+            for ends in deviations.compute_intervals(members.numpy(), level, positions)
         )
 
     def _learnt_deviations(self, what: str, positions: Sequence[int]) -> Deviations:
@@ -567,8 +566,8 @@ class Predictor(TransformerMixin, Parameters):
         # Labels that follow from others alone would be of a single class.
         labelled = weights.any(axis=0)
         self._encoder.dependence.complete(labels, codes, weights)
-        own = self.tasks_, parts, codes, weights * labelled
-        self._calibration = Calibration().learn(method, *own)
+        weights = weights * labelled
+        self._calibration = Calibration().learn(method, self.tasks_, parts, codes, weights)
         return self
 
     # -- representations and gates --------------------------------------------------------------
@@ -645,8 +644,7 @@ class Predictor(TransformerMixin, Parameters):
             for names in level:
                 means = join_weights(next(weights), n_members).mean(dim=0)[:, :n_rows]
                 for gate, experts, values in names.pair_with_weights(means):
-                    data = np.asarray(values, dtype=np.float64)
-                    frames[gate] = pd.DataFrame(data, index, experts)
+                    frames[gate] = pd.DataFrame(np.asarray(values, np.float64), index, experts)
             # The network may have the tasks in another order.
             of_tasks = [name for name in self.task_names_ if name in frames]
             result.append({gate: frames[gate] for gate in dict.fromkeys([*of_tasks, *frames])})
@@ -689,17 +687,17 @@ class Predictor(TransformerMixin, Parameters):
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         """Reduce for pickles and copies, whose state is the attributes themselves."""
         # A subclass may have a __getstate__ of its own, which this calls.
-        with as_attributes():
+        with keep_attributes():
             return super().__reduce_ex__(protocol)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state with the versions of packages; plain data, except for pickles."""
-        state = state_of_attributes(self, super().__getstate__())
+        state = convert_attributes(self, super().__getstate__())
         return {**state, "_versions": versions()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        own = {name: value for name, value in state.items() if name != "_versions"}
-        super().__setstate__(attributes_of_state(type(self), own))
+        saved = {name: value for name, value in state.items() if name != "_versions"}
+        super().__setstate__(restore_attributes(type(self), saved))
         if hasattr(self, "net_"):
             # skorch moves networks of a missing device to the CPU.
             self.device_ = str(self.net_.device)
@@ -735,5 +733,6 @@ class Predictor(TransformerMixin, Parameters):
         """Add the drawing of the network, whose tasks are not known before fit."""
         if not self._is_fitted:
             return page
-        own = self.module_, f"Network of {type(self).__name__}", self.task_types_
-        return page + draw_html(Outline.of(*own, self.n_features_in_))
+        title = f"Network of {type(self).__name__}"
+        outline = Outline.of(self.module_, title, self.task_types_, self.n_features_in_)
+        return page + draw_html(outline)

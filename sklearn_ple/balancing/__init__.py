@@ -17,20 +17,13 @@ from .representation import Representation, cut_below
 from .uncertainty import UncertaintyWeighting
 
 __all__ = [
-    "BALANCERS",
     "FAMO",
-    "GRADIENT_METHODS",
     "Balancer",
     "Batch",
     "GeometricMean",
     "GradientBalancer",
-    "Representation",
     "UncertaintyWeighting",
     "WeightedSum",
-    "check_weights",
-    "cut_below",
-    "make_balancer",
-    "weighs_gradients",
 ]
 
 #: The balancers, by the names that ``balancing`` accepts.

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..distributed import current
 from ..nn.axes import Axes, Axis
 from ..tasks import Task
-from ..utils.checks import shown_options
+from ..utils.checks import show_options
 from .batch import Batch
 
 
@@ -83,7 +83,7 @@ class Balancer(nn.Module, ABC):
         str
             The options, such as "learning_rate=0.025".
         """
-        return shown_options(self)
+        return show_options(self)
 
     def start(self, tasks: Sequence[Task], n_members: int) -> None:
         """Create parameters and buffers; does nothing by default.

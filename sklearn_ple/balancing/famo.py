@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from ..tasks import Task, is_weight
 from ..utils.checks import check_integer, shown
-from .balancer import Balancer
 from .batch import Batch
-from .lowest import LowestLosses
+from .logarithmic import LogarithmicBalancer
 
 # As in the authors' code: the least loss, and the parameters of Adam.
 _LEAST = 1e-8
@@ -20,7 +18,7 @@ _BETAS = 0.9, 0.999
 _EPS = 1e-8
 
 
-class FAMO(Balancer):
+class FAMO(LogarithmicBalancer):
     """Fast adaptive multitask optimization: the logarithms of all losses fall at the same rate.
 
     Let ``z = softmax(xi)``. The joint loss is ``c * sum_k z_k log L_k``, where c makes the mean of
@@ -59,8 +57,6 @@ class FAMO(Balancer):
     2
     """
 
-    members_apart: ClassVar[bool] = True
-    ignores_size: bool = True
     xi: Tensor
     moments: Tensor
     n_updates: Tensor
@@ -95,7 +91,7 @@ class FAMO(Balancer):
         if not is_weight(decay):
             raise ValueError(f"decay={shown(decay)} must be a finite number, 0 or greater.")
         check_integer("every", self.every)
-        self.lowest = LowestLosses(tasks)
+        super().start(tasks, n_members)
         shape = n_members, len(tasks)
         self.register_buffer("xi", torch.zeros(shape))
         # Adam's first and second moments, and the number of updates of each logit.
@@ -110,7 +106,7 @@ class FAMO(Balancer):
         ValueError
             If a loss was negative.
         """
-        self.lowest.check()
+        super().begin_epoch()
         self._n_steps = 0
 
     def _shares_of(self, labelled: Tensor) -> Tensor:
@@ -131,10 +127,9 @@ class FAMO(Balancer):
         Tensor of shape (n_members, n_tasks)
             The weights.
         """
-        labelled = batch.shares > 0
-        self.lowest.add(batch.losses.detach(), labelled)
+        losses, labelled = self.read_losses(batch)
         # Losses are compared with the least one, so that no ratio exceeds 1 or overflows.
-        losses = batch.losses.detach().clamp(min=_LEAST)
+        losses = losses.clamp(min=_LEAST)
         least = torch.where(labelled, losses, torch.inf).amin(dim=1, keepdim=True)
         ratios = self._shares_of(labelled) * (least / losses)
         n_labelled = labelled.sum(dim=1, keepdim=True)

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
-from ..tasks import Task
-from .balancer import Balancer
 from .batch import Batch
-from .lowest import LowestLosses
+from .logarithmic import LogarithmicBalancer
 
 
-class GeometricMean(Balancer):
+class GeometricMean(LogarithmicBalancer):
     """Geometric loss strategy: the geometric mean of the tasks' losses.
 
     The joint loss is ``n * prod_k L_k ** (1 / n)`` over the n tasks with a label in the batch. The
@@ -39,31 +34,6 @@ class GeometricMean(Balancer):
     2
     """
 
-    members_apart: ClassVar[bool] = True
-    ignores_size: bool = True
-
-    def start(self, tasks: Sequence[Task], n_members: int) -> None:
-        """Prepare for the check of the losses.
-
-        Parameters
-        ----------
-        tasks : sequence of Task
-            The fitted tasks.
-        n_members : int
-            Number of members of the ensemble.
-        """
-        self.lowest = LowestLosses(tasks)
-
-    def begin_epoch(self) -> None:
-        """Check the losses of the last epoch.
-
-        Raises
-        ------
-        ValueError
-            If a loss was negative.
-        """
-        self.lowest.check()
-
     def weigh(self, batch: Batch) -> Tensor:
         """Compute the gradient of the joint loss with respect to the losses.
 
@@ -77,9 +47,7 @@ class GeometricMean(Balancer):
         Tensor of shape (n_members, n_tasks)
             The weights.
         """
-        labelled = batch.shares > 0
-        losses = batch.losses.detach()
-        self.lowest.add(losses, labelled)
+        losses, labelled = self.read_losses(batch)
         info = torch.finfo(losses.dtype)
         logs = losses.clamp(info.tiny, info.max).log()
         n_labelled = labelled.sum(dim=1, keepdim=True).clamp(min=1)

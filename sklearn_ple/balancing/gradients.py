@@ -131,18 +131,18 @@ class GradientBalancer(Balancer):
                 f"{GRADIENT_METHODS}, or a WeightedAggregator of TorchJD."
             )
         n_tasks = len(tasks)
-        if (mistake := _refusal(self.method, n_tasks)) is not None:
+        if (mistake := _find_refusal(self.method, n_tasks)) is not None:
             raise ValueError(
                 f"method={self.method!r} does not fit the {n_tasks} tasks "
                 f"{[task.name for task in tasks]}: {mistake}"
             )
         # One with preferences takes a gradient of every task.
-        self.takes_all = n_tasks > 1 and _refusal(self.method, n_tasks - 1) is not None
+        self.takes_all = n_tasks > 1 and _find_refusal(self.method, n_tasks - 1) is not None
         self.aggregators = nn.ModuleList(copy.deepcopy(self.method) for _ in range(n_members))
-        for own in self.aggregators:
+        for aggregator in self.aggregators:
             # AlignedMTL multiplies them by products of the gradients, which are in float64.
-            if getattr(own, "pref_vector", None) is not None:
-                own.pref_vector = own.pref_vector.double()
+            if getattr(aggregator, "pref_vector", None) is not None:
+                aggregator.pref_vector = aggregator.pref_vector.double()
 
     def weigh(self, batch: Batch) -> Tensor:
         """Differentiate the losses through the towers, and compute the weights of the gradients.
@@ -164,7 +164,7 @@ class GradientBalancer(Balancer):
         compute = representation.gradients if order is None else representation.gradients_by_tower
         gradients = compute(batch.losses).float()
         shares = batch.shares if order is None else batch.shares[:, order]
-        gramians, there = _inner_products(gradients, shares > 0)
+        gramians, there = _multiply_gradients(gradients, shares > 0)
         weights = torch.ones(there.shape, dtype=torch.float64)
         # Gradients that are not finite keep a weight of 1: the loss then ends the training.
         usable = gramians.isfinite().all(dim=2).all(dim=1)
@@ -198,17 +198,17 @@ class GradientBalancer(Balancer):
     def _weights_of(self, gramians: Tensor, members: Sequence[int]) -> Tensor:
         """Compute the weights of some members, of shape (n_members, n_tasks)."""
         if isinstance(self.method, str):
-            return _method_of(self.method)(gramians)
+            return _make_method(self.method)(gramians)
         with in_all_functions():
             return torch.stack(
                 [
-                    _by_aggregator(self.aggregators[member], gramian)
+                    _weigh_by(self.aggregators[member], gramian)
                     for member, gramian in zip(members, gramians, strict=True)
                 ]
             )
 
 
-def _inner_products(gradients: Tensor, labelled: Tensor) -> tuple[Tensor, Tensor]:
+def _multiply_gradients(gradients: Tensor, labelled: Tensor) -> tuple[Tensor, Tensor]:
     """Return the inner products of gradients by member, and which gradients count.
 
     The products are in units of the square of the member's largest entry. A gradient counts if its
@@ -235,7 +235,7 @@ def weighs_gradients(value: Any) -> bool:
     return "torchjd.aggregation._aggregator_bases.WeightedAggregator" in bases
 
 
-def _method_of(name: str) -> Callable[[Tensor], Tensor]:
+def _make_method(name: str) -> Callable[[Tensor], Tensor]:
     """Return the function that turns inner products of gradients, by member, into weights."""
     try:
         torchjd = importlib.import_module("torchjd.aggregation")
@@ -255,18 +255,18 @@ def _method_of(name: str) -> Callable[[Tensor], Tensor]:
     return weigh
 
 
-def _refusal(aggregator: Any, n_tasks: int) -> ValueError | None:
+def _find_refusal(aggregator: Any, n_tasks: int) -> ValueError | None:
     """Return the error that an aggregator raises for a number of tasks, if there is one."""
     # Neither what the aggregator remembers nor the random numbers of training may change.
     try:
         with drawing_from(0), in_all_functions():
-            _by_aggregator(copy.deepcopy(aggregator), torch.eye(n_tasks))
+            _weigh_by(copy.deepcopy(aggregator), torch.eye(n_tasks))
     except ValueError as error:
         return error
     return None
 
 
-def _by_aggregator(aggregator: Any, gramian: Tensor) -> Tensor:
+def _weigh_by(aggregator: Any, gramian: Tensor) -> Tensor:
     """Compute the weights of an aggregator from inner products, or from gradients with these."""
     if hasattr(aggregator, "gramian_weighting"):
         return aggregator.gramian_weighting(gramian)

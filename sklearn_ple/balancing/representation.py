@@ -104,8 +104,8 @@ class Representation:
         losses = losses if self.order is None else losses[:, self.order]
         by_loss = []
         if self.dependent:
-            for own in losses.sum(dim=0):
-                grads = torch.autograd.grad(own, self._above, retain_graph=True)
+            for loss in losses.sum(dim=0):
+                grads = torch.autograd.grad(loss, self._above, retain_graph=True)
                 by_loss.append(self._by_task(grads))
         losses.sum(dim=1).mean().backward()
         if self.dependent:

@@ -13,7 +13,7 @@ from torch import nn
 from ..nn import Axis, NumericEmbedding, PeriodicEmbedding
 from ..nn.members import Members
 from ..tasks import Task
-from ..utils.checks import shown_options
+from ..utils.checks import show_options
 from .bins import learn_edges
 
 # Greatest number of rows in which atoms are sought.
@@ -55,7 +55,7 @@ class EmbeddingMaker(ABC):
 
     def __repr__(self) -> str:
         """Return the class with its options, which are parameters of its ``__init__``."""
-        return f"{type(self).__name__}({shown_options(self)})"
+        return f"{type(self).__name__}({show_options(self)})"
 
     def learn(  # noqa: B027
         self, numbers: Array, targets: Array, weights: Array, tasks: Sequence[Task], n_bins: int

@@ -103,14 +103,14 @@ class HoMEClassifierRegressor(MultiTaskEstimator):
     def _positions(self, tasks: Sequence[Task]) -> dict[str, list[int]]:
         """Return the positions of the tasks of each group."""
         by_group = self._by_kind(tasks) if self.task_groups is None else self._as_named(tasks)
-        for group, own in by_group.items():
+        for group, positions in by_group.items():
             # The shared experts come after those of the groups, and would be taken for them.
-            if all(tasks[k].added for k in own):
+            if all(tasks[k].added for k in positions):
                 raise ValueError(
                     f"task_groups: the group {group!r} would consist of the added tasks "
-                    f"{[tasks[k].name for k in own]} alone, but a fitted HoME cannot take another "
-                    "group. Fit again, with all tasks or with task_groups that name the groups: "
-                    "then an added task may join one of them."
+                    f"{[tasks[k].name for k in positions]} alone, but a fitted HoME cannot take "
+                    "another group. Fit again, with all tasks or with task_groups that name the "
+                    "groups: then an added task may join one of them."
                 )
         return by_group
 
@@ -119,15 +119,15 @@ class HoMEClassifierRegressor(MultiTaskEstimator):
             "class tasks": [k for k, task in enumerate(tasks) if task.has_classes],
             "number tasks": [k for k, task in enumerate(tasks) if not task.has_classes],
         }
-        return {name: own for name, own in kinds.items() if own}
+        return {name: positions for name, positions in kinds.items() if positions}
 
     def _as_named(self, tasks: Sequence[Task]) -> dict[str, list[int]]:
         groups = self.task_groups
         if not isinstance(groups, Mapping):
-            groups = {f"group {g}": own for g, own in enumerate(groups, start=1)}
+            groups = {f"group {g}": group for g, group in enumerate(groups, start=1)}
         names = [str(task.name) for task in tasks]
-        listed = all(Listed().is_satisfied_by(own) and len(own) for own in groups.values())
-        grouped = [str(name) for own in groups.values() for name in own] if listed else []
+        listed = all(Listed().is_satisfied_by(group) and len(group) for group in groups.values())
+        grouped = [str(name) for group in groups.values() for name in group] if listed else []
         if sorted(grouped) != sorted(names):
             raise ValueError(
                 f"task_groups={self.task_groups!r} must be lists of names of tasks, and contain "
@@ -140,5 +140,5 @@ class HoMEClassifierRegressor(MultiTaskEstimator):
                 f"task_groups has groups with the name of a task: {taken}. Rename these groups."
             )
         return {
-            str(group): [names.index(str(name)) for name in own] for group, own in groups.items()
+            str(name): [names.index(str(task)) for task in group] for name, group in groups.items()
         }

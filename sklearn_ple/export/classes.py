@@ -81,7 +81,7 @@ def _is_of(value: Any, hint: Any) -> bool:
     if kind is list:
         return isinstance(value, list) and all(_is_of(entry, *parts) for entry in value)
     if kind is dict:
-        return isinstance(value, dict) and all(_is_of(own, parts[1]) for own in value.values())
+        return isinstance(value, dict) and all(_is_of(v, parts[1]) for v in value.values())
     if hint is float:
         hint = (float, int, np.floating)
     return hint is Any or (isinstance(value, hint) and not isinstance(value, bool))

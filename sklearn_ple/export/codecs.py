@@ -41,12 +41,12 @@ class Codec(NamedTuple):
     load: Callable[..., Any]
 
 
-def of_type(*types: type) -> Callable[[Any], bool]:
+def match_types(*types: type) -> Callable[[Any], bool]:
     """Return a function that returns whether a value is of a type, but not of a subclass."""
     return lambda value: type(value) in types
 
 
-def of_kind(*types: type) -> Callable[[Any], bool]:
+def match_kinds(*types: type) -> Callable[[Any], bool]:
     """Return a function that returns whether a value is of a type or a subclass."""
     return lambda value: isinstance(value, types)
 
@@ -99,30 +99,30 @@ def _load_tensor(array: np.ndarray, is_parameter: bool, requires_grad: bool) -> 
 
 #: Codecs of values of Python, numpy, torch and scikit-learn.
 CODECS = [
-    Codec("$float", of_type(float), lambda v: [str(v)], float),
-    Codec("$dict", of_kind(dict), lambda v: map(list, v.items()), lambda *pairs: dict(pairs)),
-    Codec("$tuple", of_type(tuple, range), list, lambda *entries: entries),
+    Codec("$float", match_types(float), lambda v: [str(v)], float),
+    Codec("$dict", match_kinds(dict), lambda v: map(list, v.items()), lambda *pairs: dict(pairs)),
+    Codec("$tuple", match_types(tuple, range), list, lambda *entries: entries),
     # joblib may map arrays from a file.
-    Codec("$entries", of_type(np.ndarray, np.memmap), _dump_array, _load_array),
-    Codec("$scalar", of_kind(np.generic), lambda v: [np.asarray(v)], lambda array: array[()]),
-    Codec("$random_state", of_type(RandomState), RandomState.get_state, _load_random_state),
-    Codec("$tensor", of_type(Tensor, Parameter), _dump_tensor, _load_tensor),
+    Codec("$entries", match_types(np.ndarray, np.memmap), _dump_array, _load_array),
+    Codec("$scalar", match_kinds(np.generic), lambda v: [np.asarray(v)], lambda array: array[()]),
+    Codec("$random_state", match_types(RandomState), RandomState.get_state, _load_random_state),
+    Codec("$tensor", match_types(Tensor, Parameter), _dump_tensor, _load_tensor),
     # A regression that is fitted to its own steps is the same.
     Codec(
         "$isotonic",
-        of_type(IsotonicRegression),
+        match_types(IsotonicRegression),
         lambda v: [v.X_thresholds_, v.y_thresholds_],
         lambda x, y: IsotonicRegression(out_of_bounds="clip").fit(x, y),
     ),
     *(
-        Codec(f"${cls.__name__}", of_type(cls), lambda v: [v.isoformat()], cls.fromisoformat)
+        Codec(f"${cls.__name__}", match_types(cls), lambda v: [v.isoformat()], cls.fromisoformat)
         for cls in (datetime, date, time)
     ),
     Codec(
         "$timedelta",
-        of_type(timedelta),
+        match_types(timedelta),
         lambda v: [v.days, v.seconds, v.microseconds],
         timedelta,
     ),
-    Codec("$decimal", of_type(Decimal), lambda v: [str(v)], Decimal),
+    Codec("$decimal", match_types(Decimal), lambda v: [str(v)], Decimal),
 ]

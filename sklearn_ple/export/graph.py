@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from ..encoding.categories import UNKNOWN
-from ..nn import NumericEmbedding
+from ..encoding.encoder import TableEncoder
+from ..nn import NumericEmbedding, TabularNetwork
 from ..predictions.calibration import IsotonicCalibration, TemperatureScaling
 
 # Least width of a bin in the computation of its slope, which would otherwise be infinite.
@@ -22,8 +24,12 @@ class PredictionGraph(nn.Module):
 
     Parameters
     ----------
-    model : estimator of this package
-        The fitted estimator.
+    network : TabularNetwork
+        The trained network; it is copied.
+    encoder : TableEncoder
+        The fitted encoder.
+    calibrators : dict of str to (TemperatureScaling or IsotonicCalibration)
+        The fitted calibrators, by task.
 
     Attributes
     ----------
@@ -35,13 +41,14 @@ class PredictionGraph(nn.Module):
     code_order: Tensor | None
     n_codes: Tensor
 
-    def __init__(self, model: Any):
+    def __init__(
+        self, network: TabularNetwork, encoder: TableEncoder, calibrators: Mapping[str, Any]
+    ):
         super().__init__()
-        encoder = model._encoder
         features = encoder.features
-        self.dtype = model.net_.dtype
-        self.number_columns, number_order = _in_order(features.number_positions_)
-        self.category_columns, code_order = _in_order(features.categorical_positions_)
+        self.dtype = next(network.parameters()).dtype
+        self.number_columns, number_order = _sort_columns(features.number_positions_)
+        self.category_columns, code_order = _sort_columns(features.categorical_positions_)
         self.register_buffer("number_order", number_order)
         self.register_buffer("code_order", code_order)
         self.register_buffer("n_codes", torch.tensor(features.cardinalities_, dtype=torch.int64))
@@ -49,15 +56,14 @@ class PredictionGraph(nn.Module):
         self.statistics: Any = None
         if encoder.statistics is not None:
             self.statistics = _Statistics(encoder.statistics, self.dtype)
-        self.network: Any = make_exportable(copy.deepcopy(model.module_).cpu())
+        self.network: Any = make_exportable(copy.deepcopy(network).cpu())
         self.tasks = list(encoder.tasks)
         self.dependent = list(encoder.dependence.pairs)
-        found = model.calibrators_
         self.calibrators = nn.ModuleDict(
             {
-                str(k): _CALIBRATORS[type(found[task.name])](found[task.name])
+                str(k): _CALIBRATORS[type(calibrators[task.name])](calibrators[task.name])
                 for k, task in enumerate(self.tasks)
-                if task.name in found
+                if task.name in calibrators
             }
         )
         self.eval().requires_grad_(False)
@@ -91,12 +97,12 @@ class PredictionGraph(nn.Module):
             read = torch.cat([read, self.statistics(codes)], dim=1)
         # As in the estimators, outputs are averaged, calibrated and decoded in float64.
         members = self.network.member_outputs(read, codes).double()
-        parts = self._calibrated(self.network.mean(members))
-        labels = [task.traced_predict(own) for task, own in zip(self.tasks, parts, strict=True)]
+        parts = self._calibrate(self.network.mean(members))
+        labels = [task.traced_predict(part) for task, part in zip(self.tasks, parts, strict=True)]
         of_classes = [pair for pair in zip(self.tasks, parts, strict=True) if pair[0].has_classes]
-        return labels + [task.traced_predict_proba(own) for task, own in of_classes]
+        return labels + [task.traced_predict_proba(part) for task, part in of_classes]
 
-    def _calibrated(self, outputs: Tensor) -> list[Tensor]:
+    def _calibrate(self, outputs: Tensor) -> list[Tensor]:
         """Split the outputs by task, and calibrate them as `Calibration` does."""
         parts = list(outputs.split([task.n_outputs for task in self.tasks], dim=1))
         if not self.calibrators:
@@ -108,7 +114,7 @@ class PredictionGraph(nn.Module):
         return parts
 
 
-def _in_order(positions: np.ndarray) -> tuple[np.ndarray, Tensor | None]:
+def _sort_columns(positions: np.ndarray) -> tuple[np.ndarray, Tensor | None]:
     """Return the columns in the order of X, and the positions in it of the encoder's columns."""
     columns = np.sort(positions)
     order = torch.as_tensor(np.searchsorted(columns, positions))
@@ -152,16 +158,19 @@ class _Statistics(nn.Module):
     def __init__(self, statistics: Any, dtype: torch.dtype):
         super().__init__()
         self.columns = statistics.columns.tolist()
-        for place, table in enumerate(statistics.tables):
-            self.register_buffer(f"table_{place}", torch.as_tensor(table, dtype=dtype))
+        self.tables = nn.ParameterList(
+            nn.Parameter(torch.as_tensor(table, dtype=dtype)) for table in statistics.tables
+        )
 
     def forward(self, codes: Tensor) -> Tensor:
-        tables = [getattr(self, f"table_{place}") for place in range(len(self.columns))]
-        pairs = zip(self.columns, tables, strict=True)
+        pairs = zip(self.columns, self.tables, strict=True)
         return torch.cat([table.index_select(0, codes[:, k]) for k, table in pairs], dim=1)
 
 
 class _Temperature(nn.Module):
+    # Whether probabilities are steep functions of the outputs.
+    steep = False
+
     def __init__(self, learnt: TemperatureScaling):
         super().__init__()
         self.temperature = learnt.temperature_
@@ -172,6 +181,8 @@ class _Temperature(nn.Module):
 
 
 class _Isotonic(nn.Module):
+    steep = True
+
     def __init__(self, learnt: IsotonicCalibration):
         super().__init__()
         self.steps = nn.ModuleList(_Line(step) for step in learnt.regressions_)

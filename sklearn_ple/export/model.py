@@ -18,7 +18,7 @@ from ..utils.warn import collected
 from .checks import check_model
 from .container import read, write
 from .plain import NOT_SAVED, from_plain, to_plain
-from .values import Reader, Writer, named
+from .values import Reader, Writer, name_classes
 
 # warm_start_from is another model, which only fit reads.
 _NOT_SAVED = NOT_SAVED | {"warm_start_from"}
@@ -79,7 +79,7 @@ def save(model: Any, path: str | os.PathLike[str], *, trusted: Iterable[type] = 
     >>> export.load(path).predict(X).equals(model.predict(X))
     True
     """
-    classes = named(trusted, _own_estimators())
+    classes = name_classes(trusted, _own_estimators())
     check_model(model, "saved")
     writer = Writer(classes)
     estimator = writer.write(type(model), "The model")
@@ -144,14 +144,14 @@ def load(path: str | os.PathLike[str], *, trusted: Iterable[type] = ()) -> Any:
     >>> export.load(path)
     PLERegressor(max_epochs=2, n_members=1)
     """
-    classes = named(trusted, _own_estimators())
+    classes = name_classes(trusted, _own_estimators())
     # If the file cannot be opened, the system's own error is the clearest.
     Path(path).open("rb").close()
     try:
         header, arrays = read(path)
-        model = _model_of(header, Reader(arrays, classes))
+        model = _make_model(header, Reader(arrays, classes))
         saved = dict(header["versions"])
-        _try(model)
+        _try_predictions(model)
     except ImportError:
         raise
     except Exception as error:
@@ -168,14 +168,14 @@ def _own_estimators() -> dict[str, type]:
     return {cls.__name__: cls for cls in classes if is_ours(cls)}
 
 
-def _model_of(header: dict[str, Any], reader: Reader) -> Any:
+def _make_model(header: dict[str, Any], reader: Reader) -> Any:
     cls = reader.read(header["estimator"])
     if not (isinstance(cls, type) and issubclass(cls, Parameters)):
         raise ValueError(f"it holds {cls!r}, which is not an estimator of this package")
     return from_plain(cls, header, reader, _NOT_SAVED)
 
 
-def _try(model: Any) -> None:
+def _try_predictions(model: Any) -> None:
     """Predict a row without values and one of zeros, so that a damaged model fails at once."""
     names, features = getattr(model, "feature_names_in_", None), model._encoder.features
     X: Any = sparse.csr_matrix((2, model.n_features_in_))

@@ -20,7 +20,7 @@ _PER_TENSOR, _AT_LEAST = 64, 4096
 _BESIDE = 16
 
 
-def network_of(
+def restore_network(
     settings: Settings,
     encoder: TableEncoder,
     state: Mapping[str, Tensor],
@@ -38,11 +38,11 @@ def network_of(
         raise ValueError("the number of members is not that of its network")
     if settings.parameters.get("n_levels", 1) > len(state):
         raise ValueError("the number of levels is not that of its network")
-    own = settings, encoder, () if names is None else list(names)
+    made_of = settings, encoder, () if names is None else list(names)
     # More operations than the tensors need describe a network with more parts than the file.
     with _Bounded(_AT_LEAST + _PER_TENSOR * len(state)), torch.device("meta"):
-        outline = make_module(*own).to(settings.tensor_dtype)
-    expected, found = _sizes(outline.state_dict()), _sizes(state)
+        outline = make_module(*made_of).to(settings.tensor_dtype)
+    expected, found = _measure(outline.state_dict()), _measure(state)
     if found != expected:
         wrong = min(name for name, _ in found.items() ^ expected.items())
         raise ValueError(
@@ -50,7 +50,7 @@ def network_of(
             f"{expected.get(wrong, 'no size')} there, but {found.get(wrong, 'no size')} in the "
             "file"
         )
-    module = make_module(*own).to(settings.tensor_dtype)
+    module = make_module(*made_of).to(settings.tensor_dtype)
     load_state(module, state)
     return module
 
@@ -80,6 +80,6 @@ class _Bounded(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def _sizes(state: Mapping[str, Tensor]) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
+def _measure(state: Mapping[str, Tensor]) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
     """Return the shape and the dtype of each tensor in the state of a module."""
     return {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in state.items()}

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from numbers import Integral, Real
@@ -14,9 +14,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from ..encoding.categories import MISSING, UNKNOWN
+from ..encoding.encoder import TableEncoder
 from ..tasks import ClassTask, Task
+from ..training.outputs import compute_outputs
+from ..training.rows import TableRows
 from ..utils.checks import shown
 from ..utils.files import check_folder, replacing
 from ..utils.versions import versions
@@ -136,16 +140,25 @@ def to_onnx(model: Any, path: str | os.PathLike[str], batch: int | str = "dynami
     if given != "dynamic" and not (is_number and int(given) >= 1):
         raise ValueError(f"batch must be a number of rows or 'dynamic', not {batch!r}.")
     onnx = _import_onnx()
-    for task in model.tasks_:
+    name, encoder, network = type(model).__name__, model._encoder, model.module_
+    for task in encoder.tasks:
         _check_traced(task)
-    graph = PredictionGraph(model)
-    description = _description(model, graph)
+    graph = PredictionGraph(network, encoder, model.calibrators_)
+    names = getattr(model, "feature_names_in_", [f"x{k}" for k in range(model.n_features_in_)])
+    description = describe_graph(graph, name, names, encoder)
     n_rows = None if batch == "dynamic" else int(batch)
-    traced = _trace(model, graph, description, n_rows)
+    try:
+        traced = _trace(graph, name_outputs(description), n_rows)
+    except Exception as error:
+        raise _explain(error, name, network) from error
     onnx.helper.set_model_props(traced, {KEY: json.dumps(description, allow_nan=False)})
+
+    def compute(rows: TableRows) -> list[np.ndarray]:
+        return model._outputs(compute_outputs(model.net_, rows, model.n_jobs))
+
     with replacing(path) as partial:
         onnx.save_model(traced, partial)
-        check_parity(model, graph, description, partial, n_rows)
+        check_parity(partial, graph, description, encoder, compute, n_rows)
 
 
 def _import_onnx() -> Any:
@@ -171,8 +184,8 @@ def _check_traced(task: Task) -> None:
     """Check that a kind of task has traced forms of the methods that it predicts with."""
     methods = ["predict", "predict_proba"] if task.has_classes else ["predict"]
     for method in methods:
-        own, traced = (_find_definer(task, name) for name in (method, f"traced_{method}"))
-        if traced in (None, Task, ClassTask) or not issubclass(traced, own):
+        plain, traced = (_find_definer(task, name) for name in (method, f"traced_{method}"))
+        if traced in (None, Task, ClassTask) or not issubclass(traced, plain):
             raise TypeError(
                 f"Task {task.name!r} is of a kind of your own, {type(task).__name__}, whose "
                 f"{method} cannot be exported: write traced_{method}, which computes the same "
@@ -185,47 +198,66 @@ def _find_definer(task: Task, method: str) -> Any:
     return next((cls for cls in type(task).__mro__ if method in vars(cls)), None)
 
 
-def _description(model: Any, graph: PredictionGraph) -> dict[str, Any]:
-    """Describe the inputs and outputs of the graph, in types of JSON."""
+def describe_graph(
+    graph: PredictionGraph, estimator: str, names: Iterable[Any], encoder: TableEncoder
+) -> dict[str, Any]:
+    """Describe the inputs and outputs of a graph, in types of JSON.
+
+    Parameters
+    ----------
+    graph : PredictionGraph
+        The graph.
+    estimator : str
+        Name of the class of the estimator.
+    names : iterable of str
+        Names of all columns of X.
+    encoder : TableEncoder
+        The fitted encoder.
+
+    Returns
+    -------
+    dict
+        The description that `to_onnx` documents.
+    """
     tasks = []
-    for task in model.tasks_:
-        own = {"name": task.name, "kind": task.kind, "label": LABEL + task.name}
+    for task in encoder.tasks:
+        entry = {"name": task.name, "kind": task.kind, "label": LABEL + task.name}
         if task.has_classes:
-            own["classes"] = _to_plain(f"Classes of task {task.name!r}", task.classes)
-            own["probabilities"] = PROBABILITIES + task.name
-        tasks.append(own)
+            entry["classes"] = _to_plain(f"Classes of task {task.name!r}", task.classes)
+            entry["probabilities"] = PROBABILITIES + task.name
+        tasks.append(entry)
     return {
         "format_version": FORMAT_VERSION,
-        "estimator": type(model).__name__,
+        "estimator": estimator,
         "versions": versions(),
-        "columns": _columns(model, graph),
+        "columns": _describe_columns(names, encoder, graph),
         "codes": {"missing": MISSING, "unknown": UNKNOWN, "first": UNKNOWN + 1},
         "tasks": tasks,
     }
 
 
-def _outputs(description: dict[str, Any]) -> list[str]:
-    """Return the names of the graph's outputs in their order."""
-    tasks = description["tasks"]
-    of_classes = [task["probabilities"] for task in tasks if "classes" in task]
-    return [task["label"] for task in tasks] + of_classes
+def name_outputs(description: dict[str, Any]) -> list[str]:
+    """Return the names of a graph's outputs in their order: labels, then probabilities."""
+    kinds = "label", "probabilities"
+    return [task[kind] for kind in kinds for task in description["tasks"] if kind in task]
 
 
-def _columns(model: Any, graph: PredictionGraph) -> list[dict[str, Any]]:
-    """Describe the columns of X in their order."""
-    features = model._encoder.features
-    names = getattr(model, "feature_names_in_", None)
+def _describe_columns(
+    names: Iterable[Any], encoder: TableEncoder, graph: PredictionGraph
+) -> list[dict[str, Any]]:
+    """Describe the columns of X in their order, in types of JSON."""
+    features = encoder.features
     encoders = dict(zip(features.categorical_positions_.tolist(), features.columns_, strict=True))
     places = {int(column): place for place, column in enumerate(graph.number_columns)}
     places |= {int(column): place for place, column in enumerate(graph.category_columns)}
     columns = []
-    for column in range(model.n_features_in_):
-        name = f"x{column}" if names is None else str(names[column])
-        own = {"name": name, "input": NUMBERS, "place": places[column]}
+    for column, name in enumerate(map(str, names)):
+        entry = {"name": name, "input": NUMBERS, "place": places[column]}
         if column in encoders:
             values = encoders[column].categories
-            own |= {"input": CATEGORIES, "categories": _to_plain(f"Column {shown(name)}", values)}
-        columns.append(own)
+            plain = _to_plain(f"Column {shown(name)}", values)
+            entry |= {"input": CATEGORIES, "categories": plain}
+        columns.append(entry)
     return columns
 
 
@@ -246,9 +278,7 @@ def _to_plain(what: str, values: Any) -> list[Any]:
     return plain
 
 
-def _trace(
-    model: Any, graph: PredictionGraph, description: dict[str, Any], n_rows: int | None
-) -> Any:
+def _trace(graph: PredictionGraph, outputs: list[str], n_rows: int | None) -> Any:
     """Trace the graph with torch, for some number of rows or any; return the ONNX model."""
     from onnxscript import optimizer, rewriter
     from onnxscript.rewriter.rules.common import materialize_reshape_shape_rule
@@ -259,34 +289,38 @@ def _trace(
     numbers = torch.zeros(example_rows, n_numbers, dtype=torch.float64) if n_numbers else None
     codes = torch.zeros(example_rows, n_categories, dtype=torch.int64) if n_categories else None
     given = {NUMBERS: numbers, CATEGORIES: codes}
-    try:
-        with _quiet(), torch.no_grad():
-            program: Any = torch.onnx.export(
-                graph,
-                tuple(given.values()),
-                dynamo=True,
-                opset_version=OPSET,
-                input_names=[name for name, part in given.items() if part is not None],
-                output_names=_outputs(description),
-                dynamic_shapes=tuple(None if part is None else rows for part in given.values()),
-                custom_translation_table=_make_translations(),
-                optimize=False,
-                verbose=False,
-            )
-            # Not all optimisations of torch: one of them drops the addition of a mean of 1e-9.
-            optimizer.inline(program.model)
-            optimizer.fold_constants(program.model)
-            rewriter.rewrite(program.model, [materialize_reshape_shape_rule])
-    except Exception as error:
-        cause: BaseException = error
-        while cause.__cause__ is not None:
-            cause = cause.__cause__
-        reason = str(cause).strip() or type(cause).__name__
-        raise ValueError(
-            f"{type(model).__name__}{_name_foreign(model)} cannot be exported, since torch cannot "
-            f"trace it: {reason.splitlines()[0]}"
-        ) from error
+    with _silence_exporter(), torch.no_grad():
+        program: Any = torch.onnx.export(
+            graph,
+            tuple(given.values()),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=[name for name, part in given.items() if part is not None],
+            output_names=outputs,
+            dynamic_shapes=tuple(None if part is None else rows for part in given.values()),
+            custom_translation_table=_make_translations(),
+            optimize=False,
+            verbose=False,
+        )
+        # Not all optimisations of torch: one of them drops the addition of a mean of 1e-9.
+        optimizer.inline(program.model)
+        optimizer.fold_constants(program.model)
+        rewriter.rewrite(program.model, [materialize_reshape_shape_rule])
     return _remove_origins(program.model_proto)
+
+
+def _explain(error: BaseException, name: str, network: nn.Module) -> ValueError:
+    """Return the error of an estimator whose network torch could not trace."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    reason = str(error).strip() or type(error).__name__
+    types = {type(part) for part in network.modules()}
+    known = ("sklearn_ple.", "torch.", "rtdl_num_embeddings.")
+    foreign = sorted(cls.__name__ for cls in types if not f"{cls.__module__}.".startswith(known))
+    parts = f", with your own {', '.join(foreign)}" if foreign else ""
+    return ValueError(
+        f"{name}{parts} cannot be exported, since torch cannot trace it: {reason.splitlines()[0]}"
+    )
 
 
 def _remove_origins(made: Any) -> Any:
@@ -309,16 +343,8 @@ def _make_translations() -> dict[Any, Any]:
     return {torch.ops.aten.log_sigmoid.default: log_sigmoid}
 
 
-def _name_foreign(model: Any) -> str:
-    """Name the modules of a network that are defined neither in this package nor in torch."""
-    own = ("sklearn_ple.", "torch.", "rtdl_num_embeddings.")
-    types = {type(part) for part in model.module_.modules()}
-    foreign = sorted(cls.__name__ for cls in types if not f"{cls.__module__}.".startswith(own))
-    return f", with your own {', '.join(foreign)}" if foreign else ""
-
-
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _silence_exporter() -> Iterator[None]:
     """Suppress messages and warnings of torch's exporter, on which users cannot act."""
     logger = logging.getLogger("torch.onnx")
     before = logger.level

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.extensions import ExtensionDtype
 
-from .codecs import Codec, load_dtype, of_kind
+from .codecs import Codec, load_dtype, match_kinds
 
 # A time zone of this library may be the path of any file on the reader's machine.
 _NAMES_A_FILE = "dateutil"
@@ -127,8 +127,8 @@ _ELEMENTS = (pd.Timestamp, pd.Timedelta, pd.Period, pd.Interval)
 
 #: Codecs of values of pandas and polars.
 CODECS = [
-    Codec("$index", of_kind(pd.Index), _dump_index, _load_index),
-    Codec("$element", of_kind(*_ELEMENTS), lambda v: [pd.Index([v])], lambda index: index[0]),
-    Codec("$dtype", of_kind(np.dtype, ExtensionDtype), _dump_dtype, _load_dtype),
+    Codec("$index", match_kinds(pd.Index), _dump_index, _load_index),
+    Codec("$element", match_kinds(*_ELEMENTS), lambda v: [pd.Index([v])], lambda index: index[0]),
+    Codec("$dtype", match_kinds(np.dtype, ExtensionDtype), _dump_dtype, _load_dtype),
     Codec("$polars", _is_polars, _dump_polars, _load_polars),
 ]

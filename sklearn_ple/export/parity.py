@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..predictions.calibration import IsotonicCalibration
-from ..training.outputs import compute_outputs
+from ..encoding.encoder import TableEncoder
+from ..encoding.features import FeatureEncoder
 from ..training.rows import TableRows
 from .graph import PredictionGraph
 
@@ -19,24 +20,27 @@ _TOLERANCE = 1e-4
 
 
 def check_parity(
-    model: Any,
+    path: str | os.PathLike[str],
     graph: PredictionGraph,
     description: dict[str, Any],
-    path: str | os.PathLike[str],
+    encoder: TableEncoder,
+    compute: Callable[[TableRows], list[np.ndarray]],
     n_rows: int | None,
 ) -> None:
     """Compare the predictions of an ONNX file with those of the estimator.
 
     Parameters
     ----------
-    model : estimator of this package
-        The fitted estimator.
+    path : path-like
+        The file.
     graph : PredictionGraph
         The exported graph.
     description : dict
         The description of the graph, with the names of its outputs.
-    path : path-like
-        The file.
+    encoder : TableEncoder
+        The fitted encoder.
+    compute : callable
+        Function from encoded rows to the estimator's calibrated outputs of each task.
     n_rows : int or None
         Number of rows that the graph predicts at a time; None for any number.
 
@@ -46,16 +50,21 @@ def check_parity(
         If a task's predictions differ.
     """
     sizes = [1, _N_ROWS - 1] if n_rows is None else [n_rows] * -(-_N_ROWS // n_rows)
-    numbers, codes = _draw(model, sum(sizes))
-    found = _run(path, _inputs(model, graph, numbers, codes), sizes)
-    outputs = _outputs(model, numbers, codes)
-    for task, names, own in zip(model.tasks_, description["tasks"], outputs, strict=True):
+    numbers, codes = _draw(encoder.features, sum(sizes))
+    order = np.argsort(encoder.features.categorical_positions_)
+    given = {"numbers": numbers[:, graph.number_columns], "categories": codes[:, order]}
+    found = _run(path, {name: part for name, part in given.items() if part.shape[1]}, sizes)
+    scaled = encoder.features.scaler_.transform(pd.DataFrame(numbers))
+    rows = TableRows(encoder.with_statistics(scaled, codes), codes, dtype=graph.dtype)
+    for place, (task, names, expected) in enumerate(
+        zip(encoder.tasks, description["tasks"], compute(rows), strict=True)
+    ):
         labels = found[names["label"]]
         if task.has_classes:
-            steep = isinstance(model.calibrators_.get(task.name), IsotonicCalibration)
-            alike = _compare_classes(task, own, labels, found[names["probabilities"]], steep)
+            steep = str(place) in graph.calibrators and graph.calibrators[str(place)].steep
+            alike = _compare_classes(task, expected, labels, found[names["probabilities"]], steep)
         else:
-            alike = _compare_numbers(task, own, labels)
+            alike = _compare_numbers(task, expected, labels)
         if not alike:
             raise ValueError(
                 f"The ONNX graph does not predict task {task.name!r} as the estimator does, and "
@@ -64,34 +73,16 @@ def check_parity(
             )
 
 
-def _draw(model: Any, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
+def _draw(features: FeatureEncoder, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
     """Draw numbers of X, some of them extreme or missing, and codes in the encoder's order."""
-    rng, features = np.random.default_rng(0), model._encoder.features
-    scaler = features.scaler_
-    numbers = np.full((n_rows, model.n_features_in_), np.nan)
+    rng, scaler = np.random.default_rng(0), features.scaler_
+    n_columns = len(features.number_positions_) + len(features.categorical_positions_)
+    numbers = np.full((n_rows, n_columns), np.nan)
     drawn = scaler.mean_ + scaler.scale_ * rng.standard_t(3, size=(n_rows, len(scaler.mean_)))
     drawn[rng.random(drawn.shape) < 0.1] = np.nan
     numbers[:, features.number_positions_] = drawn
     n_codes = np.array(features.cardinalities_, dtype=np.int64)
     return numbers, rng.integers(0, n_codes, size=(n_rows, len(n_codes)))
-
-
-def _outputs(model: Any, numbers: np.ndarray, codes: np.ndarray) -> list[np.ndarray]:
-    """Compute the estimator's calibrated outputs of each task."""
-    encoder = model._encoder
-    scaled = encoder.features.scaler_.transform(pd.DataFrame(numbers))
-    read = encoder.with_statistics(scaled, codes)
-    rows = TableRows(read, codes, dtype=model.net_.dtype)
-    return model._outputs(compute_outputs(model.net_, rows, model.n_jobs))
-
-
-def _inputs(
-    model: Any, graph: PredictionGraph, numbers: np.ndarray, codes: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Return the graph's inputs, whose columns are in the order of X."""
-    order = np.argsort(model._encoder.features.categorical_positions_)
-    given = {"numbers": numbers[:, graph.number_columns], "categories": codes[:, order]}
-    return {name: np.ascontiguousarray(part) for name, part in given.items() if part.shape[1]}
 
 
 def _run(
@@ -104,15 +95,15 @@ def _run(
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     bounds = np.cumsum(sizes)[:-1]
-    batches = [np.split(part, bounds) for part in given.values()]
+    inputs = [np.split(np.ascontiguousarray(part), bounds) for part in given.values()]
     found = [
         session.run(None, dict(zip(given, parts, strict=True)))
-        for parts in zip(*batches, strict=True)
+        for parts in zip(*inputs, strict=True)
     ]
     names = [output.name for output in session.get_outputs()]
     return {
-        name: np.concatenate(own)
-        for name, own in zip(names, zip(*found, strict=True), strict=True)
+        name: np.concatenate(batches)
+        for name, batches in zip(names, zip(*found, strict=True), strict=True)
     }
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Callable, Set
 from typing import Any
 
-from .changes import check_unchanged
+from ..parameters.network import describe_network, list_differences
 from .state import put_together, take_apart
 from .values import Reader, Writer
 
@@ -52,8 +52,48 @@ def to_plain(model: Any, writer: Writer, not_saved: Set[str] = NOT_SAVED) -> dic
         model._validate_params()
         plain["state"] = writer.write(take_apart(model), "state")
         reader = Reader(writer.arrays, writer.classes)
-        check_unchanged(model, lambda: from_plain(type(model), plain, reader, not_saved))
+        _check_unchanged(model, lambda: from_plain(type(model), plain, reader, not_saved))
     return plain
+
+
+def _check_unchanged(model: Any, load: Callable[[], Any]) -> None:
+    """Check that a fitted estimator is the one that is loaded from its parameters and its state.
+
+    Parameters
+    ----------
+    model : estimator of this package
+        The fitted estimator.
+    load : callable
+        Function that loads it.
+
+    Raises
+    ------
+    ValueError
+        If it is another one, or cannot be loaded, because parameters have changed since fit.
+    """
+    # Fit may continue with another dtype, but a file must have the dtype of the network.
+    dtype = next(model.module_.parameters()).dtype
+    settings = model._settings
+    now = describe_network(settings.owner, settings.parameters)
+    now |= {"dtype": repr(settings.tensor_dtype)}
+    changed = list_differences(now, model._network_params | {"dtype": repr(dtype)}, "in fit")
+    if not changed:
+        try:
+            now, before = _list_types(load()), _list_types(model)
+            changed = list_differences(before | now, now | before, "in fit")
+        except ValueError as error:
+            changed = str(error)
+    if changed:
+        raise ValueError(
+            "Parameters were changed since fit, and the model could not be loaded with them as it "
+            f"is: {changed}. Set them back, or fit again."
+        )
+
+
+def _list_types(model: Any) -> dict[str, str]:
+    """Return the types of the parts of a network and of its training."""
+    parts = dict(model.module_.named_modules(), optimizer=model.net_.optimizer_)
+    return {name: repr(type(part).__qualname__) for name, part in parts.items()}
 
 
 def from_plain(

@@ -115,17 +115,17 @@ def _check_apart(X: Any, path: str | os.PathLike[str]) -> None:
         )
 
 
-def _labels(model: Any, X: pd.DataFrame) -> pd.DataFrame:
+def _predict_labels(model: Any, X: pd.DataFrame) -> pd.DataFrame:
     """Return the predicted labels, with a column for each task."""
     frame = pd.DataFrame(to_pandas(model.predict(X)))
     return frame.set_axis(model.task_names_, axis=1).reset_index(drop=True)
 
 
-def _probabilities(model: Any, X: pd.DataFrame) -> pd.DataFrame:
+def _predict_probabilities(model: Any, X: pd.DataFrame) -> pd.DataFrame:
     """Return the predicted probabilities, with a column for each class of each task."""
     frame = model.predict_proba_frame(X)
-    names = [f"{task}={own}" for task, own in frame.columns]
+    names = [f"{task}={label}" for task, label in frame.columns]
     return frame.set_axis(names, axis=1).reset_index(drop=True)
 
 
-_METHODS = {"predict": _labels, "predict_proba": _probabilities}
+_METHODS = {"predict": _predict_labels, "predict_proba": _predict_probabilities}

@@ -23,30 +23,30 @@ _LEARNT |= {"task_types_", "classes_", "ignored_targets_", "history_", "n_iter_"
 # such cycles.
 _OF_TOOLS = {"_metadata_request", "_skl_callbacks"}
 
-_as_attributes: ContextVar[bool] = ContextVar("_as_attributes", default=False)
+_keeps_attributes: ContextVar[bool] = ContextVar("_as_attributes", default=False)
 
 
 @contextmanager
-def as_attributes() -> Iterator[None]:
+def keep_attributes() -> Iterator[None]:
     """Context manager in which the state of an estimator is its attributes, as for pickles."""
-    token = _as_attributes.set(True)
+    token = _keeps_attributes.set(True)
     try:
         yield
     finally:
-        _as_attributes.reset(token)
+        _keeps_attributes.reset(token)
 
 
 class _OpenWriter(Writer):
     """Writer that passes on unknown objects, such as those of users' classes, to the tool."""
 
-    def unknown(self, value: Any) -> Any:
+    def write_unknown(self, value: Any) -> Any:
         if isinstance(value, (nn.Module, Task, EmbeddingMaker)):
             return self.write_object(value)
         return value
 
 
-def state_of_attributes(model: Any, attributes: dict[str, Any]) -> dict[str, Any]:
-    """Return the state of an estimator as plain data and arrays, or unchanged in `as_attributes`.
+def convert_attributes(model: Any, attributes: dict[str, Any]) -> dict[str, Any]:
+    """Convert the attributes of an estimator to plain data and arrays; see `keep_attributes`.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def state_of_attributes(model: Any, attributes: dict[str, Any]) -> dict[str, Any
         The state. What was learnt is plain data and arrays, without objects of this package.
         Objects of other classes, and attributes that a subclass added, are not converted.
     """
-    if _as_attributes.get():
+    if _keeps_attributes.get():
         return attributes
     writer = _OpenWriter({})
     plain = to_plain(model, writer)
@@ -74,7 +74,7 @@ def state_of_attributes(model: Any, attributes: dict[str, Any]) -> dict[str, Any
     return {**others, _STATE: {"plain": plain, "arrays": writer.arrays}}
 
 
-def attributes_of_state(cls: type, state: dict[str, Any]) -> dict[str, Any]:
+def restore_attributes(cls: type, state: dict[str, Any]) -> dict[str, Any]:
     """Return the attributes of an estimator from its state, or from its attributes themselves.
 
     Parameters
@@ -82,7 +82,7 @@ def attributes_of_state(cls: type, state: dict[str, Any]) -> dict[str, Any]:
     cls : type
         Class of the estimator.
     state : dict
-        The result of `state_of_attributes`, or the attributes, as in a pickle.
+        The result of `convert_attributes`, or the attributes, as in a pickle.
 
     Returns
     -------

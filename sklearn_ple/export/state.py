@@ -25,7 +25,7 @@ from ..training.random_state import seeded
 from ..training.start import Fitted
 from ..utils.checks import naming
 from .classes import check_types
-from .module import load_state, network_of
+from .module import load_state, restore_network
 
 #: Attributes of a fitted estimator and of its parts that are saved, and their types. Of modules
 #: it is their state.
@@ -60,7 +60,7 @@ def take_apart(model: Any) -> dict[str, Any]:
         state[path] = getattr(getattr(model, owner) if owner else model, name, None)
     # Callbacks may record anything.
     state["net_.history"] = [
-        {name: own for name, own in epoch.items() if isinstance(own, (float, int, list))}
+        {name: entry for name, entry in epoch.items() if isinstance(entry, (float, int, list))}
         | {"batches": []}
         for epoch in model.net_.history
     ]
@@ -101,9 +101,11 @@ def put_together(model: Any, state: dict[str, Any]) -> None:
         # It was fitted on a machine with other devices.
         device = "cpu"
     names = state["feature_names_in_"]
-    encoder = _encoder_of(settings, state)
+    encoder = _make_encoder(settings, state)
     with seeded(np.random.RandomState(0)):
-        module = network_of(settings, encoder, state["net_.module_"], model.n_features_in_, names)
+        module = restore_network(
+            settings, encoder, state["net_.module_"], model.n_features_in_, names
+        )
         # The speed of this machine with bfloat16 is checked only before training.
         module.product_dtype = torch.bfloat16 if settings.dtype == "bfloat16" else None
         net = make_net(settings, module, encoder, device)
@@ -118,7 +120,7 @@ def put_together(model: Any, state: dict[str, Any]) -> None:
     model._calibration = state["_calibration"]
 
 
-def _encoder_of(settings: Settings, state: dict[str, Any]) -> TableEncoder:
+def _make_encoder(settings: Settings, state: dict[str, Any]) -> TableEncoder:
     """Return the encoder of a state, after a check that its parts fit each other."""
     encoder = make_encoder(settings)
     for name in ("targets", "order", "features", "maker", "statistics"):

@@ -57,11 +57,11 @@ class Writer:
             raise TypeError(f"{self._place()} contains itself, or is nested too deeply.")
         self._where.append(where)
         try:
-            return self._written(value)
+            return self._convert(value)
         finally:
             self._where.pop()
 
-    def _written(self, value: Any) -> Any:
+    def _convert(self, value: Any) -> Any:
         kind = type(value)
         if kind in (bool, int, str, type(None)) or (kind is float and math.isfinite(value)):
             return value
@@ -75,10 +75,10 @@ class Writer:
             return {"$class": self.names[value]}
         for codec in _CODECS.values():
             if codec.matches(value):
-                return {codec.tag: self.write(self._dumped(codec, value), "")}
-        return self.write_object(value) if kind in self.names else self.unknown(value)
+                return {codec.tag: self.write(self._dump(codec, value), "")}
+        return self.write_object(value) if kind in self.names else self.write_unknown(value)
 
-    def _dumped(self, codec: codecs.Codec, value: Any) -> list[Any]:
+    def _dump(self, codec: codecs.Codec, value: Any) -> list[Any]:
         try:
             return list(codec.dump(value))
         except TypeError as error:
@@ -98,7 +98,7 @@ class Writer:
         named = {"$class": self.names[cls]} if cls in self.names else cls
         return {"$object": [named, {n: self.write(getattr(value, n), f".{n}") for n in names}]}
 
-    def unknown(self, value: Any) -> Any:
+    def write_unknown(self, value: Any) -> Any:
         """Convert a value for which there is no codec; raises a TypeError by default."""
         cls = value if isinstance(value, type) else type(value)
         what = "the class" if isinstance(value, type) else "an object of"
@@ -144,26 +144,30 @@ class Reader:
             return content
         if tag in _CODECS:
             return _CODECS[tag].load(*content[tag])
-        readers = {"$array": self._array, "$class": self._class, "$object": self._object}
+        readers = {
+            "$array": self._read_array,
+            "$class": self._read_class,
+            "$object": self._read_object,
+        }
         if tag not in readers:
             raise ValueError(f"it contains {tag!r}, which is unknown")
         return readers[tag](content[tag])
 
-    def _array(self, name: Any) -> np.ndarray:
+    def _read_array(self, name: Any) -> np.ndarray:
         if not isinstance(name, str) or name not in self.arrays:
             raise ValueError(f"it lacks the array {name!r}")
         return self.arrays[name]
 
-    def _class(self, name: Any) -> type:
+    def _read_class(self, name: Any) -> type:
         if not isinstance(name, str) or name not in self.classes:
-            own = str(name).removeprefix(_TRUSTED)
+            short = str(name).removeprefix(_TRUSTED)
             raise ValueError(
-                f"it names the class {own!r}, which is not in this package: if you trust it, "
-                f"load(..., trusted=[{own}])"
+                f"it names the class {short!r}, which is not in this package: if you trust it, "
+                f"load(..., trusted=[{short}])"
             )
         return self.classes[name]
 
-    def _object(self, content: Any) -> Any:
+    def _read_object(self, content: Any) -> Any:
         cls, attributes = content
         if cls in ANNOTATED:
             check_types(attributes, ANNOTATED[cls], f"a {cls.__name__}")
@@ -174,7 +178,7 @@ class Reader:
         return value
 
 
-def named(trusted: Iterable[type], ours: Mapping[str, type]) -> dict[str, type]:
+def name_classes(trusted: Iterable[type], ours: Mapping[str, type]) -> dict[str, type]:
     """Return classes that a user trusts and classes of this package, by their names in a file.
 
     A trusted class may have the name of one of this package.

@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline
 from torch import Tensor
 
 from ..nn.records import watch
-from ..predictions.inner import inner_estimator
+from ..predictions.inner import find_inner_estimator
 
 _IDLE = 0.1
 _DEAD = 0.9
@@ -128,7 +128,7 @@ class NoGatesError(TypeError):
 def find_gates(estimator: Any, X: Any) -> tuple[Any, Any]:
     """Return the estimator with gates in a pipeline or search, and X as transformed for it."""
     while not hasattr(estimator, "gate_weights"):
-        inner = inner_estimator(estimator)
+        inner = find_inner_estimator(estimator)
         if inner is None:
             raise NoGatesError.of(estimator)
         if isinstance(estimator, Pipeline) and len(estimator) > 1:

@@ -19,7 +19,7 @@ from sklearn.metrics import (
     r2_score,
 )
 
-from ..tasks import ONE_VS_REST_AUC, check_task_names, is_weight, of_any_unit
+from ..tasks import ONE_VS_REST_AUC, check_task_names, ignore_unit, is_weight
 from ..utils._sklearn import _BaseScorer, _check_response_method
 from ..utils.checks import shown
 from ..utils.warn import collected, warn
@@ -288,7 +288,7 @@ def make_task_scorer(scored: ScoredTask, metric: Any) -> _BaseScorer:
             "a metric of your own that reads such labels."
         )
     if scored.classes is None and scorer._score_func in _OF_ANY_UNIT:
-        scorer._score_func = of_any_unit(scorer._score_func)
+        scorer._score_func = ignore_unit(scorer._score_func)
     # By default, these metrics take the classes from the labels, in which one may be missing.
     if methods != "predict" and "labels" in signature(scorer._score_func).parameters:
         scorer._kwargs = {"labels": scored.classes} | scorer._kwargs

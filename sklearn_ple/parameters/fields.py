@@ -172,9 +172,9 @@ def declared(cls: Any) -> dict[str, dict[str, Any]]:
         f.name: {"network": f.name not in ours} for f in fields(cls)
     }
     for base in reversed(with_fields):
-        for name, own in vars(base)["__dataclass_fields__"].items():
+        for name, declaration in vars(base)["__dataclass_fields__"].items():
             if name in rows:
-                rows[name] |= own.metadata
+                rows[name] |= declaration.metadata
     order = [name for name in dict.fromkeys(named) if name in rows]
     for name in list(order):
         after = rows[name].get("after")

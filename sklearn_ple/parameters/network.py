@@ -132,6 +132,6 @@ def _plain(value: Any) -> Any:
         return tuple(map(_plain, value))
     if not getattr(value, "__dict__", None) or callable(value):
         return value
-    own = {name: _plain(entry) for name, entry in vars(value).items()}
-    options = [f"{name}={entry!r}" for name, entry in own.items() if entry not in (None, "")]
+    attributes = {name: _plain(entry) for name, entry in vars(value).items()}
+    options = [f"{name}={v!r}" for name, v in attributes.items() if v not in (None, "")]
     return _Text(f"{type(value).__name__}({', '.join(options)})")

@@ -16,7 +16,7 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
 }
 
 
-def optimizer_of(optimizer: Any) -> type[torch.optim.Optimizer]:
+def find_optimizer(optimizer: Any) -> type[torch.optim.Optimizer]:
     """Return the class of an optimizer.
 
     Parameters

@@ -81,8 +81,8 @@ class Settings(SharedParameters):
         architecture: Architecture,
         parameters: Mapping[str, Any],
     ):
-        own = {"owner": owner, "family": family, "architecture": architecture}
-        vars(self).update(parameters, parameters=parameters, **own)
+        vars(self).update(parameters, parameters=parameters)
+        vars(self).update(owner=owner, family=family, architecture=architecture)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Raise an error, because settings do not change."""

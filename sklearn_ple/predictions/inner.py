@@ -20,7 +20,7 @@ def tasks_of(estimator: Any) -> Any:
     """
     while not hasattr(estimator, "task_names_"):
         check_is_fitted(estimator)
-        inner = inner_estimator(estimator)
+        inner = find_inner_estimator(estimator)
         if inner is None:
             raise TypeError(
                 f"{type(estimator).__name__} has no attribute task_names_, so its tasks are not "
@@ -30,7 +30,7 @@ def tasks_of(estimator: Any) -> Any:
     return estimator
 
 
-def inner_estimator(estimator: Any) -> Any:
+def find_inner_estimator(estimator: Any) -> Any:
     """Return the last step of a pipeline, or the best estimator of a search; None for others.
 
     Raises

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..encoding.targets import TargetEncoder
 from ..tables.labels import Labels
-from ..tasks import array_of, unit_of
+from ..tasks import array_of, find_unit
 from ..utils.warn import warn
 
 
@@ -111,15 +111,15 @@ class Deviations:
         tasks = self.targets.tasks
         for k, (task, column) in enumerate(zip(tasks, labels, strict=True)):
             if task.has_errors and len(column.observed):
-                self.units[k] = unit_of(column.observed.astype(np.float64))
+                self.units[k] = find_unit(column.observed.astype(np.float64))
         means, variances = self._moments(members, self.member_weights)
         n_variances = np.ones(len(tasks))
         if out_of_fold is not None:
-            own = members[out_of_fold, np.arange(members.shape[1])]
-            means = self._moments(own, np.full((len(own), len(tasks)), 1 / len(own)))[0]
+            unseen = members[out_of_fold, np.arange(members.shape[1])]
+            means = self._moments(unseen, np.full((len(unseen), len(tasks)), 1 / len(unseen)))[0]
             # The mean of few members has a greater variance than the mean of all.
             of_all = (self.member_weights**2).sum(axis=0)
-            n_variances += (1 / len(own) - of_all) / np.maximum(1 - of_all, 1e-9)
+            n_variances += (1 / len(unseen) - of_all) / np.maximum(1 - of_all, 1e-9)
         for k, (task, column) in enumerate(zip(tasks, labels, strict=True)):
             if task.has_errors and len(column.observed):
                 mean, variance, weight = (
@@ -132,10 +132,10 @@ class Deviations:
                 self.factors[k] = max(lacking, 0.0) / np.average(noise, weights=weight)
                 # If nearly all weight is on one member, `n_variances` may be negative.
                 deviations = np.sqrt(np.maximum(variance + self.factors[k] * noise, 0.0))
-                self.errors[k] = StandardisedErrors.of(errors, deviations, weight)
+                self.errors[k] = StandardisedErrors.standardise(errors, deviations, weight)
         return self
 
-    def of(self, members: np.ndarray) -> list[np.ndarray]:
+    def compute(self, members: np.ndarray) -> list[np.ndarray]:
         """Compute the deviations of each task.
 
         Parameters
@@ -149,12 +149,12 @@ class Deviations:
             The deviations of each task, in the units of its labels; NaN for classes and censored
             numbers.
         """
-        return [deviation for _, deviation in self._predicted(members)]
+        return [deviation for _, deviation in self._predict(members)]
 
-    def intervals(
+    def compute_intervals(
         self, members: np.ndarray, level: float, wanted: Sequence[int]
     ) -> tuple[list, list]:
-        """Compute the lower and the upper bounds of the intervals, in the form of `of`.
+        """Compute the lower and the upper bounds of the intervals, in the form of `compute`.
 
         Parameters
         ----------
@@ -181,14 +181,14 @@ class Deviations:
                     "set more rows aside for validation."
                 )
         lower, upper = [], []
-        rows = zip(self.targets.tasks, self.errors, self._predicted(members), strict=True)
+        rows = zip(self.targets.tasks, self.errors, self._predict(members), strict=True)
         for task, errors, (mean, deviation) in rows:
-            low, high = (np.nan, np.nan) if errors is None else errors.ends(level)
+            low, high = (np.nan, np.nan) if errors is None else errors.find_ends(level)
             lower.append(np.maximum(mean + low * deviation, task.lowest))
             upper.append(np.maximum(mean + high * deviation, task.lowest))
         return lower, upper
 
-    def _predicted(self, members: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    def _predict(self, members: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         """Compute the predicted numbers of each task and their deviations, in its units."""
         means, variances = self._moments(members, self.member_weights)
         predicted = []
@@ -213,9 +213,9 @@ class Deviations:
         tasks = self.targets.tasks
         result = np.full((2, len(tasks), members.shape[1]), np.nan)
         parts = self.targets.split_outputs(members)
-        for k, (task, own) in enumerate(zip(tasks, parts, strict=True)):
+        for k, (task, part) in enumerate(zip(tasks, parts, strict=True)):
             if task.has_errors:
-                predictions = np.stack([task.predict(outputs) for outputs in own]) / self.units[k]
+                predictions = np.stack([task.predict(outputs) for outputs in part]) / self.units[k]
                 result[0, k] = weights[:, k] @ predictions
                 # Without validation labels there is no unit, and deviations will be NaN.
                 with np.errstate(over="ignore"):
@@ -239,7 +239,7 @@ class StandardisedErrors:
     weights: np.ndarray
 
     @classmethod
-    def of(
+    def standardise(
         cls, errors: np.ndarray, deviations: np.ndarray, weights: np.ndarray
     ) -> StandardisedErrors:
         """Standardise and sort errors; with a deviation of 0, the standardised error is 0."""
@@ -254,7 +254,7 @@ class StandardisedErrors:
         # Rounded up, since a level that is equal is possible.
         return 2 * total / (total + self.weights.mean()) - 1 + 1e-9
 
-    def ends(self, level: float) -> tuple[float, float]:
+    def find_ends(self, level: float) -> tuple[float, float]:
         """Return the errors between which a share of new ones lies, as many above as below."""
         share = (1 + level) / 2
         low = -_quantile(-self.values[::-1], self.weights[::-1], share)

@@ -18,10 +18,10 @@ from ..tables.labels import check_type, read_targets
 from ..tables.mistakes import warn_of_order
 from ..tables.reading import check_in_memory
 from ..tables.weights import weigh
-from ..tasks import accuracy, of_any_unit, warn_without_score
+from ..tasks import accuracy, ignore_unit, warn_without_score
 from .inner import tasks_of
 
-_R2 = of_any_unit(r2_score)
+_R2 = ignore_unit(r2_score)
 
 
 def task_view(estimator: Any, name: str) -> TaskClassifierView | TaskRegressorView:
@@ -170,8 +170,8 @@ class _TaskView(BaseEstimator):
             )
         task = self._task()
         check_type(self.task, task.kind, task.classes, labels[0].observed)
-        own = None if sample_weight is None else weights[rows, 0]
-        return take_rows(X, rows), labels[0].observed, own
+        kept = None if sample_weight is None else weights[rows, 0]
+        return take_rows(X, rows), labels[0].observed, kept
 
 
 class TaskClassifierView(ClassifierMixin, _TaskView):

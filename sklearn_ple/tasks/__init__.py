@@ -4,21 +4,21 @@ from .classes import ONE_VS_REST_AUC, Binary, ClassTask, Multiclass, Ordinal, ac
 from .concordance import concordance_index
 from .huber import Huber
 from .hurdle import Hurdle
-from .losses import TaskLosses, grouped
+from .losses import TaskLosses, group_tasks
 from .numbers import (
     Amount,
     Count,
     NumberTask,
     Quantile,
     Regression,
+    find_unit,
+    ignore_unit,
     is_between,
-    of_any_unit,
-    unit_of,
 )
 from .per_task import by_name, by_task, check_task_names
 from .results import array_of, check_shape, class_array, score_of
 from .survival import Survival
-from .task import Task, log_mean, warn_without_score
+from .task import Task, average_logs, warn_without_score
 from .task_weights import TaskWeights, is_weight
 from .tweedie import Tweedie
 
@@ -40,8 +40,6 @@ TASK_KINDS: dict[str, type[Task]] = {
 }
 
 __all__ = [
-    "ONE_VS_REST_AUC",
-    "TASK_KINDS",
     "Amount",
     "Binary",
     "ClassTask",
@@ -55,23 +53,5 @@ __all__ = [
     "Regression",
     "Survival",
     "Task",
-    "TaskLosses",
-    "TaskWeights",
     "Tweedie",
-    "accuracy",
-    "array_of",
-    "by_name",
-    "by_task",
-    "check_shape",
-    "check_task_names",
-    "class_array",
-    "concordance_index",
-    "grouped",
-    "is_between",
-    "is_weight",
-    "log_mean",
-    "of_any_unit",
-    "score_of",
-    "unit_of",
-    "warn_without_score",
 ]

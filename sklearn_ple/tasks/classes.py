@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from ..utils.warn import warn
 from .constant import constant
-from .task import Task, log_mean
+from .task import Task, average_logs
 
 
 def mean_one_vs_rest_auc(
@@ -136,7 +136,7 @@ class Binary(ClassTask):
 
     def average(self, outputs: Tensor, weights: Tensor) -> Tensor:
         """Return the logit of the mean probability."""
-        odds = [log_mean(F.logsigmoid(sign * outputs), weights) for sign in (1, -1)]
+        odds = [average_logs(F.logsigmoid(sign * outputs), weights) for sign in (1, -1)]
         return odds[0] - odds[1]
 
     def predict(self, outputs: np.ndarray) -> np.ndarray:
@@ -179,7 +179,7 @@ class Multiclass(ClassTask):
 
     def average(self, outputs: Tensor, weights: Tensor) -> Tensor:
         """Return the logarithms of the mean probabilities, which are valid logits."""
-        return log_mean(outputs.log_softmax(dim=-1), weights)
+        return average_logs(outputs.log_softmax(dim=-1), weights)
 
     def predict(self, outputs: np.ndarray) -> np.ndarray:
         """Return the class with the greatest logit."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .numbers import Amount, exact
-from .task import log_mean
+from .task import average_logs
 
 
 class Hurdle(Amount):
@@ -58,8 +58,8 @@ class Hurdle(Amount):
     def average(self, outputs: Tensor, weights: Tensor) -> Tensor:
         """Return the outputs that predict the mean probability and the mean amount."""
         logit, log_amount = outputs.split(1, dim=-1)
-        yes, no = (log_mean(F.logsigmoid(sign * logit), weights) for sign in (1, -1))
-        expected = log_mean(F.logsigmoid(logit) + log_amount, weights)
+        yes, no = (average_logs(F.logsigmoid(sign * logit), weights) for sign in (1, -1))
+        expected = average_logs(F.logsigmoid(logit) + log_amount, weights)
         return torch.cat([yes - no, expected - yes], dim=-1)
 
     def predict(self, outputs: np.ndarray) -> np.ndarray:

@@ -31,7 +31,7 @@ class Group(NamedTuple):
     columns: slice
 
 
-def grouped(tasks: Sequence[Task]) -> list[Group]:
+def group_tasks(tasks: Sequence[Task]) -> list[Group]:
     """Divide the tasks into groups of adjacent tasks whose losses are computed together."""
     groups = []
     position = column = 0
@@ -71,7 +71,7 @@ class TaskLosses:
 
     def __init__(self, tasks: Sequence[Task]):
         self.names = [task.name for task in tasks]
-        self.groups = grouped(tasks)
+        self.groups = group_tasks(tasks)
 
     def sums(self, outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
         """Sum the weighted losses and the weights of each task.
@@ -91,10 +91,10 @@ class TaskLosses:
         Tensor of shape (2, n_tasks)
             The sums of weighted losses, and the sums of weights.
         """
-        own = self.member_sums(outputs, targets, weights)
-        if own.dim() == 2:
-            return own
-        every = own.sum(dim=1)
+        by_member = self.member_sums(outputs, targets, weights)
+        if by_member.dim() == 2:
+            return by_member
+        every = by_member.sum(dim=1)
         return every if weights.dim() == outputs.dim() else every / len(outputs)
 
     def member_sums(self, outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
@@ -116,12 +116,11 @@ class TaskLosses:
         labelled = weights > 0
         targets = torch.where(labelled, targets, 0.0).expand(*outputs.shape[:-1], -1)
         losses = []
-        for (task, positions, _), own in zip(self.groups, self._by_group(outputs), strict=True):
-            read = own.unflatten(-1, (-1, task.n_outputs))
+        for (task, positions, _), part in zip(self.groups, self._by_group(outputs), strict=True):
+            read = part.unflatten(-1, (-1, task.n_outputs))
             read = torch.where(labelled[..., positions].unsqueeze(-1), read, 0.0)
-            part = task.loss(read, targets[..., positions])
-            check_shape(task, "loss", part, read.shape[:-1])
-            losses.append(part)
+            losses.append(task.loss(read, targets[..., positions]))
+            check_shape(task, "loss", losses[-1], read.shape[:-1])
         every = losses[0] if len(losses) == 1 else torch.cat(losses, dim=-1)
         # A task of your own may have no finite loss at zero.
         every = torch.where(labelled, every, 0.0)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..nn.axes import Axes, Axis
-from .losses import grouped
+from .losses import group_tasks
 from .results import check_shape
 from .task import Task
 
@@ -51,7 +51,7 @@ class MemberMean(nn.Module):
         dependent: Sequence[tuple[int, int]] = (),
     ):
         super().__init__()
-        self.groups = grouped(tasks)
+        self.groups = group_tasks(tasks)
         self.dependent = list(dependent)
         self.register_buffer("weights", torch.full((n_members, len(tasks)), 1 / n_members))
 
@@ -83,10 +83,10 @@ class MemberMean(nn.Module):
             return outputs[0]
         parts = []
         for task, positions, columns in self.groups:
-            own = outputs[..., columns].unflatten(-1, (-1, task.n_outputs))
-            weights = self.weights[:, None, positions, None].to(own)
-            mean = task.average(own, weights)
-            check_shape(task, "average", mean, own.shape[1:])
+            by_task = outputs[..., columns].unflatten(-1, (-1, task.n_outputs))
+            weights = self.weights[:, None, positions, None].to(by_task)
+            mean = task.average(by_task, weights)
+            check_shape(task, "average", mean, by_task.shape[1:])
             parts.append(mean.flatten(-2))
         return torch.cat(parts, dim=-1)
 
@@ -108,7 +108,7 @@ class MemberMean(nn.Module):
         self.weights.copy_(shares / shares.sum(dim=0))
 
 
-def relative_losses(own: Tensor, before: Tensor) -> Tensor:
+def relative_losses(losses: Tensor, before: Tensor) -> Tensor:
     """Estimate the losses of the members, from comparisons of adjacent members on the same rows.
 
     The members are in the order of their settings, such as their dropout rates. The logarithm of
@@ -117,7 +117,7 @@ def relative_losses(own: Tensor, before: Tensor) -> Tensor:
 
     Parameters
     ----------
-    own : Tensor of shape (n_members, n_tasks)
+    losses : Tensor of shape (n_members, n_tasks)
         The loss of each member on some rows, which may differ between members.
     before : Tensor of shape (n_members, n_tasks)
         The loss of the previous member on the same rows; for the first member, that of the last.
@@ -136,9 +136,9 @@ def relative_losses(own: Tensor, before: Tensor) -> Tensor:
     >>> found.squeeze(1).round(decimals=3)
     tensor([1., 2., 4., 8.])
     """
-    steps = torch.where((own > 0) & (before > 0), own / before, 1.0).log()
+    steps = torch.where((losses > 0) & (before > 0), losses / before, 1.0).log()
     steps = steps.nan_to_num(nan=0.0).clamp(-_GREATEST_STEP, _GREATEST_STEP)
-    numbers = np.linspace(0, 1, len(own))
+    numbers = np.linspace(0, 1, len(losses))
     parabola = np.stack([numbers, numbers**2], axis=1)
     smooth = parabola @ np.linalg.pinv(parabola - np.roll(parabola, 1, axis=0))
     return (torch.as_tensor(smooth).to(steps) @ steps).exp()

@@ -15,10 +15,10 @@ from torch import Tensor
 from ..utils.checks import shown
 from ..utils.warn import warn
 from .constant import constant
-from .task import Task, log_mean
+from .task import Task, average_logs
 
 
-def unit_of(numbers: np.ndarray) -> float:
+def find_unit(numbers: np.ndarray) -> float:
     """Return the greatest power of two up to the largest absolute value: it divides exactly."""
     return float(np.ldexp(0.5, np.frexp(np.abs(numbers).max())[1]))
 
@@ -34,7 +34,7 @@ def is_between(value: Any, low: float, high: float) -> bool:
     return is_number and low < float(value) < high
 
 
-def of_any_unit(score: Callable[..., float]) -> Callable[..., float]:
+def ignore_unit(score: Callable[..., float]) -> Callable[..., float]:
     """Make a score work for numbers whose squares overflow or underflow.
 
     Parameters
@@ -52,7 +52,7 @@ def of_any_unit(score: Callable[..., float]) -> Callable[..., float]:
     @wraps(score)
     def scaled(labels: Any, predictions: Any, **weights: Any) -> float:
         labels, predictions = (np.asarray(part, np.float64) for part in (labels, predictions))
-        unit = unit_of(labels)
+        unit = find_unit(labels)
         return score(labels / unit, predictions / unit, **weights)
 
     return scaled
@@ -67,7 +67,7 @@ class NumberTask(Task):
         The function that `score` calls with labels, predictions and ``sample_weight``.
     """
 
-    score_function: ClassVar[Any] = staticmethod(of_any_unit(r2_score))
+    score_function: ClassVar[Any] = staticmethod(ignore_unit(r2_score))
 
     def score(self, labels: Any, predictions: Any, weights: Any = None) -> float:
         """Compute the score; NaN if there are fewer than two labels."""
@@ -175,7 +175,7 @@ class Quantile(Regression):
     words = "a number, and its range"
     metric = "d2_absolute_error_score"
     linear_start = False
-    score_function = staticmethod(of_any_unit(d2_absolute_error_score))
+    score_function = staticmethod(ignore_unit(d2_absolute_error_score))
 
     def __init__(self, levels: Sequence[float] = (0.05, 0.5, 0.95)):
         super().__init__()
@@ -234,7 +234,7 @@ class Amount(NumberTask):
         """Compute the weighted mean without overflow; 1 if there is no label other than 0."""
         if not labels.any():
             return 1.0
-        unit = unit_of(labels)
+        unit = find_unit(labels)
         return float(np.average(labels / unit, weights=weights)) * unit
 
     def _check(self, labels: np.ndarray) -> None:
@@ -251,7 +251,7 @@ class Amount(NumberTask):
 
     def average(self, outputs: Tensor, weights: Tensor) -> Tensor:
         """Return the logarithm of the mean of the members' predictions."""
-        return log_mean(outputs, weights)
+        return average_logs(outputs, weights)
 
     def predict(self, outputs: np.ndarray) -> np.ndarray:
         """Return the predicted mean, in the units of the labels."""

@@ -79,5 +79,5 @@ def score_of(task: Task, labels: Any, predictions: Any, weights: Any) -> float:
 
 def _wrong(task: Task, method: str, found: str, expected: str) -> ValueError:
     """Return the error of a method that returned something else than expected."""
-    own = f"Task {task.name!r}: {type(task).__name__}.{method}"
-    return ValueError(f"{own} returned {found}; expected {expected}.")
+    called = f"Task {task.name!r}: {type(task).__name__}.{method}"
+    return ValueError(f"{called} returned {found}; expected {expected}.")

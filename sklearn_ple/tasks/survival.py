@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from ..utils.checks import check_integer
 from .concordance import concordance, concordance_index
 from .numbers import NumberTask
-from .task import log_mean
+from .task import average_logs
 
 # Keeps the median time finite for a row that almost surely survives.
 _LEAST_RISK = 1e-9
@@ -122,7 +122,7 @@ class Survival(NumberTask):
 
     def average(self, outputs: Tensor, weights: Tensor) -> Tensor:
         """Return the logarithms of the mean probabilities, which are valid logits."""
-        return log_mean(outputs.log_softmax(dim=-1), weights)
+        return average_logs(outputs.log_softmax(dim=-1), weights)
 
     def _log_survival(self, outputs: np.ndarray) -> np.ndarray:
         """Compute the log probabilities of surviving until each edge, (n_rows, n_edges)."""

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 from torch import Tensor
 
-from ..utils.checks import is_ours, shown_options
+from ..utils.checks import is_ours, show_options
 from ..utils.warn import warn
 
 
@@ -131,10 +131,10 @@ class Task(ABC):
 
     def __repr__(self) -> str:
         """Return the class with its options and, of a fitted task, the name of the column."""
-        own, options = type(self).__name__, shown_options(self)
+        cls, options = type(self).__name__, show_options(self)
         if not self.name:
-            return f"{own}({options})"
-        return f"<{own}({options}) of {self.name!r}>" if options else f"<{own} of {self.name!r}>"
+            return f"{cls}({options})"
+        return f"<{cls}({options}) of {self.name!r}>" if options else f"<{cls} of {self.name!r}>"
 
     @property
     def metric(self) -> Any:
@@ -164,7 +164,7 @@ class Task(ABC):
         package share their options and their number of outputs. Tasks of a user's own class share
         nothing, since their loss may depend on what a task has learnt.
         """
-        shared = shown_options(self) if is_ours(type(self)) else id(self)
+        shared = show_options(self) if is_ours(type(self)) else id(self)
         return type(self), self.n_outputs, shared
 
     @abstractmethod
@@ -316,6 +316,6 @@ def warn_without_score(task: str, n_labels: int) -> None:
     warn(f"Task {task!r} has no score on {labels}: score more rows.", UndefinedMetricWarning)
 
 
-def log_mean(logs: Tensor, weights: Tensor) -> Tensor:
+def average_logs(logs: Tensor, weights: Tensor) -> Tensor:
     """Return the logarithm of the weighted mean, along the first axis, of exponentiated logs."""
     return (logs + weights.log()).logsumexp(dim=0)

@@ -23,7 +23,7 @@ from ..nn import (
 from ..nn.columns import find_columns
 from ..nn.draws import in_all_functions
 from ..nn.members import Members
-from ..parameters.optimizers import optimizer_of
+from ..parameters.optimizers import find_optimizer
 from ..parameters.settings import Settings
 from ..tasks import TaskLosses, TaskWeights
 from ..tasks.mean import MemberMean
@@ -220,7 +220,7 @@ def make_net(
     net_params = read_net_params(settings.net_params)
     with naming({name: net_params[name] for name in net_params if name == "optimizer"}):
         optimizer = net_params.get("optimizer", settings.optimizer)
-        optimizer_class = optimizer_of(optimizer)
+        optimizer_class = find_optimizer(optimizer)
     with in_all_functions():
         balancer = make_balancer(settings.balancing, encoder.tasks, settings.n_members)
     names, decay = encoder.targets.names, settings.task_weight_decay

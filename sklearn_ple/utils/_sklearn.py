@@ -50,24 +50,3 @@ def _fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[_Method], 
 def with_callbacks(method: _Method) -> _Method:
     """Decorate a fit method, so that callbacks of scikit-learn are called, if it has them."""
     return _with_callbacks(method)
-
-
-__all__ = [
-    "CallbackSupportMixin",
-    "GroupsConsumerMixin",
-    "HasMethods",
-    "Interval",
-    "RealNotInt",
-    "StrOptions",
-    "_BaseKFold",
-    "_BaseScorer",
-    "_changed_params",
-    "_check_response_method",
-    "_check_sample_weight",
-    "_fit_context",
-    "_num_samples",
-    "_safe_indexing",
-    "_validate_shuffle_split",
-    "validate_params",
-    "with_callbacks",
-]

@@ -105,10 +105,10 @@ def is_ours(cls: type) -> bool:
     return cls.__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
-def shown_options(value: Any) -> str:
+def show_options(value: Any) -> str:
     """Return an object's parameters that are kept under their names, such as "power=1.2"."""
     kept = {n: getattr(value, n) for n in signature(type(value)).parameters if hasattr(value, n)}
     # A parameter may have the name of a method, whose representation is that of the object.
     return ", ".join(
-        f"{name}={shown(own)}" for name, own in kept.items() if not isinstance(own, MethodType)
+        f"{name}={shown(v)}" for name, v in kept.items() if not isinstance(v, MethodType)
     )

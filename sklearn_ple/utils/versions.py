@@ -17,10 +17,12 @@ from .warn import warn
 def versions() -> dict[str, str]:
     """Return the versions of this package, scikit-learn and torch."""
     # The version is read here because this module is imported before it is set.
-    own = sys.modules["sklearn_ple"].__version__
-    found = {"sklearn-ple": own, "scikit-learn": sklearn.__version__}
-    # The part of torch's version after the plus is for devices, which does not matter here.
-    return found | {"torch": str(torch.__version__).split("+")[0]}
+    return {
+        "sklearn-ple": sys.modules["sklearn_ple"].__version__,
+        "scikit-learn": sklearn.__version__,
+        # The part of torch's version after the plus is for devices, which does not matter here.
+        "torch": str(torch.__version__).split("+")[0],
+    }
 
 
 class OtherVersionWarning(InconsistentVersionWarning):

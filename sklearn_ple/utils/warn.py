@@ -71,12 +71,12 @@ def collected(category: type[Warning] = Warning) -> Iterator[list[Warning]]:
     list of Warning
         The warnings, to which those that occur in the context are added.
     """
-    own: list[Warning] = []
+    found: list[Warning] = []
     before = getattr(_THREAD, "collecting", [])
-    _THREAD.collecting = [*before, (category, own)]
+    _THREAD.collecting = [*before, (category, found)]
     _HOOK.open()
     try:
-        yield own
+        yield found
     finally:
         _HOOK.close()
         _THREAD.collecting = before
@@ -84,9 +84,9 @@ def collected(category: type[Warning] = Warning) -> Iterator[list[Warning]]:
 
 def _is_collected(message: Warning) -> bool:
     """Add a warning to the innermost list of this thread for its category, if there is one."""
-    for category, own in reversed(getattr(_THREAD, "collecting", [])):
+    for category, found in reversed(getattr(_THREAD, "collecting", [])):
         if isinstance(message, category):
-            own.append(message)
+            found.append(message)
             return True
     return False
 

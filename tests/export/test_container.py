@@ -78,7 +78,7 @@ def test_another_format_is_named(version, path):
         (safetensors.numpy.save(ONE, {"sklearn-ple": "x"}), "Expecting value"),
     ],
 )
-def test_files_of_others(path, data, message):
+def test_files_of_others_are_refused(path, data, message):
     path.write_bytes(data)
     with pytest.raises(ValueError, match=f"{path.name}' cannot be loaded: .*{message}"):
         export.load(path)

@@ -156,7 +156,7 @@ def test_no_file_says_where_to_write():
 
 @EXAMPLES
 @given(st.data())
-def test_damaged_files(data):
+def test_damaged_files_do_not_load(data):
     damaged = bytearray(written())
     # In the first bytes are the sizes.
     ends = st.sampled_from([16, 4096, len(damaged) - 1])
@@ -186,13 +186,13 @@ def test_damaged_files(data):
         st.binary(max_size=100) | st.from_regex(rb'\{("a":\{"dtype":"F32"[^\n]{0,30})?\}'),
     )
 )
-def test_files_of_others(data):
+def test_bytes_of_others_do_not_load(data):
     assert not loads_or_says_why(data)
 
 
 @EXAMPLES
 @given(st.data())
-def test_absurd_sizes(data):
+def test_absurd_sizes_load_or_say_why(data):
     """Those of arrays, in the header of safetensors."""
     size = int.from_bytes(written()[:8], "little")
     header = json.loads(written()[8 : 8 + size])
@@ -234,7 +234,7 @@ def edit(header, path, how, value):
 
 @EXAMPLES
 @given(st.data())
-def test_edited_headers(data):
+def test_edited_headers_load_or_say_why(data):
     header, arrays = parts()
     header = copy.deepcopy(header)
     for _ in range(data.draw(st.sampled_from([1, 1, 1, 2, 3]))):
@@ -254,7 +254,7 @@ def test_edited_headers(data):
 
 @EXAMPLES
 @given(st.data())
-def test_edited_arrays(data):
+def test_edited_arrays_load_or_say_why(data):
     header, arrays = parts()
     arrays = dict(arrays)
     name = data.draw(st.sampled_from(sorted(arrays)))
@@ -281,7 +281,7 @@ def test_edited_arrays(data):
     loads_or_says_why(signed(header, arrays))
 
 
-def test_parts_that_multiply(tmp_path):
+def test_sizes_that_multiply_do_not_load(tmp_path):
     """No size of a small file makes much of it, one beside the others."""
     model = PLERegressor(n_members=1, max_epochs=1).fit(np.eye(3), np.arange(3.0))
     export.save(model, tmp_path / "model")
@@ -300,7 +300,7 @@ def test_parts_that_multiply(tmp_path):
         assert not loads_or_says_why(signed(edited, arrays))
 
 
-def test_deeply_nested_headers():
+def test_deeply_nested_headers_do_not_load():
     deep = b'{"sklearn-ple":"' + b"[" * 100_000 + b"]" * 100_000 + b'"}'
     text = b'{"__metadata__":' + deep + b"}"
     assert not loads_or_says_why(len(text).to_bytes(8, "little") + text)
@@ -314,7 +314,7 @@ def test_deeply_nested_headers():
 
 
 @pytest.mark.skipif(not N_EXAMPLES, reason="part of a long run: SKLEARN_PLE_FUZZ")
-def test_every_node_in_turn():
+def test_any_edited_node_loads_or_says_why():
     """Each node of the header in turn, replaced by values of every type."""
     header, arrays = parts()
     rng = random.Random(0)

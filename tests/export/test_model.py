@@ -80,7 +80,7 @@ def test_training_goes_on_from_the_same_random_state(tmp_path):
 
 
 @pytest.mark.parametrize("method", ["temperature", "isotonic"])
-def test_calibrated(method, tmp_path):
+def test_a_calibrated_model_predicts_the_same(method, tmp_path):
     model = fitted(task_types=KINDS).calibrate(FRAME, LABELS, method=method)
     twin = twin_of(model, tmp_path)
     assert_same(model, twin)
@@ -90,7 +90,7 @@ def test_calibrated(method, tmp_path):
 @pytest.mark.parametrize(
     ("embedding", "sparse_X"), [(None, True), *((kind, False) for kind in NUMERIC_EMBEDDINGS)]
 )
-def test_arrays_and_every_embedding_of_numbers(embedding, sparse_X, tmp_path):
+def test_every_embedding_of_numbers_predicts_the_same(embedding, sparse_X, tmp_path):
     X = RNG.normal(size=(N, 3)) * (RNG.random((N, 3)) < 0.5)
     X[0, 0] = np.nan
     X = sparse.csr_matrix(X) if sparse_X else X
@@ -99,7 +99,7 @@ def test_arrays_and_every_embedding_of_numbers(embedding, sparse_X, tmp_path):
     assert_same(model, twin_of(model, tmp_path), X, y)
 
 
-def test_deviations_weights_of_members_and_history_after_validation(tmp_path):
+def test_what_validation_measured_is_kept(tmp_path):
     X, y = RNG.normal(size=(600, 2)), RNG.normal(size=(600, 2))
     model = fitted(X, y, PLERegressor, n_members=4, max_epochs=2)
     assert model._deviations is not None and "valid_loss" in model.history_[0]
@@ -134,7 +134,7 @@ CATEGORIES = {
 }
 
 
-def test_categories_of_every_type(tmp_path):
+def test_categories_of_every_type_are_kept(tmp_path):
     X = {}
     for name, values in CATEGORIES.items():
         codes = RNG.integers(0, len(values), N)
@@ -153,7 +153,7 @@ def test_categories_of_every_type(tmp_path):
         assert column.n_codes == other.n_codes
 
 
-def test_columns_of_pandas_own_dtypes(tmp_path):
+def test_dtypes_of_pandas_are_kept(tmp_path):
     codes = pd.Series(RNG.integers(0, 2, N))
     X = pd.DataFrame(
         {
@@ -176,14 +176,14 @@ def test_loading_does_not_warn_that_labels_are_too_few_for_intervals(tmp_path):
         model.predict_interval(FRAME)
 
 
-def test_labels_of_dictionaries_of_arrow(tmp_path):
+def test_dictionaries_of_arrow_are_kept(tmp_path):
     kind = pd.ArrowDtype(pa.dictionary(pa.int8(), pa.string()))
     y = pd.DataFrame({"a": pd.Series(RNG.choice(["u", "v"], N)).astype(kind)})
     model = fitted(FRAME, y, PLEClassifier)
     assert_same(model, twin_of(model, tmp_path), y=y)
 
 
-def test_frames_of_polars(tmp_path):
+def test_polars_models_return_polars_frames(tmp_path):
     X = pl.DataFrame({"n": FRAME["number"].to_numpy(), "t": RNG.choice(["a", "b"], N)})
     y = pl.DataFrame(
         {
@@ -209,7 +209,7 @@ def test_one_task_of_one_dimension(of_text, tmp_path):
     assert_same(model, twin_of(model, tmp_path), X, y)
 
 
-def test_columns_without_names_of_text(tmp_path):
+def test_columns_without_names_are_kept(tmp_path):
     y = pd.DataFrame({0: LABELS["regression"], ("a", 1): LABELS["count"] * 0.5})
     model = fitted(FRAME, y)
     assert_same(model, twin_of(model, tmp_path), FRAME, y)
@@ -236,7 +236,7 @@ def test_columns_without_names_of_text(tmp_path):
     ],
     ids=lambda parameters: next(iter(parameters)),
 )
-def test_parameters_of_every_type(parameters, tmp_path):
+def test_parameters_of_every_type_are_kept(parameters, tmp_path):
     model = fitted(**parameters)
     assert_same(model, twin_of(model, tmp_path))
 
@@ -253,13 +253,13 @@ def test_the_folder_of_checkpoints_stays_on_its_machine(tmp_path):
     pd.testing.assert_frame_equal(twin.predict(FRAME), model.predict(FRAME))
 
 
-def test_a_model_whose_arrays_joblib_maps_from_a_file(tmp_path):
+def test_arrays_that_joblib_maps_are_saved(tmp_path):
     joblib.dump(fitted(), tmp_path / "model.joblib")
     model = joblib.load(tmp_path / "model.joblib", mmap_mode="c")
     assert twin_of(model, tmp_path).predict(FRAME).equals(model.predict(FRAME))
 
 
-def test_partial_fit_from_the_start(tmp_path):
+def test_models_of_partial_fit_predict_the_same(tmp_path):
     X, y = RNG.normal(size=(N, 2)), np.arange(N) % 2
     model = made(PLEClassifier).partial_fit(X, y, classes=np.array([0, 1, 2]))
     twin = twin_of(model, tmp_path)
@@ -296,7 +296,7 @@ def test_a_model_of_half_precision_loads_where_that_is_slow(tmp_path, monkeypatc
     assert_equal(twin.predict(FRAME), model.predict(FRAME))
 
 
-def test_a_model_that_was_trained_in_half_precision(tmp_path, monkeypatch):
+def test_models_of_half_precision_predict_the_same(tmp_path, monkeypatch):
     monkeypatch.setattr("sklearn_ple.training.device._has_bfloat16", lambda _: True)
     model = fitted(dtype="bfloat16", n_members=1, max_epochs=1)
     assert_same(model, twin_of(model, tmp_path))
@@ -326,7 +326,7 @@ OWN = [
 
 
 @pytest.mark.parametrize(("parameters", "cls", "message"), OWN)
-def test_classes_of_ones_own_take_trust(parameters, cls, message, tmp_path):
+def test_classes_of_ones_own_need_trust(parameters, cls, message, tmp_path):
     path = tmp_path / "model.safetensors"
     model = fitted(**parameters)
     with pytest.raises(TypeError, match=re.escape(message) + rf".*trusted=\[{cls.__name__}\]"):
@@ -457,7 +457,7 @@ def test_parameters_of_training_may_have_changed(tmp_path):
     assert_same(model, twin_of(model, tmp_path))
 
 
-def test_only_fitted_estimators_of_the_package(tmp_path):
+def test_only_fitted_estimators_of_the_package_are_saved(tmp_path):
     path = tmp_path / "model.safetensors"
     with pytest.raises(TypeError, match="type LinearRegression: only estimators of this package"):
         export.save(LinearRegression(), path)

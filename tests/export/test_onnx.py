@@ -36,6 +36,7 @@ from sklearn_ple import (
 from sklearn_ple.encoding.numeric import NUMERIC_EMBEDDINGS
 from sklearn_ple.export import onnx as of_onnx
 from sklearn_ple.export.graph import PredictionGraph
+from sklearn_ple.export.onnx import describe_graph, name_outputs
 from sklearn_ple.export.parity import _compare_numbers
 from sklearn_ple.nn import BatchedLinear, Body
 from sklearn_ple.tasks import TASK_KINDS, Binary, Regression
@@ -147,13 +148,15 @@ def inputs(description, X):
 
 def by_graph(model, X):
     """Predict rows by the module that is exported, without a file."""
-    graph = PredictionGraph(model)
-    description = json.loads(json.dumps(of_onnx._description(model, graph)))
+    encoder, name = model._encoder, type(model).__name__
+    graph = PredictionGraph(model.module_, encoder, model.calibrators_)
+    names = getattr(model, "feature_names_in_", [f"x{k}" for k in range(model.n_features_in_)])
+    description = json.loads(json.dumps(describe_graph(graph, name, names, encoder)))
     given = inputs(description, X)
     parts = [torch.as_tensor(given[k]) if k in given else None for k in ("numbers", "categories")]
     with torch.no_grad():
         outputs = [part.numpy() for part in graph(*parts)]
-    return description, dict(zip(of_onnx._outputs(description), outputs, strict=True))
+    return description, dict(zip(name_outputs(description), outputs, strict=True))
 
 
 def by_file(path, X):
@@ -198,20 +201,20 @@ def assert_same(model, X, served, tolerance=1e-5):
 
 
 @pytest.mark.parametrize("cls", ESTIMATORS, ids=lambda cls: cls.__name__)
-def test_every_estimator(cls):
+def test_graphs_of_every_estimator_predict_the_same(cls):
     model = fitted(cls=cls)
     assert_same(model, ROWS, by_graph(model, ROWS))
     assert_same(model, ROWS[:1], by_graph(model, ROWS[:1]))
 
 
-def test_every_kind_of_task():
+def test_graphs_of_every_kind_of_task_predict_the_same():
     model = fitted(y=LABELS, n_members=3)
     assert set(model.task_types_.values()) == set(TASK_KINDS)
     assert_same(model, ROWS, by_graph(model, ROWS))
 
 
 @pytest.mark.parametrize("embedding", [*NUMERIC_EMBEDDINGS, None])
-def test_every_embedding_of_numbers(embedding):
+def test_graphs_of_every_embedding_predict_the_same(embedding):
     model = fitted(numeric_embedding=embedding, clip_numbers=None, linear_path=embedding is None)
     assert_same(model, ROWS, by_graph(model, ROWS))
 
@@ -228,7 +231,7 @@ def test_every_embedding_of_numbers(embedding):
     ],
     ids=lambda parameters: next(iter(parameters)),
 )
-def test_parameters_of_the_network(parameters):
+def test_parameters_of_the_network_are_in_the_graph(parameters):
     model = fitted(**parameters)
     assert_same(model, ROWS, by_graph(model, ROWS))
 
@@ -242,7 +245,7 @@ def test_parameters_of_the_network(parameters):
     ],
 )
 @pytest.mark.parametrize("calibrated", [False, True])
-def test_events_that_depend_on_others(cls, depends_on, calibrated):
+def test_events_that_depend_on_others_predict_the_same(cls, depends_on, calibrated):
     y = events()
     model = fitted(y=y, cls=cls, depends_on=depends_on)
     if calibrated:
@@ -251,14 +254,14 @@ def test_events_that_depend_on_others(cls, depends_on, calibrated):
 
 
 @pytest.mark.parametrize("method", ["temperature", "isotonic"])
-def test_calibration(method):
+def test_graphs_are_calibrated(method):
     y = LABELS[["binary", "multiclass", "ordinal", "two", "regression"]]
     # In float32, rounding moves rows on the steps of isotonic regressions.
     model = fitted(y=y, dtype="float64").calibrate(FRAME, y, method=method)
     assert_same(model, ROWS, by_graph(model, ROWS))
 
 
-def test_extreme_outputs():
+def test_extreme_outputs_predict_the_same():
     """Far from where exponentials and their logarithms are in float64."""
     y = LABELS[["binary", "ordinal", "hurdle", "survival", "quantile"]]
     model = fitted(y=y)
@@ -269,7 +272,7 @@ def test_extreme_outputs():
         assert_same(model, ROWS, by_graph(model, ROWS), tolerance=1e-4)
 
 
-def test_sparse_and_one_column():
+def test_sparse_rows_and_one_column_predict_the_same():
     X = sparse.random_array((N, 5), density=0.5, rng=np.random.default_rng(0), format="csr")
     model = fitted(X, LABELS["regression"].to_numpy(), cls=PLERegressor, task_types="auto")
     assert_same(model, X[:9].toarray(), by_graph(model, X[:9].toarray()))
@@ -290,12 +293,12 @@ def file_of_rich(tmp_path_factory):
 
 
 @pytest.mark.parametrize("n_rows", [1, len(ROWS)])
-def test_file(file_of_rich, n_rows):
+def test_a_file_predicts_as_the_model(file_of_rich, n_rows):
     model, path = file_of_rich
     assert_same(model, ROWS[:n_rows], by_file(path, ROWS[:n_rows]))
 
 
-def test_file_is_described(file_of_rich):
+def test_a_file_describes_itself(file_of_rich):
     _, path = file_of_rich
     proto = onnx.load(path)
     assert [opset.version for opset in proto.opset_import] == [of_onnx.OPSET]
@@ -331,7 +334,7 @@ def test_the_documented_example_runs():
     assert doctest.DocTestRunner().run(example).failed == 0
 
 
-def test_a_graph_of_one_row(tmp_path):
+def test_a_graph_may_take_one_row(tmp_path):
     model = simple_model()
     export.to_onnx(model, tmp_path / "one.onnx", batch=1)
     assert_same(model, FRAME[["b10"]][:1], by_file(tmp_path / "one.onnx", FRAME[["b10"]][:1]))
@@ -345,7 +348,7 @@ def test_a_graph_of_one_row(tmp_path):
     [(cls, "piecewise_linear+bins") for cls in ESTIMATORS]
     + [(PLEClassifierRegressor, name) for name in (*NUMERIC_EMBEDDINGS, None)],
 )
-def test_every_file(cls, embedding, tmp_path):
+def test_files_of_every_estimator_predict_the_same(cls, embedding, tmp_path):
     model = fitted(cls=cls, numeric_embedding=embedding)
     export.to_onnx(model, tmp_path / "model.onnx")
     for n_rows in (1, len(ROWS)):
@@ -353,13 +356,13 @@ def test_every_file(cls, embedding, tmp_path):
 
 
 @pytest.mark.skipif(not EVERY, reason="takes some minutes: SKLEARN_PLE_ONNX=1 runs it")
-def test_file_of_every_kind(tmp_path):
+def test_a_file_of_every_kind_predicts_the_same(tmp_path):
     model = fitted(y=LABELS, n_members=3)
     export.to_onnx(model, tmp_path / "model.onnx")
     assert_same(model, ROWS, by_file(tmp_path / "model.onnx", ROWS))
 
 
-def test_numbers_far_from_zero_or_in_extreme_units(tmp_path):
+def test_numbers_in_extreme_units_predict_the_same(tmp_path):
     """The file holds means and scales in float64: as float32 they would be too far off."""
     far = ["regression", "huber", "quantile"]
     y = pd.DataFrame(dict.fromkeys(far, SIGNAL + 20260101.3))
@@ -499,7 +502,7 @@ def test_infinite_categories_are_refused(tmp_path):
         export.to_onnx(model.fit(X, LABELS["regression"]), tmp_path / "model.onnx")
 
 
-def test_with_an_old_torch(tmp_path, monkeypatch):
+def test_an_old_torch_is_refused(tmp_path, monkeypatch):
     model = model_of("regression", LABELS["regression"])
     monkeypatch.setattr(torch, "__version__", "2.5.1+cpu")
     with pytest.raises(ImportError, match=r"torch 2\.6 or later, but 2\.5\.1\+cpu"):
@@ -507,7 +510,7 @@ def test_with_an_old_torch(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("missing", ["onnx", "onnxscript", "onnxruntime"])
-def test_without_the_extra(tmp_path, monkeypatch, missing):
+def test_without_the_extra_it_is_named(tmp_path, monkeypatch, missing):
     monkeypatch.setitem(sys.modules, missing, None)
     model = model_of("regression", LABELS["regression"])
     with pytest.raises(ImportError, match=r"pip install 'sklearn-ple\[onnx\]'"):

@@ -70,7 +70,7 @@ def test_every_estimator_predicts_the_same(cls):
     assert_same(model, twin_of(model), y=y)
 
 
-def test_unfitted():
+def test_unfitted_estimators_keep_their_parameters():
     model = PLEClassifierRegressor(task_types={"a": "count"}, categorical_features=FRAME.columns)
     twin = twin_of(model)
     assert vars(twin).keys() == vars(model).keys()
@@ -79,7 +79,7 @@ def test_unfitted():
 
 
 @pytest.mark.parametrize("method", ["temperature", "isotonic"])
-def test_calibrated(method):
+def test_a_calibrated_model_predicts_the_same(method):
     model = fitted(task_types=KINDS).calibrate(FRAME, LABELS, method=method)
     twin = twin_of(model)
     assert_same(model, twin)
@@ -156,7 +156,7 @@ def test_types_of_a_search_are_those_that_the_guide_names(splitter, scorer, func
     assert twin.score(X, y) == search.score(X, y)
 
 
-def test_view_of_a_task():
+def test_a_view_of_a_task_predicts_the_same():
     view = fitted(cls=PLEClassifier, y=LABELS[["binary"]]).task_view("binary")
     twin = twin_of(view, name_of(PLEClassifier))
     assert_equal(view.predict_proba(FRAME), twin.predict_proba(FRAME))
@@ -172,7 +172,7 @@ def test_view_of_a_task():
     ],
     ids=lambda parameters: next(iter(parameters)),
 )
-def test_parameters_of_every_type(parameters):
+def test_parameters_of_every_type_are_kept(parameters):
     model = fitted(**parameters)
     assert_same(model, twin_of(model))
 

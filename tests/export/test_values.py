@@ -60,20 +60,20 @@ ARRAYS = of_numpy.arrays(
 
 
 @given(TREES)
-def test_trees_of_values(value):
+def test_trees_of_values_are_read_as_written(value):
     # Equal in representation: types, order of keys, NaN and -0.0 included.
     assert repr(twin(value)) == repr(value)
 
 
 @given(ARRAYS)
-def test_arrays(array):
+def test_arrays_are_read_as_written(array):
     found = twin(array)
     assert found.dtype == array.dtype.newbyteorder("=") and found.shape == array.shape
     np.testing.assert_array_equal(found, array)
     np.testing.assert_array_equal(twin(array.T), array.T)
 
 
-def test_arrays_of_objects():
+def test_arrays_of_objects_are_read_as_written():
     array = np.empty((2, 2), dtype=object)
     array[:] = [[(1, 2), "a"], [None, datetime.date(2020, 1, 1)]]
     np.testing.assert_array_equal(twin(array), array)
@@ -95,7 +95,7 @@ def test_arrays_of_objects():
     ],
     ids=repr,
 )
-def test_dtypes(dtype):
+def test_dtypes_are_read_as_written(dtype):
     assert twin(dtype) == dtype
     assert repr(twin(dtype)) == repr(dtype)
 

@@ -16,7 +16,7 @@ from sklearn.metrics import (
 )
 
 from sklearn_ple.nn import PLE
-from sklearn_ple.tasks import TASK_KINDS, Ordinal, Quantile, Regression, TaskLosses, grouped
+from sklearn_ple.tasks import TASK_KINDS, Ordinal, Quantile, Regression, TaskLosses, group_tasks
 
 KINDS = list(TASK_KINDS)
 
@@ -463,7 +463,7 @@ def test_means_are_of_losses_of_any_sign_and_zero_without_weight():
 @pytest.mark.parametrize("kind", KINDS)
 def test_neighbours_of_one_kind_and_size_are_computed_together(kind):
     tasks = [make_task(kind), make_task(kind), make_task("binary", n_classes=2)]
-    sizes = [group.positions for group in grouped(tasks)]
+    sizes = [group.positions for group in group_tasks(tasks)]
     assert sizes == ([slice(0, 3)] if kind == "binary" else [slice(0, 2), slice(2, 3)])
 
 

@@ -27,7 +27,7 @@ from sklearn_ple.tasks import (
     Regression,
     Survival,
     Tweedie,
-    unit_of,
+    find_unit,
 )
 from sklearn_ple.tasks.classes import mean_one_vs_rest_auc
 
@@ -371,7 +371,7 @@ def test_numbers_of_any_unit_have_the_same_targets_and_score(kind, unit):
     [([1.0], 1.0), ([3.0, -5.0], 4.0), ([0.3, 0.0], 0.25), ([1e-320], 2.0**-1064)],
 )
 def test_a_unit_is_the_greatest_power_of_two_up_to_the_largest_number(numbers, unit):
-    assert unit_of(np.array(numbers)) == unit
+    assert find_unit(np.array(numbers)) == unit
 
 
 @pytest.mark.parametrize(("n_digits", "is_constant"), [(4, True), (5, False)])

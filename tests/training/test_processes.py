@@ -15,7 +15,7 @@ from two_processes import CASES, EXPERTS, SMALL, Normalised, fit, learnt, make_d
 
 from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.datasets import load_nhefs
-from sklearn_ple.distributed import Processes, current, data_parallel, training_together
+from sklearn_ple.distributed import Processes, current, data_parallel, train_together
 from sklearn_ple.export import load
 from sklearn_ple.training.device import resolve_device
 
@@ -241,7 +241,7 @@ def test_accelerate_is_an_extra(monkeypatch):
 def test_each_process_computes_on_its_own_device(device):
     own = Processes()
     own.device = "cuda:1"
-    with training_together(own):
+    with train_together(own):
         assert resolve_device(device, torch.float32) == "cuda:1"
         for other in ("cuda:0", "cpu"):
             with pytest.raises(ValueError, match="this process, which computes on 'cuda:1'"):

@@ -24,7 +24,7 @@ from sklearn_ple import (
     PLERegressor,
     export,
 )
-from sklearn_ple.distributed import Processes, training_together
+from sklearn_ple.distributed import Processes, train_together
 from sklearn_ple.encoding.numeric import Piecewise
 from sklearn_ple.model_selection import train_test_split
 from sklearn_ple.tables.files import distinct, survey, table
@@ -439,7 +439,7 @@ def test_fewer_units_than_processes_warn(tmp_path):
     three.n, three.total = 3, lambda tensor: 3 * tensor
     model = PLEClassifierRegressor(**OPTIONS)
     message = "part0.parquet .* has rows for only 2 of 3 processes, .* smaller ones, many for each"
-    with training_together(three), pytest.warns(UserWarning, match=message):
+    with train_together(three), pytest.warns(UserWarning, match=message):
         model.fit(folder, TASKS, sample_weight="w")
 
 
