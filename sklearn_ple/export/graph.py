@@ -57,9 +57,9 @@ class PredictionGraph(nn.Module):
         if encoder.statistics is not None:
             self.statistics = _Statistics(encoder.statistics, self.dtype)
         self.network: Any = make_exportable(copy.deepcopy(network).cpu())
-        self.tasks = list(encoder.tasks)
+        self.tasks: list[Any] = list(encoder.tasks)
         self.dependent = list(encoder.dependence.pairs)
-        self.calibrators = nn.ModuleDict(
+        self.calibrators: Any = nn.ModuleDict(
             {
                 str(k): _CALIBRATORS[type(calibrators[task.name])](calibrators[task.name])
                 for k, task in enumerate(self.tasks)

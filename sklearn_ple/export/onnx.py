@@ -221,7 +221,7 @@ def describe_graph(
     """
     tasks = []
     for task in encoder.tasks:
-        entry = {"name": task.name, "kind": task.kind, "label": LABEL + task.name}
+        entry: dict[str, Any] = {"name": task.name, "kind": task.kind, "label": LABEL + task.name}
         if task.has_classes:
             entry["classes"] = _to_plain(f"Classes of task {task.name!r}", task.classes)
             entry["probabilities"] = PROBABILITIES + task.name
