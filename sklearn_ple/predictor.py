@@ -129,7 +129,8 @@ class Predictor(TransformerMixin, Parameters):
 
     def _member_outputs(self, X: Any) -> Tensor:
         """Compute the members' outputs, of shape (n_members, n_rows, sum of n_outputs)."""
-        return compute_outputs(self.net_, self._rows(X), self.n_jobs)
+        rows = self._rows(X)
+        return compute_outputs(self.net_, rows, self.n_jobs)
 
     def _mean_outputs(self, members: Tensor) -> list[np.ndarray]:
         """Average the members; return each task's outputs, of shape (n_rows, n_outputs)."""
@@ -506,10 +507,8 @@ class Predictor(TransformerMixin, Parameters):
         return self._encoder.dependence.conditional(self.predict_proba(X))
 
     def _per_class_task(self, X: Any, method: str) -> Any:
-        return self._by_task(
-            self._outputs(self._member_outputs(X)),
-            lambda task, part: class_array(task, method, part),
-        )
+        outputs = self._outputs(self._member_outputs(X))
+        return self._by_task(outputs, lambda task, part: class_array(task, method, part))
 
     @_for_classes
     def calibrate(

@@ -284,20 +284,20 @@ def test_ends_are_order_statistics_of_the_errors_of_validation(data, level):
 def test_ends_leave_shares_of_the_weight_on_either_side(level, seed):
     rng = np.random.default_rng(seed)
     values, weights, deviations = rng.normal(size=60), rng.uniform(0.1, 3, 60), np.full(60, 2.0)
-    errors = StandardisedErrors.of(2 * values, deviations, weights)
+    errors = StandardisedErrors.standardise(2 * values, deviations, weights)
     # A new label has the mean weight, and may be beyond all others.
     total = weights.sum() + weights.mean()
     share = (1 + level) / 2 * total
     low = max(v for v in values if weights[values >= v].sum() >= share)
     high = min(v for v in values if weights[values <= v].sum() >= share)
-    assert errors.ends(level) == pytest.approx((low, high))
+    assert errors.find_ends(level) == pytest.approx((low, high))
     assert errors.greatest_level == pytest.approx(2 * weights.sum() / total - 1, abs=1e-8)
 
 
 def test_a_share_that_is_reached_exactly_takes_no_further_error():
-    errors = StandardisedErrors.of(np.arange(7.0), np.ones(7), np.ones(7))
+    errors = StandardisedErrors.standardise(np.arange(7.0), np.ones(7), np.ones(7))
     # A new label makes eight: six of them, three quarters, lie on one side of each end.
-    assert errors.ends(0.5) == (1.0, 5.0)
+    assert errors.find_ends(0.5) == (1.0, 5.0)
 
 
 def test_intervals_have_the_form_of_y(data, model):
@@ -335,7 +335,7 @@ def test_intervals_of_a_single_label_have_no_level():
     deviations.learn(np.ones((1, 1, 1)), [labels[0].take([0])], np.ones((1, 1)))
     expected = r"only 1 validation label: its intervals are of the level 0, not 0\.5"
     with pytest.warns(UserWarning, match=expected):
-        deviations.intervals(np.ones((1, 2, 1)), 0.5, [0])
+        deviations.compute_intervals(np.ones((1, 2, 1)), 0.5, [0])
 
 
 def test_a_member_that_counts_for_nearly_all():
@@ -350,7 +350,7 @@ def test_a_member_that_counts_for_nearly_all():
     with np.errstate(all="raise"):
         deviations.learn(members, labels, weights, out_of_fold)
         with pytest.warns(UserWarning, match="has only 4 validation labels"):
-            ends = deviations.intervals(members, 0.9, [0])
+            ends = deviations.compute_intervals(members, 0.9, [0])
     assert np.isfinite(ends).all()
 
 
