@@ -10,7 +10,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from .nn import Body, EventLink, JointLogits
-from .parameters.constraints import Listed
+from .parameters.constraints import is_listed
 from .parameters.fields import parameter, with_parameters
 from .parameters.settings import Architecture, Settings
 from .parameters.shared import WIDTHS, class_weight
@@ -96,7 +96,7 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor):
         """
         names = signature(self.network).parameters
         own = {
-            name: tuple(value) if Listed().is_satisfied_by(value) else value
+            name: tuple(value) if is_listed(value) else value
             for name, value in self.get_params(deep=False).items()
             if name in names
         }

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from ..base import MultiTaskEstimator, parameter, with_parameters
 from ..nn import PLE, Body
-from ..parameters.constraints import COUNT_OR_ZERO, Listed
+from ..parameters.constraints import COUNT_OR_ZERO, LISTED
 from ..tasks import Task, by_task
 from ..utils.checks import shown
 from .network_fields import count, widths
@@ -23,7 +23,7 @@ class Extraction(MultiTaskEstimator):
     n_shared_experts: int = count(least=0, search=(1, 4))
     n_specific_experts: Any = parameter(
         default=1,
-        constraint=[COUNT_OR_ZERO, Listed(), dict],
+        constraint=[COUNT_OR_ZERO, LISTED, dict],
         search=(1, 4),
         network=True,
         of_tasks="values",

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import Body, HoME
-from ..parameters.constraints import Listed
+from ..parameters.constraints import LISTED, is_listed
 from ..tasks import Task
 from .network_fields import count, widths
 
@@ -80,7 +80,7 @@ class HoMEClassifierRegressor(MultiTaskEstimator):
     n_levels: ClassVar[int] = 2
 
     task_groups: Any = parameter(
-        default=None, constraint=[dict, Listed(), None], network=True, of_tasks="groups"
+        default=None, constraint=[dict, LISTED, None], network=True, of_tasks="groups"
     )
     n_shared_experts: int = count(search=(1, 4))
     n_group_experts: int = count(search=(1, 4))
@@ -126,7 +126,7 @@ class HoMEClassifierRegressor(MultiTaskEstimator):
         if not isinstance(groups, Mapping):
             groups = {f"group {g}": group for g, group in enumerate(groups, start=1)}
         names = [str(task.name) for task in tasks]
-        listed = all(Listed().is_satisfied_by(group) and len(group) for group in groups.values())
+        listed = all(is_listed(group) and len(group) for group in groups.values())
         grouped = [str(name) for group in groups.values() for name in group] if listed else []
         if sorted(grouped) != sorted(names):
             raise ValueError(

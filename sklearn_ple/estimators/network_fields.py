@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..base import WIDTHS, parameter
-from ..parameters.constraints import COUNT, COUNT_OR_ZERO, Widths
+from ..parameters.constraints import COUNT, COUNT_OR_ZERO, LAYER_WIDTHS, LAYER_WIDTHS_BY_LEVEL
 
 
 def count(*, default: int = 1, least: int = 1, **options: Any) -> Any:
@@ -22,7 +22,7 @@ def widths(
     **options: Any,
 ) -> Any:
     """Declare the widths of layers of a network, which may differ ``by_level``."""
-    constraint = [Widths(by_level)]
+    constraint = [LAYER_WIDTHS_BY_LEVEL if by_level else LAYER_WIDTHS]
     return parameter(
         default=default, constraint=constraint, search=search, network=True, **options
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
+from functools import partial
 from numbers import Integral, Real
 from typing import Any
 
@@ -26,73 +27,28 @@ class Number(Interval):
         return is_number and super().is_satisfied_by(val)
 
 
-class Listed(HasMethods):
-    """A list, tuple, array or similar, whose entries have an order, unlike a dict or set."""
-
-    def __init__(self) -> None:
-        super().__init__(["__len__", "__iter__"])
-
-    def is_satisfied_by(self, val: Any) -> bool:
-        """Return whether a value contains entries in an order."""
-        in_order = not isinstance(val, (str, bytes, Mapping, Set, type))
-        return in_order and getattr(val, "ndim", 1) > 0 and super().is_satisfied_by(val)
-
-    def __str__(self) -> str:
-        return "a list, a tuple or an array"
-
-
-class Splitter(HasMethods):
-    """A splitter of scikit-learn, such as ``KFold()``: an instance, not the class."""
-
-    def __init__(self) -> None:
-        super().__init__(["split", "get_n_splits"])
-
-    def is_satisfied_by(self, val: Any) -> bool:
-        """Return whether a value is a splitter."""
-        return not isinstance(val, type) and super().is_satisfied_by(val)
-
-    def __str__(self) -> str:
-        return "a splitter of scikit-learn, such as KFold()"
-
-
-class Aggregator(HasMethods):
-    """An aggregator of TorchJD that weighs gradients."""
-
-    def __init__(self) -> None:
-        super().__init__(["forward"])
-
-    def is_satisfied_by(self, val: Any) -> bool:
-        """Return whether a value is an aggregator that weighs gradients."""
-        return weighs_gradients(val)
-
-    def __str__(self) -> str:
-        return "an aggregator of TorchJD that weighs gradients, such as UPGrad()"
-
-
-class Widths(Listed):
-    """Widths of layers: a sequence of whole numbers, 1 or more.
+class Condition(HasMethods):
+    """A condition on a value, and the words for the values that meet it.
 
     Parameters
     ----------
-    by_level : bool, default=False
-        Whether an entry may also be a sequence, the widths of the layers of a level.
+    words : str
+        What errors say that the value must be.
+    holds : callable
+        Function that returns whether a value meets the condition.
     """
 
-    def __init__(self, by_level: bool = False):
-        super().__init__()
-        self.by_level = by_level
+    def __init__(self, words: str, holds: Callable[[Any], bool]):
+        super().__init__([])
+        self.words = words
+        self.holds = holds
 
     def is_satisfied_by(self, val: Any) -> bool:
-        """Return whether a value is a sequence of widths."""
-        return super().is_satisfied_by(val) and all(
-            COUNT.is_satisfied_by(entry) or (self.by_level and Widths().is_satisfied_by(entry))
-            for entry in val
-        )
+        """Return whether a value meets the condition."""
+        return self.holds(val)
 
     def __str__(self) -> str:
-        return f"{super().__str__()} of whole numbers, 1 or more" + (
-            ", or of such lists by level" if self.by_level else ""
-        )
+        return self.words
 
 
 #: Ranges of parameters that are numbers.
@@ -100,3 +56,38 @@ COUNT = Number(Integral, 1, None, closed="left")
 COUNT_OR_ZERO = Number(Integral, 0, None, closed="left")
 POSITIVE = Number(Real, 0, None, closed="neither")
 NOT_NEGATIVE = Number(Real, 0, None, closed="left")
+
+
+def is_listed(value: Any) -> bool:
+    """Return whether a value contains entries in an order, unlike a dict, a set or a text."""
+    in_order = not isinstance(value, (str, bytes, Mapping, Set, type))
+    has_entries = hasattr(value, "__len__") and hasattr(value, "__iter__")
+    return in_order and has_entries and getattr(value, "ndim", 1) > 0
+
+
+def are_widths(value: Any, by_level: bool = False) -> bool:
+    """Return whether a value lists widths of layers, or such lists ``by_level``."""
+    return is_listed(value) and all(
+        COUNT.is_satisfied_by(entry) or (by_level and are_widths(entry)) for entry in value
+    )
+
+
+def is_splitter(value: Any) -> bool:
+    """Return whether a value is a splitter of scikit-learn, but not its class."""
+    has_methods = hasattr(value, "split") and hasattr(value, "get_n_splits")
+    return has_methods and not isinstance(value, type)
+
+
+#: Values with entries in an order.
+LISTED = Condition("a list, a tuple or an array", is_listed)
+#: Widths of layers, the same at all levels or perhaps different ones.
+LAYER_WIDTHS = Condition(f"{LISTED} of whole numbers, 1 or more", are_widths)
+LAYER_WIDTHS_BY_LEVEL = Condition(
+    f"{LAYER_WIDTHS}, or of such lists by level", partial(are_widths, by_level=True)
+)
+#: Splitters of scikit-learn.
+SPLITTER = Condition("a splitter of scikit-learn, such as KFold()", is_splitter)
+#: Aggregators of TorchJD.
+AGGREGATOR = Condition(
+    "an aggregator of TorchJD that weighs gradients, such as UPGrad()", weighs_gradients
+)

@@ -19,14 +19,14 @@ from ..nn import ACTIVATIONS
 from ..tasks import Task
 from ..utils._sklearn import HasMethods, RealNotInt, StrOptions
 from .constraints import (
+    AGGREGATOR,
     COUNT,
+    LAYER_WIDTHS,
+    LISTED,
     NOT_NEGATIVE,
     POSITIVE,
-    Aggregator,
-    Listed,
+    SPLITTER,
     Number,
-    Splitter,
-    Widths,
 )
 from .fields import parameter, published, with_parameters
 from .optimizers import LR_SCHEDULES, OPTIMIZERS
@@ -73,7 +73,7 @@ class SharedParameters:
     """The parameters that all estimators share."""
 
     tower_hidden_units: Any = parameter(
-        default=(32,), constraint=[Widths()], search=[(), (32,), (64,), (64, 32)], network=True
+        default=(32,), constraint=[LAYER_WIDTHS], search=[(), (32,), (64,), (64, 32)], network=True
     )
     activation: str = parameter(
         default="relu", constraint=[StrOptions(set(ACTIVATIONS))], network=True
@@ -87,7 +87,7 @@ class SharedParameters:
         default=None, constraint=[StrOptions({"previous"}), dict, None], network=True
     )
     categorical_features: Any = parameter(
-        default="from_dtype", constraint=[StrOptions({"from_dtype"}), Listed(), None], network=True
+        default="from_dtype", constraint=[StrOptions({"from_dtype"}), LISTED, None], network=True
     )
     max_categories: int | None = parameter(default=None, constraint=[COUNT, None], network=True)
     min_frequency: float | None = parameter(
@@ -97,7 +97,7 @@ class SharedParameters:
     )
     target_statistics: Any = parameter(
         default="auto",
-        constraint=[_AUTO, "boolean", Listed()],
+        constraint=[_AUTO, "boolean", LISTED],
         published=False,
         network=True,
     )
@@ -126,10 +126,10 @@ class SharedParameters:
         published=None,
         network=True,
     )
-    task_weights: Any = parameter(default=None, constraint=[Listed(), dict, None])
-    task_weight_decay: Any = parameter(default=1.0, constraint=[POSITIVE, Listed(), dict])
+    task_weights: Any = parameter(default=None, constraint=[LISTED, dict, None])
+    task_weight_decay: Any = parameter(default=1.0, constraint=[POSITIVE, LISTED, dict])
     balancing: Any = parameter(
-        default="equal", constraint=[StrOptions(set(BALANCERS)), Balancer, Aggregator()]
+        default="equal", constraint=[StrOptions(set(BALANCERS)), Balancer, AGGREGATOR]
     )
     optimizer: Any = parameter(
         default="adamw", constraint=[StrOptions(set(OPTIMIZERS)), type], published="adam"
@@ -154,7 +154,7 @@ class SharedParameters:
         default="auto", constraint=[_AUTO, Number(Real, 0, 1, closed="neither")]
     )
     validation_split: Any = parameter(
-        default="random", constraint=[StrOptions({"random", "last"}), Splitter()]
+        default="random", constraint=[StrOptions({"random", "last"}), SPLITTER]
     )
     n_iter_no_change: int | str = parameter(default="auto", constraint=[_AUTO, COUNT])
     tol: float = parameter(default=0.0, constraint=[NOT_NEGATIVE])

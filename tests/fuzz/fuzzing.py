@@ -17,7 +17,7 @@ from sklearn.exceptions import ConvergenceWarning, UndefinedMetricWarning
 
 import sklearn_ple
 from sklearn_ple.base import MultiTaskEstimator
-from sklearn_ple.parameters.constraints import Widths
+from sklearn_ple.parameters.constraints import LAYER_WIDTHS, LAYER_WIDTHS_BY_LEVEL
 
 #: Examples of all tests together: few in every run, many by ``tox -e fuzz``.
 N_EXAMPLES = int(os.environ.get("SKLEARN_PLE_FUZZ", "0"))
@@ -54,7 +54,9 @@ def fuzz(share, **strategies):
 def tiny(cls):
     """Return parameters that make an estimator as small and quick as can be."""
     own = cls._parameter_constraints
-    widths = {name: (2,) for name, row in own.items() if isinstance(row[0], Widths)}
+    widths = {
+        name: (2,) for name, row in own.items() if row[0] in (LAYER_WIDTHS, LAYER_WIDTHS_BY_LEVEL)
+    }
     if "n_subspaces" in own:
         widths["hidden_units"] = (2, 2)
     small = {"gate_hidden_units": (), "n_experts": 2} | widths

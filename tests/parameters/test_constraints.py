@@ -8,7 +8,7 @@ import pytest
 
 import sklearn_ple
 from sklearn_ple import MMoEClassifierRegressor, PLEClassifierRegressor, PLERegressor
-from sklearn_ple.parameters.constraints import Number, Widths
+from sklearn_ple.parameters.constraints import LAYER_WIDTHS, LAYER_WIDTHS_BY_LEVEL, Number
 from sklearn_ple.parameters.shared import Parameters
 
 ESTIMATORS = [
@@ -93,7 +93,11 @@ WRONG = [[0], [-1], [1.5], ["x"], [True], {64: 1}, {64}, 64, "64", np.array(64),
 @pytest.mark.parametrize("cls", ESTIMATORS)
 def test_widths_are_whole_numbers_in_a_list(cls):
     constraints = cls._parameter_constraints
-    named = {name for name, row in constraints.items() if isinstance(row[0], Widths)}
+    named = {
+        name
+        for name, row in constraints.items()
+        if row[0] in (LAYER_WIDTHS, LAYER_WIDTHS_BY_LEVEL)
+    }
     assert named == {name for name in cls().get_params() if name.endswith("hidden_units")}
     for name in named:
         for value in [(), (64,), [64, 32], np.array([64, 32]), [np.int32(8)]]:
