@@ -148,7 +148,7 @@ class Processes:
         return rows
 
     def in_step(self, batches: Iterator[Any], nothing: Any) -> Iterator[Any]:
-        """Yield the batches of this process, then ``nothing`` while others still have batches."""
+        """Yield the batches of this process; while others have more, yield ``nothing``."""
         return batches
 
     def total(self, tensor: Tensor) -> Tensor:

@@ -77,7 +77,7 @@ class Representation:
         return by_tower if self.order is None else by_tower[:, self.order.argsort()]
 
     def gradients_by_tower(self, losses: Tensor) -> Tensor:
-        """Return the same as `gradients`, in the order of the towers, which needs no copy.
+        """Return what `gradients` returns, but in the order of the towers.
 
         Parameters
         ----------

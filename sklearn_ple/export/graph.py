@@ -115,7 +115,15 @@ class PredictionGraph(nn.Module):
 
 
 def _sort_columns(positions: np.ndarray) -> tuple[np.ndarray, Tensor | None]:
-    """Return the columns in the order of X, and the positions in it of the encoder's columns."""
+    """Sort columns by their positions in X.
+
+    Returns
+    -------
+    columns : ndarray of int
+        The positions in X, in ascending order.
+    order : Tensor of int or None
+        For each column of the encoder its place among them; None if the order is the same.
+    """
     columns = np.sort(positions)
     order = torch.as_tensor(np.searchsorted(columns, positions))
     return columns, None if np.array_equal(columns, positions) else order

@@ -1,4 +1,4 @@
-"""Recreation of a network with a state, after a check of its sizes against those of the state."""
+"""Networks of files, whose sizes are checked before memory is allocated."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from ..nn import TabularNetwork
 from ..parameters.settings import Settings
 from ..training.build import make_module
 
-# Largest number of operations to create a tensor of a network, and those of a small network.
+# Limit of torch's operations while a network is created: so many for each of its tensors, and at
+# least so many in all.
 _PER_TENSOR, _AT_LEAST = 64, 4096
-# Largest ratio of the numbers needed to create a network to the numbers in its tensors.
+# Limit of the numbers that are needed to create a network, per number in its tensors.
 _BESIDE = 16
 
 
@@ -27,9 +28,33 @@ def restore_network(
     n_columns: int,
     names: Sequence[str] | None,
 ) -> TabularNetwork:
-    """Create the network of an estimator, fitted to columns with names, with a given state.
+    """Create the network that settings and an encoder describe, and give it a state.
 
-    The sizes of the network are compared with those of the state before memory is allocated.
+    Before memory is allocated, the shapes of the network's tensors are compared with those of the
+    state.
+
+    Parameters
+    ----------
+    settings : Settings
+        The settings.
+    encoder : TableEncoder
+        The fitted encoder.
+    state : mapping of str to Tensor
+        The tensors of the network, by name.
+    n_columns : int
+        Number of columns of X.
+    names : sequence of str or None
+        Names of these columns, if they have any.
+
+    Returns
+    -------
+    TabularNetwork
+        The network.
+
+    Raises
+    ------
+    ValueError
+        If the settings describe another network than the state.
     """
     n_numbers = sum(tensor.numel() for tensor in state.values())
     n_views = settings.n_members * len(settings.architecture.views(len(encoder.tasks)))
@@ -39,7 +64,7 @@ def restore_network(
     if settings.parameters.get("n_levels", 1) > len(state):
         raise ValueError("the number of levels is not that of its network")
     made_of = settings, encoder, () if names is None else list(names)
-    # More operations than the tensors need describe a network with more parts than the file.
+    # Parameters that describe more parts than the file contains would take more operations.
     with _Bounded(_AT_LEAST + _PER_TENSOR * len(state)), torch.device("meta"):
         outline = make_module(*made_of).to(settings.tensor_dtype)
     expected, found = _measure(outline.state_dict()), _measure(state)

@@ -1,4 +1,4 @@
-"""The state of a fitted estimator: what it has learnt."""
+"""What a fitted estimator has learnt, as a dict of attributes, and back."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from ..utils.checks import naming
 from .classes import check_types
 from .module import load_state, restore_network
 
-#: Attributes of a fitted estimator and of its parts that are saved, and their types. Of modules
-#: it is their state.
+#: Attributes of a fitted estimator and of its parts that are saved, and their types. A module is
+#: saved as its state.
 STATE: dict[str, Any] = {
     "n_features_in_": int,
     "feature_names_in_": np.ndarray | None,

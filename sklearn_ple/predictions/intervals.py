@@ -163,7 +163,8 @@ class Deviations:
         level : float
             The share of labels that an interval should contain.
         wanted : sequence of int
-            The tasks that a warning names if they have too few validation labels.
+            Positions of the tasks that are returned. If one of them has too few validation labels
+            for the level, a warning names it.
 
         Returns
         -------
