@@ -223,7 +223,7 @@ def describe_graph(
     for task in encoder.tasks:
         entry: dict[str, Any] = {"name": task.name, "kind": task.kind, "label": LABEL + task.name}
         if task.has_classes:
-            entry["classes"] = _to_plain(f"Classes of task {task.name!r}", task.classes)
+            entry["classes"] = _to_json(f"Classes of task {task.name!r}", task.classes)
             entry["probabilities"] = PROBABILITIES + task.name
         tasks.append(entry)
     return {
@@ -255,13 +255,13 @@ def _describe_columns(
         entry = {"name": name, "input": NUMBERS, "place": places[column]}
         if column in encoders:
             values = encoders[column].categories
-            plain = _to_plain(f"Column {shown(name)}", values)
+            plain = _to_json(f"Column {shown(name)}", values)
             entry |= {"input": CATEGORIES, "categories": plain}
         columns.append(entry)
     return columns
 
 
-def _to_plain(what: str, values: Any) -> list[Any]:
+def _to_json(what: str, values: Any) -> list[Any]:
     """Return text or numbers as types of JSON."""
     plain = [value.item() if isinstance(value, np.generic) else value for value in values]
     for value in plain:

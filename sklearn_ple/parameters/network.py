@@ -36,7 +36,7 @@ def describe_network(
     shown = {}
     for name, row in declared(owner).items():
         if row["network"]:
-            value = _without(_plain(parameters[name]), without, row.get("of_tasks"))
+            value = _leave_out(_normalise(parameters[name]), without, row.get("of_tasks"))
             is_by_task = row.get("of_tasks") == "values" or name in _BY_TASK
             if is_by_task and isinstance(value, dict):
                 # The order of the tasks does not matter. That of groups may, as in HoME.
@@ -45,7 +45,7 @@ def describe_network(
     return {name: re.sub(" at 0x[0-9a-fA-F]+", "", text) for name, text in shown.items()}
 
 
-def _without(value: Any, tasks: Sequence[str], of_tasks: str | None) -> Any:
+def _leave_out(value: Any, tasks: Sequence[str], of_tasks: str | None) -> Any:
     """Leave out the entries for some tasks, which are the last ones of a list."""
     if not tasks or not of_tasks or not isinstance(value, (dict, tuple)):
         return value
@@ -116,7 +116,7 @@ class _Text(str):
     __repr__ = str.__str__
 
 
-def _plain(value: Any) -> Any:
+def _normalise(value: Any) -> Any:
     """Convert arrays, indexes and lists to tuples, and whole numbers to integers of Python.
 
     An object, such as a task, becomes a text with its class and its attributes.
@@ -127,11 +127,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, dict):
-        return {_plain(key): _plain(entry) for key, entry in value.items()}
+        return {_normalise(key): _normalise(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
-        return tuple(map(_plain, value))
+        return tuple(map(_normalise, value))
     if not getattr(value, "__dict__", None) or callable(value):
         return value
-    attributes = {name: _plain(entry) for name, entry in vars(value).items()}
+    attributes = {name: _normalise(entry) for name, entry in vars(value).items()}
     options = [f"{name}={v!r}" for name, v in attributes.items() if v not in (None, "")]
     return _Text(f"{type(value).__name__}({', '.join(options)})")

@@ -16,7 +16,7 @@ from .numbers import (
     is_between,
 )
 from .per_task import by_name, by_task, check_task_names
-from .results import array_of, check_shape, class_array, score_of
+from .results import array_of, class_array, score_of
 from .survival import Survival
 from .task import Task, average_logs, warn_without_score
 from .task_weights import TaskWeights, is_weight

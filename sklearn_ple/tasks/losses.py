@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .results import check_shape
+from ..utils.checks import check_tensor
 from .task import Task
 
 
@@ -120,7 +120,7 @@ class TaskLosses:
             read = part.unflatten(-1, (-1, task.n_outputs))
             read = torch.where(labelled[..., positions].unsqueeze(-1), read, 0.0)
             losses.append(task.loss(read, targets[..., positions]))
-            check_shape(task, "loss", losses[-1], read.shape[:-1])
+            check_tensor(f"{type(task).__name__}.loss", losses[-1], read.shape[:-1])
         every = losses[0] if len(losses) == 1 else torch.cat(losses, dim=-1)
         # A task of your own may have no finite loss at zero.
         every = torch.where(labelled, every, 0.0)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ..nn.axes import Axes, Axis
+from ..utils.checks import check_tensor
 from .losses import group_tasks
-from .results import check_shape
 from .task import Task
 
 # A member with twice the loss of the best one has 2**-8 times its weight.
@@ -86,7 +86,7 @@ class MemberMean(nn.Module):
             by_task = outputs[..., columns].unflatten(-1, (-1, task.n_outputs))
             weights = self.weights[:, None, positions, None].to(by_task)
             mean = task.average(by_task, weights)
-            check_shape(task, "average", mean, by_task.shape[1:])
+            check_tensor(f"{type(task).__name__}.average", mean, by_task.shape[1:])
             parts.append(mean.flatten(-2))
         return torch.cat(parts, dim=-1)
 

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from ..utils.checks import check_tensor, naming, shown
+from ..utils.checks import naming, shown
 from .task import Task
-
-
-def check_shape(task: Task, method: str, result: Any, expected: Sequence[int]) -> None:
-    """Check that a method of a task returned a tensor of the shape that is needed."""
-    check_tensor(f"{type(task).__name__}.{method}", result, expected)
 
 
 def array_of(

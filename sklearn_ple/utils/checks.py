@@ -64,7 +64,7 @@ def check_unique(what: str, names: Sequence[str]) -> None:
 
 def shown(value: Any) -> str:
     """Show a value in a message, without the types of NumPy's numbers and strings."""
-    return repr(_plain(value))
+    return repr(_strip_numpy(value))
 
 
 def described(result: Any) -> str:
@@ -81,13 +81,13 @@ def check_tensor(method: str, result: Any, expected: Sequence[int]) -> None:
         )
 
 
-def _plain(value: Any) -> Any:
+def _strip_numpy(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, Mapping):
-        return {_plain(key): _plain(entry) for key, entry in value.items()}
+        return {_strip_numpy(key): _strip_numpy(entry) for key, entry in value.items()}
     # A named tuple has a representation of its own.
-    return type(value)(map(_plain, value)) if type(value) in (list, tuple) else value
+    return type(value)(map(_strip_numpy, value)) if type(value) in (list, tuple) else value
 
 
 @contextmanager
