@@ -12,9 +12,9 @@ from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import LeaveOneOut, cross_val_score
 
 from sklearn_ple import PLEClassifier, PLEClassifierRegressor
+from sklearn_ple.nn import TabularNetwork
 from sklearn_ple.tables.reading import FeatureReader
 from sklearn_ple.tasks import Binary, Multiclass
-from sklearn_ple.training.net import MultiTaskNet
 
 N = 80
 
@@ -39,7 +39,7 @@ def test_rows_are_read_and_run_through_the_network_once(fitted, method, monkeypa
         return lambda *args, **kwargs: calls.append(function.__name__) or function(*args, **kwargs)
 
     monkeypatch.setattr(FeatureReader, "read", counted(FeatureReader.read))
-    monkeypatch.setattr(MultiTaskNet, "member_outputs", counted(MultiTaskNet.member_outputs))
+    monkeypatch.setattr(TabularNetwork, "member_outputs", counted(TabularNetwork.member_outputs))
     if method == "predict with std":
         model.predict(X, return_std=True)
     else:
