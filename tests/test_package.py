@@ -210,6 +210,12 @@ def test_module_is_short(module):
     assert lines_of_code(module.read_text(encoding="utf-8")) <= 300
 
 
+def test_a_class_name_occurs_once():
+    trees = [ast.parse(module.read_text(encoding="utf-8")) for module in MODULES]
+    names = [n.name for tree in trees for n in ast.walk(tree) if isinstance(n, ast.ClassDef)]
+    assert sorted(names) == sorted(set(names))
+
+
 def test_version_is_that_of_the_distribution():
     assert sklearn_ple.__version__ == importlib.metadata.version("sklearn-ple")
 
