@@ -606,13 +606,9 @@ class Predictor(TransformerMixin, Parameters):
         names : ndarray of str objects
             The name of the task and a number, for each column.
         """
-        n_members = self.module_.body.n_members
-        sizes = [n_members * width for width in self.module_.representation_widths]
-        names = [
-            f"{task}: {column}"
-            for task, size in zip(self.task_names_, sizes, strict=True)
-            for column in range(size)
-        ]
+        n_members, widths = self.module_.body.n_members, self.module_.representation_widths
+        tasks = zip(self.task_names_, widths, strict=True)
+        names = [f"{task}: {k}" for task, width in tasks for k in range(n_members * width)]
         return np.array(names, dtype=object)
 
     @available_if(_has_gates)

@@ -420,7 +420,7 @@ def test_tasks_learnt_alone_have_embeddings_of_their_own(table):
         model(cls).fit(X, y).module_
         for cls in (SingleTaskClassifierRegressor, SharedBottomClassifierRegressor)
     )
-    wide, narrow = (module.embedding.weight.numel() for module in (alone, together))
+    wide, narrow = (module.inputs.embedding.weight.numel() for module in (alone, together))
     assert wide == 4 * narrow
 
 
