@@ -54,8 +54,7 @@ _for_numbers = _for("number", lambda task: not task.has_classes)
 
 def _depends(estimator: Any) -> bool:
     """Return whether a task depends on another (or, before fit, would)."""
-    fitted = hasattr(estimator, "net_")
-    return bool((estimator._encoder if fitted else estimator).depends_on)
+    return bool(getattr(estimator, "_encoder", estimator).depends_on)
 
 
 def _has_gates(estimator: Any) -> bool:
@@ -705,12 +704,9 @@ class Predictor(TransformerMixin, Parameters):
         tags = super().__sklearn_tags__()
         if tags.classifier_tags is None and self.family is None:
             tags.classifier_tags = ClassifierTags()
-        tags.target_tags.required = True
-        tags.target_tags.multi_output = True
-        tags.input_tags.sparse = True
-        tags.input_tags.allow_nan = True
-        tags.input_tags.string = True
-        tags.input_tags.categorical = True
+        tags.target_tags.required = tags.target_tags.multi_output = True
+        tags.input_tags.sparse = tags.input_tags.allow_nan = True
+        tags.input_tags.string = tags.input_tags.categorical = True
         # Representations have the dtype of the network, not that of X.
         tags.transformer_tags.preserves_dtype = []
         return tags
