@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, ClassVar, Self, SupportsIndex
@@ -14,6 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from .encoding.categories import UnknownColumns
 from .export.skops import convert_attributes, keep_attributes, restore_attributes
 from .nn import Body
 from .nn.drawing import Outline, draw_html
@@ -115,11 +117,16 @@ class Predictor(TransformerMixin, Parameters):
 
     # -- from X to the tasks' outputs -----------------------------------------------------------
 
-    @property
-    def _names(self) -> np.ndarray | None:
-        """Names of the columns that the estimator was fitted to, if they have any."""
+    def _for_blocks(self) -> tuple[Self, np.ndarray | None, UnknownColumns]:
+        """Return a copy for blocks of rows, its columns' names, and what it notes in blocks."""
         check_is_fitted(self)
-        return getattr(self, "feature_names_in_", None)
+        copied = copy.copy(self)
+        copied._encoder, unknown = self._encoder.for_blocks()
+        return copied, getattr(self, "feature_names_in_", None), unknown
+
+    def _predict_blocks(self, X: Any, predict: Callable[[Any, pd.DataFrame], Any]) -> Any:
+        model, names, unknown = self._for_blocks()
+        return predict_blocks(X, names, partial(predict, model), unknown)
 
     def _rows(self, X: Any) -> TableRows:
         check_is_fitted(self)
@@ -144,6 +151,10 @@ class Predictor(TransformerMixin, Parameters):
             return parts
         calibrated = self._calibration.apply(self.tasks_, parts)
         return self._encoder.dependence.ordered(calibrated)
+
+    def _compute(self, X: Any) -> list[np.ndarray]:
+        """Compute each task's outputs for rows of X; see `_outputs`."""
+        return self._outputs(self._member_outputs(X))
 
     def _by_task(self, parts: list[np.ndarray], compute: Callable[[Any, np.ndarray], Any]) -> Any:
         """Apply a function to each task; return a list, or a single result for a 1-D y."""
@@ -201,8 +212,8 @@ class Predictor(TransformerMixin, Parameters):
         positions = targets.positions(tasks)
         learnt = self._learnt_deviations("return_std", positions) if return_std else None
         if is_dataset(X):
-            predict = partial(self.predict, return_std=return_std, tasks=tasks)
-            return predict_blocks(X, self._names, predict)
+            options = {"return_std": return_std, "tasks": tasks}
+            return self._predict_blocks(X, lambda model, rows: model.predict(rows, **options))
         members = self._member_outputs(X)
         form, index = targets.form.take(positions), _index(X)
         labels = targets.decode(self._outputs(members))
@@ -347,7 +358,7 @@ class Predictor(TransformerMixin, Parameters):
             values = getattr(task, method)(part, *arguments)
             return pd.DataFrame(values, _index(X), columns(task))
 
-        return self._by_task(self._outputs(self._member_outputs(X)), frame)
+        return self._by_task(self._compute(X), frame)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Compute the mean over the tasks of accuracy (classes) or R² (numbers).
@@ -381,16 +392,14 @@ class Predictor(TransformerMixin, Parameters):
         UndefinedMetricWarning
             If a task has too few labels for its score, such as a number with a single label.
         """
-
-        def compute(rows: Any) -> list[np.ndarray]:
-            return self._outputs(self._member_outputs(rows))
-
-        names, targets = self._names, self._encoder.targets
+        check_is_fitted(self)
+        targets = self._encoder.targets
         if is_dataset(X):
-            found = compute_with_labels(X, names, targets, y, sample_weight, compute)
-            outputs, labels, sample_weight = found
+            model, names, unknown = self._for_blocks()
+            given = X, names, targets, y, sample_weight, model._compute, unknown
+            outputs, labels, sample_weight = compute_with_labels(*given)
         else:
-            outputs = compute(X)
+            outputs = self._compute(X)
             labels = targets.read(y, outputs[0], X, sample_weight)
         labels, weights = weigh(labels, sample_weight)
         if not any(len(column.observed) for column in labels):
@@ -422,7 +431,7 @@ class Predictor(TransformerMixin, Parameters):
             generator of these results for blocks of rows, as in ``predict``.
         """
         if is_dataset(X):
-            return predict_blocks(X, self._names, self.predict_proba)
+            return self._predict_blocks(X, lambda model, rows: model.predict_proba(rows))
         return self._per_class_task(X, "predict_proba")
 
     @_for_classes
@@ -506,7 +515,7 @@ class Predictor(TransformerMixin, Parameters):
         return self._encoder.dependence.conditional(self.predict_proba(X))
 
     def _per_class_task(self, X: Any, method: str) -> Any:
-        outputs = self._outputs(self._member_outputs(X))
+        outputs = self._compute(X)
         return self._by_task(outputs, lambda task, part: class_array(task, method, part))
 
     @_for_classes

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Sequence
 from decimal import Decimal
 from numbers import Integral
 from typing import Any
@@ -90,9 +88,7 @@ class CategoryEncoder:
         """Number of codes."""
         return len(self.categories) + 2
 
-    def transform(
-        self, column: pd.Series, dtype: Any = np.int64, *, warns: bool = True
-    ) -> np.ndarray:
+    def transform(self, column: pd.Series, dtype: Any = np.int64) -> np.ndarray:
         """Turn values into codes.
 
         Parameters
@@ -101,9 +97,6 @@ class CategoryEncoder:
             The values.
         dtype : dtype, default=np.int64
             Data type of the codes.
-        warns : bool, default=True
-            Whether to warn if all values are unknown and chance is an unlikely reason. For blocks
-            of rows, `UnknownColumns` warns later.
 
         Returns
         -------
@@ -125,10 +118,7 @@ class CategoryEncoder:
                 self._check_kind(column, values[np.unique(places[places >= 0])])
             lookup = self._look_up(values)
         # The position of a missing value is -1, the last one.
-        codes = lookup.astype(dtype)[places]
-        if warns:
-            self._check_unknown(column, codes)
-        return codes
+        return lookup.astype(dtype)[places]
 
     def _look_up(self, values: pd.Index) -> np.ndarray:
         """Return the code of each value and, at the end, that of a missing value."""
@@ -155,17 +145,7 @@ class CategoryEncoder:
                 "read it as Int64 or as text, in fit and now."
             )
 
-    def _check_unknown(self, column: pd.Series, codes: np.ndarray) -> None:
-        """Warn if no value is known; in a block of rows, only take note of the values."""
-        of_blocks = _OF_BLOCKS.get()
-        if of_blocks is not None:
-            of_blocks.add(self, column, codes)
-        elif codes.max(initial=MISSING) == UNKNOWN:
-            columns = UnknownColumns()
-            columns.add(self, column, codes)
-            columns.report()
-
-    def report_unknown(self, name: Any, n_values: int, some: list[Any]) -> None:
+    def warn_of_unknown(self, name: Any, n_values: int, some: list[Any]) -> None:
         """Warn that no value is known, unless so many may be rare categories by chance."""
         if self._rare_share**n_values < _CHANCE:
             known = _listed(self.categories[: _SHOWN + 1].tolist()) or "none"
@@ -177,47 +157,45 @@ class CategoryEncoder:
 
 
 class UnknownColumns:
-    """Finds the columns without a known value, in one block of rows after the other.
+    """Finds the columns in which no category is known, in one block of rows after the other.
 
     In a block of adjacent rows of a file, all values may be of a single new category. So these
     columns are reported after the last block.
+
+    Parameters
+    ----------
+    encoders : sequence of CategoryEncoder
+        The encoders of the categorical columns.
+    positions : sequence of int
+        The positions of these columns in a table.
     """
 
-    def __init__(self) -> None:
-        # The name, the number of values, and some of them; None once a value is known.
-        self._found: dict[CategoryEncoder, tuple[Any, int, list[Any]] | None] = {}
+    def __init__(self, encoders: Sequence[CategoryEncoder], positions: Sequence[int] | np.ndarray):
+        # The name, the number of values and some of them, of each column without a known value.
+        self._found: dict[int, tuple[Any, int, list[Any]]] = dict.fromkeys(
+            range(len(encoders)), (None, 0, [])
+        )
+        self.encoders = encoders
+        self.positions = positions
 
-    @contextmanager
-    def of_block(self) -> Iterator[None]:
-        """Context manager in which unknown values are noted, without warnings."""
-        token = _OF_BLOCKS.set(self)
-        try:
-            yield
-        finally:
-            _OF_BLOCKS.reset(token)
-
-    def add(self, encoder: CategoryEncoder, column: pd.Series, codes: np.ndarray) -> None:
-        """Take note of the next rows of a column."""
-        before = self._found.setdefault(encoder, (column.name, 0, []))
-        if before is None or codes.max(initial=MISSING) > UNKNOWN:
-            self._found[encoder] = None
-            return
-        rows = np.flatnonzero(codes)
-        name, n_values, some = before
-        # One more than a message shows, which then ends with "...".
-        new = column.iloc[rows].unique()[: _SHOWN + 1].tolist()
-        some = list(dict.fromkeys(some + new))[: _SHOWN + 1]
-        self._found[encoder] = name, n_values + len(rows), some
+    def add(self, X: pd.DataFrame, codes: np.ndarray) -> UnknownColumns:
+        """Take note of the next rows and their codes."""
+        for place, (_, n_values, some) in list(self._found.items()):
+            if codes[:, place].max(initial=MISSING) > UNKNOWN:
+                del self._found[place]
+                continue
+            rows = np.flatnonzero(codes[:, place])
+            column = X.iloc[:, self.positions[place]]
+            # One more than a message shows, which then ends with "...".
+            new = column.iloc[rows].unique()[: _SHOWN + 1].tolist()
+            some = list(dict.fromkeys(some + new))[: _SHOWN + 1]
+            self._found[place] = column.name, n_values + len(rows), some
+        return self
 
     def report(self) -> None:
         """Warn of each column without a known value."""
-        for encoder, found in self._found.items():
-            if found is not None:
-                encoder.report_unknown(*found)
-
-
-# Where unknown values are noted while blocks of rows are encoded; None otherwise.
-_OF_BLOCKS: ContextVar[UnknownColumns | None] = ContextVar("of_blocks", default=None)
+        for place, found in self._found.items():
+            self.encoders[place].warn_of_unknown(*found)
 
 
 class Counts:

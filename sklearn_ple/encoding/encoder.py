@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -13,17 +13,18 @@ from torch import nn
 
 from ..nn import Axis
 from ..nn.members import Members
+from ..tables.files.table import AnyTable
 from ..tables.frames import name_order
 from ..tables.labels import Labels
-from ..tables.mistakes import warn_of_outliers
 from ..tables.table import Table
 from ..tasks import Task, TaskWeights
+from .categories import UnknownColumns
 from .class_weights import weigh_classes
 from .dependence import Dependence
 from .features import FeatureEncoder
 from .numeric import EmbeddingMaker, default_width, maker_of
 from .ridge import ridge_start
-from .scaling import Block
+from .scaling import WeightedRows
 from .statistics import (
     LabelSums,
     OrderedStatistics,
@@ -104,6 +105,9 @@ class TableEncoder:
     linear_start : ndarray of shape (n_members, sum of n_outputs, n_numbers) or None
         Initial coefficients of the linear path, for each member; the first axis has length 1 if
         all members have the same.
+    unknown : UnknownColumns or None
+        Takes note of columns without a known category in the blocks that `read` is given. None
+        warns of them at once.
     """
 
     task_types: Any
@@ -128,6 +132,7 @@ class TableEncoder:
     maker: EmbeddingMaker | None = field(init=False)
     statistics: TargetStatistics | None = field(init=False)
     linear_start: np.ndarray | None = field(init=False)
+    unknown: UnknownColumns | None = field(init=False, default=None)
 
     @property
     def tasks(self) -> Sequence[Task]:
@@ -136,13 +141,13 @@ class TableEncoder:
 
     def check_numbers(self, X: Any) -> None:
         """Raise an error if numbers of some rows are infinite or too large."""
-        copy.copy(self.features.scaler_).fit(X)
+        self.features.scaler_.check(X)
 
     def encode_features_as(self, other: TableEncoder) -> None:
         """Take scales, categories, bins and statistics from another encoder, before `learn`."""
         self.features, self.maker, self.statistics = other.features, other.maker, other.statistics
 
-    def learn(self, table: Any, class_weight: Any = None) -> Encoded:
+    def learn(self, table: AnyTable, class_weight: Any = None) -> Encoded:
         """Learn tasks, scales and categories from a table, except for those that were copied.
 
         Parameters
@@ -157,80 +162,79 @@ class TableEncoder:
         Encoded
             The encoded rows; for a streamed table those of its sample.
         """
-        sample = table.sample
         self.targets = TargetEncoder(self.task_types, self.family, self.classes)
         self.targets.fit(table.labels, table.form, table.weights)
         self.dependence = Dependence(self.depends_on, self.tasks)
         names = self.targets.names
         self.order = (name_order(names) if self.by_name else np.arange(len(names))).tolist()
-        targets, weights, labels = self.encode_labels(sample)
-        ordered = None
-        if not hasattr(self, "features"):
-            self.features = FeatureEncoder(
-                self.categorical_features, self.max_categories, self.min_frequency, self.dtype
-            )
-            if len(sample) == len(table):
-                self.features.fit(sample.features, sample_weight=weights.mean(axis=1))
-            else:
-                ordered = self._learn_in_passes(table)
-            if not sparse.issparse(sample.features):
-                columns = sample.features.columns[self.features.number_positions_]
-                spreads = self.features.scaler_.spreads(sample.features)
-                warn_of_outliers([*map(str, columns)], spreads)
-        numbers, codes = self.features.transform(sample.features)
-        if not hasattr(self, "statistics"):
-            self._choose_statistics(sample.features, np.count_nonzero(codes, axis=0))
-        ordered = ordered or self._order(table)
-        loss_weights = weigh_classes(weights, labels, self.tasks, class_weight)
-        return Encoded(numbers, codes, targets, loss_weights, weights, sample.parts, ordered)
+        is_new = not hasattr(self, "features")
+        ordered = self._learn_features(table) if is_new else self._learn_again(table)
+        return self.apply(table.sample, class_weight, warns=False)._replace(ordered=ordered)
 
-    def _learn_in_passes(self, table: Any) -> OrderedStatistics | None:
-        """Learn scales, categories and target statistics in two passes over a table in files."""
-        sample, blocks = table.sample.features, self._weighted(table.blocks(), {})
-        counts, ranges = self.features.learn_categories(sample, blocks)
-        self._choose_statistics(sample, [own.n_known for own in counts])
-        sums = self._begin(self.statistics)
-        blocks = self._weighted(table.blocks(), sums)
-        self.features.learn_scales(ranges, sample, blocks)
-        if self.statistics is None:
-            return None
-        return self.statistics.settle(sums, table.identity, self.dtype)
+    def _learn_features(self, table: AnyTable) -> OrderedStatistics | None:
+        """Learn scales and categories in two passes over the rows.
 
-    def _begin(self, statistics: TargetStatistics | None) -> dict[int, LabelSums]:
-        if statistics is None:
-            return {}
-        return statistics.begin(self.tasks, self.features.cardinalities_)
-
-    def _order(self, table: Any) -> OrderedStatistics | None:
-        """Return the target statistics of rows in files for training; None for other rows.
-
-        If the sample does not hold all rows, this takes another pass over them. If the encoder has
-        statistics already, those for training are computed again from the rows from which they
-        were learnt. For other rows there are none.
+        The second pass also learns the target statistics of rows in files, which are returned for
+        training. Those of rows in memory are learnt later, by `start`.
         """
-        statistics = self.statistics
-        if isinstance(table, Table) or statistics is None:
+        self.features = FeatureEncoder(
+            self.categorical_features, self.max_categories, self.min_frequency, self.dtype
+        )
+        X = table.sample.features
+        counts, ranges = self.features.learn_categories(
+            X, (own.features for own in table.blocks())
+        )
+        self._choose_statistics(X, [own.n_known for own in counts])
+        sums = self._begin_sums(table, self.statistics)
+        sample = X, self._row_weights(table.sample)
+        self.features.learn_scales(ranges, sample, self._read_weighted(table, sums))
+        identity = table.identity
+        if self.statistics is None or identity is None:
             return None
-        if statistics.learnt:
-            if statistics.learnt_from != table.identity:
-                return None
-            statistics = TargetStatistics(statistics.columns)
-        sums = self._begin(statistics)
-        in_sample = len(table.sample) == len(table)
-        for _ in self._weighted([table.sample] if in_sample else table.blocks(), sums):
-            pass
-        return statistics.settle(sums, table.identity, self.dtype)
+        return self.statistics.settle(sums, identity, self.dtype)
 
-    def _weighted(self, tables: Iterable[Table], sums: Mapping[int, LabelSums]) -> Iterator[Block]:
-        """Yield the features of tables and the weights of rows; sum the labels of each code."""
-        for table in tables:
-            targets, weights, _ = self.encode_labels(table)
+    def _learn_again(self, table: AnyTable) -> OrderedStatistics | None:
+        """Return the target statistics for training of the rows in files that they are from.
+
+        If the sample does not hold all rows, this takes another pass over them. For other rows,
+        and rows in memory, the result is None.
+        """
+        statistics, identity = self.statistics, table.identity
+        if statistics is None or identity is None or statistics.learnt_from != identity:
+            return None
+        sums = self._begin_sums(table, statistics)
+        for _ in self._read_weighted(table, sums):
+            pass
+        return TargetStatistics(statistics.columns).settle(sums, identity, self.dtype)
+
+    def _begin_sums(
+        self, table: AnyTable, statistics: TargetStatistics | None
+    ) -> dict[int, LabelSums]:
+        """Return empty sums of labels by column, for rows in files with target statistics."""
+        if statistics is None or table.sample.parts is None:
+            return {}
+        n_codes = self.features.cardinalities_
+        return {
+            column: LabelSums(self.tasks, n_codes[column])
+            for column in statistics.columns.tolist()
+        }
+
+    def _read_weighted(
+        self, table: AnyTable, sums: Mapping[int, LabelSums]
+    ) -> Iterator[WeightedRows]:
+        """Yield the features of all rows and their weights; add the rows to the sums of labels."""
+        for block in table.blocks():
+            targets, weights, _ = self.encode_labels(block)
             if sums:
-                parts: Any = table.parts
-                codes = self.features.encode_categories(table.features, list(sums), warns=False)
+                parts: Any = block.parts
+                codes = self.features.encode_categories(block.features, list(sums))
                 for own, of_column in zip(sums.values(), codes.T, strict=True):
                     own.add(of_column, targets, weights, parts)
-            yield table.features, weights.mean(axis=1)
+            yield block.features, weights.mean(axis=1)
+
+    def _row_weights(self, table: Table) -> np.ndarray:
+        """Return the mean weight of the labels in each row."""
+        return self.encode_labels(table)[1].mean(axis=1)
 
     def apply(self, table: Table, class_weight: Any = None, *, warns: bool = True) -> Encoded:
         """Encode a table.
@@ -251,11 +255,13 @@ class TableEncoder:
         """
         self.targets.check_same(table.labels, table.form)
         targets, weights, labels = self.encode_labels(table)
-        numbers, codes = self.features.transform(table.features, warns=warns)
+        numbers, codes = self.features.transform(table.features)
+        if warns:
+            self.features.find_unknown().add(table.features, codes).report()
         loss_weights = weigh_classes(weights, labels, self.tasks, class_weight)
         return Encoded(numbers, codes, targets, loss_weights, weights, table.parts)
 
-    def apply_again(self, table: Any, class_weight: Any = None) -> Encoded:
+    def apply_again(self, table: AnyTable, class_weight: Any = None) -> Encoded:
         """Encode a table with which training continues; of a streamed table its sample.
 
         Parameters and result are those of `learn`, but nothing is learnt.
@@ -266,9 +272,9 @@ class TableEncoder:
                 "y has no label at all, or only labels with a weight of 0: pass rows with labels."
             )
         encoded = self.apply(table.sample, class_weight)
-        return encoded._replace(ordered=self._order(table))
+        return encoded._replace(ordered=self._learn_again(table))
 
-    def _choose_statistics(self, X: Any, n_known: Sequence[int] | np.ndarray) -> None:
+    def _choose_statistics(self, X: Any, n_known: Sequence[int]) -> None:
         """Choose the columns with target statistics, given the rows with a category in each."""
         choice, n_codes = self.target_statistics, self.features.cardinalities_
         columns: Any
@@ -364,6 +370,10 @@ class TableEncoder:
     def read(self, X: Any) -> tuple[Any, np.ndarray]:
         """Encode the features that `FeatureReader.read` returned, for prediction."""
         numbers, codes = self.features.transform(X)
+        if self.unknown is None:
+            self.features.find_unknown().add(X, codes).report()
+        else:
+            self.unknown.add(X, codes)
         return self.with_statistics(numbers, codes), codes
 
     def with_statistics(self, numbers: Any, codes: np.ndarray) -> Any:
@@ -371,6 +381,12 @@ class TableEncoder:
         if self.statistics is None:
             return numbers
         return beside(numbers, self.statistics.transform(codes))
+
+    def for_blocks(self) -> tuple[TableEncoder, UnknownColumns]:
+        """Return a copy that reads rows block by block, and what to report after the last."""
+        copied = copy.copy(self)
+        copied.unknown = self.features.find_unknown()
+        return copied, copied.unknown
 
     @property
     def n_numbers(self) -> int:

@@ -12,11 +12,11 @@ from pandas.api import types
 from scipy import sparse
 
 from ..tables.frames import name_order
-from ..tables.mistakes import warn_of_strings
+from ..tables.mistakes import warn_of_outliers, warn_of_strings
 from ..tables.reading import is_number
 from ..utils.checks import shown
-from .categories import CategoryEncoder, Counts, is_text
-from .scaling import Block, NumberScaler, Ranges
+from .categories import CategoryEncoder, Counts, UnknownColumns, is_text
+from .scaling import NumberScaler, Ranges, WeightedRows
 
 
 class FeatureEncoder:
@@ -72,40 +72,15 @@ class FeatureEncoder:
         self.min_frequency = min_frequency
         self.dtype = dtype
 
-    def fit(self, X: Any, sample_weight: np.ndarray | None = None) -> FeatureEncoder:
-        """Learn scales and categories.
+    def learn_categories(self, sample: Any, blocks: Iterable[Any]) -> tuple[list[Counts], Ranges]:
+        """Learn the categories, and measure the ranges of numbers, in a first pass over the rows.
 
         Parameters
         ----------
-        X : DataFrame or CSR matrix of shape (n_rows, n_columns)
-            The table that `FeatureReader.read` returned.
-        sample_weight : ndarray of shape (n_rows,), default=None
-            Weights of the rows for means and standard deviations.
-
-        Returns
-        -------
-        self : FeatureEncoder
-            The fitted encoder.
-        """
-        counts = self._choose_columns(X)
-        self._count(X, counts)
-        self._learn_categories(X, counts)
-        self.scaler_.fit(X, sample_weight)
-        return self
-
-    def learn_categories(
-        self, sample: pd.DataFrame, blocks: Iterable[Block]
-    ) -> tuple[list[Counts], Ranges]:
-        """Learn the categories of rows that do not fit into memory, in the first of two passes.
-
-        The result is the same as that of `fit`.
-
-        Parameters
-        ----------
-        sample : DataFrame of shape (n_sampled, n_columns)
-            Some of the rows.
-        blocks : iterable of (DataFrame, ndarray)
-            All rows in their order, in blocks, with their weights.
+        sample : DataFrame or CSR matrix of shape (n_sampled, n_columns)
+            Some of the rows, whose dtypes tell which columns hold categories.
+        blocks : iterable of DataFrame or CSR matrix
+            All rows in their order; a CSR matrix in a single block.
 
         Returns
         -------
@@ -115,25 +90,27 @@ class FeatureEncoder:
             Ranges of the numbers, for `learn_scales`.
         """
         counts, ranges = self._choose_columns(sample), Ranges(len(self.number_positions_))
-        for X, _ in blocks:
-            self._count(X, counts)
+        for X in blocks:
+            for position, own in zip(self.categorical_positions_, counts, strict=True):
+                own.add(X.iloc[:, position])
             self.scaler_.see(X, ranges)
-        self._learn_categories(sample, counts)
+        limits = self.max_categories, self.min_frequency
+        self.columns_ = [CategoryEncoder().learn(own, *limits) for own in counts]
+        if _is_from_dtype(self.categorical_features):
+            for position, own in zip(self.categorical_positions_, counts, strict=True):
+                if is_text(own):
+                    texts = own.merged()[0].tolist()
+                    warn_of_strings(sample.columns[position], texts, own.n_known)
         return counts, ranges
 
-    def learn_scales(self, ranges: Ranges, sample: pd.DataFrame, blocks: Iterable[Block]) -> None:
-        """Learn the scales of the same rows in a second pass.
-
-        The result is the same as that of `fit`, except for rounding.
-
-        Parameters
-        ----------
-        ranges : Ranges
-            The ranges that `learn_categories` returned.
-        sample, blocks : object
-            The same rows as in `learn_categories`.
-        """
-        self.scaler_.learn(ranges, blocks, sample)
+    def learn_scales(
+        self, ranges: Ranges, sample: WeightedRows, blocks: Iterable[WeightedRows]
+    ) -> None:
+        """Learn means and standard deviations in a second pass; see `NumberScaler.learn`."""
+        self.scaler_.learn(ranges, sample, blocks)
+        if not sparse.issparse(X := sample[0]):
+            columns = X.columns[self.number_positions_]
+            warn_of_outliers([*map(str, columns)], self.scaler_.spreads(X))
 
     def _choose_columns(self, X: Any) -> list[Counts]:
         """Determine categorical and numeric columns; return empty counts of the former."""
@@ -143,18 +120,6 @@ class FeatureEncoder:
         self.number_positions_ = order[~is_categorical[order]]
         self.scaler_ = NumberScaler(self.number_positions_, self.dtype)
         return [Counts() for _ in self.categorical_positions_]
-
-    def _count(self, X: Any, counts: list[Counts]) -> None:
-        for position, own in zip(self.categorical_positions_, counts, strict=True):
-            own.add(X.iloc[:, position])
-
-    def _learn_categories(self, X: Any, counts: list[Counts]) -> None:
-        limits = self.max_categories, self.min_frequency
-        self.columns_ = [CategoryEncoder().learn(own, *limits) for own in counts]
-        if _is_from_dtype(self.categorical_features):
-            for position, own in zip(self.categorical_positions_, counts, strict=True):
-                if is_text(own):
-                    warn_of_strings(X.columns[position], own.merged()[0].tolist(), own.n_known)
 
     @property
     def cardinalities_(self) -> list[int]:
@@ -197,15 +162,13 @@ class FeatureEncoder:
             f"x{position}" if names is None else str(names[position]) for position in positions
         ]
 
-    def transform(self, X: Any, *, warns: bool = True) -> tuple[Any, np.ndarray]:
+    def transform(self, X: Any) -> tuple[Any, np.ndarray]:
         """Encode a table.
 
         Parameters
         ----------
         X : DataFrame or CSR matrix of shape (n_rows, n_columns)
-            The table, with the same columns as in fit.
-        warns : bool, default=True
-            Whether to warn of a column whose categories are all unknown.
+            The table, with the same columns as those that were learnt.
 
         Returns
         -------
@@ -215,20 +178,21 @@ class FeatureEncoder:
             The category codes, in the smallest integer type of torch that holds them.
         """
         self._check_kinds(X)
-        return self.scaler_.transform(X), self.encode_categories(X, warns=warns)
+        return self.scaler_.transform(X), self.encode_categories(X, range(len(self.columns_)))
 
-    def encode_categories(
-        self, X: Any, columns: Sequence[int] | None = None, *, warns: bool = True
-    ) -> np.ndarray:
-        """Encode only categories: all columns of the codes of `transform`, or some."""
-        chosen = range(len(self.columns_)) if columns is None else columns
+    def encode_categories(self, X: Any, columns: Sequence[int]) -> np.ndarray:
+        """Encode only categories: some columns of the codes of `transform`."""
         largest = max(self.cardinalities_, default=0)
         dtype = np.uint8 if largest <= 2**8 else np.int16 if largest <= 2**15 else np.int32
-        codes = np.empty((X.shape[0], len(chosen)), dtype=dtype)
-        for out, column in enumerate(chosen):
+        codes = np.empty((X.shape[0], len(columns)), dtype=dtype)
+        for out, column in enumerate(columns):
             own = X.iloc[:, self.categorical_positions_[column]]
-            codes[:, out] = self.columns_[column].transform(own, dtype, warns=warns)
+            codes[:, out] = self.columns_[column].transform(own, dtype)
         return codes
+
+    def find_unknown(self) -> UnknownColumns:
+        """Return an object that finds the columns in which no category is known."""
+        return UnknownColumns(self.columns_, self.categorical_positions_)
 
     def _check_kinds(self, X: Any) -> None:
         """Check that numeric columns still hold numbers."""

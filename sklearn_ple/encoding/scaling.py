@@ -12,8 +12,8 @@ from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from ..tables.reading import TooLargeError
 
-#: Rows of a table, and their weights.
-Block = tuple[pd.DataFrame, np.ndarray]
+#: The features of rows, and the weights of the rows.
+WeightedRows = tuple[Any, np.ndarray]
 
 # How many numbers a block of rows holds; only one block at a time is copied to float64.
 _BLOCK_SIZE = 2**18
@@ -84,29 +84,43 @@ class NumberScaler:
         self.positions = positions
         self.dtype = dtype
 
-    def fit(self, X: Any, sample_weight: np.ndarray | None = None) -> NumberScaler:
+    def learn(
+        self, ranges: Ranges, sample: WeightedRows, blocks: Iterable[WeightedRows]
+    ) -> NumberScaler:
         """Learn means and standard deviations, and which columns have missing values.
 
         Numbers are first scaled to the range from -1 to 1, so that squares neither overflow nor
-        underflow, and that no digits are lost if the mean is large.
+        underflow. Deviations are measured from the means of a sample, so that no digits are lost
+        if the means are large.
 
         Parameters
         ----------
-        X : DataFrame or CSR matrix of shape (n_rows, n_columns)
-            The table.
-        sample_weight : ndarray of shape (n_rows,), default=None
-            Weights of the rows.
+        ranges : Ranges
+            Ranges of all rows, to which `see` has added them.
+        sample : (DataFrame or CSR matrix, ndarray)
+            Some of the rows with their weights. If they are sparse, these are all rows.
+        blocks : iterable of (DataFrame, ndarray)
+            All rows in blocks, with their weights.
 
         Returns
         -------
         self : NumberScaler
             The fitted scaler.
         """
-        weights = np.ones(X.shape[0]) if sample_weight is None else sample_weight
-        if sparse.issparse(X):
-            self._fit_sparse(X, weights)
-        else:
-            self._fit_dense(X, weights)
+        if sparse.issparse(sample[0]):
+            self._learn_sparse(*sample)
+            return self
+        units = self._units(ranges, sample[0])
+        (centre,) = self._means([sample], units.shares)
+        mean, squares = self._means(
+            blocks, units.shares, lambda block: (units.shares(block) - centre) ** 2
+        )
+        # If the sample has all rows, its means are theirs, and nothing is subtracted.
+        variance = np.maximum(squares - (mean - centre) ** 2, 0.0)
+        is_constant = units.constant | (variance == 0)
+        self.missing_ = ranges.missing
+        self.mean_ = units.low + units.extent * mean
+        self.scale_ = units.extent * np.sqrt(np.where(is_constant, 1.0, variance))
         return self
 
     @property
@@ -134,29 +148,6 @@ class NumberScaler:
                 return self._transform_sparse(X)
         return self._transform_dense(X)
 
-    def learn(self, ranges: Ranges, blocks: Iterable[Block], sample: pd.DataFrame) -> None:
-        """Learn means and standard deviations in one pass over rows that do not fit into memory.
-
-        Parameters
-        ----------
-        ranges : Ranges
-            Ranges of all rows.
-        blocks : iterable of (DataFrame, ndarray)
-            All rows in blocks, with their weights.
-        sample : DataFrame
-            Some of the rows. Squares of deviations from the means of the sample are summed, so
-            that no digits are lost.
-        """
-        units = self._units(ranges, sample)
-        shift = np.nan_to_num(units.shares(NumberScaler(self.positions).fit(sample).mean_))
-
-        def powers(block: np.ndarray) -> np.ndarray:
-            shares = units.shares(block) - shift
-            return np.hstack([shares, shares**2])
-
-        off, squares = np.split(self._mean(blocks, powers), 2)
-        self._set_scales(ranges, units, shift + off, np.maximum(squares - off**2, 0.0))
-
     def spreads(self, X: pd.DataFrame) -> np.ndarray:
         """Return the range of 90 % of the numbers of each column, in its standard deviations.
 
@@ -176,18 +167,17 @@ class NumberScaler:
         with np.errstate(over="ignore"):
             return (high - low) / self.scale_
 
-    def see(self, X: pd.DataFrame, ranges: Ranges) -> None:
-        """Add rows to ranges."""
-        for _, block in self._blocks(X):
-            ranges.add(block)
+    def see(self, X: Any, ranges: Ranges) -> None:
+        """Add rows to ranges; sparse ones have none."""
+        if not sparse.issparse(X):
+            for _, block in self._blocks(X):
+                ranges.add(block)
 
-    def _fit_dense(self, X: pd.DataFrame, weights: np.ndarray) -> None:
+    def check(self, X: pd.DataFrame) -> None:
+        """Raise an error if numbers of some rows are infinite or too large."""
         ranges = Ranges(len(self.positions))
         self.see(X, ranges)
-        units, blocks = self._units(ranges, X), [(X, weights)]
-        mean = self._mean(blocks, units.shares)
-        variance = self._mean(blocks, lambda block: (units.shares(block) - mean) ** 2)
-        self._set_scales(ranges, units, mean, variance)
+        self._units(ranges, X)
 
     def _units(self, ranges: Ranges, X: pd.DataFrame) -> _Units:
         low, high = ranges.low, ranges.high
@@ -199,15 +189,6 @@ class NumberScaler:
         constant = extent <= 4 * np.spacing(largest)
         extent[constant] = np.fmax(largest, 1.0)[constant]
         return _Units(low, extent, constant)
-
-    def _set_scales(
-        self, ranges: Ranges, units: _Units, mean: np.ndarray, variance: np.ndarray
-    ) -> None:
-        """Set the attributes from means and variances of shares of the extents."""
-        is_constant = units.constant | (variance == 0)
-        self.missing_ = ranges.missing
-        self.mean_ = units.low + units.extent * mean
-        self.scale_ = units.extent * np.sqrt(np.where(is_constant, 1.0, variance))
 
     def _transform_dense(self, X: Any) -> np.ndarray:
         numbers = np.empty((X.shape[0], self.n_numbers_), dtype=self.dtype)
@@ -225,7 +206,7 @@ class NumberScaler:
             self._check_finite(X, np.isfinite(numbers[rows, :n_columns]).all(axis=0))
         return numbers
 
-    def _fit_sparse(self, X: sparse.csr_matrix, weights: np.ndarray) -> None:
+    def _learn_sparse(self, X: sparse.csr_matrix, weights: np.ndarray) -> None:
         sizes = np.abs(X.data, dtype=np.float64)
         missing = np.isnan(sizes)
         sizes[missing] = 0.0
@@ -276,19 +257,20 @@ class NumberScaler:
                 values = block.to_numpy(dtype=np.float64, na_value=np.nan)
                 yield rows, np.asfortranarray(values)
 
-    def _mean(
-        self, blocks: Iterable[Block], function: Callable[[np.ndarray], np.ndarray]
-    ) -> np.ndarray:
-        """Compute the weighted means of a function of the numbers that are not missing."""
-        total, weighted = np.zeros((2, 1))
+    def _means(
+        self, blocks: Iterable[WeightedRows], *functions: Callable[[np.ndarray], np.ndarray]
+    ) -> list[np.ndarray]:
+        """Compute the weighted means of functions of the numbers that are not missing."""
+        total, sums = np.zeros(1), [np.zeros(1) for _ in functions]
         for X, weights in blocks:
             for rows, block in self._blocks(X):
-                values = function(block)
-                seen = ~np.isnan(values)
-                values[~seen] = 0.0
+                seen = ~np.isnan(block)
                 total = total + weights[rows] @ seen
-                weighted = weighted + weights[rows] @ values
-        return weighted / np.where(total > 0, total, 1.0)
+                for k, function in enumerate(functions):
+                    values = function(block)
+                    values[~seen] = 0.0
+                    sums[k] = sums[k] + weights[rows] @ values
+        return [own / np.where(total > 0, total, 1.0) for own in sums]
 
     def _check_finite(self, X: Any, finite: Any) -> None:
         if not finite.all():

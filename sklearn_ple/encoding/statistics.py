@@ -115,29 +115,15 @@ class TargetStatistics:
             The statistics of the rows. Those of rows in ``read`` are learnt from earlier parts of
             the rows, those of other rows from all rows in ``read``.
         """
-        self.learnt_from = _hash(codes, targets, weights)
         self.read, self.n_tasks = read, len(tasks)
         read = np.ones(len(codes), dtype=bool) if read is None else read
         parts = np.where(read, _parts(len(codes)), N_PARTS)
-        self.tables, numbers = [], []
+        sums = {}
         for column in self.columns.tolist():
-            own = codes[:, column]
-            sums = LabelSums(tasks, n_codes[column])
-            sums.add(own, targets, weights, parts)
-            of_rows = np.empty((len(codes), sums.n_statistics))
-            for part, table in enumerate(sums.tables()):
-                rows = np.flatnonzero(parts == part)
-                of_rows[rows] = table[own[rows]]
-            self.tables.append(table)
-            numbers.append(of_rows)
-        return np.hstack(numbers)
-
-    def begin(self, tasks: Sequence[Task], n_codes: Sequence[int]) -> dict[int, LabelSums]:
-        """Return empty sums of labels by column, for rows that are read in blocks.
-
-        The parameters are those of `learn`.
-        """
-        return {column: LabelSums(tasks, n_codes[column]) for column in self.columns.tolist()}
+            sums[column] = LabelSums(tasks, n_codes[column])
+            sums[column].add(codes[:, column], targets, weights, parts)
+        ordered = self.settle(sums, _hash(codes, targets, weights), "float64")
+        return ordered.transform(codes, parts)
 
     def settle(
         self, sums: dict[int, LabelSums], learnt_from: str, dtype: str
@@ -147,8 +133,7 @@ class TargetStatistics:
         Parameters
         ----------
         sums : dict of int to LabelSums
-            The sums that `begin` returned, to which all rows have been added. The dict is emptied,
-            as sums are large.
+            For each column, the sums over all rows. The dict is emptied, as sums are large.
         learnt_from : str
             Hash of the rows.
         dtype : {"float32", "float64"}

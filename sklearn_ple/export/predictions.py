@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ..predictions.blocks import predict_blocks
 from ..tables.frames import is_dataset, to_pandas
 from ..utils.checks import check_choice
 from ..utils.files import check_folder, replacing
@@ -82,8 +80,7 @@ def predict_to_parquet(
             f"in memory, call {method} of the model."
         )
     check_folder(path)
-    names = getattr(model, "feature_names_in_", None)
-    blocks = predict_blocks(X, names, partial(_METHODS[method], model))
+    blocks = model._predict_blocks(X, _METHODS[method])
     _check_apart(X, path)
     import pyarrow as pa
     from pyarrow import parquet

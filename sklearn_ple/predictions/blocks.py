@@ -17,7 +17,10 @@ from ..tables.labels import Labels, join_labels
 
 
 def predict_blocks(
-    X: Any, names: Iterable[str] | None, predict: Callable[[pd.DataFrame], Any]
+    X: Any,
+    names: Iterable[str] | None,
+    predict: Callable[[pd.DataFrame], Any],
+    unknown: UnknownColumns,
 ) -> Iterator[Any]:
     """Predict the rows of a dataset in their order.
 
@@ -30,6 +33,8 @@ def predict_blocks(
     predict : callable
         Function that is called with the features of a block of rows, a data frame whose index is
         the numbers of the rows.
+    unknown : UnknownColumns
+        What ``predict`` notes of unknown categories; it is reported after the last block.
 
     Returns
     -------
@@ -42,7 +47,7 @@ def predict_blocks(
         If there are no names, or if the dataset lacks a column.
     """
     source, features = _open(X, names)
-    return _compute(source, features, features, lambda frame, _: predict(frame))
+    return _compute(source, features, features, lambda frame, _: predict(frame), unknown)
 
 
 def compute_with_labels(
@@ -52,6 +57,7 @@ def compute_with_labels(
     y: Any,
     sample_weight: Any,
     compute: Callable[[pd.DataFrame], list[np.ndarray]],
+    unknown: UnknownColumns,
 ) -> tuple[list[np.ndarray], list[Labels], np.ndarray | None]:
     """Compute the outputs of the tasks for a dataset, and read the labels and weights.
 
@@ -65,6 +71,8 @@ def compute_with_labels(
         Names of columns of the dataset.
     compute : callable
         Function from the features of a block to a list with the outputs of each task.
+    unknown : UnknownColumns
+        See `predict_blocks`.
 
     Returns
     -------
@@ -82,7 +90,7 @@ def compute_with_labels(
         outputs = compute(frame)
         return outputs, targets.read(columns.y(rows), outputs[0]), columns.sample_weight(rows)
 
-    blocks = _compute(source, features, columns.names, read)
+    blocks = _compute(source, features, columns.names, read, unknown)
     outputs, labels, weights = zip(*blocks, strict=True)
     return (
         [np.concatenate(of_task) for of_task in zip(*outputs, strict=True)],
@@ -108,13 +116,13 @@ def _compute(
     features: list[str],
     read: list[str],
     compute: Callable[[pd.DataFrame, Any], Any],
+    unknown: UnknownColumns,
 ) -> Iterator[Any]:
     """Read blocks of some columns; call a function with the features and the rows of each."""
-    unknown = UnknownColumns()
     columns = Columns(features, [], None, 2)
     for block in source.blocks(read):
         last = block.first + len(block)
-        with block.unit.named(), unknown.of_block():
+        with block.unit.named():
             numbers = pd.RangeIndex(block.first, last)
             result = compute(columns.X(block.rows).set_axis(numbers, axis=0), block.rows)
         if last == source.n_rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -55,6 +55,15 @@ class Table:
     def sample(self) -> Table:
         """The rows for what need not be learnt from all of them; here the table itself."""
         return self
+
+    @property
+    def identity(self) -> str | None:
+        """Hash that identifies rows in files; here None."""
+        return None
+
+    def blocks(self) -> Iterator[Table]:
+        """Yield all rows in their order, block by block; here the table itself."""
+        yield self
 
     def naming(self, check: Any) -> AbstractContextManager:
         """Return a context in which errors name a part of the table; here they name none."""

@@ -7,7 +7,13 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from sklearn_ple.encoding.categories import MISSING, UNKNOWN, CategoryEncoder, Counts
+from sklearn_ple.encoding.categories import (
+    MISSING,
+    UNKNOWN,
+    CategoryEncoder,
+    Counts,
+    UnknownColumns,
+)
 
 TEXT = ["a", "b"]
 DATES = pd.to_datetime(["2020-01-01", "2021-01-01"])
@@ -16,7 +22,10 @@ DATES = pd.to_datetime(["2020-01-01", "2021-01-01"])
 def codes_of(fitted, values, **params):
     """Fit an encoder to one column and return the codes of another."""
     encoder = CategoryEncoder().learn(Counts().add(pd.Series(fitted, name="c")), **params)
-    return encoder.transform(pd.Series(values, name="c")).tolist()
+    column = pd.Series(values, name="c")
+    codes = encoder.transform(column)
+    UnknownColumns([encoder], [0]).add(column.to_frame(), codes[:, None]).report()
+    return codes.tolist()
 
 
 def test_counts_of_many_blocks_are_merged_also_without_values():
@@ -95,8 +104,10 @@ def test_messages_show_a_number_as_name_plainly():
     encoder = CategoryEncoder().learn(Counts().add(pd.Series(TEXT)))
     with pytest.raises(ValueError, match="Column 7 of X held text"):
         encoder.transform(pd.Series([1, 2], name=np.int64(7)))
+    X = pd.DataFrame({np.int64(7): ["c"]})
+    unknown = UnknownColumns([encoder], [0]).add(X, encoder.transform(X[7])[:, None])
     with pytest.warns(UserWarning, match="No value of column 7 of X"):
-        encoder.transform(pd.Series(["c"], name=np.int64(7)))
+        unknown.report()
 
 
 def test_a_column_without_a_value_in_fit_has_unknown_categories_alone():

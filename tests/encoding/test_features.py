@@ -32,10 +32,18 @@ def read(X):
     return FeatureReader(BaseEstimator()).read(X, reset=True)
 
 
+def learn(X, weights=None, **params):
+    """Make an encoder that has learnt from the rows of X, in a single block."""
+    encoder = FeatureEncoder(**params)
+    rows = X, np.ones(X.shape[0]) if weights is None else weights
+    _, ranges = encoder.learn_categories(X, [X])
+    encoder.learn_scales(ranges, rows, [rows])
+    return encoder
+
+
 def encode(X, *others, weights=None, **params):
     """Fit an encoder to X; return it with X and the others encoded."""
-    encoder = FeatureEncoder(**({"dtype": "float64"} | params))
-    encoder.fit(read(X), sample_weight=weights)
+    encoder = learn(read(X), weights, **({"dtype": "float64"} | params))
     return encoder, *(encoder.transform(read(other)) for other in (X, *others))
 
 
@@ -271,7 +279,7 @@ def test_codes_are_0_for_missing_1_for_unknown_and_one_for_each_category(column,
 )
 def test_codes_do_not_depend_on_which_categories_a_column_lists(categories):
     column = pd.Series(pd.Categorical(["a", "b", "c", "c"], categories=["c", "a", "b"]))
-    encoder = FeatureEncoder().fit(pd.DataFrame({"c": column}))
+    encoder = learn(pd.DataFrame({"c": column}))
     later = pd.DataFrame({"c": pd.Categorical(["b", None, "a"], categories=categories)})
     _, codes = encoder.transform(later)
     assert codes.ravel().tolist() == [3, 0, 2]
@@ -382,7 +390,7 @@ def test_strings_that_are_nearly_all_different_warn(n_there, n_distinct, dtype):
     frame["text"] = pd.Series(values, dtype="object" if dtype == "polars" else dtype)
     read = polars_to_pandas(pl.from_pandas(frame)) if dtype == "polars" else frame
     with pytest.warns(UserWarning, match=r"Column 'text' of X holds strings .* skrub") as caught:
-        FeatureEncoder().fit(read)
+        learn(read)
     assert len(caught) == 1
 
 
@@ -397,7 +405,7 @@ def test_strings_that_are_nearly_all_different_warn(n_there, n_distinct, dtype):
     ],
 )
 def test_fewer_rows_more_repeats_and_what_is_called_a_category_do_not(column, choice, recwarn):
-    FeatureEncoder(choice).fit(pd.DataFrame({"text": column}))
+    learn(pd.DataFrame({"text": column}), categorical_features=choice)
     assert not recwarn.list
 
 
@@ -439,11 +447,11 @@ def test_sparse_x_has_no_categorical_features():
 def test_columns_of_one_name_are_told_apart():
     # scikit-learn's check of names lets them through before 1.9.
     X = pd.DataFrame([[1.0, "u"], [3.0, "v"]], columns=["a", "a"])
-    encoder = FeatureEncoder().fit(X)
+    encoder = learn(X)
     numbers, codes = encoder.transform(X)
     np.testing.assert_allclose(numbers, [[-1.0], [1.0]])
     assert codes[:, 0].tolist() == [2, 3]
-    encoder = FeatureEncoder(["a"]).fit(X)
+    encoder = learn(X, categorical_features=["a"])
     assert encoder.categorical_positions_.tolist() == [0, 1]
     assert encoder.transform(X)[1].tolist() == [[2, 2], [3, 3]]
 
@@ -1147,7 +1155,7 @@ def test_sparse_numbers_of_any_format_stay_sparse_and_share_their_places(make):
     table = read(make(X))
     _, (numbers, _) = encode(make(X), dtype="float32")
     assert numbers.format == "csr" and numbers.dtype == np.float32
-    scaled = FeatureEncoder().fit(table).transform(table)[0]
+    scaled = learn(table).transform(table)[0]
     assert np.shares_memory(scaled.indices, table.indices)
 
 
@@ -1251,7 +1259,7 @@ def test_no_float64_copy_of_the_table_is_made(make):
     table = read(X)
     tracemalloc.start()
     try:
-        encoder = FeatureEncoder().fit(table)
+        encoder = learn(table)
         fit_peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.reset_peak()
         numbers, _ = encoder.transform(table)
@@ -1266,7 +1274,7 @@ def test_no_float64_copy_of_the_table_is_made(make):
 
 
 def test_infinity_where_all_numbers_were_missing_in_fit_is_an_error():
-    encoder = FeatureEncoder().fit(pd.DataFrame({"a": [np.nan, np.nan], "b": [1.0, 2.0]}))
+    encoder = learn(pd.DataFrame({"a": [np.nan, np.nan], "b": [1.0, 2.0]}))
     with pytest.raises(ValueError, match="infinity .* in column 'a'"):
         encoder.transform(pd.DataFrame({"a": [np.nan, -np.inf], "b": [1.0, 2.0]}))
 
@@ -1290,14 +1298,14 @@ def test_blocks_of_rows_teach_what_all_rows_teach(options):
     weights = rng.random(n)
     bounds = [0, 5, 800, 801, 2400, n]
 
-    def blocks():
+    def blocks(*arrays):
         for start, end in itertools.pairwise(bounds):
-            yield X.iloc[start:end], weights[start:end]
+            yield tuple(own[start:end] for own in arrays)
 
-    whole = FeatureEncoder(**options).fit(X, sample_weight=weights)
+    whole = learn(X, weights, **options)
     learnt = FeatureEncoder(**options)
-    _, ranges = learnt.learn_categories(X.iloc[::7], blocks())
-    learnt.learn_scales(ranges, X.iloc[::7], blocks())
+    _, ranges = learnt.learn_categories(X.iloc[::7], (own for (own,) in blocks(X)))
+    learnt.learn_scales(ranges, (X.iloc[::7], weights[::7]), blocks(X, weights))
     assert learnt.cardinalities_ == whole.cardinalities_
     for one, other in zip(learnt.columns_, whole.columns_, strict=True):
         assert one.categories.equals(other.categories)
@@ -1313,6 +1321,6 @@ def test_text_is_told_from_ids_by_all_rows():
     X = pd.DataFrame({"id": [f"user {number}" for number in np.arange(5000).repeat(10)]})
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        FeatureEncoder().learn_categories(X.iloc[::10], [(X, np.ones(len(X)))])
+        FeatureEncoder().learn_categories(X.iloc[::10], [X])
     with pytest.warns(UserWarning, match="nearly all different"):
-        FeatureEncoder().fit(X.iloc[::10])
+        learn(X.iloc[::10])

@@ -147,7 +147,12 @@ class StreamedTable:
         return self._n_rows
 
     def blocks(self) -> Iterator[Table]:
-        """Yield tables of all rows in their order, block by block."""
+        """Yield tables of all rows in their order, block by block.
+
+        If the sample has all rows, it is the only block.
+        """
+        if len(self.sample) == len(self):
+            return iter([self.sample])
         readers = self.source.readers(self.columns.names)
         tables = interleaved(map(self._tables, readers), n_open=1)
         return watched(tables, len(self), "Reading features", self.verbose)
