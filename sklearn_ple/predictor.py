@@ -572,7 +572,7 @@ class Predictor(TransformerMixin, Parameters):
         codes = targets.encode(labels)
         # Labels that follow from others alone would be of a single class.
         labelled = weights.any(axis=0)
-        self._encoder.dependence.complete(labels, codes, weights)
+        self._encoder.dependence.complete(codes, weights)
         weights = weights * labelled
         self._calibration = Calibration().learn(method, self.tasks_, parts, codes, weights)
         return self

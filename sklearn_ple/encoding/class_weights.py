@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from numbers import Real
 from typing import Any
 
@@ -12,33 +12,110 @@ from ..tasks import ClassTask, Task, by_task, is_weight
 from ..utils.checks import shown
 
 
+class ClassTotals:
+    """Total weight of the labels of each class, of all rows and of the training rows.
+
+    A task with numbers has a single total.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+        The fitted tasks.
+
+    Attributes
+    ----------
+    of_all, of_training : list of ndarray of shape (n_classes,)
+        The totals of each task.
+    """
+
+    def __init__(self, tasks: Sequence[Task]):
+        self.tasks = tasks
+        sizes = [len(task.classes) if task.has_classes else 1 for task in tasks]
+        self.of_all = [np.zeros(size) for size in sizes]
+        self.of_training = [np.zeros(size) for size in sizes]
+
+    def add(self, targets: np.ndarray, weights: np.ndarray) -> ClassTotals:
+        """Add encoded labels, and their weights, of shape (n_rows, n_tasks)."""
+        for k, own in enumerate(self._sum(targets, weights)):
+            self.of_all[k] += own
+            self.of_training[k] += own
+        return self
+
+    def leave_out(self, targets: np.ndarray, weights: np.ndarray) -> None:
+        """Subtract the labels of validation rows from the totals of the training rows."""
+        for k, own in enumerate(self._sum(targets, weights)):
+            before = self.of_training[k]
+            # A tiny remainder is due to rounding.
+            left = before - own
+            self.of_training[k] = np.where(left > 1e-9 * before, left, 0.0)
+
+    def _sum(self, targets: np.ndarray, weights: np.ndarray) -> Iterator[np.ndarray]:
+        for task, own, column, total in zip(
+            self.tasks, targets.T, weights.T, self.of_all, strict=True
+        ):
+            codes = np.where(column > 0, own, 0) if task.has_classes else np.zeros(len(own))
+            yield np.bincount(codes.astype(np.int64), column, len(total))
+
+    def balance(self, class_weight: Any) -> dict[str, Any]:
+        """Replace "balanced" in ``class_weight`` by weights computed from the totals of all rows.
+
+        Returns
+        -------
+        dict of str to dict or None
+            The weight of each class, for each task by its name; None for a task without any.
+        """
+        per_task = _per_task(self.tasks, class_weight)
+        for task, totals in zip(self.tasks, self.of_all, strict=True):
+            if isinstance(per_task[task.name], str):
+                pairs = zip(task.classes.tolist(), _balanced(totals).tolist(), strict=True)
+                per_task[task.name] = dict(pairs)
+        return per_task
+
+    def mean_weights(self, class_weight: Any, n_rows: int) -> np.ndarray:
+        """Compute the mean weight of each task's labels in so many training rows."""
+        factors = _factors(self.tasks, self.balance(class_weight))
+        pairs = zip(self.of_training, factors, strict=True)
+        return np.array([(own * by_class).sum() for own, by_class in pairs]) / max(n_rows, 1)
+
+
 def weigh_classes(
-    weights: np.ndarray, labels: Sequence[Any], tasks: Sequence[Task], class_weight: Any
+    weights: np.ndarray, targets: np.ndarray, tasks: Sequence[Task], class_weight: Any
 ) -> np.ndarray:
-    """Multiply the weights of labels by class weights; without any, return the same array."""
+    """Multiply the weights of labels by class weights; without any, return the same array.
+
+    Parameters
+    ----------
+    weights, targets : ndarray of shape (n_rows, n_tasks)
+        Weights of the labels, zero for missing ones, and the encoded labels.
+    tasks : sequence of Task
+        The fitted tasks.
+    class_weight : object
+        Parameter of the estimators.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_tasks)
+        The weights of the labels in the loss.
+    """
     if class_weight is None:
         return weights
-    return weights * class_weights(weights, labels, tasks, class_weight)
+    per_task = ClassTotals(tasks).add(targets, weights).balance(class_weight)
+    weighed = weights.copy()
+    for k, by_class in enumerate(_factors(tasks, per_task)):
+        if per_task[tasks[k].name] is not None:
+            rows = np.flatnonzero(weights[:, k])
+            weighed[rows, k] *= by_class[targets[rows, k].astype(np.int64)]
+    return weighed
 
 
-def class_weights(
-    weights: np.ndarray, labels: Sequence[Any], tasks: Sequence[Task], class_weight: Any
-) -> np.ndarray:
-    """Compute the class weight of each label, of shape (n_rows, n_tasks); 1 for numbers."""
-    per_task = _per_task(tasks, class_weight)
-    result = np.ones(weights.shape)
-    for position, (task, column) in enumerate(zip(tasks, labels, strict=True)):
-        weight = per_task[task.name]
-        if weight is None:
-            continue
-        codes = task.encode(column.observed).astype(int)
-        if isinstance(weight, Mapping):
-            by_class = np.array([weight.get(label, 1.0) for label in task.classes.tolist()])
-        else:
-            own = weights[column.mask, position]
-            by_class = _balanced(np.bincount(codes, own, len(task.classes)))
-        result[column.mask, position] = by_class[codes]
-    return result
+def _factors(tasks: Sequence[Task], per_task: Mapping[str, Any]) -> list[np.ndarray]:
+    """Return the weight of each class, for each task; a single 1 for tasks without any."""
+    return [
+        np.ones(1)
+        if (own := per_task[task.name]) is None
+        else np.array([own.get(label, 1.0) for label in task.classes.tolist()])
+        for task in tasks
+    ]
 
 
 def _balanced(totals: np.ndarray) -> np.ndarray:
@@ -48,35 +125,6 @@ def _balanced(totals: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):
         weights = np.divide(share, totals, out=np.ones(len(totals)), where=there)
     return np.minimum(weights, np.finfo(weights.dtype).max)
-
-
-def balanced_by(
-    totals: Sequence[np.ndarray], tasks: Sequence[Task], class_weight: Any
-) -> dict[str, Any] | None:
-    """Replace "balanced" in ``class_weight`` by weights computed from those of the labels.
-
-    Parameters
-    ----------
-    totals : sequence of ndarray of shape (n_classes,)
-        For each task, the total weight of the labels of each class.
-    tasks : sequence of Task
-        The fitted tasks.
-    class_weight : object
-        Parameter of the estimators.
-
-    Returns
-    -------
-    dict or None
-        The class weights of each task, by its name; None if ``class_weight`` is None.
-    """
-    if class_weight is None:
-        return None
-    per_task = _per_task(tasks, class_weight)
-    for task, own in zip(tasks, totals, strict=True):
-        if isinstance(per_task[task.name], str):
-            pairs = zip(task.classes.tolist(), _balanced(own).tolist(), strict=True)
-            per_task[task.name] = dict(pairs)
-    return per_task
 
 
 def _per_task(tasks: Sequence[Task], class_weight: Any) -> dict[str, Any]:

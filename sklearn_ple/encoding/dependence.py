@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..nn import EventLink, JointLogits
 from ..tables.kinds import dependent_pairs
-from ..tables.labels import Labels
 from ..tasks import Binary, Task
 
 Pair = tuple[int, int]
@@ -53,9 +51,7 @@ class Dependence:
                     "tasks can depend on each other."
                 )
 
-    def complete(
-        self, labels: Sequence[Labels], targets: np.ndarray, weights: np.ndarray
-    ) -> list[Labels]:
+    def complete(self, targets: np.ndarray, weights: np.ndarray) -> None:
         """Fill in missing labels that follow from others, with the weights of the latter.
 
         If an event happened, so did the event on which it depends. If an event did not happen,
@@ -63,17 +59,10 @@ class Dependence:
 
         Parameters
         ----------
-        labels : sequence of Labels
-            The columns of y.
         targets : ndarray of shape (n_rows, n_tasks)
             The encoded labels, which are changed in place.
         weights : ndarray of shape (n_rows, n_tasks)
             Weights of the labels, zero for missing ones, which are changed in place.
-
-        Returns
-        -------
-        list of Labels
-            The columns of y with the labels that were filled in.
 
         Raises
         ------
@@ -94,12 +83,6 @@ class Dependence:
                     "correct depends_on or the labels."
                 )
             self._copy(targets, weights, 0.0, source=other, target=task)
-        completed = list(labels)
-        for position in {position for pair in self.pairs for position in pair}:
-            mask = weights[:, position] > 0
-            observed = self.tasks[position].classes[targets[mask, position].astype(int)]
-            completed[position] = replace(labels[position], observed=observed, mask=mask)
-        return completed
 
     @staticmethod
     def _copy(

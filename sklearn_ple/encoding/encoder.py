@@ -15,7 +15,6 @@ from ..nn import Axis
 from ..nn.members import Members
 from ..tables.files.table import AnyTable
 from ..tables.frames import name_order
-from ..tables.labels import Labels
 from ..tables.table import Table
 from ..tasks import Task, TaskWeights
 from .categories import UnknownColumns
@@ -169,7 +168,7 @@ class TableEncoder:
         self.order = (name_order(names) if self.by_name else np.arange(len(names))).tolist()
         is_new = not hasattr(self, "features")
         ordered = self._learn_features(table) if is_new else self._learn_again(table)
-        return self.apply(table.sample, class_weight, warns=False)._replace(ordered=ordered)
+        return self.apply(table.sample, class_weight)._replace(ordered=ordered)
 
     def _learn_features(self, table: AnyTable) -> OrderedStatistics | None:
         """Learn scales and categories in two passes over the rows.
@@ -224,7 +223,7 @@ class TableEncoder:
     ) -> Iterator[WeightedRows]:
         """Yield the features of all rows and their weights; add the rows to the sums of labels."""
         for block in table.blocks():
-            targets, weights, _ = self.encode_labels(block)
+            targets, weights = self.encode_labels(block)
             if sums:
                 parts: Any = block.parts
                 codes = self.features.encode_categories(block.features, list(sums))
@@ -254,11 +253,11 @@ class TableEncoder:
             The encoded rows.
         """
         self.targets.check_same(table.labels, table.form)
-        targets, weights, labels = self.encode_labels(table)
+        targets, weights = self.encode_labels(table)
         numbers, codes = self.features.transform(table.features)
         if warns:
             self.features.find_unknown().add(table.features, codes).report()
-        loss_weights = weigh_classes(weights, labels, self.tasks, class_weight)
+        loss_weights = weigh_classes(weights, targets, self.tasks, class_weight)
         return Encoded(numbers, codes, targets, loss_weights, weights, table.parts)
 
     def apply_again(self, table: AnyTable, class_weight: Any = None) -> Encoded:
@@ -286,12 +285,13 @@ class TableEncoder:
             columns = self.features.find_codes(X, choice, "target_statistics")
         self.statistics = TargetStatistics(columns) if len(columns) else None
 
-    def encode_labels(self, table: Table) -> tuple[np.ndarray, np.ndarray, list[Labels]]:
-        """Encode the labels, and fill in missing ones that follow from others."""
+    def encode_labels(self, table: Table) -> tuple[np.ndarray, np.ndarray]:
+        """Return targets and weights of the labels, also of those that follow from others."""
         targets = self.targets.encode(table.labels)
         # Filling in changes the weights in place, and the table must not change.
         weights = table.weights.copy() if self.dependence.pairs else table.weights
-        return targets, weights, self.dependence.complete(table.labels, targets, weights)
+        self.dependence.complete(targets, weights)
+        return targets, weights
 
     def start(
         self, encoded: Encoded, trained_on: np.ndarray | None = None

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from ..distributed import current
+from ..encoding.class_weights import ClassTotals
 from ..encoding.encoder import TableEncoder
 from ..encoding.statistics import OrderedStatistics
-from ..encoding.tally import Tally
 from ..tables.files.source import Source
 from ..tables.files.table import StreamedTable
 from ..tables.table import Table
@@ -42,13 +42,15 @@ def stream_rows(
         Dtype of numbers, targets and weights.
     """
     _warn_of_few_units(table.source)
-    tally = Tally(encoder)
-    tally.add(table.distinct, table.distinct_weights)
+    targets, weights = encoder.encode_labels(table.distinct)
+    totals = ClassTotals(encoder.tasks)
+    totals.add(targets, (weights > 0) * table.distinct_weights[:, None])
     n_trained_on = len(table)
     if table.aside is not None:
-        tally.leave_out(table.aside)
+        totals.leave_out(*encoder.encode_labels(table.aside))
         n_trained_on -= len(table.aside)
-    class_weight = tally.balanced(class_weight)
+    if class_weight is not None:
+        class_weight = totals.balance(class_weight)
 
     def encode(part: Table) -> Arrays:
         encoded = encoder.apply(part, class_weight, warns=False)._replace(ordered=ordered)
@@ -62,7 +64,7 @@ def stream_rows(
 
     numbers, codes, *labels = encode(table.sample)
     first = TableRows(numbers, codes, *labels, dtype=dtype)
-    means = torch.as_tensor(tally.mean_weights(class_weight, n_trained_on), dtype=dtype)
+    means = torch.as_tensor(totals.mean_weights(class_weight, n_trained_on), dtype=dtype)
     return ShuffledRows(n_trained_on, len(table.source.units), read, first, means)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn import config_context
 from sklearn.utils.class_weight import compute_sample_weight
 
-from sklearn_ple.encoding.class_weights import class_weights, weigh_classes
+from sklearn_ple.encoding.class_weights import weigh_classes
 from sklearn_ple.encoding.targets import TargetEncoder
 from sklearn_ple.tables.labels import read_targets
 from sklearn_ple.tables.weights import label_weights, read_weights, weigh
@@ -25,10 +25,10 @@ Y = pd.DataFrame(
 MASK = Y.notna().to_numpy()
 
 
-def labels_and_tasks(y=Y):
+def targets_and_tasks(y=Y):
     labels, form = read_targets(y)
-    weights = label_weights(None, labels)
-    return labels, TargetEncoder("auto", None).fit(labels, form, weights).tasks
+    encoder = TargetEncoder("auto", None).fit(labels, form, label_weights(None, labels))
+    return encoder.encode(labels), encoder.tasks
 
 
 # -- sample weights -------------------------------------------------------------------------------
@@ -208,10 +208,9 @@ def expected_weights(per_task):
     return result
 
 
-def unweighted(labels, tasks, class_weight):
-    """The class weights of labels that weigh the same."""
-    weights = np.ones((len(labels[0].mask), len(labels)))
-    return class_weights(weights, labels, tasks, class_weight)
+def unweighted(y, class_weight):
+    """The class weights of labels that weigh the same; 0 for missing ones."""
+    return weigh_classes(y.notna().to_numpy() * 1.0, *targets_and_tasks(y), class_weight)
 
 
 @pytest.mark.parametrize(
@@ -227,25 +226,23 @@ def unweighted(labels, tasks, class_weight):
     ],
 )
 def test_class_weights_are_scikit_learns_on_the_observed_labels(class_weight, per_task):
-    labels, tasks = labels_and_tasks()
-    weights = unweighted(labels, tasks, class_weight)
-    np.testing.assert_allclose(weights, expected_weights(per_task), rtol=1e-12)
+    weights = unweighted(Y, class_weight)
+    np.testing.assert_allclose(weights, expected_weights(per_task) * MASK, rtol=1e-12)
 
 
 def test_a_class_may_have_the_name_of_the_only_task():
-    labels, tasks = labels_and_tasks(pd.DataFrame({"f": ["f", "m", "f"]}))
-    np.testing.assert_array_equal(unweighted(labels, tasks, {"f": 2.0}), [[2], [1], [2]])
-    by_task = {"f": {"f": 2.0}}
-    np.testing.assert_array_equal(unweighted(labels, tasks, by_task), [[2], [1], [2]])
+    y = pd.DataFrame({"f": ["f", "m", "f"]})
+    np.testing.assert_array_equal(unweighted(y, {"f": 2.0}), [[2], [1], [2]])
+    np.testing.assert_array_equal(unweighted(y, {"f": {"f": 2.0}}), [[2], [1], [2]])
 
 
 def test_labels_weigh_as_their_classes_do():
-    labels, tasks = labels_and_tasks()
-    weights = np.linspace(0, 1, 15).reshape(5, 3)
+    targets, tasks = targets_and_tasks()
+    weights = np.linspace(0, 1, 15).reshape(5, 3) * MASK
     by_class = {"sex": {"f": 2.0}}
-    expected = weights * unweighted(labels, tasks, by_class)
-    np.testing.assert_array_equal(weigh_classes(weights, labels, tasks, by_class), expected)
-    assert weigh_classes(weights, labels, tasks, None) is weights
+    expected = weights * unweighted(Y, by_class)
+    np.testing.assert_array_equal(weigh_classes(weights, targets, tasks, by_class), expected)
+    assert weigh_classes(weights, targets, tasks, None) is weights
 
 
 def test_integer_weights_are_balanced_like_repeated_rows(seed):
@@ -253,33 +250,29 @@ def test_integer_weights_are_balanced_like_repeated_rows(seed):
     y = pd.DataFrame({"a": rng.integers(0, 3, 50), "b": rng.choice(["u", "v", None], 50)})
     times = rng.integers(1, 5, 50)
     rows = np.repeat(np.arange(50), times)
-    labels, tasks = labels_and_tasks(y)
-    repeated, _ = labels_and_tasks(y.iloc[rows])
-    weights = class_weights(times[:, None] * y.notna().to_numpy(), labels, tasks, "balanced")
-    expected = unweighted(repeated, tasks, "balanced")
-    np.testing.assert_allclose(weights[rows], expected, rtol=1e-12)
-    assert not np.allclose(weights, unweighted(labels, tasks, "balanced"))
+    weights = times[:, None] * y.notna().to_numpy(dtype=float)
+    weighed = weigh_classes(weights, *targets_and_tasks(y), "balanced") / times[:, None]
+    np.testing.assert_allclose(weighed[rows], unweighted(y.iloc[rows], "balanced"), rtol=1e-12)
+    assert not np.allclose(weighed, unweighted(y, "balanced"))
 
 
 @pytest.mark.parametrize("y", [["a", "b", "b"], [0, 1, 1], [False, True, True]])
 def test_a_single_task_takes_scikit_learns_own_dict_of_classes(y):
-    labels, tasks = labels_and_tasks(y)
     class_weight = {y[0]: 4.0, y[1]: 0.5}
     expected = compute_sample_weight(class_weight, y)
-    np.testing.assert_allclose(unweighted(labels, tasks, class_weight)[:, 0], expected)
-    by_name = unweighted(labels, tasks, {"y": class_weight})
+    y = pd.DataFrame({"y": y})
+    np.testing.assert_allclose(unweighted(y, class_weight)[:, 0], expected)
+    by_name = unweighted(y, {"y": class_weight})
     np.testing.assert_allclose(by_name[:, 0], expected)
 
 
 def test_classes_that_are_fractions_are_weighed():
-    labels, tasks = labels_and_tasks(pd.DataFrame({"y": pd.Categorical([0.5, 1.5, 1.5])}))
-    weights = unweighted(labels, tasks, {0.5: 4.0})
+    weights = unweighted(pd.DataFrame({"y": pd.Categorical([0.5, 1.5, 1.5])}), {0.5: 4.0})
     np.testing.assert_array_equal(weights[:, 0], [4, 1, 1])
 
 
 def test_balanced_classes_weigh_the_same_in_all():
-    labels, tasks = labels_and_tasks()
-    weights = unweighted(labels, tasks, "balanced")
+    weights = unweighted(Y, "balanced")
     for position, name in [(0, "sex"), (2, "size")]:
         sums = pd.Series(weights[:, position]).groupby(Y[name]).sum()
         np.testing.assert_allclose(sums, MASK[:, position].sum() / len(sums))
@@ -287,23 +280,21 @@ def test_balanced_classes_weigh_the_same_in_all():
 
 @pytest.mark.parametrize("class_weight", ["balanced", {"sex": {"f": 2.0}}])
 def test_rows_without_label_for_a_task_have_no_class_to_weigh(class_weight):
-    _, tasks = labels_and_tasks()
-    labels = [column.take(np.array([2])) for column in read_targets(Y)[0]]
-    np.testing.assert_array_equal(unweighted(labels, tasks, class_weight), np.ones((1, 3)))
+    targets, tasks = targets_and_tasks()
+    weights = weigh_classes(MASK[2:3] * 1.0, targets[2:3], tasks, class_weight)
+    np.testing.assert_array_equal(weights, MASK[2:3])
 
 
 def test_a_class_that_no_row_has_may_be_weighed():
     y = pd.DataFrame({"sex": pd.Categorical(["f", "m", "m"], categories=["f", "m", "x"])})
-    labels, tasks = labels_and_tasks(y)
-    weights = unweighted(labels, tasks, {"sex": {"f": 2.0, "x": 9.0}})
+    weights = unweighted(y, {"sex": {"f": 2.0, "x": 9.0}})
     np.testing.assert_array_equal(weights[:, 0], [2, 1, 1])
 
 
 def test_a_class_may_be_left_out_by_a_weight_of_zero():
-    labels, tasks = labels_and_tasks()
     # The other class counts as it does: 1.
-    weights = unweighted(labels, tasks, {"sex": {"f": 0.0}})
-    np.testing.assert_array_equal(weights[:, 0], [0, 1, 1, 0, 0])
+    weights = unweighted(Y, {"sex": {"f": 0.0}})
+    np.testing.assert_array_equal(weights[:, 0], [0, 1, 0, 0, 0])
 
 
 @pytest.mark.parametrize(
@@ -322,6 +313,5 @@ def test_a_class_may_be_left_out_by_a_weight_of_zero():
     ],
 )
 def test_wrong_class_weights_are_an_error(class_weight, message):
-    labels, tasks = labels_and_tasks()
     with pytest.raises(ValueError, match=message):
-        unweighted(labels, tasks, class_weight)
+        unweighted(Y, class_weight)
