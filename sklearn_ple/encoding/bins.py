@@ -63,17 +63,15 @@ def learn_edges(
     if n_rows < len(numbers):
         rows = np.sort(np.random.default_rng(0).choice(len(numbers), n_rows, replace=False))
         numbers, targets, weights = numbers[rows], targets[rows], weights[rows]
-    outputs = _standardised(targets, weights, n_classes)
+    outputs = _standardise(targets, weights, n_classes)
     row_weights = weights.mean(axis=1)
     return [
-        _column_edges(np.append(column, extremes).astype(np.float32), outputs, row_weights, n_bins)
+        _cut_column(np.append(column, extremes).astype(np.float32), outputs, row_weights, n_bins)
         for column, extremes in zip(numbers.T, zip(least, greatest, strict=True), strict=True)
     ]
 
 
-def _standardised(
-    targets: np.ndarray, weights: np.ndarray, n_classes: Sequence[int]
-) -> np.ndarray:
+def _standardise(targets: np.ndarray, weights: np.ndarray, n_classes: Sequence[int]) -> np.ndarray:
     """Standardise numbers, and indicators of all classes but the first; 0 for missing labels."""
     outputs = []
     for target, weight, n in zip(targets.T, weights.T, n_classes, strict=True):
@@ -88,7 +86,7 @@ def _standardised(
     return np.hstack(outputs)
 
 
-def _column_edges(
+def _cut_column(
     values: np.ndarray, outputs: np.ndarray, row_weights: np.ndarray, n_bins: int
 ) -> np.ndarray:
     """Cut a column; its last two values, without rows, are the least and the greatest."""
@@ -96,7 +94,7 @@ def _column_edges(
     if len(distinct) == 1:
         return np.array([distinct[0], distinct[0] + max(1.0, np.spacing(np.abs(distinct[0])))])
     # Cut k is between the distinct values k - 1 and k.
-    found = _tree_cuts(ranks[:-2], outputs, row_weights, n_bins)
+    found = _find_tree_cuts(ranks[:-2], outputs, row_weights, n_bins)
     others = np.setdiff1d(np.arange(1, len(distinct)), found)
     n_others = min(n_bins - 1 - len(found), len(others))
     evenly = np.arange(1, n_others + 1) * len(others) // (n_others + 1)
@@ -108,7 +106,7 @@ def _column_edges(
     return np.unique(np.concatenate([distinct[:1], middle, distinct[-1:]]))
 
 
-def _tree_cuts(
+def _find_tree_cuts(
     ranks: np.ndarray, outputs: np.ndarray, row_weights: np.ndarray, n_bins: int
 ) -> np.ndarray:
     """Find the cuts between ranks that separate the outputs best; all have the same weight."""

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from ..tables.frames import in_native_order
+from ..tables.frames import use_native_order
 from ..utils.checks import shown
 from ..utils.warn import warn
 
@@ -73,7 +73,7 @@ class CategoryEncoder:
             Parameter of the estimators.
         """
         values, numbers, first = counts.merged()
-        order = _sorting(values)
+        order = _sort(values)
         rare = _are_rare(numbers[order], counts.n_rows, max_categories, min_frequency)
         kept = order[~rare]
         self.categories = values[kept[np.argsort(first[kept])]]
@@ -137,7 +137,7 @@ class CategoryEncoder:
                 f"holds {kind} of dtype {column.dtype} now: convert it to {self._kind}."
             )
         both = values, self.categories
-        floats = [own[np.isfinite(own)] for own in both if types.is_float_dtype(own.dtype)]
+        floats = [index[np.isfinite(index)] for index in both if types.is_float_dtype(index.dtype)]
         if len(floats) == 1 and np.abs(floats[0]).max() > _LARGEST_EXACT:
             raise ValueError(
                 f"Column {shown(column.name)} of X is of dtype {column.dtype} now, but of "
@@ -148,10 +148,10 @@ class CategoryEncoder:
     def warn_of_unknown(self, name: Any, n_values: int, some: list[Any]) -> None:
         """Warn that no value is known, unless so many may be rare categories by chance."""
         if self._rare_share**n_values < _CHANCE:
-            known = _listed(self.categories[: _SHOWN + 1].tolist()) or "none"
+            known = _list(self.categories[: _SHOWN + 1].tolist()) or "none"
             warn(
                 f"No value of column {shown(name)} of X was a category in fit. Categories in fit: "
-                f"{known}. Values now: {_listed(some)}, which count as unknown. Check whether "
+                f"{known}. Values now: {_list(some)}, which count as unknown. Check whether "
                 "they are written differently."
             )
 
@@ -222,7 +222,7 @@ class Counts:
         self.declared = values if isinstance(column.dtype, pd.CategoricalDtype) else None
         counts = np.bincount(places[places >= 0], minlength=len(values))
         seen = np.flatnonzero(counts)
-        first = self.n_rows + _first_rows(places, len(values))[seen]
+        first = self.n_rows + _find_first_rows(places, len(values))[seen]
         self._parts.append((values[seen], counts[seen], first))
         self.n_rows += len(column)
         # At least half of what a merge reads is new, so that all merges together take time in
@@ -238,7 +238,7 @@ class Counts:
             values, counts, first = zip(*self._parts, strict=True)
             places, distinct = pd.factorize(values[0].append(list(values[1:])))
             numbers = np.bincount(places, np.concatenate(counts)).astype(np.int64)
-            rows = np.concatenate(first)[_first_rows(places, len(distinct))]
+            rows = np.concatenate(first)[_find_first_rows(places, len(distinct))]
             self._parts = [(pd.Index(distinct), numbers, rows)]
         return self._parts[0]
 
@@ -283,11 +283,11 @@ def _factorize(column: pd.Series) -> tuple[np.ndarray, pd.Index]:
             f"Column {shown(column.name)} of X is of dtype {column.dtype}, in which pandas finds "
             "no categories: convert it to float or to strings."
         )
-    places, values = pd.factorize(in_native_order(column))
+    places, values = pd.factorize(use_native_order(column))
     return places, pd.Index(values)
 
 
-def _first_rows(places: np.ndarray, n_values: int) -> np.ndarray:
+def _find_first_rows(places: np.ndarray, n_values: int) -> np.ndarray:
     """Return the first row of each value; 0 if the value does not occur."""
     rows = np.flatnonzero(places >= 0)[::-1]
     first = np.zeros(n_values, dtype=np.intp)
@@ -302,12 +302,12 @@ def _kind(values: pd.Index) -> str | None:
     return next((kind for kind, names in _KINDS.items() if inferred in names), None)
 
 
-def _listed(values: list[Any]) -> str:
+def _list(values: list[Any]) -> str:
     """Show the first values, for a message."""
     return ", ".join([*map(repr, values[:_SHOWN]), *(["..."] if len(values) > _SHOWN else [])])
 
 
-def _sorting(values: pd.Index) -> np.ndarray:
+def _sort(values: pd.Index) -> np.ndarray:
     """Return the positions that sort distinct values, even values of several types."""
     try:
         return values.argsort()

@@ -36,24 +36,26 @@ class ClassTotals:
 
     def add(self, targets: np.ndarray, weights: np.ndarray) -> ClassTotals:
         """Add encoded labels, and their weights, of shape (n_rows, n_tasks)."""
-        for k, own in enumerate(self._sum(targets, weights)):
-            self.of_all[k] += own
-            self.of_training[k] += own
+        for k, sums in enumerate(self._sum(targets, weights)):
+            self.of_all[k] += sums
+            self.of_training[k] += sums
         return self
 
     def leave_out(self, targets: np.ndarray, weights: np.ndarray) -> None:
         """Subtract the labels of validation rows from the totals of the training rows."""
-        for k, own in enumerate(self._sum(targets, weights)):
+        for k, sums in enumerate(self._sum(targets, weights)):
             before = self.of_training[k]
             # A tiny remainder is due to rounding.
-            left = before - own
+            left = before - sums
             self.of_training[k] = np.where(left > 1e-9 * before, left, 0.0)
 
     def _sum(self, targets: np.ndarray, weights: np.ndarray) -> Iterator[np.ndarray]:
-        for task, own, column, total in zip(
+        for task, of_task, column, total in zip(
             self.tasks, targets.T, weights.T, self.of_all, strict=True
         ):
-            codes = np.where(column > 0, own, 0) if task.has_classes else np.zeros(len(own))
+            codes = (
+                np.where(column > 0, of_task, 0) if task.has_classes else np.zeros(len(of_task))
+            )
             yield np.bincount(codes.astype(np.int64), column, len(total))
 
     def balance(self, class_weight: Any) -> dict[str, Any]:
@@ -64,18 +66,18 @@ class ClassTotals:
         dict of str to dict or None
             The weight of each class, for each task by its name; None for a task without any.
         """
-        per_task = _per_task(self.tasks, class_weight)
+        per_task = _read_class_weight(self.tasks, class_weight)
         for task, totals in zip(self.tasks, self.of_all, strict=True):
             if isinstance(per_task[task.name], str):
-                pairs = zip(task.classes.tolist(), _balanced(totals).tolist(), strict=True)
+                pairs = zip(task.classes.tolist(), _balance(totals).tolist(), strict=True)
                 per_task[task.name] = dict(pairs)
         return per_task
 
     def mean_weights(self, class_weight: Any, n_rows: int) -> np.ndarray:
         """Compute the mean weight of each task's labels in so many training rows."""
-        factors = _factors(self.tasks, self.balance(class_weight))
+        factors = _compute_factors(self.tasks, self.balance(class_weight))
         pairs = zip(self.of_training, factors, strict=True)
-        return np.array([(own * by_class).sum() for own, by_class in pairs]) / max(n_rows, 1)
+        return np.array([(totals * by_class).sum() for totals, by_class in pairs]) / max(n_rows, 1)
 
 
 def weigh_classes(
@@ -101,24 +103,24 @@ def weigh_classes(
         return weights
     per_task = ClassTotals(tasks).add(targets, weights).balance(class_weight)
     weighed = weights.copy()
-    for k, by_class in enumerate(_factors(tasks, per_task)):
+    for k, by_class in enumerate(_compute_factors(tasks, per_task)):
         if per_task[tasks[k].name] is not None:
             rows = np.flatnonzero(weights[:, k])
             weighed[rows, k] *= by_class[targets[rows, k].astype(np.int64)]
     return weighed
 
 
-def _factors(tasks: Sequence[Task], per_task: Mapping[str, Any]) -> list[np.ndarray]:
+def _compute_factors(tasks: Sequence[Task], per_task: Mapping[str, Any]) -> list[np.ndarray]:
     """Return the weight of each class, for each task; a single 1 for tasks without any."""
     return [
         np.ones(1)
-        if (own := per_task[task.name]) is None
-        else np.array([own.get(label, 1.0) for label in task.classes.tolist()])
+        if (by_class := per_task[task.name]) is None
+        else np.array([by_class.get(label, 1.0) for label in task.classes.tolist()])
         for task in tasks
     ]
 
 
-def _balanced(totals: np.ndarray) -> np.ndarray:
+def _balance(totals: np.ndarray) -> np.ndarray:
     """Compute the weights of classes that make their total weights equal; 1 without any label."""
     there = totals > 0
     share = totals.sum() / max(np.count_nonzero(there), 1)
@@ -127,7 +129,7 @@ def _balanced(totals: np.ndarray) -> np.ndarray:
     return np.minimum(weights, np.finfo(weights.dtype).max)
 
 
-def _per_task(tasks: Sequence[Task], class_weight: Any) -> dict[str, Any]:
+def _read_class_weight(tasks: Sequence[Task], class_weight: Any) -> dict[str, Any]:
     """Return the checked class weights of each task by name; None for a task without any."""
     names = [task.name for task in tasks]
     if isinstance(class_weight, Mapping) and len(tasks) == 1:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..nn import EventLink, JointLogits
-from ..tables.kinds import dependent_pairs
+from ..tables.kinds import pair_dependent_tasks
 from ..tasks import Binary, Task
 
 Pair = tuple[int, int]
@@ -43,7 +43,7 @@ class Dependence:
 
     def __init__(self, depends_on: Mapping[str, str] | str | None, tasks: Sequence[Task]):
         self.tasks = list(tasks)
-        self.pairs = dependent_pairs(depends_on, [task.name for task in tasks])
+        self.pairs = pair_dependent_tasks(depends_on, [task.name for task in tasks])
         for position in sorted({position for pair in self.pairs for position in pair}):
             if not isinstance(task := self.tasks[position], Binary):
                 raise ValueError(

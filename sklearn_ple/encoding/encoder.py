@@ -14,22 +14,22 @@ from torch import nn
 from ..nn import Axis
 from ..nn.members import Members
 from ..tables.files.table import AnyTable
-from ..tables.frames import name_order
+from ..tables.frames import sort_names
 from ..tables.table import Table
 from ..tasks import Task, TaskWeights
 from .categories import UnknownColumns
 from .class_weights import weigh_classes
 from .dependence import Dependence
 from .features import FeatureEncoder
-from .numeric import EmbeddingMaker, default_width, maker_of
-from .ridge import ridge_start
+from .numeric import EmbeddingMaker, choose_width, copy_maker
+from .ridge import learn_linear_start
 from .scaling import WeightedRows
 from .statistics import (
     LabelSums,
     OrderedStatistics,
     TargetStatistics,
     beside,
-    many_categories,
+    find_many_categories,
 )
 from .targets import TargetEncoder
 
@@ -165,7 +165,7 @@ class TableEncoder:
         self.targets.fit(table.labels, table.form, table.weights)
         self.dependence = Dependence(self.depends_on, self.tasks)
         names = self.targets.names
-        self.order = (name_order(names) if self.by_name else np.arange(len(names))).tolist()
+        self.order = (sort_names(names) if self.by_name else np.arange(len(names))).tolist()
         is_new = not hasattr(self, "features")
         ordered = self._learn_features(table) if is_new else self._learn_again(table)
         return self.apply(table.sample, class_weight)._replace(ordered=ordered)
@@ -181,9 +181,9 @@ class TableEncoder:
         )
         X = table.sample.features
         counts, ranges = self.features.learn_categories(
-            X, (own.features for own in table.blocks())
+            X, (block.features for block in table.blocks())
         )
-        self._choose_statistics(X, [own.n_known for own in counts])
+        self._choose_statistics(X, [column.n_known for column in counts])
         sums = self._begin_sums(table, self.statistics)
         sample = X, self._row_weights(table.sample)
         self.features.learn_scales(ranges, sample, self._read_weighted(table, sums))
@@ -227,8 +227,8 @@ class TableEncoder:
             if sums:
                 parts: Any = block.parts
                 codes = self.features.encode_categories(block.features, list(sums))
-                for own, of_column in zip(sums.values(), codes.T, strict=True):
-                    own.add(of_column, targets, weights, parts)
+                for of_labels, of_column in zip(sums.values(), codes.T, strict=True):
+                    of_labels.add(of_column, targets, weights, parts)
             yield block.features, weights.mean(axis=1)
 
     def _row_weights(self, table: Table) -> np.ndarray:
@@ -280,7 +280,7 @@ class TableEncoder:
         if isinstance(choice, (bool, np.bool_)):
             columns = range(len(n_codes) if choice else 0)
         elif isinstance(choice, str):
-            columns = many_categories(n_known, n_codes)
+            columns = find_many_categories(n_known, n_codes)
         else:
             columns = self.features.find_codes(X, choice, "target_statistics")
         self.statistics = TargetStatistics(columns) if len(columns) else None
@@ -325,7 +325,7 @@ class TableEncoder:
         # Sparse numbers have no embedding.
         if not hasattr(self, "maker"):
             embedded = not sparse.issparse(numbers) and self.features.n_columns_
-            started.maker = maker_of(self.numeric_embedding) if embedded else None
+            started.maker = copy_maker(self.numeric_embedding) if embedded else None
             if started.maker is not None:
                 columns = numbers[:, : self.features.n_columns_]
                 read = weights.copy()
@@ -342,7 +342,7 @@ class TableEncoder:
             numbers = beside(numbers, of_codes)
         task_weights = TaskWeights(self.targets.names, self.task_weights, 1.0).initial
         if self.linear_path:
-            started.linear_start = ridge_start(
+            started.linear_start = learn_linear_start(
                 numbers, targets, weights, self.tasks, task_weights, self.clip_numbers, trained_on
             )
         return started, numbers
@@ -402,7 +402,9 @@ class TableEncoder:
             return owners
         counted = zip(self.statistics.columns.tolist(), self.statistics.tables, strict=True)
         n_numeric = self.features.n_columns_
-        return owners + [n_numeric + own for own, table in counted for _ in range(table.shape[1])]
+        return owners + [
+            n_numeric + column for column, table in counted for _ in range(table.shape[1])
+        ]
 
     def make_embedding(
         self, embedding_dim: int | str, members: Members, views: Axis
@@ -411,5 +413,5 @@ class TableEncoder:
         if self.maker is None:
             return None
         n_columns = self.features.n_columns_
-        width = default_width(n_columns) if isinstance(embedding_dim, str) else embedding_dim
+        width = choose_width(n_columns) if isinstance(embedding_dim, str) else embedding_dim
         return self.maker.make(n_columns, width, members, views)

@@ -11,8 +11,8 @@ import pandas as pd
 from pandas.api import types
 from scipy import sparse
 
-from ..tables.frames import name_order
-from ..tables.mistakes import warn_of_outliers, warn_of_strings
+from ..tables.frames import sort_names
+from ..tables.plausibility import warn_of_outliers, warn_of_strings
 from ..tables.reading import is_number
 from ..utils.checks import shown
 from .categories import CategoryEncoder, Counts, UnknownColumns, is_text
@@ -91,16 +91,16 @@ class FeatureEncoder:
         """
         counts, ranges = self._choose_columns(sample), Ranges(len(self.number_positions_))
         for X in blocks:
-            for position, own in zip(self.categorical_positions_, counts, strict=True):
-                own.add(X.iloc[:, position])
+            for position, counted in zip(self.categorical_positions_, counts, strict=True):
+                counted.add(X.iloc[:, position])
             self.scaler_.see(X, ranges)
         limits = self.max_categories, self.min_frequency
-        self.columns_ = [CategoryEncoder().learn(own, *limits) for own in counts]
+        self.columns_ = [CategoryEncoder().learn(counted, *limits) for counted in counts]
         if _is_from_dtype(self.categorical_features):
-            for position, own in zip(self.categorical_positions_, counts, strict=True):
-                if is_text(own):
-                    texts = own.merged()[0].tolist()
-                    warn_of_strings(sample.columns[position], texts, own.n_known)
+            for position, counted in zip(self.categorical_positions_, counts, strict=True):
+                if is_text(counted):
+                    texts = counted.merged()[0].tolist()
+                    warn_of_strings(sample.columns[position], texts, counted.n_known)
         return counts, ranges
 
     def learn_scales(
@@ -115,7 +115,7 @@ class FeatureEncoder:
     def _choose_columns(self, X: Any) -> list[Counts]:
         """Determine categorical and numeric columns; return empty counts of the former."""
         is_categorical = self._find_categorical(X)
-        order = np.arange(X.shape[1]) if sparse.issparse(X) else name_order(X.columns)
+        order = np.arange(X.shape[1]) if sparse.issparse(X) else sort_names(X.columns)
         self.categorical_positions_ = order[is_categorical[order]]
         self.number_positions_ = order[~is_categorical[order]]
         self.scaler_ = NumberScaler(self.number_positions_, self.dtype)
@@ -186,8 +186,8 @@ class FeatureEncoder:
         dtype = np.uint8 if largest <= 2**8 else np.int16 if largest <= 2**15 else np.int32
         codes = np.empty((X.shape[0], len(columns)), dtype=dtype)
         for out, column in enumerate(columns):
-            own = X.iloc[:, self.categorical_positions_[column]]
-            codes[:, out] = self.columns_[column].transform(own, dtype)
+            values = X.iloc[:, self.categorical_positions_[column]]
+            codes[:, out] = self.columns_[column].transform(values, dtype)
         return codes
 
     def find_unknown(self) -> UnknownColumns:
@@ -222,7 +222,7 @@ class FeatureEncoder:
         chosen = np.zeros(X.shape[1], dtype=bool)
         if sparse.issparse(X):
             raise ValueError(f"{parameter} needs categories, but sparse X holds numbers.")
-        chosen[_positions(choice, X, parameter)] = True
+        chosen[_find_positions(choice, X, parameter)] = True
         chosen = np.flatnonzero(chosen)
         for position in np.setdiff1d(chosen, self.categorical_positions_):
             raise ValueError(
@@ -245,19 +245,20 @@ class FeatureEncoder:
         if _is_from_dtype(choice):
             is_categorical[:] = [_is_category(dtype) for dtype in dtypes]
         elif choice is not None:
-            is_categorical[_positions(choice, X)] = True
+            is_categorical[_find_positions(choice, X)] = True
         for position in np.flatnonzero(~is_categorical):
             if not is_number(dtypes[position]):
                 column = X.iloc[:, position]
                 raise TypeError(
                     f"Column {shown(column.name)} of X is of dtype {column.dtype}, which is not "
-                    f"numeric: convert it{_how(column)}, or name it in categorical_features, "
-                    "which then must list all categorical columns, those of strings too."
+                    f"numeric: convert it{_describe_conversion(column)}, or name it in "
+                    "categorical_features, which then must list all categorical columns, those of "
+                    "strings too."
                 )
         return is_categorical
 
 
-def _how(column: pd.Series) -> str:
+def _describe_conversion(column: pd.Series) -> str:
     """Describe how to turn times or dates into numbers, for an error message."""
     if getattr(column.dtype, "kind", None) == "m":
         return ", for example with .dt.total_seconds()"
@@ -278,7 +279,7 @@ def _is_category(dtype: Any) -> bool:
     )
 
 
-def _positions(choice: Any, X: pd.DataFrame, parameter: str = "categorical_features") -> Any:
+def _find_positions(choice: Any, X: pd.DataFrame, parameter: str = "categorical_features") -> Any:
     """Turn names, positions or a mask into an index of the columns."""
     if isinstance(choice, str):
         choice = [choice]

@@ -11,13 +11,12 @@ import numpy as np
 from sklearn.utils import check_consistent_length
 
 from ..tables.form import TargetForm
-from ..tables.kinds import ignored_by, is_one_kind, kinds_by_task, without_ignored
+from ..tables.kinds import assign_kinds, drop_ignored, find_ignored, is_one_kind
 from ..tables.labels import Labels, read_targets
-from ..tables.mistakes import warn_of_order
+from ..tables.plausibility import warn_of_order
 from ..tables.reading import FeatureReader
 from ..tables.table import Table
 from ..tables.weights import weigh
-from ..utils._sklearn import _safe_indexing
 from .dependence import Dependence
 from .encoder import Encoded, TableEncoder
 from .targets import TargetEncoder
@@ -90,44 +89,35 @@ def grow(
     if task_types is None:
         task_types = encoder.task_types if is_one_kind(encoder.task_types) else "auto"
     names = encoder.targets.names
-    labels, form = read_targets(y, partial(ignored_by, task_types), _next_number(names))
+    labels, form = read_targets(y, partial(find_ignored, task_types), _number_next_task(names))
     check_consistent_length(features, labels[0].mask)
     warn_of_order(X=X, y=y, sample_weight=sample_weight)
-    new = _new_places(form.names, names, new_alone)
+    new = _find_new(form.names, names, new_alone)
     labels, given = weigh(labels, sample_weight)
-    kinds = kinds_by_task(without_ignored(task_types), form.names)
+    kinds = assign_kinds(drop_ignored(task_types), form.names)
     added = {name: kinds[name] for place, name in enumerate(form.names) if place in new}
     targets = TargetEncoder(added, encoder.family)
-    new_labels = [column for place, column in enumerate(labels) if place in new]
-    targets.fit(new_labels, form.take(new), given[:, new])
-    grown = _with_tasks(encoder, targets, new_labels)
+    targets.fit([labels[place] for place in new], form.take(new), given[:, new])
+    grown = _append_tasks(encoder, targets)
     grown.task_weights = task_weights
     columns = dict(zip(form.names, labels, strict=True))
     n_rows = len(given)
-    of_all = [columns.get(task.name) or _unlabelled(task, n_rows) for task in grown.tasks]
+    of_all = [columns.get(task.name) or _make_unlabelled(task, n_rows) for task in grown.tasks]
     grown.targets.check_same(of_all, grown.targets.form)
     weights = np.zeros((n_rows, len(of_all)))
     weights[:, [grown.targets.names.index(name) for name in form.names]] = given
-    kept = np.flatnonzero(weights.any(axis=1))
-    features = _safe_indexing(features, kept)
-    table = Table(
-        features,
-        [column.take(kept) for column in of_all],
-        weights[kept],
-        grown.targets.form,
-        kept,
-    )
+    table = Table.of_weighted(features, of_all, weights, grown.targets.form)
     return Grown(grown, table, np.logical_not(weights.any(axis=0)))
 
 
-def _next_number(names: list[str]) -> int:
+def _number_next_task(names: list[str]) -> int:
     """Return the number in the name of the next task that has no name of its own."""
     # With ignored columns, numbers may be greater than that of the tasks.
     taken = [int(name[1:]) for name in names if name[:1] == "y" and name[1:].isdecimal()]
     return max([len(names) - 1, *taken]) + 1
 
 
-def _new_places(columns: list[str], tasks: list[str], new_alone: bool) -> list[int]:
+def _find_new(columns: list[str], tasks: list[str], new_alone: bool) -> list[int]:
     """Return the positions of the columns that are new tasks, after a check."""
     new = [place for place, name in enumerate(columns) if name not in tasks]
     if not new or (new_alone and len(new) < len(columns)):
@@ -139,46 +129,35 @@ def _new_places(columns: list[str], tasks: list[str], new_alone: bool) -> list[i
     return new
 
 
-def _with_tasks(
-    encoder: TableEncoder, added: TargetEncoder, new_labels: list[Labels]
-) -> TableEncoder:
+def _append_tasks(encoder: TableEncoder, added: TargetEncoder) -> TableEncoder:
     """Return a copy of an encoder with more tasks."""
     grown, before = copy.copy(encoder), encoder.targets
     for task in added.tasks:
         task.added = True
     grown.targets = copy.copy(before)
     grown.targets.tasks = [*before.tasks, *added.tasks]
-    grown.targets.form = _joined(before.form, added.form, new_labels)
+    grown.targets.form = _join_forms(before.form, added.form)
     grown.order = [*encoder.order, *range(len(before.tasks), len(grown.tasks))]
     grown.dependence = Dependence(encoder.depends_on, grown.tasks)
     return grown
 
 
-def _unlabelled(task: Any, n_rows: int) -> Labels:
+def _make_unlabelled(task: Any, n_rows: int) -> Labels:
     """Make a column without any label."""
     dtype = np.float64 if task.classes is None else task.classes.dtype
     return Labels(task.name, np.empty(0, dtype), np.zeros(n_rows, dtype=bool), None)
 
 
-def _joined(before: TargetForm, added: TargetForm, labels: list[Labels]) -> TargetForm:
+def _join_forms(before: TargetForm, added: TargetForm) -> TargetForm:
     """Append columns of y to the earlier ones, in the form of the latter."""
     names = [*before.names, *added.names]
     if before.library == "numpy":
         return replace(before, ndim=2, names=names)
     columns, dtypes = added.columns, added.dtypes
     if added.library != before.library:
-        columns, dtypes = added.names, [_dtype(before.library, column) for column in labels]
+        columns, dtypes = added.names, [None] * len(added.names)
     columns = [
         name if column is None else column
         for name, column in zip(names, [*before.columns, *columns], strict=True)
     ]
     return replace(before, ndim=2, names=names, columns=columns, dtypes=[*before.dtypes, *dtypes])
-
-
-def _dtype(library: str, column: Labels) -> Any:
-    """Return a library's dtype for labels that came from another library."""
-    if library == "pandas":
-        return column.observed.dtype
-    import polars as pl
-
-    return pl.Series(column.observed.tolist()).dtype

@@ -115,7 +115,7 @@ class Piecewise(EmbeddingMaker):
         """Learn the edges of the bins, and which columns have an atom."""
         n_classes = [len(task.classes) if task.has_classes else 0 for task in tasks]
         self.edges = learn_edges(numbers, targets, weights, n_classes, n_bins)
-        self.has_atom = np.array([has_atom(column) for column in _sample(numbers).T])
+        self.has_atom = np.array([has_atom(column) for column in _thin_out(numbers).T])
 
     def make(self, n_columns: int, width: int, members: Members, views: Axis) -> nn.Module:
         """Make the embedding; with a linear part and steps, members differ in the steps' scale.
@@ -155,12 +155,12 @@ NUMERIC_EMBEDDINGS: dict[str, EmbeddingMaker] = {
 }
 
 
-def maker_of(kind: str | EmbeddingMaker | None) -> EmbeddingMaker | None:
+def copy_maker(kind: str | EmbeddingMaker | None) -> EmbeddingMaker | None:
     """Return a copy of a maker, given by name or as an object, that may learn; None for None."""
     return copy.deepcopy(NUMERIC_EMBEDDINGS[kind] if isinstance(kind, str) else kind)
 
 
-def default_width(n_columns: int) -> int:
+def choose_width(n_columns: int) -> int:
     """Return the width of embeddings: 8 for up to 4 columns, 4 for 8 to 200, less for more."""
     return round(min(max(32 / n_columns, 4), max(800 / n_columns, 2), 8))
 
@@ -172,6 +172,6 @@ def has_atom(numbers: Array) -> bool:
     return bool(n_equal.max(initial=0) >= _ATOM * len(numbers))
 
 
-def _sample(numbers: Array) -> Array:
+def _thin_out(numbers: Array) -> Array:
     """Return evenly spaced rows, at most as many as are needed."""
     return numbers[:: -(-len(numbers) // _MAX_ROWS)]

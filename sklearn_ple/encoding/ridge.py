@@ -18,7 +18,7 @@ _PENALTIES = (1e1, 1e2, 1e3, 1e4)
 _MAX_ROWS, _MAX_NUMBERS = 50_000, 2**21
 
 
-def ridge_start(
+def learn_linear_start(
     numbers: Any,
     targets: np.ndarray,
     weights: np.ndarray,
@@ -67,13 +67,13 @@ def ridge_start(
         rows = rows[:: max(1, -(-len(rows) // most))]
         read = clip_smoothly(torch.as_tensor(numbers[rows], dtype=torch.float64), clip_numbers)
         outputs = slice(ends[position] - tasks[position].n_outputs, ends[position])
-        coefficients[:, outputs] = _ridges(
+        coefficients[:, outputs] = _fit_members(
             read.numpy(), targets[rows, position], weights[rows, position], trained_on[:, rows]
         )[:, None]
     return coefficients
 
 
-def _ridges(
+def _fit_members(
     X: np.ndarray, y: np.ndarray, weights: np.ndarray, trained_on: np.ndarray
 ) -> np.ndarray:
     """Compute the coefficients of each member from the sums of products over its rows.
@@ -89,22 +89,22 @@ def _ridges(
         X = X @ basis
     table = np.column_stack([np.ones(len(X)), X, y])
     common = trained_on.all(axis=0)
-    of_all = _products(table[common], weights[common])
+    of_all = _sum_products(table[common], weights[common])
     coefficients = np.zeros((len(trained_on), X.shape[1]))
     for member, rows in enumerate(trained_on):
         if rows.any():
-            own = rows & ~common
-            products = of_all + _products(table[own], weights[own])
-            coefficients[member] = _ridge(products, len(np.unique(alike[rows])))
+            apart = rows & ~common
+            products = of_all + _sum_products(table[apart], weights[apart])
+            coefficients[member] = _fit_ridge(products, len(np.unique(alike[rows])))
     return coefficients if basis is None else coefficients @ basis.T
 
 
-def _products(table: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _sum_products(table: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Compute the weighted sums of products of any two columns."""
     return table.T @ (weights[:, None] * table)
 
 
-def _ridge(products: np.ndarray, n_distinct: int) -> np.ndarray:
+def _fit_ridge(products: np.ndarray, n_distinct: int) -> np.ndarray:
     """Compute the coefficients for the penalty with the least generalized cross-validation error.
 
     With this error [1]_, a row with a weight of 2 is equivalent to two rows with a weight of 1.

@@ -215,7 +215,7 @@ class NumberScaler:
         del sizes
         self._check_finite(X, np.isfinite(largest))
         largest[largest == 0] = 1.0
-        scaled = _with_data(X, _divide_columns(X, largest))
+        scaled = _replace_data(X, _divide_columns(X, largest))
         _, variance = mean_variance_axis(scaled, axis=0, weights=weights)
         # A constant column is not centred but scaled to 1 or -1. Rounding may make its variance
         # differ from zero, even negative.
@@ -233,9 +233,9 @@ class NumberScaler:
         infinite = ~np.isfinite(data) | np.isinf(X.data)
         infinite = np.bincount(X.indices[infinite], minlength=X.shape[1])
         self._check_finite(X, infinite == 0)
-        numbers = _with_data(X, data)
+        numbers = _replace_data(X, data)
         if self.missing_.any():
-            indicators = _with_data(X, missing.astype(self.dtype))[:, self.missing_]
+            indicators = _replace_data(X, missing.astype(self.dtype))[:, self.missing_]
             indicators.eliminate_zeros()
             numbers = sparse.hstack([numbers, indicators], format="csr")
         return numbers
@@ -270,7 +270,7 @@ class NumberScaler:
                     values = function(block)
                     values[~seen] = 0.0
                     sums[k] = sums[k] + weights[rows] @ values
-        return [own / np.where(total > 0, total, 1.0) for own in sums]
+        return [column_sums / np.where(total > 0, total, 1.0) for column_sums in sums]
 
     def _check_finite(self, X: Any, finite: Any) -> None:
         if not finite.all():
@@ -285,6 +285,6 @@ def _divide_columns(X: sparse.csr_matrix, divisors: np.ndarray) -> np.ndarray:
     return np.divide(X.data, data, out=data)
 
 
-def _with_data(X: sparse.csr_matrix, data: np.ndarray) -> sparse.csr_matrix:
+def _replace_data(X: sparse.csr_matrix, data: np.ndarray) -> sparse.csr_matrix:
     """Return a matrix with other data at the same positions, which are not copied."""
     return sparse.csr_matrix((data, X.indices, X.indptr), shape=X.shape)

@@ -117,12 +117,12 @@ class TargetStatistics:
         """
         self.read, self.n_tasks = read, len(tasks)
         read = np.ones(len(codes), dtype=bool) if read is None else read
-        parts = np.where(read, _parts(len(codes)), N_PARTS)
+        parts = np.where(read, _draw_parts(len(codes)), N_PARTS)
         sums = {}
         for column in self.columns.tolist():
             sums[column] = LabelSums(tasks, n_codes[column])
             sums[column].add(codes[:, column], targets, weights, parts)
-        ordered = self.settle(sums, _hash(codes, targets, weights), "float64")
+        ordered = self.settle(sums, _hash_arrays(codes, targets, weights), "float64")
         return ordered.transform(codes, parts)
 
     def settle(
@@ -147,9 +147,9 @@ class TargetStatistics:
         self.learnt_from = learnt_from
         self.tables, by_part = [], []
         for column in self.columns.tolist():
-            own = sums.pop(column)
-            stacked = np.empty((N_PARTS + 1, own.n_codes, own.n_statistics), dtype)
-            for part, table in enumerate(own.tables()):
+            of_column = sums.pop(column)
+            stacked = np.empty((N_PARTS + 1, of_column.n_codes, of_column.n_statistics), dtype)
+            for part, table in enumerate(of_column.tables()):
                 stacked[part] = table
             self.tables.append(table)
             by_part.append(stacked)
@@ -169,7 +169,7 @@ class TargetStatistics:
         have been added since are left out.
         """
         targets, weights = targets[:, : self.n_tasks], weights[:, : self.n_tasks]
-        if self.learnt_from != _hash(codes, targets, weights):
+        if self.learnt_from != _hash_arrays(codes, targets, weights):
             return self.transform(codes)
         n_codes = dict(zip(self.columns.tolist(), map(len, self.tables), strict=True))
         again = TargetStatistics(self.columns)
@@ -197,7 +197,7 @@ class OrderedStatistics:
         return np.hstack([table[parts, codes[:, column]] for column, table in pairs])
 
 
-def many_categories(n_known: Sequence[int] | np.ndarray, n_codes: Sequence[int]) -> list[int]:
+def find_many_categories(n_known: Sequence[int] | np.ndarray, n_codes: Sequence[int]) -> list[int]:
     """Return the columns of codes with many categories that have several rows each, such as ids.
 
     Parameters
@@ -252,7 +252,7 @@ class LabelSums:
     @property
     def n_statistics(self) -> int:
         """Number of statistics of a code."""
-        return sum(len(own.values) for own in self._of_tasks)
+        return sum(len(sums.values) for sums in self._of_tasks)
 
     def add(
         self, codes: np.ndarray, targets: np.ndarray, weights: np.ndarray, parts: np.ndarray
@@ -268,32 +268,32 @@ class LabelSums:
         """
         cells = parts.astype(np.int64) * self.n_codes + codes
         read = parts < N_PARTS
-        for own, labels, weighs in zip(self._of_tasks, targets.T, weights.T, strict=True):
+        for sums, labels, weighs in zip(self._of_tasks, targets.T, weights.T, strict=True):
             rows = np.flatnonzero(read & (weighs > 0))
-            own.add(cells[rows], labels[rows], weighs[rows])
+            sums.add(cells[rows], labels[rows], weighs[rows])
 
     def tables(self) -> Iterator[np.ndarray]:
         """Yield the statistics of the codes for each part, learnt from the parts before it.
 
         All are of shape (n_codes, n_statistics). The last ones are learnt from all parts.
         """
-        by_part = [sums for own in self._of_tasks for sums in own.of_statistics()]
+        by_part = [sums for by_cell in self._of_tasks for sums in by_cell.of_statistics()]
         so_far = np.zeros((len(by_part), len(_Sums._fields), self.n_codes))
         for part in range(N_PARTS + 1):
-            learnt = [_shrunken(_Sums(*own)) for own in so_far]
+            learnt = [_shrink(_Sums(*by_cell)) for by_cell in so_far]
             yield np.column_stack(learnt) if learnt else np.zeros((self.n_codes, 0))
             if part < N_PARTS:
                 rows = slice(part * self.n_codes, (part + 1) * self.n_codes)
                 for total, sums in zip(so_far, by_part, strict=True):
-                    for sum_, own in zip(total, sums, strict=True):
-                        sum_ += own[rows]
+                    for sum_, by_cell in zip(total, sums, strict=True):
+                        sum_ += by_cell[rows]
 
 
 class _TaskSums:
     """The sums of one task; its statistics share the counts and weights of labels."""
 
     def __init__(self, task: Task, n_cells: int):
-        self.classes = _classes_counted(task) if task.has_classes else None
+        self.classes = _list_classes(task) if task.has_classes else None
         n_values = 1 if self.classes is None else len(self.classes)
         # Censored times have no mean.
         n_values = 0 if task.censored else n_values
@@ -323,7 +323,7 @@ class _TaskSums:
             yield _Sums(self.counts, self.weights, values, squares)
 
 
-def _shrunken(sums: _Sums) -> np.ndarray:
+def _shrink(sums: _Sums) -> np.ndarray:
     """Compute the statistics of codes: differences from the overall mean, shrunk and scaled."""
     counts, weights, values, squares = sums
     none, there, total = np.zeros(len(counts)), weights > 0, weights.sum()
@@ -344,17 +344,17 @@ def _shrunken(sums: _Sums) -> np.ndarray:
     return shrunken / np.sqrt((weights * shrunken**2).sum() / total)
 
 
-def _classes_counted(task: Task) -> range:
+def _list_classes(task: Task) -> range:
     """Return the classes whose shares are statistics: all, or the second of two classes."""
     n_classes = len(task.classes)
     return range(1 if n_classes == 2 else 0, n_classes)
 
 
-def _parts(n_rows: int) -> np.ndarray:
+def _draw_parts(n_rows: int) -> np.ndarray:
     """Draw the part of each row, with a fixed seed."""
     return np.random.RandomState(0).permutation(n_rows) % N_PARTS
 
 
-def _hash(*arrays: np.ndarray) -> str:
+def _hash_arrays(*arrays: np.ndarray) -> str:
     """Compute a hash of arrays, whose layout in memory does not count."""
     return joblib.hash([np.ascontiguousarray(array) for array in arrays])

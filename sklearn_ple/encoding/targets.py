@@ -13,9 +13,9 @@ import numpy as np
 from sklearn.utils import check_consistent_length
 
 from ..tables.form import TargetForm
-from ..tables.kinds import check_kind, kinds_by_task, split_kind, without_ignored
+from ..tables.kinds import assign_kinds, check_kind, drop_ignored, split_kind
 from ..tables.labels import Labels, as_frame, check_type, read_targets
-from ..tables.mistakes import warn_of_order
+from ..tables.plausibility import warn_of_order
 from ..tasks import TASK_KINDS, Task, array_of, by_task, score_of
 from ..utils.checks import check_integer, naming, shown
 from ..utils.warn import warn
@@ -74,8 +74,8 @@ class TargetEncoder:
         ValueError
             If a column has no label, or if ``task_types`` or ``classes`` do not fit the labels.
         """
-        types = kinds_by_task(without_ignored(self.task_types), form.names)
-        declared = _declared(self.classes, form.names)
+        types = assign_kinds(drop_ignored(self.task_types), form.names)
+        declared = _read_declared(self.classes, form.names)
         self.form = form
         self.tasks = []
         for position, column in enumerate(labels):
@@ -86,7 +86,7 @@ class TargetEncoder:
                     f"task_types={{{column.name!r}: 'ignore'}}."
                 )
             if (classes := declared[column.name]) is not None:
-                column = _with_classes(column, classes, types[column.name])
+                column = _declare_classes(column, classes, types[column.name])
             task = self._make_task(types[column.name], column)
             if task.kind == "ordinal" and classes is None:
                 _warn_of_order(column)
@@ -109,7 +109,7 @@ class TargetEncoder:
                 what = f"task_types of target {column.name!r}: {error}"
                 raise TypeError(f"{what}. Pass an instance, made with its arguments.") from error
         else:
-            task = self._task_of_kind(task_type, column)
+            task = self._make_task_of_kind(task_type, column)
         task.name = column.name
         if self.family is not None and task.has_classes != (self.family == "class"):
             by = "" if isinstance(task_type, str) and task_type == "auto" else " by task_types"
@@ -127,7 +127,7 @@ class TargetEncoder:
             )
         return task
 
-    def _task_of_kind(self, task_type: Any, column: Labels) -> Task:
+    def _make_task_of_kind(self, task_type: Any, column: Labels) -> Task:
         kind, options = split_kind(task_type)
         if isinstance(kind, str) and kind == "auto":
             kind = column.infer_kind(self.family)
@@ -223,7 +223,7 @@ class TargetEncoder:
     def decode(self, outputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Turn the outputs of each task, of shape (n_rows, n_outputs), into labels."""
         pairs = zip(self.tasks, outputs, strict=True)
-        return [array_of(task, "predict", own) for task, own in pairs]
+        return [array_of(task, "predict", of_task) for task, of_task in pairs]
 
     def score(
         self, outputs: Sequence[np.ndarray], labels: Sequence[Labels], weights: np.ndarray
@@ -256,16 +256,16 @@ class TargetEncoder:
         ]
 
 
-def _declared(classes: Any, names: Sequence[str]) -> dict[str, np.ndarray | None]:
+def _read_declared(classes: Any, names: Sequence[str]) -> dict[str, np.ndarray | None]:
     """Return the declared classes of each task, after a check; None for a task without any."""
     if len(names) == 1 and classes is not None and not isinstance(classes, Mapping):
         entries = classes if isinstance(classes, (list, tuple)) or np.ndim(classes) == 2 else []
         if not any(np.ndim(entry) for entry in entries):
             classes = [classes]
     declared = by_task(classes, names, "classes", default=None)
-    for name, own in declared.items():
-        if own is not None:
-            declared[name] = _read_classes(name, own)
+    for name, given in declared.items():
+        if given is not None:
+            declared[name] = _read_classes(name, given)
     return declared
 
 
@@ -283,21 +283,21 @@ def _read_classes(name: str, classes: Any) -> np.ndarray:
     return column.observed
 
 
-def _with_classes(column: Labels, classes: np.ndarray, task_type: Any) -> Labels:
+def _declare_classes(column: Labels, classes: np.ndarray, task_type: Any) -> Labels:
     """Return a column that declares classes, beyond its own ordered categories if it has such."""
     if not column.ordered:
         return replace(column, declared=classes)
-    own = np.asarray(column.declared).tolist()
-    if set(classes.tolist()) <= set(own):
+    listed = np.asarray(column.declared).tolist()
+    if set(classes.tolist()) <= set(listed):
         return column
     kind, _ = split_kind(task_type)
     if isinstance(kind, str) and kind != "ordinal":
         # The column does not say where the other classes belong.
         return replace(column, declared=classes, ordered=False)
-    if [label for label in classes.tolist() if label in own] != own:
+    if [label for label in classes.tolist() if label in listed] != listed:
         raise ValueError(
             f"classes of target {column.name!r} is {classes.tolist()}, but its column has the "
-            f"ordered categories {own}: pass all classes, in their order."
+            f"ordered categories {listed}: pass all classes, in their order."
         )
     return replace(column, declared=classes)
 

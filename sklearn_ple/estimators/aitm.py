@@ -10,7 +10,7 @@ from typing import Any
 from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import AITM, Body, CalibratedLogits
 from ..parameters.constraints import NOT_NEGATIVE
-from ..tables.kinds import dependent_pairs
+from ..tables.kinds import pair_dependent_tasks
 from ..tasks import Task
 from .network_fields import widths
 
@@ -95,6 +95,6 @@ class AITMClassifierRegressor(MultiTaskEstimator):
         """Return the position of the task before each task, or None if there is no such task."""
         order = "previous" if self.depends_on is None else self.depends_on
         previous: list[int | None] = [None] * len(names)
-        for task, other in dependent_pairs(order, names):
+        for task, other in pair_dependent_tasks(order, names):
             previous[task] = other
         return previous

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..predictions.inner import tasks_of
 from ..tables.frames import to_pandas
 from ..tables.labels import Labels, as_frame, check_type, numbers_are_classes
-from ..tables.mistakes import warn_of_order
+from ..tables.plausibility import warn_of_order
 from ..tables.reading import check_in_memory
 from ..tables.weights import read_weights
 from ..tasks import TASK_KINDS

@@ -12,7 +12,7 @@ from pandas.api import types
 from scipy import sparse
 
 from ..tables.groups import read_groups
-from ..tables.kinds import has_classes, ignored_by, kinds_by_task, learnt_columns
+from ..tables.kinds import assign_kinds, find_ignored, has_classes, select_learnt
 from ..tables.labels import as_frame, numbers_are_classes
 from ..utils.warn import warn
 
@@ -114,9 +114,9 @@ def stratify(
     sizes = np.asarray(sizes)
     table = as_frame(y)
     least_share, names = sizes.min() / len(table), list(table.columns)
-    kinds = kinds_by_task(task_types, names)
+    kinds = assign_kinds(task_types, names)
     tasks = []
-    for k in learnt_columns(names, partial(ignored_by, task_types)):
+    for k in select_learnt(names, partial(find_ignored, task_types)):
         is_class = has_classes(names[k], kinds[names[k]], family)
         tasks.append(Strata.read(names[k], table.iloc[:, k], n_bins, least_share, is_class))
     order = np.arange(len(table)) if rng is None else rng.permutation(len(table))

@@ -122,7 +122,7 @@ def _compute(
     columns = Columns(features, [], None, 2)
     for block in source.blocks(read):
         last = block.first + len(block)
-        with block.unit.named():
+        with block.row_group.named():
             numbers = pd.RangeIndex(block.first, last)
             result = compute(columns.X(block.rows).set_axis(numbers, axis=0), block.rows)
         if last == source.n_rows:

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..tables.frames import take_rows, to_pandas
 from ..tables.labels import check_type, read_targets
-from ..tables.mistakes import warn_of_order
+from ..tables.plausibility import warn_of_order
 from ..tables.reading import check_in_memory
 from ..tables.weights import weigh
 from ..tasks import accuracy, ignore_unit, warn_without_score

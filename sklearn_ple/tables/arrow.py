@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..utils.checks import check_unique
 from ..utils.warn import warn
-from .order import merged_order
+from .category_order import merge_orders
 
 # Types of Arrow that pandas has itself, or that it reads as objects.
 _FOREIGN = [
@@ -35,7 +35,7 @@ def to_frame(data: Any) -> Any:
     """
     # Only a column of a table has a name, which a converted one lacks.
     name = getattr(data, "_name", None)
-    data = with_rows(data)
+    data = unpack(data)
     if not isinstance(data, sys.modules["pyarrow"].Table):
         return data.to_pandas(types_mapper=pd.ArrowDtype).rename(name)
     check_unique("The table", data.schema.names)
@@ -45,14 +45,16 @@ def to_frame(data: Any) -> Any:
     return frame.set_axis([name for name in data.schema.names if name not in index], axis=1)
 
 
-def with_rows(data: Any) -> Any:
+def unpack(data: Any) -> Any:
     """Return a table or column of Arrow in a form whose rows can be taken by their numbers."""
     arrow = sys.modules["pyarrow"]
     if isinstance(data, arrow.RecordBatch):
         data = arrow.Table.from_batches([data])
     if not isinstance(data, arrow.Table):
         return to_storable(data)
-    columns = [to_storable(own) if _is_packed(own.type) else own for own in data.columns]
+    columns = [
+        to_storable(column) if _is_packed(column.type) else column for column in data.columns
+    ]
     schema = data.schema
     return arrow.Table.from_arrays(columns, names=schema.names, metadata=schema.metadata)
 
@@ -101,9 +103,9 @@ def is_foreign(dtype: Any) -> bool:
     """Return whether a dtype of pandas is one of Arrow's that to_native has to convert."""
     if not isinstance(dtype, pd.ArrowDtype):
         return False
-    arrow, own = sys.modules["pyarrow"], dtype.pyarrow_dtype
-    is_one = any(getattr(arrow.types, f"is_{kind}")(own) for kind in _FOREIGN)
-    return is_one or _has_views(own) or isinstance(own, arrow.BaseExtensionType)
+    arrow, arrow_type = sys.modules["pyarrow"], dtype.pyarrow_dtype
+    is_one = any(getattr(arrow.types, f"is_{kind}")(arrow_type) for kind in _FOREIGN)
+    return is_one or _has_views(arrow_type) or isinstance(arrow_type, arrow.BaseExtensionType)
 
 
 def to_native(column: pd.Series, needs_order: bool) -> pd.Series:
@@ -116,9 +118,9 @@ def to_native(column: pd.Series, needs_order: bool) -> pd.Series:
     values = arrow.chunked_array(to_storable(arrow.array(column.array)))
     if arrow.types.is_dictionary(values.type):
         if arrow.types.is_nested(values.type.value_type):
-            values = _decoded(values)
+            values = _decode(values)
         else:
-            values = _with_one_dictionary(values, column.name, needs_order)
+            values = _unify_dictionaries(values, column.name, needs_order)
     if arrow.types.is_time64(values.type):
         # Python's times of day, which are refused by their type, have no nanoseconds.
         values = values.cast(arrow.time64("us"), safe=False)
@@ -132,45 +134,45 @@ def to_native(column: pd.Series, needs_order: bool) -> pd.Series:
     return native.set_axis(column.index).rename(column.name)
 
 
-def _decoded(column: Any) -> Any:
+def _decode(column: Any) -> Any:
     """Return the values of a column of dictionaries."""
     values = [chunk.dictionary_decode() for chunk in column.chunks]
     return sys.modules["pyarrow"].chunked_array(values, column.type.value_type)
 
 
-def dictionary_values(dictionary: Any) -> Any:
+def list_categories(dictionary: Any) -> Any:
     """Return the values of a dictionary once each, without null and NaN."""
     from pyarrow import compute
 
     return dictionary.filter(compute.invert(dictionary.is_null(nan_is_null=True))).unique()
 
 
-def _with_one_dictionary(column: Any, name: Any, needs_order: bool) -> Any:
+def _unify_dictionaries(column: Any, name: Any, needs_order: bool) -> Any:
     """Return a column whose parts share a dictionary, or its values if they cannot share one."""
     import pyarrow as arrow
     from pyarrow import compute
 
     dtype = column.type
     different: list[Any] = []
-    for own in (chunk.dictionary for chunk in column.chunks):
-        if not any(map(own.equals, different)):
-            different.append(own)
-    is_clean = all(len(dictionary_values(own)) == len(own) for own in different)
+    for dictionary in (chunk.dictionary for chunk in column.chunks):
+        if not any(map(dictionary.equals, different)):
+            different.append(dictionary)
+    is_clean = all(len(list_categories(dictionary)) == len(dictionary) for dictionary in different)
     is_ordered = dtype.ordered and needs_order
     if is_clean and (not is_ordered or len(different) < 2):
         return column
-    orders = [dictionary_values(own).to_pylist() for own in different]
+    orders = [list_categories(dictionary).to_pylist() for dictionary in different]
     merged = list(dict.fromkeys(value for order in orders for value in order))
     # Two categories make a binary task, which needs no order.
     if is_ordered and len(merged) > 2:
-        if (in_order := merged_order(orders)) is None:
+        if (in_order := merge_orders(orders)) is None:
             warn(
                 f"The parts of column {name!r} have the orders {orders}, which do not determine a "
                 "single order: it is read without one."
             )
-            return _decoded(column)
+            return _decode(column)
         merged = in_order
     categories = arrow.array(merged, dtype.value_type)
-    codes = compute.index_in(_decoded(column), value_set=categories).combine_chunks()
+    codes = compute.index_in(_decode(column), value_set=categories).combine_chunks()
     whole = arrow.DictionaryArray.from_arrays(codes, categories, ordered=dtype.ordered)
     return arrow.chunked_array([whole])

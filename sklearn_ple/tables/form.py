@@ -28,7 +28,8 @@ class TargetForm:
     columns : list
         Names of the columns; empty if y is not a data frame or series.
     dtypes : list
-        Data types of the columns; empty if y is not a data frame or series.
+        Data types of the columns; empty if y is not a data frame or series. None for a column of
+        another library, which is predicted in the dtype of its labels.
     ignored : list of int, default=[]
         Positions in y of columns that are not tasks. The other lists do not contain them.
     levels : list, default=[]
@@ -63,12 +64,15 @@ class TargetForm:
 
     def named(self, labels: Sequence[Any]) -> list[Any]:
         """Return the labels of an array, whose columns have no names, with those of the tasks."""
-        return [replace(own, name=name) for own, name in zip(labels, self.names, strict=True)]
+        return [
+            replace(column, name=name) for column, name in zip(labels, self.names, strict=True)
+        ]
 
     def take(self, positions: Sequence[int]) -> TargetForm:
         """Return the form for some of the columns; the number of dimensions stays the same."""
         columns, dtypes = (
-            [own[k] for k in positions] if own else [] for own in (self.columns, self.dtypes)
+            [entries[k] for k in positions] if entries else []
+            for entries in (self.columns, self.dtypes)
         )
         names = [self.names[k] for k in positions]
         return replace(self, names=names, columns=columns, dtypes=dtypes)
@@ -173,6 +177,8 @@ def _keeps(dtype: Any, plain: Any, task: Task) -> bool:
 
     ``plain`` is the dtype of NumPy that corresponds to the dtype, if there is one.
     """
+    if dtype is None:
+        return False
     if not task.has_classes:
         return plain.kind == "f"
     classes = task.classes

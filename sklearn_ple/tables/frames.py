@@ -1,4 +1,4 @@
-"""Data frames of pandas, polars and Arrow; polars and pyarrow are not imported to read them."""
+"""Tables of pandas, polars, Arrow and NumPy; polars and pyarrow are not imported to read them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import sparse
 
 from ..utils._sklearn import _safe_indexing
-from .arrow import is_foreign, to_frame, to_native, with_rows
+from .arrow import is_foreign, to_frame, to_native, unpack
 
 # What has no rows yet: the module and the name of its class, and the method that reads them.
 _UNREAD = (("polars", "LazyFrame", "collect"), ("pyarrow", "RecordBatchReader", "read_all"))
@@ -25,7 +25,7 @@ def is_polars(data: Any) -> bool:
     return polars is not None and isinstance(data, (polars.DataFrame, polars.Series))
 
 
-def polars_to_pandas(data: Any) -> Any:
+def convert_polars(data: Any) -> Any:
     """Turn a frame or series of polars into one of pandas, without pyarrow.
 
     Numbers without missing values are not copied.
@@ -70,7 +70,7 @@ def _series_to_pandas(data: Any) -> pd.Series:
     return column
 
 
-def without_order(data: Any) -> Any:
+def drop_order(data: Any) -> Any:
     """Turn Categoricals of a frame or series of polars into strings."""
     polars = sys.modules["polars"]
     if isinstance(data, polars.Series):
@@ -88,7 +88,7 @@ def is_arrow(data: Any) -> bool:
 
 def takeable(data: Any) -> Any:
     """Return data whose rows can be taken by number, for which Arrow's may need another form."""
-    return with_rows(data) if is_arrow(data) else data
+    return unpack(data) if is_arrow(data) else data
 
 
 def take_rows(data: Any, rows: np.ndarray) -> Any:
@@ -117,7 +117,7 @@ def to_pandas(data: Any, needs_order: bool = False) -> Any:
         if module in sys.modules and isinstance(data, getattr(sys.modules[module], name)):
             raise TypeError(f"A {name} has no rows in memory: pass what its {method}() returns.")
     if is_polars(data):
-        return polars_to_pandas(data)
+        return convert_polars(data)
     if is_arrow(data):
         data = to_frame(data)
     if isinstance(data, pd.Series):
@@ -132,6 +132,23 @@ def to_pandas(data: Any, needs_order: bool = False) -> Any:
     return data
 
 
+def fill_mask(data: Any) -> Any:
+    """Replace masked values of an array of NumPy by NaN or, if they are not floats, by None.
+
+    Data other than masked arrays are returned unchanged.
+    """
+    if not isinstance(data, np.ma.MaskedArray):
+        return data
+    mask = np.ma.getmaskarray(data)
+    if not mask.any():
+        return data.data
+    is_float = data.dtype.kind == "f"
+    # Converting to floats would round large integers, and would turn bools into numbers.
+    filled = np.array(data.data, dtype=data.dtype if is_float else object)
+    filled[mask] = np.nan if is_float else None
+    return filled
+
+
 def keep_numbers(data: Any) -> Any:
     """Convert rows to an array, of objects if there are strings; return arrays unchanged.
 
@@ -143,14 +160,14 @@ def keep_numbers(data: Any) -> Any:
     return np.asarray(data, dtype=object) if array.dtype.kind == "U" else array
 
 
-def in_native_order(values: Any) -> Any:
+def use_native_order(values: Any) -> Any:
     """Return a column, index or array in the byte order of the machine, which pandas needs."""
     if not isinstance(values.dtype, np.dtype) or values.dtype.isnative:
         return values
     return values.astype(values.dtype.newbyteorder("="))
 
 
-def name_order(names: Iterable[Any]) -> np.ndarray:
+def sort_names(names: Iterable[Any]) -> np.ndarray:
     """Return the positions that sort names, with numbers in them sorted by value: x2 before x10.
 
     So the columns of an array, which are named x0, x1 and so on, keep their order. If not all

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .frames import in_native_order, to_pandas
+from .frames import to_pandas, use_native_order
 
 
 def read_groups(groups: Any, n_rows: int) -> np.ndarray:
@@ -19,7 +19,7 @@ def read_groups(groups: Any, n_rows: int) -> np.ndarray:
     if shape != (n_rows,):
         raise ValueError(f"groups has shape {shape}; it must be {(n_rows,)}, one group per row.")
     try:
-        codes, _ = pd.factorize(in_native_order(pd.Series(groups)))
+        codes, _ = pd.factorize(use_native_order(pd.Series(groups)))
     except TypeError as error:
         raise TypeError(
             f"groups holds values that cannot be compared: {error}. Convert them to integers or "

@@ -13,13 +13,13 @@ from ..utils.checks import shown
 IGNORE = "ignore"
 
 
-def ignored_by(task_types: Any, names: Sequence[str]) -> list[int]:
+def find_ignored(task_types: Any, names: Sequence[str]) -> list[int]:
     """Return the positions of the columns of y that ``task_types`` ignores."""
-    types = kinds_by_task(task_types, names)
+    types = assign_kinds(task_types, names)
     return [k for k, name in enumerate(names) if _is_ignore(types[name])]
 
 
-def kinds_by_task(task_types: Any, names: Sequence[str]) -> dict[str, Any]:
+def assign_kinds(task_types: Any, names: Sequence[str]) -> dict[str, Any]:
     """Return the entry of ``task_types`` for each task."""
     if is_one_kind(task_types):
         return dict.fromkeys(names, task_types)
@@ -69,7 +69,7 @@ def _is_kind(entry: Any) -> bool:
     return isinstance(name, (str, Task, type))
 
 
-def without_ignored(task_types: Any) -> Any:
+def drop_ignored(task_types: Any) -> Any:
     """Return ``task_types`` without its entries for ignored columns."""
     if isinstance(task_types, Mapping):
         return {name: kind for name, kind in task_types.items() if not _is_ignore(kind)}
@@ -83,7 +83,7 @@ def _is_ignore(task_type: Any) -> bool:
     return isinstance(kind, str) and kind == IGNORE and not options
 
 
-def learnt_columns(
+def select_learnt(
     names: Sequence[str], ignored: Callable[[Sequence[str]], list[int]] | None
 ) -> list[int]:
     """Return the positions of the columns of y that are not ignored; raise if all are."""
@@ -96,7 +96,7 @@ def learnt_columns(
     return kept
 
 
-def dependent_pairs(
+def pair_dependent_tasks(
     depends_on: Mapping[str, str] | str | None, names: Sequence[str]
 ) -> list[tuple[int, int]]:
     """Return which task depends on which.

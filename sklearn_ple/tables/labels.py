@@ -14,10 +14,9 @@ from scipy import sparse
 from ..utils.checks import check_unique, shown
 from ..utils.warn import warn
 from .form import TargetForm
-from .frames import is_arrow, is_polars, to_pandas, without_order
-from .kinds import learnt_columns
-from .masked import without_mask
-from .mistakes import warn_of_text
+from .frames import drop_order, fill_mask, is_arrow, is_polars, to_pandas
+from .kinds import select_learnt
+from .plausibility import warn_of_text
 
 #: More distinct integers than this are a quantity, not classes.
 MAX_INTEGER_CLASSES = 10
@@ -127,7 +126,7 @@ def numbers_are_classes(distinct: np.ndarray) -> bool:
     return distinct.dtype.kind in "iu" and len(distinct) <= MAX_INTEGER_CLASSES
 
 
-def _inferred(column: pd.Series) -> Any:
+def _infer_dtype(column: pd.Series) -> Any:
     """Return the dtype that the objects of a column have in common."""
     try:
         return column.infer_objects().dtype
@@ -138,7 +137,7 @@ def _inferred(column: pd.Series) -> Any:
 
 def _as_array(name: str, column: pd.Series) -> np.ndarray:
     """Turn labels without missing ones into an array of bool, int64, uint64, float64 or object."""
-    dtype = _inferred(column) if column.dtype == object else column.dtype
+    dtype = _infer_dtype(column) if column.dtype == object else column.dtype
     if types.is_bool_dtype(dtype):
         return column.to_numpy(dtype=bool)
     if types.is_integer_dtype(dtype):
@@ -223,7 +222,7 @@ def read_targets(
     if first is not None and form.columns in ([], [None]):
         names = [f"y{first + place}" for place in range(len(names))]
     check_unique("y", names)
-    kept = learnt_columns(names, ignored)
+    kept = select_learnt(names, ignored)
     out = sorted(set(range(len(names))).difference(kept))
     labels = [Labels.read(names[k], frame.iloc[:, k]) for k in kept]
     return labels, replace(replace(form, names=names).take(kept), ignored=out)
@@ -249,21 +248,21 @@ def as_frame(y: Any, input_name: str = "y") -> pd.DataFrame:
     table = _as_pandas(y, input_name)
     if table.ndim == 1:
         name = "y" if table.name is None else str(table.name)
-        return _with_plain_floats(table).to_frame(name)
+        return _use_plain_floats(table).to_frame(name)
     names = [f"y{c}" if isinstance(c, int) else str(c) for c in table.columns]
     table = table.set_axis(names, axis=1)
     for position in range(len(names)):
         column = table.iloc[:, position]
-        if (plain := _with_plain_floats(column)) is not column:
+        if (plain := _use_plain_floats(column)) is not column:
             table.isetitem(position, plain)
     return table
 
 
-def _with_plain_floats(column: pd.Series) -> pd.Series:
+def _use_plain_floats(column: pd.Series) -> pd.Series:
     """Turn floats that are not NumPy's, and decimals, into floats whose missing values are NaN."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         categories = pd.Series(column.cat.categories)
-        plain = _with_plain_floats(categories)
+        plain = _use_plain_floats(categories)
         return column if plain is categories else column.cat.rename_categories(plain.to_numpy())
     if types.is_float_dtype(column.dtype) and not isinstance(column.dtype, np.dtype):
         # In columns of Arrow, NaN is not a missing value.
@@ -278,8 +277,8 @@ def _with_plain_floats(column: pd.Series) -> pd.Series:
 def _as_pandas(y: Any, input_name: str, needs_order: bool = False) -> pd.DataFrame | pd.Series:
     if is_polars(y):
         # Unlike an Enum, a Categorical declares no order of its categories.
-        y = without_order(y)
-    y = to_pandas(without_mask(y), needs_order)
+        y = drop_order(y)
+    y = to_pandas(fill_mask(y), needs_order)
     is_index = isinstance(y, pd.Index) and not isinstance(y, pd.MultiIndex)
     if is_index or isinstance(y, pd.api.extensions.ExtensionArray):
         # As an array it would lose the classes that it declares, and their order.

@@ -15,8 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from ..utils.checks import check_unique, shown
-from .frames import in_native_order, is_dataset, keep_numbers, to_pandas
-from .masked import without_mask
+from .frames import fill_mask, is_dataset, keep_numbers, to_pandas, use_native_order
 
 
 class FeatureReader:
@@ -68,17 +67,17 @@ class FeatureReader:
             If X is empty or a list of paths, or if it differs from that of fit.
         """
         _check_table(X)
-        X = to_pandas(without_mask(X))
+        X = to_pandas(fill_mask(X))
         if not isinstance(X, pd.DataFrame):
             X = self._read_array(keep_numbers(X), reset)
-            return X if sparse.issparse(X) else _with_plain_objects(X)
+            return X if sparse.issparse(X) else _read_odd_columns(X)
         if not X.columns.is_unique:
             check_unique("X", X.columns.tolist())
         if reset or not self._has_columns_of_fit(X):
             validate_data(self._estimator, X, reset=reset, skip_check_array=True)
         if 0 in X.shape:
             raise ValueError(f"X has {X.shape[0]} rows and {X.shape[1]} columns: it is empty.")
-        return _with_plain_objects(X)
+        return _read_odd_columns(X)
 
     def _read_array(self, X: Any, reset: bool) -> Any:
         """Turn an array into a data frame, and a sparse matrix into a CSR matrix."""
@@ -95,8 +94,8 @@ class FeatureReader:
             ensure_all_finite=False,
         )
         if not is_sparse:
-            X = _decoded(X) if X.dtype.kind == "S" else X
-            return pd.DataFrame(X, columns=_names_of_array(X.shape[1]), copy=False)
+            X = _decode(X) if X.dtype.kind == "S" else X
+            return pd.DataFrame(X, columns=_name_columns(X.shape[1]), copy=False)
         if not X.has_canonical_format:
             X = X.copy()
             X.sum_duplicates()
@@ -108,7 +107,7 @@ class FeatureReader:
         return names is not None and X.columns.tolist() == names.tolist()
 
 
-def _with_plain_objects(frame: pd.DataFrame) -> pd.DataFrame:
+def _read_odd_columns(frame: pd.DataFrame) -> pd.DataFrame:
     """Turn columns of objects into numbers, dates or text, and all columns into native order."""
     dtypes = frame.dtypes.tolist()
     # pandas cannot take columns in the other byte order, as files of FITS and NetCDF hold them.
@@ -120,14 +119,14 @@ def _with_plain_objects(frame: pd.DataFrame) -> pd.DataFrame:
     if odd:
         frame = frame.copy(deep=False)
     for position in odd:
-        column = in_native_order(frame.iloc[:, position])
+        column = use_native_order(frame.iloc[:, position])
         if types.is_object_dtype(column.dtype):
             column = _read_objects(column, frame.columns[position])
         frame.isetitem(position, column)
     return frame
 
 
-def _decoded(X: np.ndarray) -> np.ndarray:
+def _decode(X: np.ndarray) -> np.ndarray:
     """Turn an array of bytes into one of text."""
     try:
         return np.char.decode(X, "utf-8")
@@ -161,7 +160,7 @@ def _check_table(X: Any) -> None:
 
 
 @lru_cache(maxsize=16)
-def _names_of_array(n_columns: int) -> pd.Index:
+def _name_columns(n_columns: int) -> pd.Index:
     """Return names for the columns of an array, cached since they are slow to make."""
     return pd.Index([f"x{position}" for position in range(n_columns)])
 

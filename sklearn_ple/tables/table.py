@@ -13,9 +13,9 @@ from sklearn.utils import check_consistent_length
 
 from ..utils._sklearn import _safe_indexing
 from .form import TargetForm
-from .kinds import ignored_by
+from .kinds import find_ignored
 from .labels import Labels, read_targets
-from .mistakes import refuse_names, warn_of_order, warn_of_targets_in_features
+from .plausibility import refuse_names, warn_of_order, warn_of_targets_in_features
 from .reading import FeatureReader
 from .weights import weigh
 
@@ -50,6 +50,17 @@ class Table:
     form: TargetForm
     numbers: np.ndarray
     parts: np.ndarray | None = None
+
+    @classmethod
+    def of_weighted(
+        cls, features: Any, labels: list[Labels], weights: np.ndarray, form: TargetForm
+    ) -> Table:
+        """Return the table of those of the rows that have a label with a weight."""
+        kept = np.flatnonzero(weights.any(axis=1))
+        if len(kept) < len(weights):
+            labels, weights = [column.take(kept) for column in labels], weights[kept]
+            features = _safe_indexing(features, kept)
+        return cls(features, labels, weights, form, kept)
 
     @property
     def sample(self) -> Table:
@@ -126,12 +137,8 @@ class TableReader:
         warn_of_order(X=X, y=y, sample_weight=sample_weight)
         warn_of_targets_in_features(names, form.columns)
         labels, weights = weigh(labels, sample_weight, unit)
-        kept = np.flatnonzero(weights.any(axis=1))
-        if len(kept) < len(weights):
-            labels, weights = [column.take(kept) for column in labels], weights[kept]
-            features = _safe_indexing(features, kept)
-        return Table(features, labels, weights, form, kept)
+        return Table.of_weighted(features, labels, weights, form)
 
     def ignored(self, like: TargetForm | None) -> Callable[[Sequence[str]], list[int]]:
         """Return the function that finds the columns of y to ignore, by their names."""
-        return like.ignored_among if like else partial(ignored_by, self.task_types)
+        return like.ignored_among if like else partial(find_ignored, self.task_types)

@@ -14,7 +14,7 @@ from .frames import is_arrow, is_polars
 from .labels import as_frame
 
 
-def label_weights(
+def find_label_weights(
     sample_weight: Any, labels: Sequence[Any], *, may_be_zero: bool = False
 ) -> np.ndarray:
     """Return the sample weight of each label.
@@ -73,7 +73,7 @@ def read_weights(sample_weight: Any, n_rows: int, names: Sequence[str]) -> np.nd
     """
     if np.ma.is_masked(sample_weight):
         raise ValueError("sample_weight is masked in places: fill them, for example with 0.")
-    sample_weight = _in_order(sample_weight, names)
+    sample_weight = _order_columns(sample_weight, names)
     try:
         with config_context(assume_finite=False):
             weights = check_array(
@@ -96,7 +96,7 @@ def read_weights(sample_weight: Any, n_rows: int, names: Sequence[str]) -> np.nd
     return np.broadcast_to(weights if weights.ndim == 2 else weights[:, None], of_labels)
 
 
-def _in_order(sample_weight: Any, names: Sequence[str]) -> Any:
+def _order_columns(sample_weight: Any, names: Sequence[str]) -> Any:
     """Put the columns of a data frame in the order of the tasks, if they have their names."""
     is_frame = isinstance(sample_weight, pd.DataFrame)
     is_of_library = is_frame or is_polars(sample_weight) or is_arrow(sample_weight)
@@ -104,13 +104,13 @@ def _in_order(sample_weight: Any, names: Sequence[str]) -> Any:
     if not is_of_library or len(getattr(sample_weight, "shape", ())) < 2:
         return sample_weight
     frame = as_frame(sample_weight, "sample_weight")
-    own = list(frame.columns)
-    if len(own) == len(names) and set(own) == set(names):
+    columns = list(frame.columns)
+    if len(columns) == len(names) and set(columns) == set(names):
         return frame[list(names)]
-    if set(own) & set(names):
+    if set(columns) & set(names):
         raise ValueError(
-            f"sample_weight has the columns {own}, but the tasks are {list(names)}: pass a column "
-            "for each task, or an array, whose columns are in the order of the tasks."
+            f"sample_weight has the columns {columns}, but the tasks are {list(names)}: pass a "
+            "column for each task, or an array, whose columns are in the order of the tasks."
         )
     return sample_weight
 
@@ -138,7 +138,7 @@ def weigh(
     weights : ndarray of shape (n_rows, n_tasks)
         The scaled weights, zero for missing labels.
     """
-    weights = label_weights(sample_weight, labels, may_be_zero=unit is not None)
+    weights = find_label_weights(sample_weight, labels, may_be_zero=unit is not None)
     if unit is not None:
         weights = weights / unit
     elif sample_weight is not None and weights.any():

@@ -26,7 +26,7 @@ from ..utils.versions import versions
 from .split import Split
 
 # Parameters without an effect on the result. The weights that a warm start continues from are
-# described themselves.
+# describe themselves.
 _WITHOUT_EFFECT = {"checkpoint_dir", "device", "n_jobs", "verbose", "warm_start"}
 _WITHOUT_EFFECT |= {"warm_start_from"}
 _SIMPLE = (type(None), bool, int, float, str)
@@ -42,9 +42,9 @@ def fingerprint(
     Parameters
     ----------
     settings : Settings
-        The settings. The parameters that affect the result are described.
+        The settings. The parameters that affect the result are describe.
     device : str
-        The device, of which the type is described.
+        The device, of which the type is describe.
     table : Table or StreamedTable
         The rows to train on.
     split : Split
@@ -63,7 +63,7 @@ def fingerprint(
     ValueError
         If a parameter holds an object that cannot be pickled, and so cannot be compared.
     """
-    described = {
+    describe = {
         "the class of the estimator": settings.owner,
         "the type of device": torch.device(device).type,
         "the weights of warm_start_from": _weights_of(settings.warm_start_from),
@@ -72,7 +72,7 @@ def fingerprint(
         **settings.parameters,
     }
     texts = {
-        name: _text(name, own) for name, own in described.items() if name not in _WITHOUT_EFFECT
+        name: _text(name, own) for name, own in describe.items() if name not in _WITHOUT_EFFECT
     }
     return _of_table(table) | texts | _of_split(split)
 
@@ -85,7 +85,7 @@ def _weights_of(model: Any) -> Any:
 def _of_table(table: Any, ending: str = "") -> dict[str, str]:
     """Describe rows, by the names of the arguments of fit."""
     if not isinstance(table, Table):
-        return table.described()
+        return table.describe()
     y = [
         (own.name, own.declared, own.ordered, own.mask, pd.util.hash_array(own.observed))
         for own in table.labels

@@ -11,7 +11,7 @@ from ..tables.files.source import Source
 from ..tables.files.table import AnyTable, StreamedTable
 from ..tables.form import TargetForm
 from ..tables.frames import is_dataset
-from ..tables.kinds import kinds_by_task
+from ..tables.kinds import assign_kinds
 from ..tables.reading import FeatureReader
 from ..tables.table import Table, TableReader
 from ..utils.warn import warn
@@ -178,7 +178,7 @@ def _warn_of_lost_categories(settings: Settings, lost: list[str], columns: Colum
             f"The columns {features} {parquet}: they are read as numbers. Pass "
             f"categorical_features={features}, or make them text before writing."
         )
-    kinds = kinds_by_task(settings.task_types, columns.targets)
+    kinds = assign_kinds(settings.task_types, columns.targets)
     targets = [name for name in columns.targets if name in lost and kinds[name] == "auto"]
     if targets:
         warn(

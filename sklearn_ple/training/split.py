@@ -11,7 +11,7 @@ import numpy as np
 
 from ..parameters.settings import Settings
 from ..tables.groups import read_groups
-from ..tables.mistakes import warn_of_order
+from ..tables.plausibility import warn_of_order
 from ..tables.table import Table
 from ..utils._sklearn import _num_samples
 from ..utils.checks import naming

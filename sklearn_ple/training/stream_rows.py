@@ -65,12 +65,12 @@ def stream_rows(
     numbers, codes, *labels = encode(table.sample)
     first = TableRows(numbers, codes, *labels, dtype=dtype)
     means = torch.as_tensor(totals.mean_weights(class_weight, n_trained_on), dtype=dtype)
-    return ShuffledRows(n_trained_on, len(table.source.units), read, first, means)
+    return ShuffledRows(n_trained_on, len(table.source.row_groups), read, first, means)
 
 
 def _warn_of_few_units(source: Source) -> None:
     """Warn if some of the processes that train together would have no rows."""
-    n_units, processes = len(source.units), current()
+    n_units, processes = len(source.row_groups), current()
     if n_units < processes.n and processes.is_first:
         warn(
             f"{source} has rows for only {n_units} of {processes.n} processes, because each reads "

@@ -19,7 +19,7 @@ from sklearn_ple import (
 from sklearn_ple.encoding.dependence import Dependence
 from sklearn_ple.encoding.targets import TargetEncoder
 from sklearn_ple.tables.labels import read_targets
-from sklearn_ple.tables.weights import label_weights
+from sklearn_ple.tables.weights import find_label_weights
 
 NAN = np.nan
 
@@ -27,7 +27,7 @@ NAN = np.nan
 def encoded(y, task_types="auto", sample_weight=None):
     """Return the tasks, targets and weights of a y."""
     labels, form = read_targets(y)
-    weights = label_weights(sample_weight, labels)
+    weights = find_label_weights(sample_weight, labels)
     encoder = TargetEncoder(task_types, None).fit(labels, form, weights)
     return encoder.tasks, encoder.encode(labels), weights
 

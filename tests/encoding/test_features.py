@@ -23,7 +23,7 @@ from sklearn_ple import PLERegressor
 from sklearn_ple.encoding import scaling
 from sklearn_ple.encoding.categories import MISSING, UNKNOWN
 from sklearn_ple.encoding.features import FeatureEncoder
-from sklearn_ple.tables.frames import polars_to_pandas
+from sklearn_ple.tables.frames import convert_polars
 from sklearn_ple.tables.reading import FeatureReader
 
 
@@ -388,7 +388,7 @@ def test_strings_that_are_nearly_all_different_warn(n_there, n_distinct, dtype):
     values = [*(f"row {i % n_distinct}" for i in range(n_there)), None, None]
     frame = pd.DataFrame({"ok": ["a", "b"] * (len(values) // 2) + ["a"] * (len(values) % 2)})
     frame["text"] = pd.Series(values, dtype="object" if dtype == "polars" else dtype)
-    read = polars_to_pandas(pl.from_pandas(frame)) if dtype == "polars" else frame
+    read = convert_polars(pl.from_pandas(frame)) if dtype == "polars" else frame
     with pytest.warns(UserWarning, match=r"Column 'text' of X holds strings .* skrub") as caught:
         learn(read)
     assert len(caught) == 1
@@ -529,7 +529,7 @@ def test_polars_columns_of_any_dtype_are_read(series, numbers, codes):
 def test_polars_categories_are_those_of_the_column_alone():
     frame = pl.DataFrame({"a": ["p", "q"], "b": ["r", "p"]}).cast(pl.Categorical)
     assert read(frame)["b"].cat.categories.tolist() == ["p", "r"]
-    assert polars_to_pandas(frame["a"]).cat.categories.tolist() == ["p", "q"]
+    assert convert_polars(frame["a"]).cat.categories.tolist() == ["p", "q"]
 
 
 @pytest.mark.parametrize("zone", [None, "Europe/Berlin"])

@@ -22,10 +22,10 @@ def tasks_of(*kinds):
     return tasks
 
 
-def ridge_start(numbers, targets, weights, tasks, task_weights=1.0, clip_numbers=3.0):
+def learn_linear_start(numbers, targets, weights, tasks, task_weights=1.0, clip_numbers=3.0):
     """Return the start of a single member."""
     task_weights = np.broadcast_to(task_weights, len(tasks))
-    starts = ridge.ridge_start(numbers, targets, weights, tasks, task_weights, clip_numbers)
+    starts = ridge.learn_linear_start(numbers, targets, weights, tasks, task_weights, clip_numbers)
     return None if starts is None else starts[0]
 
 
@@ -56,7 +56,7 @@ def test_of_few_rows_the_penalty_has_the_least_error(random, n_rows, scale):
     for _ in range(40):
         x = scale * random.normal(size=(n_rows, 4)).astype(np.float32)
         y = x @ [1.0, -2.0, 0.0, 0.5] + 3 * random.normal(size=n_rows)
-        start = ridge_start(x, y[:, None], weights, tasks, clip_numbers=None)
+        start = learn_linear_start(x, y[:, None], weights, tasks, clip_numbers=None)
         best = min(PENALTIES, key=lambda penalty: gcv_error(x, y, penalty))
         expected = written_out(x, y, weights[:, 0], best)
         np.testing.assert_allclose(start[0], expected, rtol=1e-3, atol=1e-6)
@@ -67,7 +67,7 @@ def test_the_penalty_has_the_least_generalized_cross_validation_error(random, no
     x = random.normal(size=(60, 4)).astype(np.float32)
     y = x @ [1.0, -2.0, 0.0, 0.5] + noise * random.normal(size=60)
     tasks = tasks_of("regression")
-    start = ridge_start(x, y[:, None], np.ones((60, 1)), tasks, clip_numbers=limit)
+    start = learn_linear_start(x, y[:, None], np.ones((60, 1)), tasks, clip_numbers=limit)
     clipped = x / np.sqrt(1 + (x / limit) ** 2) if limit else x
     best = min(PENALTIES, key=lambda penalty: gcv_error(clipped, y, penalty))
     expected = written_out(clipped, y, np.ones(60), best)
@@ -78,9 +78,9 @@ def test_the_penalty_has_the_least_generalized_cross_validation_error(random, no
 def test_a_weight_is_as_many_rows(random, n_numbers):
     x, weights = random.normal(size=(20, n_numbers)), random.randint(1, 5, size=20)
     y, tasks = x[:, :2], tasks_of("regression", "regression")
-    start = ridge_start(x, y, weights.repeat(2).reshape(20, 2).astype(float), tasks)
+    start = learn_linear_start(x, y, weights.repeat(2).reshape(20, 2).astype(float), tasks)
     rows = np.arange(20).repeat(weights)
-    repeated = ridge_start(x[rows], y[rows], np.ones((len(rows), 2)), tasks)
+    repeated = learn_linear_start(x[rows], y[rows], np.ones((len(rows), 2)), tasks)
     np.testing.assert_allclose(repeated, start, rtol=1e-6, atol=1e-12)
 
 
@@ -88,10 +88,10 @@ def test_a_weight_is_as_many_rows(random, n_numbers):
 @pytest.mark.parametrize("factor", [1e-9, 0.05, 1e9])
 def test_only_how_rows_weigh_beside_each_other_counts(random, factor):
     x, y, weights = random.normal(size=(20, 30)), random.normal(size=(20, 1)), random.rand(20, 1)
-    start = ridge_start(x, y, weights, tasks_of("regression"))
+    start = learn_linear_start(x, y, weights, tasks_of("regression"))
     # Where the highest penalty is the best, all are small.
     assert start.all()
-    scaled = ridge_start(x, y, factor * weights, tasks_of("regression"))
+    scaled = learn_linear_start(x, y, factor * weights, tasks_of("regression"))
     np.testing.assert_allclose(scaled, start, atol=1e-6 * abs(start).max())
 
 
@@ -99,8 +99,8 @@ def test_rows_without_a_label_take_no_part(random):
     x, y, weights = random.normal(size=(40, 3)), random.normal(size=(40, 2)), np.ones((40, 2))
     weights[25:, 0], y[25:, 0] = 0, 1e6
     tasks = tasks_of("regression", "regression")
-    start = ridge_start(x, y, weights, tasks)
-    alone = ridge_start(x[:25], y[:25, :1], weights[:25, :1], tasks[:1])
+    start = learn_linear_start(x, y, weights, tasks)
+    alone = learn_linear_start(x[:25], y[:25, :1], weights[:25, :1], tasks[:1])
     np.testing.assert_allclose(start[:1], alone)
 
 
@@ -110,16 +110,18 @@ def test_each_member_learns_from_its_own_rows_alone(random, n_numbers):
     y, tasks = x[:, :2] + 0.1 * random.normal(size=(20, 2)), tasks_of("regression", "regression")
     trained_on = np.ones((3, 20), dtype=bool)
     trained_on[0, :8] = trained_on[1, 4:12] = False
-    starts = ridge.ridge_start(x, y, weights, tasks, np.ones(2), 3.0, trained_on)
+    starts = ridge.learn_linear_start(x, y, weights, tasks, np.ones(2), 3.0, trained_on)
     for start, rows in zip(starts, trained_on, strict=True):
-        alone = ridge_start(x[rows], y[rows], weights[rows], tasks)
+        alone = learn_linear_start(x[rows], y[rows], weights[rows], tasks)
         assert alone.any()
         np.testing.assert_allclose(start, alone, rtol=1e-6, atol=1e-6 * abs(alone).max())
 
 
 def test_as_many_coefficients_as_rows_leave_no_error_to_compare(recwarn):
     # A single distinct row leaves none free.
-    start = ridge_start(np.ones((4, 1)), np.zeros((4, 1)), np.ones((4, 1)), tasks_of("regression"))
+    start = learn_linear_start(
+        np.ones((4, 1)), np.zeros((4, 1)), np.ones((4, 1)), tasks_of("regression")
+    )
     np.testing.assert_array_equal(start, np.zeros((1, 1)))
     assert not recwarn.list
 
@@ -127,7 +129,7 @@ def test_as_many_coefficients_as_rows_leave_no_error_to_compare(recwarn):
 def test_other_tasks_start_at_zero(random):
     kinds = "multiclass", "regression", "quantile", "count"
     x, y = random.normal(size=(40, 3)), random.uniform(size=(40, 4))
-    start = ridge_start(x, y, np.ones((40, 4)), tasks_of(*kinds))
+    start = learn_linear_start(x, y, np.ones((40, 4)), tasks_of(*kinds))
     assert start.shape == (3 + 1 + 3 + 1, 3)
     assert np.flatnonzero(start.any(axis=1)).tolist() == [3]
 
@@ -135,10 +137,10 @@ def test_other_tasks_start_at_zero(random):
 def test_a_task_without_weight_starts_at_zero(random):
     x, y = random.normal(size=(40, 3)), random.normal(size=(40, 2))
     tasks = tasks_of("regression", "regression")
-    start = ridge_start(x, y, np.ones((40, 2)), tasks, [0.0, 0.5])
-    both = ridge_start(x, y, np.ones((40, 2)), tasks)
+    start = learn_linear_start(x, y, np.ones((40, 2)), tasks, [0.0, 0.5])
+    both = learn_linear_start(x, y, np.ones((40, 2)), tasks)
     np.testing.assert_array_equal(start, both * [[0], [1]])
-    assert ridge_start(x, y, np.ones((40, 2)), tasks, 0.0) is None
+    assert learn_linear_start(x, y, np.ones((40, 2)), tasks, 0.0) is None
 
 
 @pytest.mark.parametrize(
@@ -150,7 +152,7 @@ def test_a_task_without_weight_starts_at_zero(random):
     ],
 )
 def test_nothing_to_start_from(numbers, kind):
-    assert ridge_start(numbers, np.ones((5, 1)), np.ones((5, 1)), tasks_of(kind)) is None
+    assert learn_linear_start(numbers, np.ones((5, 1)), np.ones((5, 1)), tasks_of(kind)) is None
 
 
 @pytest.mark.filterwarnings("error")
@@ -159,7 +161,7 @@ def test_few_labels_are_enough(random, n_labels):
     weights = np.zeros((9, 1))
     weights[:n_labels] = 1
     x, y = random.normal(size=(9, 20)), random.normal(size=(9, 1))
-    start = ridge_start(x, y, weights, tasks_of("regression"))
+    start = learn_linear_start(x, y, weights, tasks_of("regression"))
     assert np.isfinite(start).all()
     assert start.any() == (n_labels > 1)
 
@@ -167,8 +169,8 @@ def test_few_labels_are_enough(random, n_labels):
 def test_of_many_rows_some_are_enough(random, monkeypatch):
     monkeypatch.setattr(ridge, "_MAX_NUMBERS", 30)
     x, y = random.normal(size=(25, 3)), random.normal(size=(25, 1))
-    start = ridge_start(x, y, np.ones((25, 1)), tasks_of("regression"))
-    some = ridge_start(x[::3], y[::3], np.ones((9, 1)), tasks_of("regression"))
+    start = learn_linear_start(x, y, np.ones((25, 1)), tasks_of("regression"))
+    some = learn_linear_start(x[::3], y[::3], np.ones((9, 1)), tasks_of("regression"))
     np.testing.assert_allclose(start, some)
 
 
@@ -237,7 +239,7 @@ def test_far_beyond_the_range_of_training_the_slope_is_nearly_the_same(random, s
 
 
 def test_without_linear_path_no_regression_is_learnt(random, monkeypatch):
-    monkeypatch.setattr(encoder, "ridge_start", None)
+    monkeypatch.setattr(encoder, "learn_linear_start", None)
     x, y = random.normal(size=(30, 2)), random.normal(size=30)
     PLERegressor(linear_path=False, max_epochs=1).fit(x, y)
     with pytest.raises(TypeError):

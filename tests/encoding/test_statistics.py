@@ -13,7 +13,7 @@ from sklearn_ple import (
     export,
 )
 from sklearn_ple.encoding import statistics
-from sklearn_ple.encoding.statistics import TargetStatistics, many_categories
+from sklearn_ple.encoding.statistics import TargetStatistics, find_many_categories
 from sklearn_ple.tasks import TASK_KINDS
 
 TINY = {"n_members": 1, "max_epochs": 2, "random_state": 0}
@@ -64,7 +64,7 @@ def test_numbers_are_those_of_a_loop_over_categories(rows):
     read = np.arange(300) % 5 > 0
     learnt = TargetStatistics([1])
     own = learnt.learn(codes, targets, weights, tasks_of(*KINDS), [N_CODES] * 2, read)
-    part_of = statistics._parts(300)
+    part_of = statistics._draw_parts(300)
     assert learnt.n_numbers == own.shape[1] == 5
     for column, (labels, w) in enumerate(questions(targets, weights)):
         labels = labels.astype(float)
@@ -149,7 +149,7 @@ def test_censored_times_have_none(rows):
 def test_columns_like_ids_are_found():
     many = np.repeat(np.arange(2, 258), 2)
     codes = np.column_stack([many, np.minimum(many, 256), np.where(many == 2, 0, many)])
-    assert many_categories(np.count_nonzero(codes, axis=0), [258, 257, 258]) == [0]
+    assert find_many_categories(np.count_nonzero(codes, axis=0), [258, 257, 258]) == [0]
 
 
 # -- in an estimator ----------------------------------------------------------------------------

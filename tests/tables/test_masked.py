@@ -5,8 +5,8 @@ import pytest
 
 from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.metrics import multitask_scores
+from sklearn_ple.tables.frames import fill_mask
 from sklearn_ple.tables.labels import as_frame
-from sklearn_ple.tables.masked import without_mask
 from sklearn_ple.tables.weights import read_weights
 
 N = 60
@@ -56,8 +56,8 @@ def test_values_of_any_type_lose_none_but_the_masked_one(values, kept):
 
 def test_what_has_no_mask_is_not_copied():
     array = np.ones(3)
-    assert without_mask(array) is array
-    assert np.shares_memory(without_mask(np.ma.masked_array(array)), array)
+    assert fill_mask(array) is array
+    assert np.shares_memory(fill_mask(np.ma.masked_array(array)), array)
 
 
 def test_a_mask_of_weights_is_an_error():

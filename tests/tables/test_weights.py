@@ -13,7 +13,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn_ple.encoding.class_weights import weigh_classes
 from sklearn_ple.encoding.targets import TargetEncoder
 from sklearn_ple.tables.labels import read_targets
-from sklearn_ple.tables.weights import label_weights, read_weights, weigh
+from sklearn_ple.tables.weights import find_label_weights, read_weights, weigh
 
 Y = pd.DataFrame(
     {
@@ -27,7 +27,7 @@ MASK = Y.notna().to_numpy()
 
 def targets_and_tasks(y=Y):
     labels, form = read_targets(y)
-    encoder = TargetEncoder("auto", None).fit(labels, form, label_weights(None, labels))
+    encoder = TargetEncoder("auto", None).fit(labels, form, find_label_weights(None, labels))
     return encoder.encode(labels), encoder.tasks
 
 
@@ -35,7 +35,7 @@ def targets_and_tasks(y=Y):
 
 
 def test_without_weights_labels_count_one_and_missing_ones_zero():
-    weights = label_weights(None, read_targets(Y)[0])
+    weights = find_label_weights(None, read_targets(Y)[0])
     assert weights.dtype == np.float64
     np.testing.assert_array_equal(weights, MASK.astype(float))
 
@@ -43,14 +43,14 @@ def test_without_weights_labels_count_one_and_missing_ones_zero():
 @pytest.mark.parametrize("make", [list, np.array, pd.Series, pl.Series])
 def test_weights_of_rows_are_those_of_all_their_labels(make):
     given_weights = [1.0, 2.0, 3.0, 0.0, 0.5]
-    weights = label_weights(make(given_weights), read_targets(Y)[0])
+    weights = find_label_weights(make(given_weights), read_targets(Y)[0])
     np.testing.assert_array_equal(weights, MASK * np.array(given_weights)[:, None])
 
 
 @pytest.mark.parametrize("make", [np.ndarray.tolist, np.array, pd.DataFrame, pl.DataFrame])
 def test_weights_of_labels_are_taken_one_by_one(make):
     given_weights = np.arange(15.0).reshape(5, 3)
-    weights = label_weights(make(given_weights), read_targets(Y)[0])
+    weights = find_label_weights(make(given_weights), read_targets(Y)[0])
     np.testing.assert_array_equal(weights, np.where(MASK, given_weights, 0.0))
 
 
@@ -85,7 +85,7 @@ def test_columns_of_which_only_some_have_names_of_tasks_are_an_error(columns):
 def test_weights_of_a_single_tasks_labels_have_one_or_two_dimensions():
     labels = read_targets([0, 1, 1])[0]
     for weights in ([1, 2, 3], [[1], [2], [3]]):
-        np.testing.assert_array_equal(label_weights(weights, labels), [[1], [2], [3]])
+        np.testing.assert_array_equal(find_label_weights(weights, labels), [[1], [2], [3]])
 
 
 @given(st.data())
@@ -98,7 +98,7 @@ def test_a_missing_label_never_has_weight(data):
         st.floats(0.1, 9), min_size=int(np.prod(shape)), max_size=int(np.prod(shape))
     )
     given_weights = np.array(data.draw(numbers)).reshape(shape)
-    weights = label_weights(given_weights, read_targets(y)[0])
+    weights = find_label_weights(given_weights, read_targets(y)[0])
     assert weights.shape == y.shape
     np.testing.assert_array_equal(weights == 0, np.isnan(y))
     expanded = np.broadcast_to(given_weights.reshape(n_rows, -1), y.shape)
@@ -118,7 +118,7 @@ def test_weights_of_rows_or_labels_are_read_as_those_of_labels():
 @pytest.mark.parametrize("shape", [(4,), (6,), (5, 2), (3, 5), (5, 1)])
 def test_weights_of_another_shape_are_an_error(shape):
     with pytest.raises(ValueError, match=r"sample_weight has shape .*\(5,\).*or \(5, 3\)"):
-        label_weights(np.ones(shape), read_targets(Y)[0])
+        find_label_weights(np.ones(shape), read_targets(Y)[0])
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -128,13 +128,13 @@ def test_weights_that_are_not_finite_are_an_error(value, assume_finite):
         config_context(assume_finite=assume_finite),
         pytest.raises(ValueError, match="sample_weight contains"),
     ):
-        label_weights([1.0, 1.0, 1.0, 1.0, value], read_targets(Y)[0])
+        find_label_weights([1.0, 1.0, 1.0, 1.0, value], read_targets(Y)[0])
 
 
 @pytest.mark.parametrize("value", ["a", {}, None, pytest.param(10**400, id="huge")])
 def test_weights_that_are_no_numbers_are_an_error(value):
     with pytest.raises(ValueError, match="sample_weight (must hold numbers|contains)"):
-        label_weights([1.0, 1.0, 1.0, 1.0, value], read_targets(Y)[0])
+        find_label_weights([1.0, 1.0, 1.0, 1.0, value], read_targets(Y)[0])
 
 
 @pytest.mark.parametrize("shape", [(5,), (5, 3)])
@@ -142,12 +142,12 @@ def test_negative_weights_are_an_error(shape):
     weights = np.ones(shape)
     weights[2] = -1.0
     with pytest.raises(ValueError, match="Negative values in data passed to `sample_weight`"):
-        label_weights(weights, read_targets(Y)[0])
+        find_label_weights(weights, read_targets(Y)[0])
 
 
 def test_weights_that_are_all_zero_are_an_error():
     with pytest.raises(ValueError, match="sample_weight is zero"):
-        label_weights(np.zeros(5), read_targets(Y)[0])
+        find_label_weights(np.zeros(5), read_targets(Y)[0])
 
 
 @given(

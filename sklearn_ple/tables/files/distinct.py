@@ -68,7 +68,7 @@ class DistinctLabels:
     Parameters
     ----------
     pairs : list of tuple of int
-        Positions of tasks that depend on each other, see `dependent_pairs`.
+        Positions of tasks that depend on each other, see `pair_dependent_tasks`.
 
     Attributes
     ----------
@@ -90,13 +90,13 @@ class DistinctLabels:
             self.columns = [LabelTotals(column.observed[:0]) for column in labels]
         numbers = np.zeros(len(weights), dtype=self._rows.values.dtype)
         for k, (column, totals) in enumerate(zip(labels, self.columns, strict=True)):
-            own = column.drop(weights[:, k] == 0)
-            places = totals.add(own.observed, weights[own.mask, k])
+            weighed = column.drop(weights[:, k] == 0)
+            places = totals.add(weighed.observed, weights[weighed.mask, k])
             if k in self._dependent:
                 # Events have two values; others are rejected later.
                 bits = np.minimum(places, 2).astype(numbers.dtype) + 1
                 bits <<= 2 * self._dependent.index(k)
-                numbers[own.mask] += bits
+                numbers[weighed.mask] += bits
         rows = numbers > 0
         self._rows.add(numbers[rows], weights[rows].max(axis=1))
 

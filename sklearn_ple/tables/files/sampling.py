@@ -13,7 +13,7 @@ _SURPLUS = 1.25
 _MOST_PARTS = 100
 
 
-def row_hashes(numbers: np.ndarray) -> np.ndarray:
+def hash_rows(numbers: np.ndarray) -> np.ndarray:
     """Compute a hash of 64 bits of each row number; no two numbers have the same hash.
 
     This is SplitMix64, in which each bit of the hash depends on all bits of the number. The rows
@@ -37,8 +37,8 @@ def row_hashes(numbers: np.ndarray) -> np.ndarray:
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_ple.tables.files.sampling import row_hashes
-    >>> np.argsort(row_hashes(np.arange(6)))
+    >>> from sklearn_ple.tables.files.sampling import hash_rows
+    >>> np.argsort(hash_rows(np.arange(6)))
     array([2, 4, 5, 1, 0, 3])
     """
     mixed = (numbers.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
@@ -72,7 +72,7 @@ class Lowest:
         """Add a table of Arrow and the numbers of its rows, which must increase between calls."""
         kept = self.key(numbers) <= self._limit
         if self.n_most and kept.any():
-            part = _decoded(rows.filter(kept))
+            part = _decode(rows.filter(kept))
             self._parts.append((numbers[kept], part))
             self._n += len(part)
             self._size += part.nbytes
@@ -131,7 +131,7 @@ class Lowest:
         self._parts = [(np.concatenate(numbers), pa.concat_tables(rows).combine_chunks())]
 
 
-def _decoded(rows: Any) -> Any:
+def _decode(rows: Any) -> Any:
     """Replace dictionary columns by their values: the dictionaries may be larger than the rows."""
     import pyarrow as pa
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from ...utils.checks import check_unique
 from ..arrow import storable, to_storable
-from .ahead import interleaved
-from .units import File, Unit, file_of, unreadable
+from .read_ahead import interleave
+from .row_groups import File, RowGroup, find_file, make_read_error
 
 # Largest numbers of rows and of values in a block; several blocks are in memory at a time.
 _MOST_ROWS, _MOST_NUMBERS = 2**15, 2**20
@@ -31,7 +31,7 @@ class Block:
 
     Attributes
     ----------
-    unit : Unit
+    row_group : RowGroup
         The part of a file from which the rows are read.
     first : int
         Number of the first row, among the rows of all files.
@@ -39,7 +39,7 @@ class Block:
         The rows, with the requested columns.
     """
 
-    unit: Unit
+    row_group: RowGroup
     first: int
     rows: Any
 
@@ -72,8 +72,8 @@ class Source:
         Names of the columns, except those of an index of pandas.
     files : list of File
         The files, in the order of the dataset.
-    units : list of Unit
-        The units of all files, except those without rows.
+    row_groups : list of RowGroup
+        The row groups of all files, except those without rows.
     n_rows : int
         Number of rows in all files.
 
@@ -98,13 +98,13 @@ class Source:
                 f"The dataset has a filter or computed columns ({error}): write its rows to files "
                 "first, with pyarrow.dataset.write_dataset."
             ) from error
-        self.files = [file_of(fragment) for fragment in fragments]
-        self.units: list[Unit] = []
+        self.files = [find_file(fragment) for fragment in fragments]
+        self.row_groups: list[RowGroup] = []
         first = 0
         for file in self.files:
             for number, n_rows in self._look_into(file):
                 if n_rows:
-                    self.units.append(Unit(file, number, n_rows, first))
+                    self.row_groups.append(RowGroup(file, number, n_rows, first))
                 first += n_rows
         self.n_rows = first
         if not self.n_rows:
@@ -114,7 +114,7 @@ class Source:
     def of(cls, X: Any) -> Source:
         """Return the source for a dataset, or for the files at a path."""
         if isinstance(X, (str, os.PathLike)):
-            return cls(_typed(_dataset_at(Path(X))), all_columns=True)
+            return cls(_fill_null_types(_dataset_at(Path(X))), all_columns=True)
         return cls(X)
 
     def __str__(self) -> str:
@@ -131,7 +131,7 @@ class Source:
             return
         message = f"{what} {missing}, but {self} has the columns {self.names}"
         file = self.files[0]
-        if _keys(Path(file.path).parts[:-1]).issuperset(missing):
+        if _find_keys(Path(file.path).parts[:-1]).issuperset(missing):
             options = f"path, format={file.format!r}, partitioning='hive'"
             message += (
                 f". Names of folders above {file.path} are columns in pyarrow.dataset.dataset("
@@ -141,22 +141,22 @@ class Source:
 
     def blocks(self, columns: Sequence[str]) -> Iterator[Block]:
         """Yield blocks of some columns of all rows in order, which are read in advance."""
-        return interleaved(self.readers(columns), n_open=1)
+        return interleave(self.readers(columns), n_open=1)
 
     def readers(
         self, columns: Sequence[str], order: Sequence[int] | None = None
     ) -> Iterator[Generator[Block, None, None]]:
-        """Yield a generator of the blocks of each unit."""
-        numbers = range(len(self.units)) if order is None else order
-        return (self._read(self.units[number], columns) for number in numbers)
+        """Yield a generator of the blocks of each row group."""
+        numbers = range(len(self.row_groups)) if order is None else order
+        return (self._read(self.row_groups[number], columns) for number in numbers)
 
-    def _read(self, unit: Unit, columns: Sequence[str]) -> Generator[Block, None, None]:
+    def _read(self, group: RowGroup, columns: Sequence[str]) -> Generator[Block, None, None]:
         n_at_once = max(16, min(_MOST_ROWS, _MOST_NUMBERS // max(len(columns), 1)))
-        first = unit.first
-        for batch in unit.batches(columns, n_at_once):
-            with unit.named():
-                rows = self._in_schema(batch, unit.file, columns)
-            yield Block(unit, first, rows)
+        first = group.first
+        for batch in group.batches(columns, n_at_once):
+            with group.named():
+                rows = self._in_schema(batch, group.file, columns)
+            yield Block(group, first, rows)
             first += len(rows)
 
     def _in_schema(self, batch: Any, file: File, columns: Sequence[str]) -> Any:
@@ -169,22 +169,22 @@ class Source:
             if name in file.constants:
                 arrays.append(pa.repeat(pa.scalar(file.constants[name], dtype), len(batch)))
             else:
-                own = _compact(to_storable(batch.column(name)))
-                arrays.append(own if own.type == dtype else own.cast(dtype))
+                column = _compact(to_storable(batch.column(name)))
+                arrays.append(column if column.type == dtype else column.cast(dtype))
         return pa.Table.from_arrays(arrays, list(columns))
 
     def _look_into(self, file: File) -> list[tuple[int, int]]:
-        """Check the columns of a file, and return the numbers and sizes of its units."""
+        """Check the columns of a file, and return the numbers and sizes of its row groups."""
         import pyarrow as pa
 
         try:
             schema = file.fragment.physical_schema
-            units = file.units()
+            groups = file.row_groups()
         except (pa.ArrowException, OSError, EOFError) as error:
-            raise unreadable(file.path, error) from error
+            raise make_read_error(file.path, error) from error
         check_unique(file.path, schema.names)
         if self.all_columns and (both := file.constants.keys() & set(schema.names)):
-            raise _columns_twice(file.path, file.format, both)
+            raise _make_duplicate_error(file.path, file.format, both)
         more = [name for name in schema.names if name not in self.schema.names]
         if self.all_columns and more:
             raise ValueError(
@@ -194,17 +194,17 @@ class Source:
         for field in self.schema:
             if field.name not in file.constants:
                 self._check_field(file, schema, field)
-        return units
+        return groups
 
     def _check_field(self, file: File, schema: Any, field: Any) -> None:
         import pyarrow as pa
 
         if field.name not in schema.names:
-            for own in self.files:
-                if field.name in own.constants:
+            for other in self.files:
+                if field.name in other.constants:
                     raise ValueError(
-                        f"The folders of {own.path} name the column {field.name!r}, but those of "
-                        f"{file.path} do not, and it has no such column: give all files such "
+                        f"The folders of {other.path} name the column {field.name!r}, but those "
+                        f"of {file.path} do not, and it has no such column: give all files such "
                         "folders, or pass pyarrow.dataset.dataset(path, "
                         f"format={file.format!r}), which reads no names of folders."
                     )
@@ -212,7 +212,7 @@ class Source:
                 f"{file.path} has no column {field.name!r}, which {self} has: all files need the "
                 "same columns."
             )
-        there, expected = (storable(own.type) for own in (schema.field(field.name), field))
+        there, expected = (storable(other.type) for other in (schema.field(field.name), field))
         # Versions of pandas, polars and Spark write text of either type.
         is_text = {there, expected} <= {pa.string(), pa.large_string()}
         if there not in (expected, pa.null()) and not is_text:
@@ -233,32 +233,32 @@ def _dataset_at(path: Path) -> Any:
         ) from error
     if not path.exists():
         raise FileNotFoundError(f"X is {str(path)!r}, but there is no such file or folder.")
-    files = [path] if path.is_file() else [own for own in path.rglob("*") if own.is_file()]
-    kind = "ipc" if any(own.suffix in _IPC_ENDINGS for own in files) else "parquet"
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    kind = "ipc" if any(file.suffix in _IPC_ENDINGS for file in files) else "parquet"
     try:
         # Only folders below the path are columns; a single file has none.
         return dataset(path, format=kind, partitioning=None if path.is_file() else "hive")
     except ArrowTypeError:
         # A key has another type than the column of that name in the first file.
         first = next(dataset(path, format=kind).get_fragments())
-        keys = _keys(part for own in files for part in own.relative_to(path).parts[:-1])
+        keys = _find_keys(part for file in files for part in file.relative_to(path).parts[:-1])
         both = keys.intersection(first.physical_schema.names)
-        raise _columns_twice(first.path, kind, both) from None
+        raise _make_duplicate_error(first.path, kind, both) from None
     except (ArrowException, OSError) as error:
         with suppress(ArrowException, OSError):
             for fragment in dataset(path, format=kind, schema=schema([])).get_fragments():
                 check_unique(fragment.path, fragment.physical_schema.names)
         known = {".parquet", *_IPC_ENDINGS}
-        if isinstance(error, ValueError) and not any(own.suffix in known for own in files):
+        if isinstance(error, ValueError) and not any(file.suffix in known for file in files):
             raise ValueError(
                 f"{path} cannot be read as Parquet. Convert files of other formats with "
                 "pyarrow.dataset.write_dataset, and give those of Arrow IPC one of the endings "
                 f"{', '.join(sorted(_IPC_ENDINGS))}."
             ) from error
-        raise unreadable(str(path), error) from error
+        raise make_read_error(str(path), error) from error
 
 
-def _typed(dataset: Any) -> Any:
+def _fill_null_types(dataset: Any) -> Any:
     """Replace the type null, of a column without values in the first file, by that of another."""
     import pyarrow as pa
 
@@ -268,14 +268,14 @@ def _typed(dataset: Any) -> Any:
             continue
         for fragment in dataset.get_fragments():
             with suppress(pa.ArrowException, OSError, KeyError):
-                own = fragment.physical_schema.field(field.name)
-                if not pa.types.is_null(own.type):
-                    schema = schema.set(place, own)
+                other = fragment.physical_schema.field(field.name)
+                if not pa.types.is_null(other.type):
+                    schema = schema.set(place, other)
                     break
     return dataset.replace_schema(schema)
 
 
-def _columns_twice(path: str, kind: str, names: Iterable[str]) -> ValueError:
+def _make_duplicate_error(path: str, kind: str, names: Iterable[str]) -> ValueError:
     """Create the error for columns that are in a file and in the names of its folders."""
     return ValueError(
         f"{path} has the columns {sorted(names)}, and so do the names of its folders: leave them "
@@ -295,6 +295,6 @@ def _compact(column: Any) -> Any:
     return column.dictionary_decode().dictionary_encode()
 
 
-def _keys(folders: Iterable[str]) -> set[str]:
+def _find_keys(folders: Iterable[str]) -> set[str]:
     """Return the names of columns in names of folders, such as ``year`` in ``year=2024``."""
     return {unquote(folder.split("=")[0]) for folder in folders if "=" in folder}

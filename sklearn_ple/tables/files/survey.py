@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..arrow import dictionary_values
+from ..arrow import list_categories
 from ..labels import Labels, join_labels, read_targets
 from ..table import Table
-from ..weights import label_weights
+from ..weights import find_label_weights
+from .category_orders import CategoryOrders
 from .columns import Columns
 from .distinct import DistinctLabels
-from .orders import Orders
-from .sampling import Lowest, row_hashes
+from .sampling import Lowest, hash_rows
 from .source import Block, Source
 
 #: Largest number of rows in the sample, and approximate limit of its size in bytes.
@@ -39,7 +39,7 @@ class Survey:
     last : bool
         Whether the last rows are set aside; otherwise those with the lowest hashes.
     pairs : list of tuple of int
-        Positions of tasks that depend on each other, see `dependent_pairs`.
+        Positions of tasks that depend on each other, see `pair_dependent_tasks`.
     ordered : collection of str
         Names of the columns of y whose categories need an order.
 
@@ -71,11 +71,11 @@ class Survey:
         self.distinct = DistinctLabels(pairs)
         # Dictionaries of the columns of y, whose values need not occur in any row.
         self._declared: dict[str, Any] = {}
-        self._orders = {name: Orders(name) for name in ordered}
-        self._key = _descending if last else row_hashes
+        self._orders = {name: CategoryOrders(name) for name in ordered}
+        self._key = _descend if last else hash_rows
         # The sample is larger at first: rows that are set aside are removed from it at the end.
         n_bytes = 2 * SAMPLED_BYTES if most_aside else SAMPLED_BYTES
-        self._sample = Lowest(row_hashes, SAMPLED_ROWS + most_aside, n_bytes)
+        self._sample = Lowest(hash_rows, SAMPLED_ROWS + most_aside, n_bytes)
         self._aside = Lowest(self._key, most_aside, SAMPLED_BYTES)
         self.is_aside: Callable[[np.ndarray], np.ndarray] = _is_none
 
@@ -83,7 +83,7 @@ class Survey:
         """Process a block of rows."""
         labels, _ = read_targets(self.columns.y(block.rows), self.ignored)
         weights = self.columns.sample_weight(block.rows)
-        weights = label_weights(weights, labels, may_be_zero=True)
+        weights = find_label_weights(weights, labels, may_be_zero=True)
         self._declare(block)
         counts = weights.any(axis=1)
         self.n_rows += int(counts.sum())
@@ -138,7 +138,7 @@ class Survey:
         Their weight is 0, unless the sample has no label in the column at all.
         """
         missing = [
-            column.observed[:0] if all_.too_many else _difference(all_.values, column)
+            column.observed[:0] if all_.too_many else _subtract(all_.values, column)
             for all_, column in zip(self.distinct.columns, sample.labels, strict=True)
         ]
         n_more = max(map(len, missing))
@@ -161,11 +161,11 @@ class Survey:
             if not pa.types.is_dictionary(dtype):
                 continue
             before = [self._declared[name]] if name in self._declared else []
-            parts = [dictionary_values(chunk.dictionary) for chunk in rows.column(name).chunks]
+            parts = [list_categories(chunk.dictionary) for chunk in rows.column(name).chunks]
             self._declared[name] = pa.chunked_array([*before, *parts]).unique()
             if dtype.ordered and name in self._orders:
                 for part in parts:
-                    self._orders[name].add(block.unit, part.to_pylist())
+                    self._orders[name].add(block.row_group, part.to_pylist())
 
     def _put_in_order(self) -> None:
         import pyarrow as pa
@@ -195,7 +195,7 @@ class Survey:
         return rows
 
 
-def _descending(numbers: np.ndarray) -> np.ndarray:
+def _descend(numbers: np.ndarray) -> np.ndarray:
     """Return keys that decrease with the number of the row."""
     return ~numbers.astype(np.uint64)
 
@@ -204,7 +204,7 @@ def _is_none(numbers: np.ndarray) -> np.ndarray:
     return np.zeros(len(numbers), dtype=bool)
 
 
-def _difference(labels: np.ndarray, column: Labels) -> np.ndarray:
+def _subtract(labels: np.ndarray, column: Labels) -> np.ndarray:
     """Return the labels that do not occur in a column."""
     n_labels, both = len(labels), join_labels([labels, pd.unique(column.observed)])
     return labels[~np.isin(both[:n_labels], both[n_labels:])]

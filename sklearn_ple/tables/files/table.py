@@ -5,24 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 import joblib
 import numpy as np
 
 from ..form import TargetForm
-from ..kinds import dependent_pairs, learnt_columns
+from ..kinds import pair_dependent_tasks, select_learnt
 from ..reading import TooLargeError
 from ..table import N_PARTS, Table, TableReader
-from .ahead import interleaved, watched
+from .category_orders import find_ordered_targets
 from .columns import Columns
-from .orders import ordered_targets
-from .sampling import row_hashes
+from .read_ahead import interleave, show_progress
+from .sampling import hash_rows
 from .source import Block, Source
 from .survey import Survey
 
-# Limits of the units that training reads at the same time, and of their columns: an open column of
-# Parquet needs several MB, for a page in its stored and in its decoded form.
+# Limits of the row groups that training reads at the same time, and of their columns: an open
+# column of Parquet needs several MB, for a page in its stored and in its decoded form.
 _MOST_OPEN, _OPEN_COLUMNS = 4, 100
 
 _Made = TypeVar("_Made", bound=Any)
@@ -87,10 +88,10 @@ class StreamedTable:
         self._unit, self._n_rows = survey.unit, survey.n_rows
         # If the sample contains all rows, weights are the same as for a table in memory.
         unit = None if survey.n_sampled == survey.n_rows else survey.unit
-        self.sample = self._table(*survey.sample(), like, unit)
+        self.sample = self._read_table(*survey.sample(), like, unit)
         self.form = self.sample.form
         aside = survey.aside()
-        self.aside = None if aside is None else self._table(*aside, self.form, survey.unit)
+        self.aside = None if aside is None else self._read_table(*aside, self.form, survey.unit)
         self.labels, self.weights = survey.with_rare_labels(self.sample)
         self.distinct, weights = survey.distinct.table(self.sample)
         self.distinct_weights = weights / survey.unit
@@ -128,16 +129,16 @@ class StreamedTable:
         """
         ignored = reader.ignored(like)
         # Checked before any block is read, whose name would be in the message.
-        kept = learnt_columns(columns.targets, ignored)
+        kept = select_learnt(columns.targets, ignored)
         names = like.names if like else [columns.targets[k] for k in kept]
-        pairs = dependent_pairs(depends_on, names)
+        pairs = pair_dependent_tasks(depends_on, names)
         # A fitted form has its order already.
-        ordered = set() if like else ordered_targets(reader.task_types, columns.targets)
+        ordered = set() if like else find_ordered_targets(reader.task_types, columns.targets)
         most_aside = n_aside(source.n_rows)
         survey = Survey(source, columns, ignored, most_aside, last, pairs, ordered)
         blocks = source.blocks(columns.names)
-        for block in watched(blocks, source.n_rows, "Reading labels", verbose):
-            with block.unit.named():
+        for block in show_progress(blocks, source.n_rows, "Reading labels", verbose):
+            with block.row_group.named():
                 survey.add(block)
         survey.end(n_aside)
         return cls(reader, source, columns, survey, like, verbose)
@@ -154,46 +155,35 @@ class StreamedTable:
         if len(self.sample) == len(self):
             return iter([self.sample])
         readers = self.source.readers(self.columns.names)
-        tables = interleaved(map(self._tables, readers), n_open=1)
-        return watched(tables, len(self), "Reading features", self.verbose)
+        tables = interleave(map(self._read_tables, readers), n_open=1)
+        return show_progress(tables, len(self), "Reading features", self.verbose)
 
     def training_rows(
         self, order: Sequence[int], make: Callable[[Table], _Made]
     ) -> Iterator[_Made]:
-        """Read the training rows of some units, several units at a time.
+        """Read the training rows of some row groups, several at a time.
 
         Parameters
         ----------
         order : sequence of int
-            Numbers of the units.
+            Numbers of the row groups.
         make : callable
-            Called with each block of rows, a table; its errors name the unit.
+            Called with each block of rows, a table; its errors name the row group.
 
         Yields
         ------
         object
             What ``make`` returned for a block with rows.
         """
-
-        def of_unit(blocks: Iterator[Block]) -> Generator[_Made, None, None]:
-            for block in blocks:
-                kept = ~self.is_aside(block.numbers)
-                if not kept.any():
-                    continue
-                with block.unit.named():
-                    rows, numbers = block.rows.filter(kept), block.numbers[kept]
-                    table = self._table(rows, numbers, self.form, self._unit)
-                    made = make(table) if len(table) else None
-                if made is not None:
-                    yield made
-
         n_open = max(1, min(_MOST_OPEN, _OPEN_COLUMNS // len(self.columns.names)))
         readers = self.source.readers(self.columns.names, order)
-        return interleaved(map(of_unit, readers), n_open)
+        # A loop variable would keep the last reader, and its file, open after an error.
+        read = partial(self._read_tables, make=make, leaves_out=self.is_aside)
+        return interleave(map(read, readers), n_open)
 
     @contextmanager
     def naming(self, check: Callable[[Any], Any]) -> Iterator[None]:
-        """Context manager in which an error about infinity names the unit that holds it.
+        """Context manager in which an error about infinity names the row group that holds it.
 
         Parameters
         ----------
@@ -204,17 +194,16 @@ class StreamedTable:
             yield
         except TooLargeError:
             for block in self.source.blocks(self.columns.names):
-                with block.unit.named():
-                    table = self._table(block.rows, block.numbers, self.form, self._unit)
+                with block.row_group.named():
+                    table = self._read_table(block.rows, block.numbers, self.form, self._unit)
                     check(table.features)
             raise
 
-    def described(self) -> dict[str, str]:
+    def describe(self) -> dict[str, str]:
         """Return hashes of files and columns, for the fingerprint of a fit."""
-        files = [(f.path, f.state[0], f.digest()) for f in self.source.files]
-        units = [(unit.number, unit.n_rows) for unit in self.source.units]
+        paths = [file.path for file in self.source.files]
         return {
-            "the files of X": joblib.hash([files, units]),
+            "the files of X": joblib.hash([paths, self._hash_contents()]),
             "the columns of X": joblib.hash(str(self.source.schema.remove_metadata())),
             "y": repr((self.columns.targets, self.columns.ndim)),
             "sample_weight": repr(self.columns.weight),
@@ -224,30 +213,50 @@ class StreamedTable:
     def identity(self) -> str:
         """Hash that identifies the rows; for Parquet, the paths of files do not matter."""
         # The footer of a Parquet file depends on everything that the file contains.
-        files = [
-            ("" if f.format == "parquet" else f.path, f.state[0], f.digest())
-            for f in self.source.files
-        ]
+        paths = [file.path for file in self.source.files if file.format != "parquet"]
+        schema = str(self.source.schema.remove_metadata())
         labels = self.columns.targets, self.columns.weight
-        return joblib.hash([files, str(self.source.schema.remove_metadata()), labels])
+        return joblib.hash([paths, self._hash_contents(), schema, labels])
 
-    def _tables(self, blocks: Iterator[Block]) -> Generator[Table, None, None]:
-        """Convert blocks to tables, without rows that have no label with a weight."""
+    def _hash_contents(self) -> str:
+        """Hash the sizes and footers of the files, and which of their row groups are read."""
+        files = [(file.state[0], file.digest()) for file in self.source.files]
+        groups = [(group.number, group.n_rows) for group in self.source.row_groups]
+        return joblib.hash([files, groups])
+
+    def _read_tables(
+        self,
+        blocks: Iterator[Block],
+        make: Callable[[Table], Any] = lambda table: table,
+        leaves_out: Callable[[np.ndarray], np.ndarray] | None = None,
+    ) -> Generator[Any, None, None]:
+        """Yield what is made of the table of each block, if it has rows; errors name its source.
+
+        Rows without any weight are left out, and those for whose numbers ``leaves_out`` returns
+        True.
+        """
         for block in blocks:
-            with block.unit.named():
-                table = self._table(block.rows, block.numbers, self.form, self._unit)
-            if len(table):
-                yield table
+            rows, numbers = block.rows, block.numbers
+            if leaves_out is not None:
+                kept = ~leaves_out(numbers)
+                rows, numbers = rows.filter(kept), numbers[kept]
+            if not len(numbers):
+                continue
+            with block.row_group.named():
+                table = self._read_table(rows, numbers, self.form, self._unit)
+                made = make(table) if len(table) else None
+            if made is not None:
+                yield made
 
-    def _table(
+    def _read_table(
         self, rows: Any, numbers: np.ndarray, like: TargetForm | None, unit: float | None
     ) -> Table:
-        own = self.columns
-        passed = own.X(rows), own.y(rows), own.sample_weight(rows)
+        columns = self.columns
+        passed = columns.X(rows), columns.y(rows), columns.sample_weight(rows)
         table = self.reader.read(*passed, like=like, unit=unit)
         numbers = numbers[table.numbers]
         # A row has the same part in every pass, whatever the order in which rows are read.
-        parts = (row_hashes(numbers) % np.uint64(N_PARTS)).astype(np.int64)
+        parts = (hash_rows(numbers) % np.uint64(N_PARTS)).astype(np.int64)
         parts[self.is_aside(numbers)] = N_PARTS
         return replace(table, numbers=numbers, parts=parts)
 

@@ -16,7 +16,7 @@ from streamed import OPTIONS, TASKS, arrow, assert_same, make_table, state, writ
 
 from sklearn_ple import PLEClassifierRegressor, export
 from sklearn_ple.tables.files import survey
-from sklearn_ple.tables.files.ahead import interleaved
+from sklearn_ple.tables.files.read_ahead import interleave
 from sklearn_ple.tables.files.source import Source
 
 
@@ -485,9 +485,9 @@ def test_other_names_are_another_fit(folder, tmp_path):
 def test_what_a_source_says_of_its_rows(tmp_path):
     for kind in ("parquet", "ipc"):
         source = Source.of(write(tmp_path / kind, make_table(500), kind=kind))
-        assert [unit.n_rows for unit in source.units] == [100, 100, 50, 100, 100, 50]
-        assert [unit.first for unit in source.units] == [0, 100, 200, 250, 350, 450]
-        numbers = [block.numbers for block in interleaved(source.readers(["a"]), n_open=3)]
+        assert [unit.n_rows for unit in source.row_groups] == [100, 100, 50, 100, 100, 50]
+        assert [unit.first for unit in source.row_groups] == [0, 100, 200, 250, 350, 450]
+        numbers = [block.numbers for block in interleave(source.readers(["a"]), n_open=3)]
         assert np.concatenate(numbers)[[0, 100, 200, 250]].tolist() == [0, 100, 200, 250]
         rows = pa.concat_tables([block.rows for block in source.blocks(["amount", "a"])])
         assert rows.column_names == ["amount", "a"]

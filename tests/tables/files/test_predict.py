@@ -136,13 +136,13 @@ def test_a_column_without_a_known_category_warns_once_with_the_last_block(
 
 def test_features_alone_are_read(fitted, folder, monkeypatch):
     asked = []
-    batches = source.Unit.batches
+    batches = source.RowGroup.batches
 
     def spy(self, columns, *args):
         asked.append(list(columns))
         return batches(self, columns, *args)
 
-    monkeypatch.setattr(source.Unit, "batches", spy)
+    monkeypatch.setattr(source.RowGroup, "batches", spy)
     next(fitted.predict(folder))
     assert asked and all(columns == FEATURES for columns in asked)
 

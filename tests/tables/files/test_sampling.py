@@ -5,11 +5,11 @@ import pyarrow as pa
 import pytest
 from scipy.stats import chisquare, kstest
 
-from sklearn_ple.tables.files.sampling import Lowest, row_hashes
+from sklearn_ple.tables.files.sampling import Lowest, hash_rows
 
 
 def test_hashes_are_as_good_as_drawn():
-    hashes = row_hashes(np.arange(100_000))
+    hashes = hash_rows(np.arange(100_000))
     assert len(np.unique(hashes)) == 100_000
     assert kstest(hashes / 2.0**64, "uniform").pvalue > 0.01
     lowest = np.sort(np.argsort(hashes)[:10_000])
@@ -17,37 +17,37 @@ def test_hashes_are_as_good_as_drawn():
     # Rows are not chosen twice, which makes the counts a little more even than by chance.
     assert chisquare(counts).pvalue > 0.01
     # SplitMix64 of seed 0, as its authors' program prints it.
-    assert row_hashes(np.array([0, 1])).tolist() == [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4]
+    assert hash_rows(np.array([0, 1])).tolist() == [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4]
 
 
 @pytest.mark.parametrize("n_blocks", [1, 7, 300])
 @pytest.mark.parametrize("n_most", [0, 1, 10, 999, 1000, 5000])
 def test_the_lowest_stay_in_their_order(n_blocks, n_most):
     numbers = np.arange(1000)
-    kept = Lowest(row_hashes, n_most, 10**9)
+    kept = Lowest(hash_rows, n_most, 10**9)
     for part in np.array_split(numbers, n_blocks):
         kept.add(part, pa.table({"number": part}))
     kept.cut(n_most)
     assert len(kept) == min(n_most, 1000)
     if n_most:
-        lowest = np.sort(np.argsort(row_hashes(numbers))[:n_most])
+        lowest = np.sort(np.argsort(hash_rows(numbers))[:n_most])
         assert kept.rows()["number"].to_pylist() == lowest.tolist()
-        assert kept.highest == row_hashes(lowest).max()
+        assert kept.highest == hash_rows(lowest).max()
 
 
 def test_of_wide_rows_there_are_fewer():
-    kept = Lowest(row_hashes, 10_000, 80_000)
+    kept = Lowest(hash_rows, 10_000, 80_000)
     for part in np.array_split(np.arange(20_000), 50):
         kept.add(part, pa.table({f"x{i}": part for i in range(10)}))
         assert len(kept) * 80 <= 1.25 * 80_000
     kept.cut(10_000)
     assert 500 < len(kept) <= 1000
-    lowest = np.sort(np.argsort(row_hashes(np.arange(20_000)))[: len(kept)])
+    lowest = np.sort(np.argsort(hash_rows(np.arange(20_000)))[: len(kept)])
     assert kept.rows()["x3"].to_pylist() == lowest.tolist()
 
 
 def test_few_parts_are_kept_of_many_blocks():
-    kept = Lowest(row_hashes, 500, 10**9)
+    kept = Lowest(hash_rows, 500, 10**9)
     for number in range(400):
         kept.add(np.array([number]), pa.table({"number": [number]}))
         assert len(kept._parts) <= 100
@@ -56,6 +56,6 @@ def test_few_parts_are_kept_of_many_blocks():
 
 def test_dictionaries_do_not_stay():
     codes = pa.array(["a" * 1000] * 10).dictionary_encode()
-    kept = Lowest(row_hashes, 5, 10**9)
+    kept = Lowest(hash_rows, 5, 10**9)
     kept.add(np.arange(10), pa.table({"c": codes}))
     assert kept.rows().schema.field("c").type == pa.string()

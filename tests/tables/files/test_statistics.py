@@ -12,7 +12,7 @@ from streamed import OPTIONS, arrow, assert_same, write
 from sklearn_ple import PLEClassifierRegressor, export
 from sklearn_ple.encoding.statistics import TargetStatistics
 from sklearn_ple.tables.files import survey
-from sklearn_ple.tables.files.sampling import row_hashes
+from sklearn_ple.tables.files.sampling import hash_rows
 from sklearn_ple.tables.files.source import Source
 from sklearn_ple.tables.table import N_PARTS
 from sklearn_ple.training import fit as fitting
@@ -118,7 +118,7 @@ def test_numbers_are_those_of_rows_in_memory(tmp_path, monkeypatch, n_sampled, v
     np.testing.assert_allclose(learnt.tables[0], memory.tables[0], rtol=1e-10, atol=1e-10)
     assert learnt.tables[0].any(axis=0).all()
     # Each row's are those of a loop over the rows of earlier parts.
-    part_of = row_hashes(numbers) % np.uint64(N_PARTS)
+    part_of = hash_rows(numbers) % np.uint64(N_PARTS)
     user, n_codes = encoded.codes[:, 1], len(learnt.tables[0])
     atol = 1e-6 if dtype == "float32" else 1e-9
     for place, (labels, weights) in enumerate(questions(encoded)):

@@ -1,4 +1,4 @@
-"""Files of a dataset, and their units: the rows that are stored together."""
+"""Files of a dataset, and their row groups: the rows that are stored together."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class File:
             else:
                 yield parquet.ParquetFile(handle, metadata=self.fragment.metadata, **options)
 
-    def units(self) -> list[tuple[int, int]]:
-        """Return the number and the number of rows of each unit that belongs to the dataset."""
+    def row_groups(self) -> list[tuple[int, int]]:
+        """Return the number and the size of each row group that belongs to the dataset."""
         import pyarrow as pa
 
         if self.format == "parquet":
@@ -67,10 +67,7 @@ class File:
             return [(number, reader.get_batch(number).num_rows) for number in numbers]
 
     def digest(self) -> str:
-        """Compute a digest of the footer, which changes with the content of the file.
-
-        If only some row groups belong to the dataset, it also depends on which.
-        """
+        """Compute a digest of the footer, which changes with the content of the file."""
         magic = _MAGIC[self.format]
         with self.fragment.open() as handle:
             size = handle.size()
@@ -78,14 +75,7 @@ class File:
             handle.seek(size - tail)
             length = int.from_bytes(handle.read(_LENGTH), "little")
             handle.seek(max(size - tail - length, 0))
-            return hashlib.sha256(handle.read() + self._chosen()).hexdigest()
-
-    def _chosen(self) -> bytes:
-        if self.format == "ipc":
-            return b""
-        numbers = [group.id for group in self.fragment.row_groups]
-        is_whole = numbers == list(range(self.fragment.metadata.num_row_groups))
-        return b"" if is_whole else repr(numbers).encode()
+            return hashlib.sha256(handle.read()).hexdigest()
 
     def now(self) -> tuple:
         """Return the current size and time of the last change."""
@@ -94,7 +84,7 @@ class File:
 
 
 @dataclass(frozen=True, eq=False)
-class Unit:
+class RowGroup:
     """Rows that are stored together: a row group of Parquet, or a record batch of Arrow IPC.
 
     Attributes
@@ -102,7 +92,7 @@ class Unit:
     file : File
         The file.
     number : int
-        Number of the unit in the file, from 0.
+        Number of the row group in the file, from 0.
     n_rows : int
         Number of rows.
     first : int
@@ -115,7 +105,7 @@ class Unit:
     first: int
 
     def __str__(self) -> str:
-        """Return the name of the unit for messages."""
+        """Return the name of the row group for messages."""
         kind = "row group" if self.file.format == "parquet" else "record batch"
         return f"{self.file.path}, {kind} {self.number}"
 
@@ -128,10 +118,12 @@ class Unit:
             return True
         group = self.file.fragment.metadata.row_group(self.number)
         columns = map(group.column, range(group.num_columns))
-        return all(own.has_dictionary_page for own in columns if own.path_in_schema == name)
+        return all(
+            column.has_dictionary_page for column in columns if column.path_in_schema == name
+        )
 
     def named(self) -> AbstractContextManager:
-        """Return a context in which errors about its content name the unit."""
+        """Return a context in which errors about its content name the row group."""
         return naming(str(self))
 
     def batches(self, columns: Sequence[str], n_at_once: int) -> Iterator[Any]:
@@ -139,18 +131,18 @@ class Unit:
         import pyarrow as pa
 
         n_read = 0
-        own = [name for name in columns if name not in self.file.constants]
+        stored = [name for name in columns if name not in self.file.constants]
         try:
             self._check_unchanged()
             with self.file.opened() as file:
-                for batch in self._batches(file, own, n_at_once):
+                for batch in self._batches(file, stored, n_at_once):
                     n_read += len(batch)
                     yield batch
             if n_read != self.n_rows:
                 raise pa.ArrowInvalid(f"{n_read} rows instead of {self.n_rows}")
             self._check_unchanged()
         except (pa.ArrowException, OSError, EOFError) as error:
-            raise unreadable(str(self), error) from error
+            raise make_read_error(str(self), error) from error
 
     def _batches(self, file: Any, columns: list[str], n_at_once: int) -> Iterator[Any]:
         if self.file.format == "parquet":
@@ -166,15 +158,17 @@ class Unit:
             raise OSError("it was changed after the dataset was opened")
 
 
-def file_of(fragment: Any) -> File:
+def find_file(fragment: Any) -> File:
     """Return the file of a fragment, which must be of a format that can be read in parts."""
     from pyarrow import dataset as ds
 
     formats = {ds.ParquetFileFormat: "parquet", ds.IpcFileFormat: "ipc"}
-    own = getattr(fragment, "format", None)
-    known = next((name for cls, name in formats.items() if isinstance(own, cls)), None)
+    file_format = getattr(fragment, "format", None)
+    known = next((name for cls, name in formats.items() if isinstance(file_format, cls)), None)
     if known is None:
-        kind = "rows in memory" if own is None else f"files of {own.default_extname}"
+        kind = (
+            "rows in memory" if file_format is None else f"files of {file_format.default_extname}"
+        )
         raise TypeError(
             f"X is a dataset of {kind}: it must consist of Parquet or Arrow IPC files. Pass rows "
             "in memory as a table; convert other files with pyarrow.dataset.write_dataset."
@@ -184,7 +178,7 @@ def file_of(fragment: Any) -> File:
     return File(fragment.path, known, fragment, (info.size, info.mtime_ns), constants)
 
 
-def unreadable(where: str, error: Exception) -> Exception:
+def make_read_error(where: str, error: Exception) -> Exception:
     """Create the error for a file that cannot be read."""
     is_of_system = isinstance(error, OSError) and error.errno is not None
     kind = OSError if is_of_system else ValueError

@@ -12,7 +12,9 @@ from ...utils.progress import progress_bar
 _Item = TypeVar("_Item", bound=Any)
 
 
-def watched(items: Iterator[_Item], n_rows: int, title: str, verbose: int) -> Iterator[_Item]:
+def show_progress(
+    items: Iterator[_Item], n_rows: int, title: str, verbose: int
+) -> Iterator[_Item]:
     """Yield items, whose length is their number of rows, with a progress bar if verbose."""
     with progress_bar(
         total=n_rows, desc=title, unit=" rows", unit_scale=True, leave=False, disable=not verbose
@@ -22,7 +24,7 @@ def watched(items: Iterator[_Item], n_rows: int, title: str, verbose: int) -> It
             bar.update(len(item))
 
 
-def interleaved(readers: Iterator[Generator[_Item, None, None]], n_open: int) -> Iterator[_Item]:
+def interleave(readers: Iterator[Generator[_Item, None, None]], n_open: int) -> Iterator[_Item]:
     """Yield items of several generators in turn, each of which computes its next item in a thread.
 
     When a generator ends, the next one takes its place. The order does not depend on the speed of

@@ -68,7 +68,7 @@ def warn_of_order(**tables: Any) -> None:
         The arguments by name. Only the indexes of data frames and series are looked at.
     """
     of_pandas = (pd.DataFrame, pd.Series)
-    indexes = {name: own.index for name, own in tables.items() if isinstance(own, of_pandas)}
+    indexes = {name: table.index for name, table in tables.items() if isinstance(table, of_pandas)}
     first = next(iter(tables))
     for name, index in indexes.items():
         if first in indexes and _is_permuted(indexes[first], index):

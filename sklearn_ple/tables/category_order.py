@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 
-def merged_order(orders: Sequence[Sequence[Any]]) -> list[Any] | None:
+def merge_orders(orders: Sequence[Sequence[Any]]) -> list[Any] | None:
     """Return the only order of all values that agrees with several orders; None without one."""
     follows = {pair for order in orders for pair in pairwise(order)}
     sorter = TopologicalSorter({value: () for order in orders for value in order})
