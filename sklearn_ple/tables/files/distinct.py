@@ -22,8 +22,6 @@ class LabelTotals:
     ----------
     none : ndarray of shape (0,)
         An empty array with the dtype of the labels.
-    limited : bool, default=True
-        Whether at most 65,536 values are listed.
 
     Attributes
     ----------
@@ -36,9 +34,8 @@ class LabelTotals:
         Whether there are too many values to be classes.
     """
 
-    def __init__(self, none: np.ndarray, *, limited: bool = True):
+    def __init__(self, none: np.ndarray):
         self.values = none
-        self.limited = limited
         self.weights: np.ndarray = np.zeros(0)
         self.too_many = False
 
@@ -55,7 +52,7 @@ class LabelTotals:
         merged, values = pd.factorize(join_labels([self.values, new]))
         self.weights = np.bincount(merged, both, len(values))
         n_before, self.values = len(self.values), values
-        if self.limited and len(values) > _MOST_DISTINCT:
+        if len(values) > _MOST_DISTINCT:
             self.too_many, self.values = True, values[:1]
             self.weights = self.weights.sum(keepdims=True)
             return np.zeros(len(labels), dtype=np.int64)
@@ -79,26 +76,25 @@ class DistinctLabels:
     def __init__(self, pairs: Sequence[tuple[int, int]]):
         self.columns: list[LabelTotals] = []
         self._dependent = sorted({position for pair in pairs for position in pair})
-        # Two bits for each event of a row: 0 without a label, else the label's position from 1.
-        # 64 bits are enough for 31 events; the integers of Python have as many as needed.
-        none = np.empty(0, dtype=np.int64 if len(self._dependent) <= 31 else object)
-        self._rows = LabelTotals(none, limited=False)
+        # For each distinct row, the number of the label of each event, from 1, or 0 without one.
+        none = np.zeros((0, len(self._dependent)), dtype=np.int8)
+        self._rows = pd.DataFrame(none, columns=self._dependent).assign(weight=np.zeros(0))
 
     def add(self, labels: Sequence[Labels], weights: np.ndarray) -> None:
         """Add the labels of a block, except those without a weight."""
         if not self.columns:
             self.columns = [LabelTotals(column.observed[:0]) for column in labels]
-        numbers = np.zeros(len(weights), dtype=self._rows.values.dtype)
+        numbers = np.zeros(weights.shape, dtype=np.int8)
         for k, (column, totals) in enumerate(zip(labels, self.columns, strict=True)):
             weighed = column.drop(weights[:, k] == 0)
             places = totals.add(weighed.observed, weights[weighed.mask, k])
-            if k in self._dependent:
-                # Events have two values; others are rejected later.
-                bits = np.minimum(places, 2).astype(numbers.dtype) + 1
-                bits <<= 2 * self._dependent.index(k)
-                numbers[weighed.mask] += bits
-        rows = numbers > 0
-        self._rows.add(numbers[rows], weights[rows].max(axis=1))
+            # Events have two values; others are rejected later.
+            numbers[weighed.mask, k] = np.minimum(places, 2) + 1
+        if self._dependent:
+            rows = pd.DataFrame(numbers[:, self._dependent], columns=self._dependent)
+            rows = rows.assign(weight=weights.max(axis=1))[rows.any(axis=1)]
+            both = pd.concat([self._rows, rows])
+            self._rows = both.groupby(self._dependent, sort=False, as_index=False).sum()
 
     def table(self, sample: Table) -> tuple[Table, np.ndarray]:
         """Return a small table whose rows represent the labels of all rows.
@@ -117,15 +113,14 @@ class DistinctLabels:
             Sum of the weights of the rows that each row of the table represents.
         """
         apart = [k for k in range(len(self.columns)) if k not in self._dependent]
-        parts = [self.columns[k] for k in apart] + [self._rows]
-        weights = np.concatenate([part.weights for part in parts])
-        ends = np.cumsum([len(part.values) for part in parts])
+        totals = [self.columns[k].weights for k in apart]
+        weights = np.concatenate([*totals, self._rows["weight"]])
+        ends = np.cumsum([len(column_weights) for column_weights in totals])
         labels = []
         for k, column in enumerate(sample.labels):
             values, mask = self.columns[k].values, np.zeros(len(weights), dtype=bool)
             if k in self._dependent:
-                places = self._rows.values >> 2 * self._dependent.index(k) & 3
-                places = places.astype(np.int64)
+                places = self._rows[k].to_numpy(dtype=np.int64)
                 mask[len(mask) - len(places) :] = places > 0
                 values = values[np.minimum(places[places > 0], len(values)) - 1]
             else:
