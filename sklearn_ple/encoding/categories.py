@@ -59,13 +59,16 @@ class CategoryEncoder:
     _declared_codes: np.ndarray | None
 
     def learn(
-        self, counts: Counts, max_categories: int | None = None, min_frequency: float | None = None
+        self,
+        counts: CategoryCounts,
+        max_categories: int | None = None,
+        min_frequency: float | None = None,
     ) -> CategoryEncoder:
         """Learn the categories of a column, and which of them are rare.
 
         Parameters
         ----------
-        counts : Counts
+        counts : CategoryCounts
             The counts of the values.
         max_categories : int or None, default=None
             Parameter of the estimators.
@@ -198,7 +201,7 @@ class UnknownColumns:
             self.encoders[place].warn_of_unknown(*found)
 
 
-class Counts:
+class CategoryCounts:
     """Counts how often each value of a column occurs, in one block of rows after the other.
 
     Attributes
@@ -216,7 +219,7 @@ class Counts:
         # merged, and one for each later block.
         self._parts: list[tuple[pd.Index, np.ndarray, np.ndarray]] = []
 
-    def add(self, column: pd.Series) -> Counts:
+    def add(self, column: pd.Series) -> CategoryCounts:
         """Count the values of the next rows."""
         places, values = _factorize(column)
         self.declared = values if isinstance(column.dtype, pd.CategoricalDtype) else None
@@ -248,7 +251,7 @@ class Counts:
         return int(self.merged()[1].sum())
 
 
-def is_text(counts: Counts) -> bool:
+def is_text(counts: CategoryCounts) -> bool:
     """Return whether values are strings that are not declared categories."""
     return counts.declared is None and _kind(counts.merged()[0]) == "text"
 

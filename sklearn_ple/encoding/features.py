@@ -15,7 +15,7 @@ from ..tables.frames import sort_names
 from ..tables.plausibility import warn_of_outliers, warn_of_strings
 from ..tables.reading import is_number
 from ..utils.checks import shown
-from .categories import CategoryEncoder, Counts, UnknownColumns, is_text
+from .categories import CategoryCounts, CategoryEncoder, UnknownColumns, is_text
 from .scaling import NumberScaler, Ranges, WeightedRows
 
 
@@ -72,7 +72,9 @@ class FeatureEncoder:
         self.min_frequency = min_frequency
         self.dtype = dtype
 
-    def learn_categories(self, sample: Any, blocks: Iterable[Any]) -> tuple[list[Counts], Ranges]:
+    def learn_categories(
+        self, sample: Any, blocks: Iterable[Any]
+    ) -> tuple[list[CategoryCounts], Ranges]:
         """Learn the categories, and measure the ranges of numbers, in a first pass over the rows.
 
         Parameters
@@ -84,7 +86,7 @@ class FeatureEncoder:
 
         Returns
         -------
-        counts : list of Counts
+        counts : list of CategoryCounts
             Counts of the categories in each categorical column.
         ranges : Ranges
             Ranges of the numbers, for `learn_scales`.
@@ -112,14 +114,14 @@ class FeatureEncoder:
             columns = X.columns[self.number_positions_]
             warn_of_outliers([*map(str, columns)], self.scaler_.spreads(X))
 
-    def _choose_columns(self, X: Any) -> list[Counts]:
+    def _choose_columns(self, X: Any) -> list[CategoryCounts]:
         """Determine categorical and numeric columns; return empty counts of the former."""
         is_categorical = self._find_categorical(X)
         order = np.arange(X.shape[1]) if sparse.issparse(X) else sort_names(X.columns)
         self.categorical_positions_ = order[is_categorical[order]]
         self.number_positions_ = order[~is_categorical[order]]
         self.scaler_ = NumberScaler(self.number_positions_, self.dtype)
-        return [Counts() for _ in self.categorical_positions_]
+        return [CategoryCounts() for _ in self.categorical_positions_]
 
     @property
     def cardinalities_(self) -> list[int]:

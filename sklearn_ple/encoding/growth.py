@@ -101,11 +101,10 @@ def grow(
     grown = _append_tasks(encoder, targets)
     grown.task_weights = task_weights
     columns = dict(zip(form.names, labels, strict=True))
-    n_rows = len(given)
-    of_all = [columns.get(task.name) or _make_unlabelled(task, n_rows) for task in grown.tasks]
+    of_all = [columns.get(task.name) or _make_unlabelled(task, len(given)) for task in grown.tasks]
     grown.targets.check_same(of_all, grown.targets.form)
-    weights = np.zeros((n_rows, len(of_all)))
-    weights[:, [grown.targets.names.index(name) for name in form.names]] = given
+    weights = np.zeros((len(given), len(of_all)))
+    weights[:, grown.targets.positions(form.names)] = given
     table = Table.of_weighted(features, of_all, weights, grown.targets.form)
     return Grown(grown, table, np.logical_not(weights.any(axis=0)))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -38,15 +38,20 @@ class Ranges:
         self.high = np.fmax(self.high, np.fmax.reduce(block, axis=0))
         self.missing |= np.isnan(block).any(axis=0)
 
+    def measure(self) -> None:
+        """Compute the extent of each column, and whether it is constant, after the last rows.
 
-class _Units(NamedTuple):
-    """The least number and the extent of each column, and whether it is constant."""
+        Numbers that differ only by rounding count as constant. The extent of such a column is its
+        largest size, but at least 1.
+        """
+        largest = np.fmax(np.abs(self.low), np.abs(self.high))
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.extent = self.high - self.low
+            self.constant = self.extent <= 4 * np.spacing(largest)
+        self.finite = np.isnan(self.low) | np.isfinite(self.extent)
+        self.extent[self.constant] = np.fmax(largest, 1.0)[self.constant]
 
-    low: np.ndarray
-    extent: np.ndarray
-    constant: np.ndarray
-
-    def shares(self, numbers: np.ndarray) -> np.ndarray:
+    def share(self, numbers: np.ndarray) -> np.ndarray:
         """Return numbers as shares of the extents: 0 for the least, 1 for the greatest."""
         return (numbers - self.low) / self.extent
 
@@ -110,17 +115,17 @@ class NumberScaler:
         if sparse.issparse(sample[0]):
             self._learn_sparse(*sample)
             return self
-        units = self._units(ranges, sample[0])
-        (centre,) = self._means([sample], units.shares)
+        self._check_ranges(ranges, sample[0])
+        (centre,) = self._means([sample], ranges.share)
         mean, squares = self._means(
-            blocks, units.shares, lambda block: (units.shares(block) - centre) ** 2
+            blocks, ranges.share, lambda block: (ranges.share(block) - centre) ** 2
         )
         # If the sample has all rows, its means are theirs, and nothing is subtracted.
         variance = np.maximum(squares - (mean - centre) ** 2, 0.0)
-        is_constant = units.constant | (variance == 0)
+        is_constant = ranges.constant | (variance == 0)
         self.missing_ = ranges.missing
-        self.mean_ = units.low + units.extent * mean
-        self.scale_ = units.extent * np.sqrt(np.where(is_constant, 1.0, variance))
+        self.mean_ = ranges.low + ranges.extent * mean
+        self.scale_ = ranges.extent * np.sqrt(np.where(is_constant, 1.0, variance))
         return self
 
     @property
@@ -177,18 +182,11 @@ class NumberScaler:
         """Raise an error if numbers of some rows are infinite or too large."""
         ranges = Ranges(len(self.positions))
         self.see(X, ranges)
-        self._units(ranges, X)
+        self._check_ranges(ranges, X)
 
-    def _units(self, ranges: Ranges, X: pd.DataFrame) -> _Units:
-        low, high = ranges.low, ranges.high
-        with np.errstate(over="ignore", invalid="ignore"):
-            extent = high - low
-        self._check_finite(X, np.where(np.isnan(low), True, np.isfinite(extent)))
-        # Numbers that differ only by rounding count as constant.
-        largest = np.fmax(np.abs(low), np.abs(high))
-        constant = extent <= 4 * np.spacing(largest)
-        extent[constant] = np.fmax(largest, 1.0)[constant]
-        return _Units(low, extent, constant)
+    def _check_ranges(self, ranges: Ranges, X: pd.DataFrame) -> None:
+        ranges.measure()
+        self._check_finite(X, ranges.finite)
 
     def _transform_dense(self, X: Any) -> np.ndarray:
         numbers = np.empty((X.shape[0], self.n_numbers_), dtype=self.dtype)

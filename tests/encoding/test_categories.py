@@ -10,8 +10,8 @@ import pytest
 from sklearn_ple.encoding.categories import (
     MISSING,
     UNKNOWN,
+    CategoryCounts,
     CategoryEncoder,
-    Counts,
     UnknownColumns,
 )
 
@@ -21,7 +21,7 @@ DATES = pd.to_datetime(["2020-01-01", "2021-01-01"])
 
 def codes_of(fitted, values, **params):
     """Fit an encoder to one column and return the codes of another."""
-    encoder = CategoryEncoder().learn(Counts().add(pd.Series(fitted, name="c")), **params)
+    encoder = CategoryEncoder().learn(CategoryCounts().add(pd.Series(fitted, name="c")), **params)
     column = pd.Series(values, name="c")
     codes = encoder.transform(column)
     UnknownColumns([encoder], [0]).add(column.to_frame(), codes[:, None]).report()
@@ -30,7 +30,7 @@ def codes_of(fitted, values, **params):
 
 def test_counts_of_many_blocks_are_merged_also_without_values():
     blocks = [["b", "a"], [None, None], ["a", None]] * 1000
-    counts = Counts()
+    counts = CategoryCounts()
     for block in blocks:
         counts.add(pd.Series(block, dtype="string"))
         assert len(counts._parts) < 1000
@@ -101,7 +101,7 @@ def test_a_column_of_unknown_categories_alone_warns(fitted, values, named):
 
 
 def test_messages_show_a_number_as_name_plainly():
-    encoder = CategoryEncoder().learn(Counts().add(pd.Series(TEXT)))
+    encoder = CategoryEncoder().learn(CategoryCounts().add(pd.Series(TEXT)))
     with pytest.raises(ValueError, match="Column 7 of X held text"):
         encoder.transform(pd.Series([1, 2], name=np.int64(7)))
     X = pd.DataFrame({np.int64(7): ["c"]})

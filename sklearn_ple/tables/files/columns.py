@@ -72,30 +72,9 @@ class Columns:
             If a column does not exist, if a name occurs twice, if a label or weight is among the
             given features, or if there is no feature.
         """
-        targets = [y] if isinstance(y, str) else y
-        is_list = isinstance(targets, (list, tuple)) and targets
-        if not is_list or not all(isinstance(name, str) for name in targets):
-            raise TypeError(
-                f"y{ending} is of type {type(y).__name__}, but X{ending} is a dataset: name the "
-                f"columns that are labels, such as y{ending}=['click', 'purchase']."
-            )
-        targets = list(targets)
-        source.check_columns(targets, f"y{ending} names")
-        if len(set(targets)) < len(targets):
-            raise ValueError(f"y{ending} names a column twice: {targets}. Name each column once.")
+        targets = _read_names(source, y, ending)
         if sample_weight is not None:
-            what = f"sample_weight{ending}"
-            if not isinstance(sample_weight, str):
-                raise TypeError(
-                    f"{what} is of type {type(sample_weight).__name__}, but X{ending} is a "
-                    "dataset: name the column of the weights."
-                )
-            source.check_columns([sample_weight], f"{what} names")
-            if sample_weight in targets:
-                raise ValueError(
-                    f"{what} and y{ending} both name the column {sample_weight!r}: one of them "
-                    "must name another."
-                )
+            _check_weight(source, sample_weight, targets, ending)
         for argument, names in (("y", targets), ("sample_weight", [sample_weight])):
             if both := [name for name in names if name in (features or ())]:
                 raise ValueError(
@@ -133,3 +112,34 @@ class Columns:
                 f"{column.dtype}: it must contain numbers, 0 or more."
             )
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _read_names(source: Source, y: Any, ending: str) -> list[str]:
+    """Return the names of the columns of labels, after a check."""
+    names = [y] if isinstance(y, str) else y
+    is_list = isinstance(names, (list, tuple)) and names
+    if not is_list or not all(isinstance(name, str) for name in names):
+        raise TypeError(
+            f"y{ending} is of type {type(y).__name__}, but X{ending} is a dataset: name the "
+            f"columns that are labels, such as y{ending}=['click', 'purchase']."
+        )
+    names = list(names)
+    source.check_columns(names, f"y{ending} names")
+    if len(set(names)) < len(names):
+        raise ValueError(f"y{ending} names a column twice: {names}. Name each column once.")
+    return names
+
+
+def _check_weight(source: Source, name: Any, targets: list[str], ending: str) -> None:
+    """Check the name of the column of weights."""
+    what = f"sample_weight{ending}"
+    if not isinstance(name, str):
+        raise TypeError(
+            f"{what} is of type {type(name).__name__}, but X{ending} is a dataset: name the "
+            "column of the weights."
+        )
+    source.check_columns([name], f"{what} names")
+    if name in targets:
+        raise ValueError(
+            f"{what} and y{ending} both name the column {name!r}: one of them must name another."
+        )

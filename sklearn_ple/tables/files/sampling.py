@@ -47,7 +47,7 @@ def hash_rows(numbers: np.ndarray) -> np.ndarray:
     return mixed ^ (mixed >> np.uint64(31))
 
 
-class Lowest:
+class LowestRows:
     """Keeps the rows with the lowest keys among all rows that are added.
 
     Parameters

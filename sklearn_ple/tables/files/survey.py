@@ -16,7 +16,7 @@ from ..weights import find_label_weights
 from .category_orders import CategoryOrders
 from .columns import Columns
 from .distinct import DistinctLabels
-from .sampling import Lowest, hash_rows
+from .sampling import LowestRows, hash_rows
 from .source import Block, Source
 
 #: Largest number of rows in the sample, and approximate limit of its size in bytes.
@@ -75,8 +75,8 @@ class Survey:
         self._key = _descend if last else hash_rows
         # The sample is larger at first: rows that are set aside are removed from it at the end.
         n_bytes = 2 * SAMPLED_BYTES if most_aside else SAMPLED_BYTES
-        self._sample = Lowest(hash_rows, SAMPLED_ROWS + most_aside, n_bytes)
-        self._aside = Lowest(self._key, most_aside, SAMPLED_BYTES)
+        self._sample = LowestRows(hash_rows, SAMPLED_ROWS + most_aside, n_bytes)
+        self._aside = LowestRows(self._key, most_aside, SAMPLED_BYTES)
         self.is_aside: Callable[[np.ndarray], np.ndarray] = _is_none
 
     def add(self, block: Block) -> None:

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from scipy.stats import chisquare, kstest
 
-from sklearn_ple.tables.files.sampling import Lowest, hash_rows
+from sklearn_ple.tables.files.sampling import LowestRows, hash_rows
 
 
 def test_hashes_are_as_good_as_drawn():
@@ -24,7 +24,7 @@ def test_hashes_are_as_good_as_drawn():
 @pytest.mark.parametrize("n_most", [0, 1, 10, 999, 1000, 5000])
 def test_the_lowest_stay_in_their_order(n_blocks, n_most):
     numbers = np.arange(1000)
-    kept = Lowest(hash_rows, n_most, 10**9)
+    kept = LowestRows(hash_rows, n_most, 10**9)
     for part in np.array_split(numbers, n_blocks):
         kept.add(part, pa.table({"number": part}))
     kept.cut(n_most)
@@ -36,7 +36,7 @@ def test_the_lowest_stay_in_their_order(n_blocks, n_most):
 
 
 def test_of_wide_rows_there_are_fewer():
-    kept = Lowest(hash_rows, 10_000, 80_000)
+    kept = LowestRows(hash_rows, 10_000, 80_000)
     for part in np.array_split(np.arange(20_000), 50):
         kept.add(part, pa.table({f"x{i}": part for i in range(10)}))
         assert len(kept) * 80 <= 1.25 * 80_000
@@ -47,7 +47,7 @@ def test_of_wide_rows_there_are_fewer():
 
 
 def test_few_parts_are_kept_of_many_blocks():
-    kept = Lowest(hash_rows, 500, 10**9)
+    kept = LowestRows(hash_rows, 500, 10**9)
     for number in range(400):
         kept.add(np.array([number]), pa.table({"number": [number]}))
         assert len(kept._parts) <= 100
@@ -56,6 +56,6 @@ def test_few_parts_are_kept_of_many_blocks():
 
 def test_dictionaries_do_not_stay():
     codes = pa.array(["a" * 1000] * 10).dictionary_encode()
-    kept = Lowest(hash_rows, 5, 10**9)
+    kept = LowestRows(hash_rows, 5, 10**9)
     kept.add(np.arange(10), pa.table({"c": codes}))
     assert kept.rows().schema.field("c").type == pa.string()
