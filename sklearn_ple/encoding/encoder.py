@@ -28,7 +28,7 @@ from .statistics import (
     LabelSums,
     OrderedStatistics,
     TargetStatistics,
-    beside,
+    append_statistics,
     find_many_categories,
 )
 from .targets import TargetEncoder
@@ -339,7 +339,7 @@ class TableEncoder:
             of_codes = started.statistics.learn(
                 codes, targets, weights, self.tasks, self.features.cardinalities_, by_all
             )
-            numbers = beside(numbers, of_codes)
+            numbers = append_statistics(numbers, of_codes)
         task_weights = TaskWeights(self.targets.names, self.task_weights, 1.0).initial
         if self.linear_path:
             started.linear_start = learn_linear_start(
@@ -365,7 +365,7 @@ class TableEncoder:
             of_codes = self.statistics.transform(encoded.codes)
         else:
             of_codes = encoded.ordered.transform(encoded.codes, encoded.parts)
-        return beside(encoded.numbers, of_codes)
+        return append_statistics(encoded.numbers, of_codes)
 
     def read(self, X: Any) -> tuple[Any, np.ndarray]:
         """Encode the features that `FeatureReader.read` returned, for prediction."""
@@ -380,7 +380,7 @@ class TableEncoder:
         """Append the target statistics of codes, if there are any, to the numbers of rows."""
         if self.statistics is None:
             return numbers
-        return beside(numbers, self.statistics.transform(codes))
+        return append_statistics(numbers, self.statistics.transform(codes))
 
     def for_blocks(self) -> tuple[TableEncoder, UnknownColumns]:
         """Return a copy that reads rows block by block, and what to report after the last."""

@@ -146,7 +146,7 @@ class FeatureEncoder:
         """Position of the numeric column of each indicator of missing values."""
         return np.flatnonzero(self.scaler_.missing_).tolist()
 
-    def named(self, names: Any = None) -> list[str]:
+    def list_names(self, names: Any = None) -> list[str]:
         """Return the names of the numeric columns, then of the categorical ones.
 
         Parameters

@@ -220,7 +220,7 @@ def find_many_categories(n_known: Sequence[int] | np.ndarray, n_codes: Sequence[
     ]
 
 
-def beside(numbers: np.ndarray, statistics: np.ndarray) -> np.ndarray:
+def append_statistics(numbers: np.ndarray, statistics: np.ndarray) -> np.ndarray:
     """Append statistics to the numbers of rows, in the dtype of the latter."""
     return np.hstack([numbers, statistics.astype(numbers.dtype)])
 
@@ -277,16 +277,15 @@ class LabelSums:
 
         All are of shape (n_codes, n_statistics). The last ones are learnt from all parts.
         """
-        by_part = [sums for by_cell in self._of_tasks for sums in by_cell.of_statistics()]
+        by_part = [sums for of_task in self._of_tasks for sums in of_task.split()]
         so_far = np.zeros((len(by_part), len(_Sums._fields), self.n_codes))
         for part in range(N_PARTS + 1):
-            learnt = [_shrink(_Sums(*by_cell)) for by_cell in so_far]
+            learnt = [_shrink(_Sums(*totals)) for totals in so_far]
             yield np.column_stack(learnt) if learnt else np.zeros((self.n_codes, 0))
             if part < N_PARTS:
                 rows = slice(part * self.n_codes, (part + 1) * self.n_codes)
-                for total, sums in zip(so_far, by_part, strict=True):
-                    for sum_, by_cell in zip(total, sums, strict=True):
-                        sum_ += by_cell[rows]
+                for totals, sums in zip(so_far, by_part, strict=True):
+                    totals += [column[rows] for column in sums]
 
 
 class _TaskSums:
@@ -317,7 +316,7 @@ class _TaskSums:
             rows = labels == code
             np.add.at(values, cells[rows], weights[rows])
 
-    def of_statistics(self) -> Iterator[_Sums]:
+    def split(self) -> Iterator[_Sums]:
         """Yield the sums of each statistic, by part and code."""
         for values, squares in zip(self.values, self.squares, strict=True):
             yield _Sums(self.counts, self.weights, values, squares)

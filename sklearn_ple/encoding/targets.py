@@ -199,7 +199,7 @@ class TargetEncoder:
         labels, form = read_targets(y, self.form.ignored_among)
         self.check_same(labels, form)
         check_consistent_length(outputs, labels[0].mask)
-        return self.form.named(labels)
+        return self.form.rename(labels)
 
     def positions(self, names: Sequence[str] | None) -> list[int]:
         """Return the positions of tasks, given by name; None means all tasks."""

@@ -62,7 +62,7 @@ class TargetForm:
         """Return the positions to ignore in a y of this form, which may lack ignored columns."""
         return self.ignored if len(names) == len(self.names) + len(self.ignored) else []
 
-    def named(self, labels: Sequence[Any]) -> list[Any]:
+    def rename(self, labels: Sequence[Any]) -> list[Any]:
         """Return the labels of an array, whose columns have no names, with those of the tasks."""
         return [
             replace(column, name=name) for column, name in zip(labels, self.names, strict=True)

@@ -132,7 +132,7 @@ class TableReader:
         refuse_names(names, features.shape[0], y)
         labels, form = read_targets(y, self.ignored(like))
         if like and not form.columns and len(like.names) == len(labels):
-            labels = like.named(labels)
+            labels = like.rename(labels)
         check_consistent_length(features, labels[0].mask)
         warn_of_order(X=X, y=y, sample_weight=sample_weight)
         warn_of_targets_in_features(names, form.columns)

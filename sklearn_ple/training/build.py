@@ -142,7 +142,7 @@ def make_body(
     tasks = [encoder.tasks[k] for k in encoder.order]
     options = body_options(settings)
     if settings.architecture.reads_columns:
-        named = encoder.features.named(names or None)
+        named = encoder.features.list_names(names or None)
         options["columns"] = find_columns(inputs, encoder.indicators, named)
     body = settings.architecture.make_network(inputs.n_features, tasks=tasks, **options)
     if not isinstance(body, Body):

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..encoding.statistics import TargetStatistics, beside
+from ..encoding.statistics import TargetStatistics, append_statistics
 from ..encoding.targets import TargetEncoder
 from ..nn.members import MemberRange
 from ..tables.labels import Labels
@@ -229,7 +229,7 @@ class HeldOut(Validation):
         if self.train is not None:
             return super().renumber(statistics, train, numbers).take(self.train)
         own, codes = (self.rows.arrays[name].numpy() for name in ("numbers", "codes"))
-        self.rows = self.rows.with_numbers(beside(own, statistics.transform(codes)))
+        self.rows = self.rows.with_numbers(append_statistics(own, statistics.transform(codes)))
         return train.with_numbers(numbers)
 
     def indices(self) -> Tensor:

@@ -780,7 +780,7 @@ def test_arrays_of_dates_are_an_error():
 def test_numbers_in_a_list_with_strings_stay_numbers():
     X = [[1.0, "u"], [np.nan, "v"], [4.0, "u"]]
     encoder, (numbers, codes), (alone, _) = encode(X, X[:1])
-    assert encoder.named() == ["x0", "x1"]
+    assert encoder.list_names() == ["x0", "x1"]
     of_array, (expected, _) = encode(np.array(X, dtype=object))
     assert encoder.cardinalities_ == of_array.cardinalities_ == [4]
     np.testing.assert_array_equal(numbers, expected)

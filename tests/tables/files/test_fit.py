@@ -115,7 +115,9 @@ def test_of_a_larger_table_all_rows_teach_categories_and_scales(tmp_path, monkey
     scale = other.scaler_.scale_
     np.testing.assert_allclose(one.scaler_.scale_, scale, rtol=1e-9)
     # Beside a million, float64 has fewer digits left.
-    far = np.array([name == "far" for name in one.named(streamed.feature_names_in_)][: len(scale)])
+    far = np.array(
+        [name == "far" for name in one.list_names(streamed.feature_names_in_)][: len(scale)]
+    )
     off = np.abs((one.scaler_.mean_ - other.scaler_.mean_) / scale)
     assert off[~far].max() < 1e-12 and off[far].max() < 1e-9
     np.testing.assert_allclose(one.scaler_.scale_[~far], scale[~far], rtol=1e-12)
@@ -413,7 +415,7 @@ def test_rows_of_validation_are_not_trained_on(tmp_path, monkeypatch, rule):
         assert 30 < (aside < 500).sum() < 65
     scaler = fitted._encoder.features.scaler_
     numbers = np.concatenate([block[0] for block in rows.read(range(12))])
-    column = fitted._encoder.features.named(fitted.feature_names_in_).index("a")
+    column = fitted._encoder.features.list_names(fitted.feature_names_in_).index("a")
     trained = np.round(numbers[:, column] * scaler.scale_[column] + scaler.mean_[column])
     assert sorted([*trained.astype(int), *aside]) == [*range(900), *range(950, 1000)]
     assert set(read.sample.features["a"].astype(int)) == set(trained.astype(int))
@@ -511,7 +513,7 @@ def test_columns_of_paths_and_of_pandas_index(tmp_path):
     fitted = model(max_epochs=1).fit(tmp_path / "files", TASKS, "w")
     assert fitted.feature_names_in_.tolist() == [*FEATURES, "year"]
     scaler = fitted._encoder.features
-    place = scaler.named(fitted.feature_names_in_).index("year")
+    place = scaler.list_names(fitted.feature_names_in_).index("year")
     assert scaler.scaler_.mean_[place] == pytest.approx(
         np.average(2020 + (frame["w"] >= 0.6), weights=_row_weights(frame)), rel=1e-12
     )

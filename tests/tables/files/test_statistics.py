@@ -179,7 +179,7 @@ def test_by_themselves_columns_like_ids_have_them_by_all_rows(tmp_path, monkeypa
     for rows, expected in ((frame, ["user"]), (few, None)):
         folder = write(tmp_path / str(len(rows)), rows)
         encoder = model(target_statistics="auto").fit(folder, TASKS, "w")._encoder
-        names = encoder.features.named(["row", "user", "town"])[encoder.features.n_columns_ :]
+        names = encoder.features.list_names(["row", "user", "town"])[encoder.features.n_columns_ :]
         found = encoder.statistics and [names[place] for place in encoder.statistics.columns]
         assert found == expected
 
