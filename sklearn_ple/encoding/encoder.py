@@ -193,10 +193,10 @@ class TableEncoder:
         return self.statistics.settle(sums, identity, self.dtype)
 
     def _learn_again(self, table: AnyTable) -> OrderedStatistics | None:
-        """Return the target statistics for training of the rows in files that they are from.
+        """Return the target statistics for training, if they were learnt from the same files.
 
-        If the sample does not hold all rows, this takes another pass over them. For other rows,
-        and rows in memory, the result is None.
+        If the sample does not hold all rows, this takes another pass over the files. For other
+        files, and for rows in memory, the result is None.
         """
         statistics, identity = self.statistics, table.identity
         if statistics is None or identity is None or statistics.learnt_from != identity:

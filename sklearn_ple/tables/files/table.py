@@ -230,10 +230,10 @@ class StreamedTable:
         make: Callable[[Table], Any] = lambda table: table,
         leaves_out: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> Generator[Any, None, None]:
-        """Yield what is made of the table of each block, if it has rows; errors name its source.
+        """Read blocks as tables, and yield what a function makes of each table that has rows.
 
-        Rows without any weight are left out, and those for whose numbers ``leaves_out`` returns
-        True.
+        Rows without any weight are left out, and so are those for whose numbers ``leaves_out``
+        returns True. Errors name the row group.
         """
         for block in blocks:
             rows, numbers = block.rows, block.numbers
