@@ -12,6 +12,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from makers import read_table
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
@@ -21,7 +22,6 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor, export
 from sklearn_ple.capacity import count_parameters
 from sklearn_ple.encoding.encoder import Encoded
-from sklearn_ple.encoding.features import FeatureEncoder
 from sklearn_ple.encoding.numeric import Piecewise
 from sklearn_ple.tables.table import Table
 from sklearn_ple.tasks import Huber, Quantile
@@ -375,17 +375,8 @@ def test_training_needs_only_the_rows(table, monkeypatch):
 
 def test_a_table_is_not_copied_to_be_encoded(table):
     numbers = table[0][["a", "c"]].to_numpy(copy=True)
-    model, fit = make_model(), FeatureEncoder.fit
-    tables = []
-
-    def spy(self, X, **arguments):
-        tables.append(X)
-        return fit(self, X, **arguments)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(FeatureEncoder, "fit", spy)
-        model.fit(numbers, table[1])
-    assert np.shares_memory(tables[0].to_numpy(), numbers)
+    (block,) = read_table(make_model(), numbers, table[1]).blocks()
+    assert np.shares_memory(block.features.to_numpy(), numbers)
 
 
 def test_unknown_category_is_no_error(fitted, table):
