@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import pickle
-from collections.abc import Mapping, Set
-from functools import partial
-from operator import itemgetter
-from types import CodeType, FunctionType, MethodType
+from collections.abc import Mapping
 from typing import Any
 
 import joblib
@@ -18,20 +14,16 @@ from scipy import sparse
 from skorch.callbacks import Callback
 from torch import Tensor, nn
 
-from ..encoding.numeric import EmbeddingMaker
 from ..parameters.settings import Settings
 from ..tables.table import Table
-from ..tasks import Task
 from ..utils.versions import versions
 from .split import Split
 
-# Parameters without an effect on the result. The weights that a warm start continues from are
-# describe themselves.
+# Parameters without an effect on the result; the weights of a warm start are described apart.
 _WITHOUT_EFFECT = {"checkpoint_dir", "device", "n_jobs", "verbose", "warm_start"}
 _WITHOUT_EFFECT |= {"warm_start_from"}
-_SIMPLE = (type(None), bool, int, float, str)
-# Attributes of these types are not what a callback records in a fit.
-_NO_RECORDS = (*_SIMPLE, type, FunctionType)
+# Values of these types are shown, and not only their hashes.
+_SHOWN = (type(None), bool, int, float, str)
 
 
 def fingerprint(
@@ -42,9 +34,9 @@ def fingerprint(
     Parameters
     ----------
     settings : Settings
-        The settings. The parameters that affect the result are describe.
+        The settings. The parameters that affect the result are described.
     device : str
-        The device, of which the type is describe.
+        The device, of which the type is described.
     table : Table or StreamedTable
         The rows to train on.
     split : Split
@@ -63,7 +55,7 @@ def fingerprint(
     ValueError
         If a parameter holds an object that cannot be pickled, and so cannot be compared.
     """
-    describe = {
+    described = {
         "the class of the estimator": settings.owner,
         "the type of device": torch.device(device).type,
         "the weights of warm_start_from": _weights_of(settings.warm_start_from),
@@ -72,9 +64,11 @@ def fingerprint(
         **settings.parameters,
     }
     texts = {
-        name: _text(name, own) for name, own in describe.items() if name not in _WITHOUT_EFFECT
+        name: _text(name, value)
+        for name, value in described.items()
+        if name not in _WITHOUT_EFFECT
     }
-    return _of_table(table) | texts | _of_split(split)
+    return _describe_table(table) | texts | _describe_split(split)
 
 
 def _weights_of(model: Any) -> Any:
@@ -82,7 +76,7 @@ def _weights_of(model: Any) -> Any:
     return None if model is None else getattr(model, "estimator", model).module_.state_dict()
 
 
-def _of_table(table: Any, ending: str = "") -> dict[str, str]:
+def _describe_table(table: Any, ending: str = "") -> dict[str, str]:
     """Describe rows, by the names of the arguments of fit."""
     if not isinstance(table, Table):
         return table.describe()
@@ -91,13 +85,13 @@ def _of_table(table: Any, ending: str = "") -> dict[str, str]:
         for own in table.labels
     ]
     return {
-        f"X{ending}": joblib.hash(_features(table.features)),
+        f"X{ending}": joblib.hash(_describe_features(table.features)),
         f"y{ending}": joblib.hash(y),
         f"sample_weight{ending}": joblib.hash(table.weights),
     }
 
 
-def _features(X: Any) -> list[Any]:
+def _describe_features(X: Any) -> list[Any]:
     """Describe X, a data frame or a CSR matrix, without its index and its layout in memory."""
     if sparse.issparse(X):
         return [X.shape, X.indptr, X.indices, X.data]
@@ -105,9 +99,9 @@ def _features(X: Any) -> list[Any]:
     return [X.columns.tolist(), [str(dtype) for dtype in X.dtypes], rows]
 
 
-def _of_split(split: Split) -> dict[str, str]:
+def _describe_split(split: Split) -> dict[str, str]:
     """Describe the choice of validation rows, as far as parameters do not determine it."""
-    texts = {} if split.table is None else _of_table(split.table, "_val")
+    texts = {} if split.table is None else _describe_table(split.table, "_val")
     if split.groups is not None:
         texts["groups"] = joblib.hash(split.groups)
     # A splitter may draw at random.
@@ -119,9 +113,13 @@ def _of_split(split: Split) -> dict[str, str]:
 def _text(name: str, value: Any) -> str:
     """Represent numbers, texts and lists of these; return the hash of any other value."""
     try:
-        plain = _plain(value)
-        parts = plain if isinstance(plain, list) else [plain]
-        return repr(plain) if all(isinstance(own, _SIMPLE) for own in parts) else _hash(plain)
+        simple = _simplify(value)
+        entries = simple if isinstance(simple, list) else [simple]
+        if all(isinstance(entry, _SHOWN) for entry in entries):
+            return repr(simple)
+        # joblib does not notice each object that cannot be pickled.
+        pickle.dumps(simple)
+        return joblib.hash(simple)
     # An object may raise any error as it is pickled.
     except Exception as error:
         raise ValueError(
@@ -131,65 +129,35 @@ def _text(name: str, value: Any) -> str:
         ) from error
 
 
-def _hash(plain: Any) -> str:
-    """Compute the hash of a value; raise an error if it cannot be pickled."""
-    # Within attributes, joblib does not notice it.
-    pickle.dumps(plain)
-    return joblib.hash(plain)
+def _simplify(value: Any) -> Any:
+    """Replace what has another hash in each process, or none.
 
-
-def _plain(value: Any) -> Any:
-    """Replace what pickles hold by its address, in another order each time, or not at all."""
+    A callback is compared by its options. These are, by skorch's convention, the attributes whose
+    names do not end with an underscore. What cannot be pickled, such as the writer of a log, is no
+    option.
+    """
     if isinstance(value, Callback):
-        return [_plain(type(value)), _plain(_settings(value))]
-    if isinstance(value, (Task, EmbeddingMaker, nn.Module)):
-        return [_plain(type(value)), _plain(vars(value))]
+        options = _simplify(value.get_params(deep=False))
+        kept = {name: option for name, option in options.items() if _can_be_pickled(option)}
+        return [_simplify(type(value)), kept]
+    if isinstance(value, nn.Module):
+        options = {name: vars(value)[name] for name in vars(value).keys() - vars(nn.Module())}
+        return _simplify([type(value), options, value.state_dict()])
     if isinstance(value, type):
         return f"{value.__module__}.{value.__qualname__}"
+    if isinstance(value, Tensor):
+        return value.numpy(force=True)
     if isinstance(value, np.generic):
         return value.item()
-    if isinstance(value, partial):
-        return _plain([value.func, value.args, value.keywords])
-    if isinstance(value, MethodType):
-        owner = value.__self__
-        # A callback may hold a method of its own.
-        return _plain([value.__func__, type(owner) if isinstance(owner, Callback) else owner])
-    if isinstance(value, FunctionType):
-        used = inspect.getclosurevars(value)
-        read = {name: own for name, own in used.globals.items() if isinstance(own, _SIMPLE)}
-        defaults = value.__defaults__, value.__kwdefaults__
-        parts = value.__module__, value.__qualname__, value.__code__, *defaults
-        return _plain([*parts, read, used.nonlocals])
-    if isinstance(value, CodeType):
-        return _plain([value.co_code, value.co_names, value.co_consts])
-    if isinstance(value, Tensor):
-        bits = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
-        return [str(value.dtype), list(value.shape), bits]
     if isinstance(value, Mapping):
-        pairs = [[_hash(_plain(key)), _plain(entry)] for key, entry in value.items()]
-        return sorted(pairs, key=itemgetter(0))
-    if isinstance(value, Set):
-        return sorted(_hash(_plain(entry)) for entry in value)
-    if isinstance(value, (list, tuple)):
-        return [_plain(entry) for entry in value]
-    return value
+        return {name: _simplify(entry) for name, entry in value.items()}
+    return [*map(_simplify, value)] if isinstance(value, (list, tuple)) else value
 
 
-def _settings(callback: Callback) -> dict[str, Any]:
-    """Return the attributes of a callback that are not learnt or recorded in a fit.
-
-    By skorch's convention the names of those that are end with an underscore. Lists and other
-    objects that are no parameters of the callback may be records, too, and so may objects that
-    cannot be pickled, such as the writer of a log.
-    """
-    signature = inspect.signature(type(callback).__init__).parameters
-    takes_any = any(own.kind is own.VAR_KEYWORD for own in signature.values())
-    settings = {}
-    for name, value in vars(callback).items():
-        is_setting = isinstance(value, _NO_RECORDS) or takes_any or name in signature
-        if is_setting and not name.endswith("_"):
-            try:
-                settings[name] = _hash(_plain(value))
-            except Exception:
-                settings[name] = _plain(type(value))
-    return settings
+def _can_be_pickled(value: Any) -> bool:
+    try:
+        pickle.dumps(value)
+    # An object may raise any error.
+    except Exception:
+        return False
+    return True

@@ -19,7 +19,6 @@ from sklearn_ple.training.split import Split
 
 X = pd.DataFrame({"a": [0.0, 1.0, np.nan], "b": ["u", None, "v"]})
 Y = pd.DataFrame({"c": ["yes", "no", "yes"], "n": [0.5, np.nan, 2.0]})
-LIMIT = 3
 
 
 def found(parameters=None, X=X, y=Y, split=None, **options):
@@ -30,7 +29,11 @@ def found(parameters=None, X=X, y=Y, split=None, **options):
 
 
 def plus(epoch, step=1):
-    return epoch + step if {"a", "b", "c"} else epoch * LIMIT
+    return epoch + step
+
+
+def times(epoch, step=1):
+    return epoch * step
 
 
 class Noting(Callback):
@@ -74,14 +77,15 @@ PARAMETERS = {
     "balancer": {"balancing": Scaled(2.0)},
     "embedding": {"numeric_embedding": Squares(2)},
     "random state": {"random_state": np.random.RandomState(3)},
-    "sets": {"net_params": {"x": {"a", "b", "c"}, 3: frozenset("xyz"), None: {1, "a"}}},
-    "functions": {"net_params": {"x": plus, "y": lambda epoch: plus(epoch, LIMIT), "z": len}},
+    "sets": {"net_params": {"x": {"a", "b", "c"}, "y": {1, 2}}},
+    "functions": {"net_params": {"x": plus, "y": len}},
     "partial": {"net_params": {"x": partial(plus, step=2), "y": Quantile().loss, "z": "a".join}},
     "callbacks": {
         "callbacks": [
             ("rates", LRScheduler("MultiStepLR", milestones=[1, 3])),
+            LRScheduler("LambdaLR", lr_lambda=plus),
             LRScheduler("LambdaLR", lr_lambda=lambda epoch: 1 / plus(epoch)),
-            Freezer(["a*", lambda name: name in {"u", "v", "w"}]),
+            Freezer(["a*", "b*"]),
             Noting([Freezer("b"), {"one": Freezer("c")}], scores={"x", "y", "z"}),
             EpochScoring("r2", use_caching=False),
             TensorBoard(Writer()),

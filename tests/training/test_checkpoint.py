@@ -49,17 +49,21 @@ class StopFitError(Exception):
 class Interrupt(Callback):
     """Ends a fit at an event, when as many before it have passed as there is left.
 
-    What is left is in a list, which all copies share, and which is no parameter.
+    What is left is in a list, which all copies share, and which is no option.
     """
 
     def __init__(self, event="on_epoch_begin", error=StopFitError):
-        self.left = [float("inf")]
-        setattr(self, event, self._count)
+        self.left_ = [float("inf")]
+        self.event = event
         self.error = error
 
+    def __getattribute__(self, name):
+        is_event = name.startswith("on_") and name == self.event
+        return self._count if is_event else super().__getattribute__(name)
+
     def _count(self, net, training=True, **_):
-        self.left[0] -= training
-        if self.left[0] < 0:
+        self.left_[0] -= training
+        if self.left_[0] < 0:
             raise self.error
 
 
@@ -147,7 +151,7 @@ def with_interrupt(model, interrupt, folder=None):
 def fit_to_the_end(model, interrupt, folder, data):
     """Interrupt a fit after one more event, again and again; count how often."""
     for n_interrupted in range(100):
-        interrupt.left[0] = 1
+        interrupt.left_[0] = 1
         try:
             return with_interrupt(model, interrupt, folder).fit(*data), n_interrupted
         except StopFitError:
@@ -184,10 +188,10 @@ def test_a_fit_goes_on_wherever_it_was_interrupted(event, n_events, data, tmp_pa
     interrupt = Interrupt(event)
     alone = with_interrupt(MODELS["trained anew"], interrupt).fit(*data)
     model = with_interrupt(MODELS["trained anew"], interrupt, str(tmp_path))
-    interrupt.left[0] = n_events
+    interrupt.left_[0] = n_events
     with pytest.raises(StopFitError):
         model.fit(*data)
-    interrupt.left[0] = np.inf
+    interrupt.left_[0] = np.inf
     assert_same(model.fit(*data), alone, data)
 
 
@@ -195,11 +199,11 @@ def test_a_fit_that_the_user_interrupts_goes_on(data, tmp_path):
     interrupt = Interrupt(error=KeyboardInterrupt)
     alone = with_interrupt(MODELS["trained anew"], interrupt).fit(*data)
     model = with_interrupt(MODELS["trained anew"], interrupt, tmp_path)
-    interrupt.left[0] = 2
+    interrupt.left_[0] = 2
     with pytest.warns(ConvergenceWarning, match="after epoch 2 by the user"):
         model.fit(*data)
     assert model.n_iter_ == 2
-    interrupt.left[0] = np.inf
+    interrupt.left_[0] = np.inf
     assert_same(model.fit(*data), alone, data)
 
 
@@ -226,11 +230,11 @@ def test_a_training_whose_file_is_deleted_is_repeated(left, data, tmp_path):
 def test_progress_is_shown_from_where_it_stopped(data, tmp_path, capsys):
     interrupt = Interrupt()
     model = with_interrupt(MODELS["one training"], interrupt, tmp_path).set_params(verbose=1)
-    interrupt.left[0] = 2
+    interrupt.left_[0] = 2
     with pytest.raises(StopFitError):
         model.fit(*data)
     capsys.readouterr()
-    interrupt.left[0] = np.inf
+    interrupt.left_[0] = np.inf
     model.fit(*data)
     assert "| 3/3 " in capsys.readouterr().err
 
@@ -276,10 +280,10 @@ def test_without_a_random_state_the_seed_that_was_drawn_is_kept(data, tmp_path):
     interrupt = Interrupt()
     model = with_interrupt(MODELS["trained anew"], interrupt, tmp_path)
     model.set_params(random_state=None)
-    interrupt.left[0] = 2
+    interrupt.left_[0] = 2
     with pytest.raises(StopFitError):
         model.fit(*data)
-    interrupt.left[0] = np.inf
+    interrupt.left_[0] = np.inf
     seed = json.loads((tmp_path / "sklearn_ple_fit.json").read_text())["seed"]
     alone = clone(MODELS["trained anew"]).set_params(random_state=seed).fit(*data)
     assert_same(model.fit(*data), alone, data)
@@ -425,10 +429,10 @@ def test_a_warm_start_is_a_fit_of_its_own(data, tmp_path):
             callbacks=[interrupt], checkpoint_dir=tmp_path / "second"
         )
 
-    interrupt.left[0] = 2
+    interrupt.left_[0] = 2
     with pytest.raises(StopFitError):
         second().fit(*data)
-    interrupt.left[0] = np.inf
+    interrupt.left_[0] = np.inf
     assert_same(second().fit(*data), alone, data)
     assert alone.n_iter_ == 2 * OPTIONS["max_epochs"]
 
@@ -554,28 +558,28 @@ class Count(Callback):
     """Counts epochs, and goes on counting."""
 
     def __init__(self):
-        self.n, self.seen = 0, []
+        self.n_, self.seen_ = 0, []
 
     def on_epoch_end(self, net, **_):
-        self.n += 1
-        self.seen.append(self.n)
+        self.n_ += 1
+        self.seen_.append(self.n_)
 
     def state_dict(self):
-        return {"n": self.n}
+        return {"n": self.n_}
 
     def load_state_dict(self, state):
-        self.n = state["n"]
+        self.n_ = state["n"]
 
 
 def test_a_callback_with_a_state_goes_on(data, tmp_path):
     interrupt, count = Interrupt(), Count()
     model = flagship(callbacks=[interrupt, count], checkpoint_dir=tmp_path)
-    interrupt.left[0] = 2
+    interrupt.left_[0] = 2
     with pytest.raises(StopFitError):
         model.fit(*data)
-    interrupt.left[0] = np.inf
+    interrupt.left_[0] = np.inf
     model.fit(*data)
-    assert count.seen == [1, 2, 3]
+    assert count.seen_ == [1, 2, 3]
 
 
 class Remembering(RandomWeights):
