@@ -12,7 +12,7 @@ from sklearn.base import clone
 
 from .base import MultiTaskEstimator
 from .nn.draws import in_all_functions
-from .nn.widths import split_widths
+from .nn.levels import split_widths
 from .tables.reading import FeatureReader
 from .tables.table import TableReader
 from .training.build import make_body, make_encoder, make_inputs

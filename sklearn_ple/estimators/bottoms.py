@@ -9,7 +9,7 @@ from typing import Any
 
 from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import AsymmetricSharing, Body, CustomizedSharing, SharedBottom, SingleTask
-from ..nn.asymmetric_sharing import FUSIONS
+from ..nn.bottoms import FUSIONS
 from ..tasks import Task, by_task
 from ..utils._sklearn import StrOptions
 from ..utils.checks import shown

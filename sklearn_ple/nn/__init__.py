@@ -2,12 +2,9 @@
 
 from .adatt import AdaTT
 from .aitm import AITM
-from .asymmetric_sharing import AsymmetricSharing
 from .axes import Axis, ByTask
 from .body import Body
-from .columns import Column
-from .cross_stitch import CrossStitch
-from .customized_sharing import CustomizedSharing
+from .bottoms import AsymmetricSharing, CustomizedSharing, SharedBottom, SingleTask
 from .diagram import Node
 from .dropout import MemberDropout
 from .embeddings import (
@@ -17,20 +14,17 @@ from .embeddings import (
 )
 from .gates import Gates, mix
 from .home import HoME
-from .inputs import InputLayer
+from .inputs import Column, InputLayer
 from .linear_path import LinearPath
 from .links import CalibratedLogits, DebiasedLogits, EventLink, JointLogits
 from .mlp import ACTIVATIONS, BatchedLinear, BatchedMLP
 from .mmoe import MMoE
 from .multitab import MultiTabNet
 from .names import ExpertNames, GateNames
-from .order import TaskOrder
 from .ple import PLE
-from .shared_bottom import SharedBottom
-from .single_task import SingleTask
-from .sluice import Sluice
 from .stem import STEM
-from .tabular import TabularNetwork
+from .stitched import CrossStitch, Sluice
+from .tabular import TabularNetwork, TaskOrder
 from .towers import Towers
 
 __all__ = [

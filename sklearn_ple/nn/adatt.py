@@ -173,7 +173,7 @@ class FusionGates(Gates):
             ends = [
                 n_earlier if unit is None else max(n_earlier, unit + 1) for unit in units.owners
             ]
-            rows = [[own is None or own < end for own in experts.owners] for end in ends]
+            rows = [[k is None or k < end for k in experts.owners] for end in ends]
             weighed = torch.tensor(rows).repeat(units.n_members, 1).unsqueeze(-1)
         self.register_buffer("weighed", weighed, persistent=False)
 

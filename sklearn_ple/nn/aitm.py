@@ -88,7 +88,7 @@ class AITM(Body):
         self.bottoms = self.make_mlps(self.per_task(), in_features, bottom_hidden_units)
         width = self.bottoms.out_features
         #: Pairs (task, task before it), in the order of computation.
-        self.steps = _in_order(previous)
+        self.steps = _sort_steps(previous)
         self.transfers: Any = ByTask(
             nn.Identity() if before is None else Transfer(self, width) for before in previous
         )
@@ -161,7 +161,7 @@ class TransferGate(nn.Module):
         return scores.unflatten(1, (2, -1)).softmax(dim=1)
 
 
-def _in_order(previous: Sequence[int | None]) -> list[tuple[int, int]]:
+def _sort_steps(previous: Sequence[int | None]) -> list[tuple[int, int]]:
     """Return the pairs (task, task before it), in an order in which they can be computed."""
     before = {task: other for task, other in enumerate(previous) if other is not None}
     try:

@@ -103,7 +103,7 @@ class Axis:
         Axis
             The longer axis.
         """
-        return Axis(tuple((task, n * own) for task, own in self.runs), self.n_members)
+        return Axis(tuple((task, n * n_of_task) for task, n_of_task in self.runs), self.n_members)
 
 
 #: The axes of a tensor: None for one that divides neither members nor tasks, such as units.
@@ -161,22 +161,22 @@ def collect_axes(network: nn.Module) -> dict[str, tuple[Axis, ...]]:
         start = f"{prefix}." if prefix else ""
         for name, declared in getattr(module, "declare_axes", dict)().items():
             found = axes.get(start + name, ())
-            own = [n if axis is None else axis for axis, n in zip(declared, found, strict=False)]
-            if [*map(len, own)] != [*map(len, found)] or len(declared) != len(found):
+            whole = [n if axis is None else axis for axis, n in zip(declared, found, strict=False)]
+            if [*map(len, whole)] != [*map(len, found)] or len(declared) != len(found):
                 lengths = [None if axis is None else len(axis) for axis in declared]
                 raise ValueError(
                     f"{type(module).__name__}.declare_axes declares axes of lengths {lengths} for "
                     f"{name!r}, whose shape is {[*map(len, found)] or None}."
                 )
-            axes[start + name] = tuple(own)
+            axes[start + name] = tuple(whole)
         if isinstance(module, ByTask):
             for name in axes:
                 if name.startswith(start):
-                    axes[name] = tuple(map(_without_tasks, axes[name]))
+                    axes[name] = tuple(map(_drop_tasks, axes[name]))
     return axes
 
 
-def _without_tasks(axis: Axis) -> Axis:
+def _drop_tasks(axis: Axis) -> Axis:
     return Axis(((None, axis.n_each),), axis.n_members)
 
 

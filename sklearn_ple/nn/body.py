@@ -386,7 +386,7 @@ class Body(nn.Module, ABC):
         else:
             expected = (self.n_members * self.n_tasks, n_rows, self.towers.widths[0])
             axes = "(n_members * n_tasks, n_rows, width)"
-        shapes = _shapes(read)
+        shapes = _list_shapes(read)
         if shapes != expected:
             raise ValueError(
                 f"{type(self).__name__}.represent returned {shapes}, but its towers read "
@@ -409,7 +409,7 @@ class Body(nn.Module, ABC):
         self._check_towers()
         rows, read = self.diagram(tasks)
         parts = enumerate(zip(tasks, self.towers.n_parameters, read, strict=True))
-        return [*rows, [Node("tower", task, k, n, own) for k, (task, n, own) in parts]]
+        return [*rows, [Node("tower", task, k, n, below) for k, (task, n, below) in parts]]
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Compute the outputs of all tasks.
@@ -430,8 +430,8 @@ class Body(nn.Module, ABC):
         return outputs if inputs.dim() == 3 else outputs.squeeze(0)
 
 
-def _shapes(read: Any) -> Any:
+def _list_shapes(read: Any) -> Any:
     """Return the shape of a tensor, the shapes of a list, or the name of any other type."""
     if isinstance(read, list):
-        return [_shapes(own) for own in read]
+        return [_list_shapes(tensor) for tensor in read]
     return tuple(read.shape) if isinstance(read, Tensor) else type(read).__name__

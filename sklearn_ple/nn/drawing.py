@@ -25,6 +25,9 @@ _LINE = 13
 _WIDEST = 8  # width of a line for a weight of 1
 _LEAST_WIDTH = 345  # for the lines of text below
 
+_ROOT = {"xmlns": "http://www.w3.org/2000/svg", "role": "img", "fill": "currentColor"}
+_ROOT |= {"font-family": "system-ui, sans-serif", "font-size": "12"}
+
 _MOST_IN_BANK = 8
 _MOST_IN_ROW = 32
 _LONGEST = 12
@@ -115,16 +118,18 @@ def draw_svg(outline: Outline, weights: Weights | None = None, *, on_page: bool 
         An SVG element.
     """
     rows, totals = outline.rows, list(outline.totals)
-    means = {} if weights is None else _means_by_gate(rows, weights)
+    means = {} if weights is None else _pair_means(rows, weights)
     if means:
         totals.append("Lines into gates are as wide as the mean weights")
-    columns, right = _columns(rows, len(outline.tasks))
+    columns, right = _place_columns(rows, len(outline.tasks))
     glyphs = [
-        list(_place(row, columns, _height(depth, rows))) for depth, row in enumerate(rows, start=1)
+        list(_place_row(row, columns, _find_y(depth, rows)))
+        for depth, row in enumerate(rows, start=1)
     ]
-    bottom = _height(0, rows)
+    bottom = _find_y(0, rows)
     below = bottom + _BAR + 18
-    svg = _root(outline.title, max(right, _LEAST_WIDTH), below + _LINE * len(totals) - 8, on_page)
+    size = max(right, _LEAST_WIDTH), below + _LINE * len(totals) - 8
+    svg = _make_root(outline.title, *size, on_page)
     _add(svg, "title", outline.title)
     _add(svg, "desc", _describe(outline))
     _draw_features(svg, outline.n_features, bottom, right)
@@ -148,32 +153,31 @@ def draw_html(outline: Outline, weights: Weights | None = None) -> str:
 # -- layout -----------------------------------------------------------------------------------
 
 
-def _height(depth: int, rows: Rows) -> float:
+def _find_y(depth: int, rows: Rows) -> float:
     """Return the y of the centre of a row or, for row 0, of the top of the bar of features."""
     return 58 + _ROW * (len(rows) - depth)
 
 
-def _glyphs_of(row: Sequence[Node]) -> list[list[list[Node]]]:
+def _split_row(row: Sequence[Node]) -> list[list[list[Node]]]:
     """Split a row by the tasks and what they share, and each part into what is drawn as one."""
     parts = [list(nodes) for _, nodes in groupby(row, key=lambda node: node.task)]
+    is_full = len(row) > _MOST_IN_ROW
     return [
-        [part]
-        if len(part) > _MOST_IN_BANK or len(row) > _MOST_IN_ROW
-        else [[node] for node in part]
+        [part] if is_full or len(part) > _MOST_IN_BANK else [[node] for node in part]
         for part in parts
     ]
 
 
-def _columns(rows: Rows, n_tasks: int) -> tuple[dict[int | None, float], float]:
+def _place_columns(rows: Rows, n_tasks: int) -> tuple[dict[int | None, float], float]:
     """Return the centres of the tasks' columns and of the shared one, and their right end."""
     order: list[int | None] = list(range(n_tasks))
     if any(len({node.task is None for node in row}) == 2 for row in rows):
         order.insert((n_tasks + 1) // 2, None)
     widths: dict[int | None, float] = dict.fromkeys(order, _COLUMN)
-    for part in (part for row in rows for part in _glyphs_of(row)):
+    for part in (part for row in rows for part in _split_row(row)):
         task, needed = part[0][0].task, _CELL * len(part)
-        own, each = ([task], needed) if task in widths else (order, needed / len(order))
-        widths |= {column: max(widths[column], each) for column in own}
+        wider, each = ([task], needed) if task in widths else (order, needed / len(order))
+        widths |= {column: max(widths[column], each) for column in wider}
     centres, left = {}, float(_MARGIN)
     for column in order:
         centres[column] = left + widths[column] / 2
@@ -182,21 +186,23 @@ def _columns(rows: Rows, n_tasks: int) -> tuple[dict[int | None, float], float]:
     return centres, left
 
 
-def _place(row: Sequence[Node], columns: dict[int | None, float], y: float) -> Iterator[_Glyph]:
-    for part in _glyphs_of(row):
+def _place_row(
+    row: Sequence[Node], columns: dict[int | None, float], y: float
+) -> Iterator[_Glyph]:
+    for part in _split_row(row):
         start = columns[part[0][0].task] - _CELL * (len(part) - 1) / 2
         for place, nodes in enumerate(part):
             yield _Glyph(nodes, start + _CELL * place, y)
 
 
-def _means_by_gate(rows: Rows, weights: Weights) -> dict[Node, Sequence[float]]:
+def _pair_means(rows: Rows, weights: Weights) -> dict[Node, Sequence[float]]:
     """Return the mean weights of what each gate reads; none if no node is a gate."""
     levels = [row for row in rows if row[0].kind == "gate"]
     if not levels:
         # A network need not describe its gates as nodes.
         return {}
     drawn = [{gate.name: len(gate.reads) for gate in row} for row in levels]
-    weighed = [{gate: len(own) for gate, own in level.items()} for level in weights]
+    weighed = [{gate: len(means) for gate, means in level.items()} for level in weights]
     if drawn != weighed:
         raise ValueError(
             f"The diagram of the network has gates that read {drawn} nodes, but gate_names has "
@@ -228,24 +234,13 @@ def _write(parent: ET.Element, x: float, y: float, text: str, **attributes: Any)
     _add(parent, "text", text, x=x, y=y, **attributes)
 
 
-def _root(name: str, width: float, height: float, on_page: bool) -> ET.Element:
+def _make_root(name: str, width: float, height: float, on_page: bool) -> ET.Element:
+    # On a page it shrinks only a little: its text must stay legible, and the page can be scrolled.
+    style = f"max-width:100%;min-width:{0.8 * width:g}px;height:auto"
     # Outside a page, the text has a colour that is legible on any background.
-    look = {"color": "#757575"}
-    if on_page:
-        # It shrinks only a little: its text must stay legible, and the page can be scrolled.
-        look = {"style": f"max-width:100%;min-width:{0.8 * width:g}px;height:auto"}
-    attributes = {
-        "xmlns": "http://www.w3.org/2000/svg",
-        "role": "img",
-        "aria-label": name,
-        "viewBox": f"0 0 {width:g} {height:g}",
-        "width": f"{width:g}",
-        "height": f"{height:g}",
-        "font-family": "system-ui, sans-serif",
-        "font-size": "12",
-        "fill": "currentColor",
-    }
-    return ET.Element("svg", attributes | look)
+    look = {"style": style} if on_page else {"color": "#757575"}
+    size = {"viewBox": f"0 0 {width:g} {height:g}", "width": f"{width:g}", "height": f"{height:g}"}
+    return ET.Element("svg", _ROOT | {"aria-label": name} | size | look)
 
 
 def _draw_features(svg: ET.Element, n: int, y: float, right: float) -> None:
@@ -264,14 +259,14 @@ def _draw_lines(
     for target in (glyph for row in glyphs for glyph in row):
         sources: dict[_Glyph, list[float]] = defaultdict(list)
         for node in target.nodes:
-            own = means.get(node, [0.0] * len(node.reads))
-            for read, weight in zip(node.reads, own, strict=True):
+            of_node = means.get(node, [0.0] * len(node.reads))
+            for read, weight in zip(node.reads, of_node, strict=True):
                 sources[places[read]].append(weight)
         if not sources:
             line = f"M{target.x:g} {bottom:g}V{target.y:g}"
             _add(group, "path", d=line, stroke="currentColor", stroke_opacity=0.45)
         for source, weights in sources.items():
-            line = _curve(source, target)
+            line = _draw_curve(source, target)
             if target.nodes[0] not in means:
                 _add(group, "path", d=line, stroke=source.colour)
                 continue
@@ -283,7 +278,7 @@ def _draw_lines(
             _add(path, "title", f"{first} reads {second}: mean weight {weight:.3f}")
 
 
-def _curve(source: _Glyph, target: _Glyph) -> str:
+def _draw_curve(source: _Glyph, target: _Glyph) -> str:
     """Return the path from a glyph to one above it, which avoids the rows in between."""
     middle = (source.y + target.y) / 2
     aside = 34 if source.y - target.y > _ROW else 0
@@ -314,14 +309,14 @@ def _draw_glyph(svg: ET.Element, glyph: _Glyph) -> None:
 def _draw_labels(svg: ET.Element, rows: Rows) -> None:
     """Write the names of the rows, and their numbers of parameters."""
     group = _add(svg, "g", font_size=11)
-    for depth, (name, row) in enumerate(zip(_row_names(rows), rows, strict=True), start=1):
-        y = _height(depth, rows)
+    for depth, (name, row) in enumerate(zip(_name_rows(rows), rows, strict=True), start=1):
+        y = _find_y(depth, rows)
         _write(group, 0, y, name)
         n = sum(node.n_parameters for node in row)
         _write(group, 0, y + _LINE, f"{n:,} param.", font_size=10)
 
 
-def _row_names(rows: Rows) -> list[str]:
+def _name_rows(rows: Rows) -> list[str]:
     """Name each row after its nodes, with a number if there are several rows of this kind."""
     total, so_far, names = Counter(row[0].kind for row in rows), Counter[str](), []
     for row in rows:
@@ -344,6 +339,6 @@ def _draw_tasks(svg: ET.Element, tasks: Mapping[str, str], towers: list[_Glyph])
 
 def _describe(outline: Outline) -> str:
     tasks = ", ".join(f"{task} ({kind})" for task, kind in outline.tasks.items())
-    pairs = zip(_row_names(outline.rows), outline.rows, strict=True)
+    pairs = zip(_name_rows(outline.rows), outline.rows, strict=True)
     levels = ", ".join(f"{name} ({len(row)})" for name, row in pairs)
     return f"From {outline.n_features} features up: {levels}, for the tasks {tasks}."

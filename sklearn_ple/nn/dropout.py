@@ -50,7 +50,7 @@ class MemberDropout(nn.Module):
         self.rates = [float(rates)] if isinstance(rates, (int, float)) else list(map(float, rates))
         if not all(0 <= rate < 1 for rate in self.rates):
             raise ValueError(f"The rates of dropout must be from 0 to below 1, not {self.rates}.")
-        levels = torch.tensor([float(_level(rate)) for rate in self.rates])
+        levels = torch.tensor([float(_round_rate(rate)) for rate in self.rates])
         self.register_buffer("levels", levels, persistent=False)
         # Members before the first one that drops anything need no random numbers.
         self._n_spared = next((i for i, rate in enumerate(self.rates) if rate), 0)
@@ -93,7 +93,7 @@ class MemberDropout(nn.Module):
         members = self._members
         by_member = factors.view(len(members), -1)
         # Some members draw for all, so that each drops the same as when all are trained together.
-        every = _random_bytes(members.n_all - self._n_spared, by_member)
+        every = _draw_bytes(members.n_all - self._n_spared, by_member)
         first = max(members.first, self._n_spared)
         spared, drawn = by_member.tensor_split([first - members.first])
         spared.fill_(1.0)
@@ -117,12 +117,12 @@ class MemberDropout(nn.Module):
             self._members = members
 
 
-def _level(rate: float) -> int:
+def _round_rate(rate: float) -> int:
     """Round a rate to the number of bytes, out of 256, that drop an activation."""
     return min(max(round(rate * _N_LEVELS), 1), _N_LEVELS - 1) if rate else 0
 
 
-def _random_bytes(n_members: int, like: Tensor) -> Tensor:
+def _draw_bytes(n_members: int, like: Tensor) -> Tensor:
     """Draw random bytes of shape (n_members, numbers of a member), the latter as in a tensor."""
     generator = generator_for(like.device)
     shape = n_members, like.shape[1]

@@ -127,13 +127,13 @@ def mix(weights: Tensor, *banks: Tensor) -> Tensor:
     """
     # Rows are along the last axis, as they are in memory in training.
     factors = weights.unsqueeze(-2).unbind(-3)
-    first, *others = [expert for bank in banks for expert in _experts(bank.mT)]
+    first, *others = [expert for bank in banks for expert in _split_bank(bank.mT)]
     mixed = factors[0] * first
     for factor, expert in zip(factors[1:], others, strict=True):
         mixed = mixed.addcmul_(factor, expert)
     return mixed.mT
 
 
-def _experts(bank: Tensor) -> Sequence[Tensor]:
+def _split_bank(bank: Tensor) -> Sequence[Tensor]:
     """Split a bank into its experts; for a single expert the gradient needs no copy."""
     return [bank.squeeze(-3)] if bank.shape[-3] == 1 else bank.unbind(-3)

@@ -17,10 +17,9 @@ from .body import Body
 from .diagram import Diagram, count_for_one
 from .dropout import MemberDropout
 from .gates import Gates, mix
-from .levels import ExpertNetwork
+from .levels import ExpertNetwork, split_expert_widths
 from .mlp import ACTIVATIONS, BatchedLinear
 from .names import ExpertNames, GateNames, avoid_names, name_shared_gate, number_names
-from .widths import split_expert_widths
 
 
 class HoME(ExpertNetwork):
@@ -107,7 +106,7 @@ class HoME(ExpertNetwork):
     ):
         super().__init__(n_outputs, **({"activation": "silu"} | towers))
         groups = task_groups or {"all tasks": range(self.n_tasks)}
-        self.group_names, self.group_of = list(groups), _group_of(groups, self.n_tasks)
+        self.group_names, self.group_of = list(groups), _find_groups(groups, self.n_tasks)
         self.register_buffer("_group_of", torch.tensor(self.group_of), persistent=False)
         widths = split_expert_widths(expert_hidden_units, 2)
         self.n_shared, self.n_of_group = n_shared_experts, n_group_experts
@@ -148,28 +147,30 @@ class HoME(ExpertNetwork):
     def represent(self, inputs: Tensor) -> Tensor:
         n_members, n_groups, n_tasks = self.n_members, len(self.group_names), self.n_tasks
 
-        def by(tensor: Tensor, *axes: int) -> Tensor:
+        def split(tensor: Tensor, *axes: int) -> Tensor:
             return tensor.unflatten(0, (n_members, *axes, -1))
 
-        every = by(self.meta_experts(inputs))
+        every = split(self.meta_experts(inputs))
         own, shared = every.tensor_split([n_groups * self.n_of_group], dim=1)
         own = own.unflatten(1, (n_groups, -1))
         # of_groups: (n_members, n_groups, n_rows, width); of_all: (n_members, n_rows, width)
-        of_groups = mix(by(self.group_gates(inputs)), own, shared.unsqueeze(1))
-        of_groups = of_groups + mix(by(_weigh_own(self.group_self_gates, inputs)), own)
+        of_groups = mix(split(self.group_gates(inputs)), own, shared.unsqueeze(1))
+        of_groups = of_groups + mix(split(_weigh_own(self.group_self_gates, inputs)), own)
         of_all = mix(self.shared_gate(inputs), every)
         of_all = of_all + mix(_weigh_own(self.shared_self_gate, inputs), shared)
 
         group_of: Any = self._group_of
         of_tasks = of_groups[:, group_of]
-        own = by(self.specific_experts(of_tasks.flatten(0, 1)), n_tasks)
-        group = by(self.group_experts(of_groups.flatten(0, 1)), n_groups)[:, group_of]
-        shared = by(self.shared_experts(of_all), 1)
+        own = split(self.specific_experts(of_tasks.flatten(0, 1)), n_tasks)
+        group = split(self.group_experts(of_groups.flatten(0, 1)), n_groups)[:, group_of]
+        shared = split(self.shared_experts(of_all), 1)
         read = torch.cat([of_tasks.flatten(0, 1), self.for_each_task(of_all)], dim=-1)
-        mixed = mix(by(self.task_gates(read)), own, group, shared)
-        return (mixed + mix(by(_weigh_own(self.task_self_gates, read)), own)).flatten(0, 1)
+        mixed = mix(split(self.task_gates(read)), own, group, shared)
+        return (mixed + mix(split(_weigh_own(self.task_self_gates, read)), own)).flatten(0, 1)
 
-    def _names(self, tasks: Sequence[str]) -> tuple[list[str], list[list[str]], list[str], str]:
+    def _make_names(
+        self, tasks: Sequence[str]
+    ) -> tuple[list[str], list[list[str]], list[str], str]:
         """Name the groups, the experts of each, the shared experts, and the shared gate."""
         groups = [avoid_names(name, tasks, "group") for name in self.group_names]
         taken = [*tasks, *groups]
@@ -178,7 +179,7 @@ class HoME(ExpertNetwork):
         return groups, by_group, shared, name_shared_gate(taken)
 
     def expert_names(self, tasks: Sequence[str]) -> list[list[ExpertNames]]:
-        groups, by_group, shared, gate = self._names(tasks)
+        groups, by_group, shared, gate = self._make_names(tasks)
         own = [name for task in tasks for name in number_names(task, self.n_specific)]
         of_groups = [*chain(*by_group)]
         read_by_own = [groups[g] for g in self.group_of for _ in range(self.n_specific)]
@@ -193,7 +194,7 @@ class HoME(ExpertNetwork):
         ]
 
     def gate_names(self, tasks: Sequence[str]) -> list[list[GateNames]]:
-        groups, by_group, shared, gate = self._names(tasks)
+        groups, by_group, shared, gate = self._make_names(tasks)
         own = [number_names(task, self.n_specific) for task in tasks]
         of_groups = [[*group, *shared] for group in by_group]
         of_tasks = [[*mine, *of_groups[g]] for mine, g in zip(own, self.group_of, strict=True)]
@@ -216,13 +217,15 @@ class HoME(ExpertNetwork):
         return rows, read
 
 
-def _group_of(groups: Mapping[str, Sequence[int]], n_tasks: int) -> list[int]:
+def _find_groups(groups: Mapping[str, Sequence[int]], n_tasks: int) -> list[int]:
     """Return the position of each task's group, after a check that it has exactly one."""
     if sorted(chain(*groups.values())) != list(range(n_tasks)):
         raise ValueError(
             f"task_groups={groups} must contain each of {n_tasks} tasks exactly once."
         )
-    return [next(g for g, own in enumerate(groups.values()) if k in own) for k in range(n_tasks)]
+    return [
+        next(g for g, tasks in enumerate(groups.values()) if k in tasks) for k in range(n_tasks)
+    ]
 
 
 class GatedExperts(nn.Module):

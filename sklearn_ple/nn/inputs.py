@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -128,7 +128,7 @@ class InputLayer(nn.Module):
         self.feature_dropout = MemberDropout(feature_dropout)
         self.n_views = n_views
         self.widths = [] if embedding is None else embedding.widths
-        self.numeric_width = 0 if numeric_embedding is None else _width(numeric_embedding)
+        self.numeric_width = 0 if numeric_embedding is None else _find_width(numeric_embedding)
         self.n_features = n_numbers + self.numeric_width + sum(self.widths)
 
     def forward(self, numbers: Tensor, codes: Tensor) -> Tensor:
@@ -177,7 +177,7 @@ class InputLayer(nn.Module):
         return every.unflatten(1, (n_members, -1))[views, owners]
 
 
-def _width(numeric_embedding: nn.Module) -> int:
+def _find_width(numeric_embedding: nn.Module) -> int:
     """Return how many features an embedding of numbers puts out."""
     width: Any = getattr(numeric_embedding, "out_features", None)
     if width is None:
@@ -186,3 +186,70 @@ def _width(numeric_embedding: nn.Module) -> int:
             "attribute out_features: its maker must return a module that has it."
         )
     return width
+
+
+class Column(NamedTuple):
+    """A column of the table, and the positions of its features in the network's input.
+
+    Parameters
+    ----------
+    name : str
+        Name of the column.
+    places : list of int
+        Positions of its features in the vector that the network reads.
+
+    Examples
+    --------
+    A number at position 0, and the indicator of missing ones at position 7:
+
+    >>> from sklearn_ple.nn import Column
+    >>> Column("age", [0, 7]).places
+    [0, 7]
+    """
+
+    name: str
+    places: list[int]
+
+
+def find_columns(
+    inputs: InputLayer, indicators: Sequence[int], names: Sequence[str] | None = None
+) -> list[Column]:
+    """Return the columns of the features that an input layer computes.
+
+    Parameters
+    ----------
+    inputs : InputLayer
+        The input layer.
+    indicators : sequence of int
+        For each of the last numbers, which are indicators of missing numbers or target statistics
+        of categories, the position of its column.
+    names : sequence of str, optional
+        Names of the numeric columns, then of the categorical ones; by default x0, x1 and so on.
+
+    Returns
+    -------
+    list of Column
+        The numeric columns, then the categorical ones.
+
+    Raises
+    ------
+    ValueError
+        If the embedding of numbers does not have the same width for each column.
+    """
+    n_columns = inputs.n_numbers - len(indicators)
+    width, rest = divmod(inputs.numeric_width, max(n_columns, 1))
+    if rest:
+        raise ValueError(
+            "The network reads column by column, but numeric_embedding puts out a number of "
+            "features that is not a multiple of the number of columns: set it to another "
+            "embedding, or to None."
+        )
+    places = [[place] for place in range(n_columns)] + [[] for _ in inputs.widths]
+    for place, column in enumerate(indicators, start=n_columns):
+        places[column].append(place)
+    start = inputs.n_numbers
+    for of_column, n in zip(places, [width] * n_columns + inputs.widths, strict=True):
+        of_column += range(start, start + n)
+        start += n
+    names = names or [f"x{position}" for position in range(len(places))]
+    return [Column(*pair) for pair in zip(names, places, strict=True)]

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -17,7 +17,6 @@ from .diagram import Diagram, Node
 from .gates import Gates, mix
 from .mlp import BatchedMLP
 from .names import ExpertNames, GateNames, name_experts, name_shared_gate
-from .widths import split_expert_widths
 
 
 class Level(nn.Module):
@@ -71,7 +70,9 @@ class Level(nn.Module):
         if len(set(numbers)) > 1 and len(branches) > self.n_members:
             by_task = branches.unflatten(0, (self.n_members, -1)).unbind(1)
             times = zip(by_task, numbers, strict=True)
-            branches = stack_rows_last([own for own, n in times for _ in range(n)]).flatten(0, 1)
+            branches = stack_rows_last([branch for branch, n in times for _ in range(n)]).flatten(
+                0, 1
+            )
         return [self.specific_experts(branches).unflatten(0, (self.n_members, -1))]
 
     def _evaluate_shared(self, branch: Tensor) -> list[Tensor]:
@@ -243,12 +244,12 @@ class LevelNetwork(ExpertNetwork):
             width = units[-1]
         self.towers = self.make_towers(width)
 
-    def _branches(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+    def _split_branches(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Return the inputs of the tasks' branches and of the shared one at the first level."""
         return inputs, inputs
 
     def represent(self, inputs: Tensor) -> Tensor:
-        task_branches, shared_branch = self._branches(inputs)
+        task_branches, shared_branch = self._split_branches(inputs)
         for level in self.levels:
             task_branches, shared_branch = level(task_branches, shared_branch)
         return task_branches
@@ -263,3 +264,55 @@ class LevelNetwork(ExpertNetwork):
 def stack_rows_last(parts: list[Tensor]) -> Tensor:
     """Stack tensors (n_members, n_rows, width) along a new second axis, rows last in memory."""
     return torch.stack([part.mT for part in parts], dim=1).mT
+
+
+def split_widths(hidden_units: Sequence[Any], n_levels: int) -> list[tuple[int, ...]]:
+    """Return the widths of the experts' layers at each level.
+
+    Parameters
+    ----------
+    hidden_units : sequence of int or of sequences of int
+        The widths, the same at all levels; or a sequence of widths for each level.
+    n_levels : int
+        Number of levels.
+
+    Returns
+    -------
+    list of tuple of int
+        The widths of each level, from the features up.
+
+    Raises
+    ------
+    ValueError
+        If widths and sequences of widths are mixed, or if the number of sequences is not that of
+        levels.
+    """
+    by_level = [tuple(widths) for widths in hidden_units if isinstance(widths, Iterable)]
+    if not by_level:
+        return [tuple(hidden_units)] * n_levels
+    if len(by_level) < len(hidden_units):
+        raise ValueError(
+            f"expert_hidden_units={hidden_units} mixes widths and sequences of widths: pass the "
+            "widths for all levels, such as (64, 32), or a sequence for each level, such as "
+            "((64, 32), (16,))."
+        )
+    if len(by_level) != n_levels:
+        raise ValueError(
+            f"expert_hidden_units={hidden_units} holds {len(by_level)} sequences of widths, one "
+            f"for each level, but n_levels is {n_levels}."
+        )
+    return by_level
+
+
+def split_expert_widths(hidden_units: Sequence[Any], n_levels: int) -> list[tuple[int, ...]]:
+    """Return the widths of `split_widths`, and check that each expert has a layer.
+
+    Raises
+    ------
+    ValueError
+        If an expert would have no layer, or if `split_widths` raises it.
+    """
+    widths = split_widths(hidden_units, n_levels)
+    if not all(widths):
+        raise ValueError("expert_hidden_units is empty: an expert needs at least one layer.")
+    return widths

@@ -205,9 +205,9 @@ class DebiasedLogits(JointLogits):
         added = [torch.zeros_like(outputs[..., 0])] * targets.shape[-1]
         for (column, parent), (task, other) in zip(self.parents, self.positions, strict=True):
             counts = happened[..., other] & (weights[..., task] > 0)
-            own = torch.where(counts, outputs[..., column], 0.0)
-            labels = torch.where(counts, targets[..., task], 0.0).expand_as(own)
-            losses = F.binary_cross_entropy_with_logits(own, labels, reduction="none")
+            logits = torch.where(counts, outputs[..., column], 0.0)
+            labels = torch.where(counts, targets[..., task], 0.0).expand_as(logits)
+            losses = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
             added[task] = self.weight * torch.where(
                 counts, losses / propensities[..., parent], 0.0
             )

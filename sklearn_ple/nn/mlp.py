@@ -26,7 +26,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 _FEW_COLUMNS = 16
 
 
-def _as_it_is(outputs: Tensor) -> Tensor:
+def _keep(outputs: Tensor) -> Tensor:
     return outputs
 
 
@@ -95,7 +95,7 @@ class BatchedLinear(nn.Module):
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -bound, bound)
 
-    def forward(self, inputs: Tensor, then: Callable[[Tensor], Tensor] = _as_it_is) -> Tensor:
+    def forward(self, inputs: Tensor, then: Callable[[Tensor], Tensor] = _keep) -> Tensor:
         """Evaluate every layer.
 
         Parameters
@@ -117,7 +117,7 @@ class BatchedLinear(nn.Module):
         weight = self.weight.view(n_inputs, n_per_input * width, self.in_features)
         if self.training:
             # Rows are last in memory, so that the outputs are split by layer without a copy.
-            outputs = then(self._multiplied(weight, inputs.mT, (-1, 1)))
+            outputs = then(self._multiply(weight, inputs.mT, (-1, 1)))
             return outputs.view(n_layers, width, -1).mT
         # With factors in this order, the result for a row does not depend on the number of rows.
         # With few columns it does not depend on the row's position if the factors are contiguous
@@ -128,13 +128,13 @@ class BatchedLinear(nn.Module):
                 (F.pad(part, (0, missing)) if missing else part).contiguous()
                 for part in (inputs, weight)
             )
-        outputs = then(self._multiplied(inputs, weight.mT, (1, -1)))
+        outputs = then(self._multiply(inputs, weight.mT, (1, -1)))
         if n_per_input == 1:
             return outputs
         outputs = outputs.unflatten(2, (n_per_input, width)).transpose(1, 2)
         return outputs.reshape(n_layers, -1, width)
 
-    def _multiplied(self, left: Tensor, right: Tensor, shape: tuple[int, int]) -> Tensor:
+    def _multiply(self, left: Tensor, right: Tensor, shape: tuple[int, int]) -> Tensor:
         """Multiply batches of matrices, and add the bias, with this shape, if there is one."""
         if self.bias is None:
             return torch.bmm(left, right)
@@ -188,7 +188,7 @@ class BatchedMLP(nn.Module):
         self.axis = as_axis(mlps)
         widths = [in_features, *hidden_units]
         self.out_features = widths[-1]
-        self.layers = nn.ModuleList(BatchedLinear(self.axis, *own) for own in pairwise(widths))
+        self.layers = nn.ModuleList(BatchedLinear(self.axis, *both) for both in pairwise(widths))
         self.activation = ACTIVATIONS[activation]()
         self.dropout = MemberDropout(dropout)
 
@@ -209,10 +209,10 @@ class BatchedMLP(nn.Module):
             return inputs.repeat_interleave(len(self.axis) // len(inputs), dim=0)
         hidden = inputs
         for layer in self.layers:
-            hidden = layer(hidden, then=self._activated)
+            hidden = layer(hidden, then=self._activate)
         return hidden
 
-    def _activated(self, outputs: Tensor) -> Tensor:
+    def _activate(self, outputs: Tensor) -> Tensor:
         """Apply the activation to the outputs of a layer and drop some, in place if possible."""
         factors = self.dropout.factors(outputs)
         if isinstance(self.activation, nn.ReLU):

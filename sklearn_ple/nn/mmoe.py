@@ -10,9 +10,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from .gates import mix
-from .levels import ExpertNetwork
+from .levels import ExpertNetwork, split_expert_widths
 from .names import ExpertNames, GateNames, avoid_names, number_names
-from .widths import split_expert_widths
 
 
 class MMoE(ExpertNetwork):
@@ -105,18 +104,18 @@ class MMoE(ExpertNetwork):
 
     def expert_names(self, tasks: Sequence[str]) -> list[list[ExpertNames]]:
         names = number_names("expert", self.n_experts)
-        return [[ExpertNames(bank, names, self._upper_gates(tasks))] for bank in self.experts]
+        return [[ExpertNames(bank, names, self._name_upper_gates(tasks))] for bank in self.experts]
 
     def gate_names(self, tasks: Sequence[str]) -> list[list[GateNames]]:
         experts = number_names("expert", self.n_experts)
         last = [avoid_names("all tasks", tasks, "gate")] if self.shared_gate else list(tasks)
-        names = [self._upper_gates(tasks)] * (len(self.gates) - 1) + [last]
+        names = [self._name_upper_gates(tasks)] * (len(self.gates) - 1) + [last]
         return [
-            [GateNames(gates, own, [experts] * len(own))]
-            for gates, own in zip(self.gates, names, strict=True)
+            [GateNames(gates, of_level, [experts] * len(of_level))]
+            for gates, of_level in zip(self.gates, names, strict=True)
         ]
 
-    def _upper_gates(self, tasks: Sequence[str]) -> list[str]:
+    def _name_upper_gates(self, tasks: Sequence[str]) -> list[str]:
         """Name the gates whose outputs the experts of the next level read."""
         return [
             avoid_names(f"to {name}", tasks, "gate")

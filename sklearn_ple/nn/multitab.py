@@ -15,9 +15,9 @@ from torch.nn import functional as F
 
 from .axes import Axes, Axis
 from .body import Body
-from .columns import Column
 from .diagram import Diagram, Node, count_for_one
 from .dropout import MemberDropout
+from .inputs import Column
 from .mlp import BatchedLinear
 from .names import GateNames, avoid_names
 
@@ -179,8 +179,8 @@ class MultiTabNet(Body):
         """
         columns = self.column_tokens.names
         tokens = [avoid_names(f"token of {task}", columns, "task") for task in tasks]
-        read = [[own] for own in tokens] if self.separate_tasks else [tokens] * len(tasks)
-        experts = [[*columns, *own] for own in read]
+        read = [[token] for token in tokens] if self.separate_tasks else [tokens] * len(tasks)
+        experts = [[*columns, *of_tasks] for of_tasks in read]
         return [
             [GateNames(block.weights, list(tasks), experts)] for block in self.attention_blocks
         ]
@@ -242,9 +242,9 @@ class ColumnTokens(nn.Module):
         for position, layer in enumerate(self.layers):
             places = getattr(self, f"places_{position}")
             # Rows are the last axis, as they are in memory in training.
-            own = inputs.mT.index_select(1, places)
-            own = own.view(len(layer.axis), layer.in_features, inputs.shape[1])
-            made = layer(own.mT).unflatten(0, (self.n_members, -1))
+            read = inputs.mT.index_select(1, places)
+            read = read.view(len(layer.axis), layer.in_features, inputs.shape[1])
+            made = layer(read.mT).unflatten(0, (self.n_members, -1))
             tokens.append(made.transpose(1, 2))
         return torch.cat(tokens, dim=2)
 
@@ -301,8 +301,8 @@ class AttentionBlock(nn.Module):
     def _attend(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """Compute what the first tokens read: (n_members, n_rows, n_computed, width)."""
         n_members, n_rows = tokens.shape[:2]
-        queries = self._by_head(self.queries, tokens[:, :, : len(mask)])
-        keys, values = self._by_head(self.keys_and_values, tokens).chunk(2, dim=1)
+        queries = self._split_heads(self.queries, tokens[:, :, : len(mask)])
+        keys, values = self._split_heads(self.keys_and_values, tokens).chunk(2, dim=1)
         # Only if a hook records them.
         if self.weights._forward_hooks:
             self.weights(queries, keys, mask)
@@ -310,7 +310,7 @@ class AttentionBlock(nn.Module):
         read = read.transpose(1, 2).reshape(n_members, n_rows * len(mask), self.width)
         return self.read(read).unflatten(1, (n_rows, len(mask)))
 
-    def _by_head(self, layer: BatchedLinear, tokens: Tensor) -> Tensor:
+    def _split_heads(self, layer: BatchedLinear, tokens: Tensor) -> Tensor:
         """Evaluate a layer, and split its output: (n_members * n_rows, n_heads, n_tokens, d)."""
         n_members, n_rows, n_tokens, width = tokens.shape
         parts = layer(tokens.flatten(1, 2))
@@ -356,6 +356,6 @@ class TaskAttention(nn.Module):
         weights = weights.masked_fill(~mask[: self.n_tasks], -torch.inf).softmax(dim=-1)
         of_tasks, of_columns = weights.mean(dim=1).tensor_split([self.n_tasks], dim=2)
         seen = mask[: self.n_tasks, : self.n_tasks]
-        own = of_tasks[:, seen].unflatten(1, (self.n_tasks, -1))
-        together = torch.cat([of_columns, own], dim=2).unflatten(0, (self.n_members, -1))
+        of_tasks = of_tasks[:, seen].unflatten(1, (self.n_tasks, -1))
+        together = torch.cat([of_columns, of_tasks], dim=2).unflatten(0, (self.n_members, -1))
         return together.permute(0, 2, 3, 1).flatten(0, 1)

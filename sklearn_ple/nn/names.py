@@ -82,7 +82,7 @@ class GateNames(NamedTuple):
         list of Node
             The gates.
         """
-        reads = [[experts[name] for name in own] for own in self.experts]
+        reads = [[experts[name] for name in names] for names in self.experts]
         return describe("gate", self.module, self.gates, reads)
 
     def pair_with_weights(self, weights: Tensor) -> list[tuple[str, list[str], Tensor]]:
@@ -104,10 +104,10 @@ class GateNames(NamedTuple):
             If their number is another, which may happen in a network of your own.
         """
         n_gates, _, n_experts = weights.shape
-        if len(self.gates) != n_gates or {len(own) for own in self.experts} != {n_experts}:
+        if len(self.gates) != n_gates or set(map(len, self.experts)) != {n_experts}:
             raise ValueError(
                 f"gate_names of the network names {len(self.gates)} gates with "
-                f"{[len(own) for own in self.experts]} experts, but {type(self.module).__name__} "
+                f"{[*map(len, self.experts)]} experts, but {type(self.module).__name__} "
                 f"computes weights of {n_gates} gates with {n_experts} experts each."
             )
         return list(zip(self.gates, self.experts, weights, strict=True))

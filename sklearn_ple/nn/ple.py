@@ -172,7 +172,7 @@ class ExtractionLevel(Level):
             return [self.task_gates(task_branches).unflatten(0, (self.n_members, -1))]
         by_task = task_branches.unflatten(0, (self.n_members, -1))
         by_task = by_task.expand(-1, self.n_tasks, -1, -1).unbind(1)
-        return [gates(own) for gates, own in zip(self.task_gates, by_task, strict=True)]
+        return [gates(branch) for gates, branch in zip(self.task_gates, by_task, strict=True)]
 
     def gate_names(self, tasks: Sequence[str]) -> list[GateNames]:
         """Name the gates and their experts."""
@@ -181,5 +181,5 @@ class ExtractionLevel(Level):
             names = [GateNames(self.task_gates, list(tasks), seen)]
         else:
             by_task = zip(self.task_gates, tasks, seen, strict=True)
-            names = [GateNames(gates, [task], [own]) for gates, task, own in by_task]
+            names = [GateNames(gates, [task], [experts]) for gates, task, experts in by_task]
         return names + self._shared_gate_names(tasks)

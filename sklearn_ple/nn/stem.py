@@ -97,7 +97,7 @@ class STEM(LevelNetwork):
         )
         self._make_levels(StemLevel, in_features, n_levels, expert_hidden_units)
 
-    def _branches(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+    def _split_branches(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         # The views of a member: first those of its tasks, then the shared one.
         views = inputs.unflatten(0, (self.n_members, -1))
         return views[:, :-1].flatten(0, 1), views[:, -1]
@@ -122,7 +122,8 @@ class StemLevel(Level):
             members, weighed = network.per_member(), network.weighed
             self.shared_gate = network.make_gates(members, width, weighed, hidden)
         # For each task which of all specific experts are its own: 1 if so, else 0.
-        is_own = [[[float(own == k)] for own in specific.owners] for k in range(self.n_tasks)]
+        owners = specific.owners
+        is_own = [[[float(owner == k)] for owner in owners] for k in range(self.n_tasks)]
         self.register_buffer("is_own", torch.tensor(is_own), persistent=False)
 
     def forward(self, task_branches: Tensor, shared_branch: Tensor) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,6 @@ from .inputs import InputLayer
 from .linear_path import LinearPath
 from .links import EventLink
 from .names import ExpertNames, GateNames
-from .order import TaskOrder
 
 
 class TabularNetwork(nn.Module):
@@ -114,7 +113,7 @@ class TabularNetwork(nn.Module):
         Tensor of shape (n_members, n_rows, sum of n_outputs)
             The outputs of all tasks, side by side.
         """
-        return self._linked(self._unlinked(numbers, codes))
+        return self._link_outputs(self._compute_unlinked(numbers, codes))
 
     def training_outputs(
         self, numbers: Tensor, codes: Tensor, targets: Tensor, weights: Tensor
@@ -135,16 +134,19 @@ class TabularNetwork(nn.Module):
         added : Tensor of shape (n_members, n_rows, n_tasks) or None
             The terms that are added to the losses; None if there are none.
         """
-        outputs = self._unlinked(numbers, codes)
+        outputs = self._compute_unlinked(numbers, codes)
         if self.link is None:
             return outputs, None
-        linked, added = self._linked(outputs), self.link.added_losses(outputs, targets, weights)
+        linked, added = (
+            self._link_outputs(outputs),
+            self.link.added_losses(outputs, targets, weights),
+        )
         if added is not None:
             expected = (*outputs.shape[:-1], targets.shape[-1])
             check_tensor(f"{type(self.link).__name__}.added_losses", added, expected)
         return linked, added
 
-    def _linked(self, outputs: Tensor) -> Tensor:
+    def _link_outputs(self, outputs: Tensor) -> Tensor:
         """Link the outputs of events that depend on others, if there are any."""
         if self.link is None:
             return outputs
@@ -152,7 +154,7 @@ class TabularNetwork(nn.Module):
         check_tensor(f"{type(self.link).__name__}.forward", linked, outputs.shape)
         return linked
 
-    def _unlinked(self, numbers: Tensor, codes: Tensor) -> Tensor:
+    def _compute_unlinked(self, numbers: Tensor, codes: Tensor) -> Tensor:
         """Compute the outputs of the members before the link."""
         features = self.inputs(numbers, codes)
         with self._product_context(features):
@@ -244,3 +246,93 @@ class TabularNetwork(nn.Module):
         if self.product_dtype is None or not self.training:
             return nullcontext()
         return torch.autocast(features.device.type, self.product_dtype)
+
+
+class TaskOrder(nn.Module):
+    """Puts the tasks of a network, and their outputs, into the order of the labels.
+
+    A network for which the order of the tasks has no meaning has them in the order of their names,
+    so that the order of the labels has no effect on what is learnt.
+
+    Parameters
+    ----------
+    positions : sequence of int
+        For each task of the network its position in the order of the labels.
+    n_outputs : sequence of int
+        Number of outputs of each task of the network.
+
+    Attributes
+    ----------
+    positions : list of int or None
+        The positions; None if both orders are the same.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_ple.nn import TaskOrder
+    >>> order = TaskOrder([1, 0], n_outputs=[1, 2])
+    >>> order(torch.tensor([[0.0, 10.0, 20.0]]))
+    tensor([[10., 20.,  0.]])
+    >>> order.sort_as_network(["second", "first"]), order.sort_as_labels(["b", "a"])
+    (['first', 'second'], ['a', 'b'])
+    """
+
+    columns: Tensor | None
+
+    def __init__(self, positions: Sequence[int], n_outputs: Sequence[int]):
+        super().__init__()
+        in_order = sorted(positions)
+        self.positions = None if list(positions) == in_order else list(positions)
+        columns = None
+        if self.positions is not None:
+            by_task = torch.arange(sum(n_outputs)).split(list(n_outputs))
+            columns = torch.cat(self.sort_as_labels(by_task))
+        self.register_buffer("columns", columns, persistent=False)
+
+    def forward(self, outputs: Tensor) -> Tensor:
+        """Put the outputs of the network's tasks into the order of the labels.
+
+        Parameters
+        ----------
+        outputs : Tensor of shape (..., sum of n_outputs)
+            The outputs of all tasks, in the order of the network.
+
+        Returns
+        -------
+        Tensor of the same shape
+            The outputs, in the order of the labels.
+        """
+        return outputs if self.columns is None else outputs.index_select(-1, self.columns)
+
+    def sort_as_network(self, values: Sequence[Any]) -> list[Any]:
+        """Put values of the tasks into the order of the network.
+
+        Parameters
+        ----------
+        values : sequence
+            One value for each task, in the order of the labels.
+
+        Returns
+        -------
+        list
+            The values, in the order of the network.
+        """
+        return list(values) if self.positions is None else [values[k] for k in self.positions]
+
+    def sort_as_labels(self, values: Sequence[Any]) -> list[Any]:
+        """Put values of the network's tasks into the order of the labels.
+
+        Parameters
+        ----------
+        values : sequence
+            One value for each task, in the order of the network.
+
+        Returns
+        -------
+        list
+            The values, in the order of the labels.
+        """
+        if self.positions is None:
+            return list(values)
+        by_position = dict(zip(self.positions, values, strict=True))
+        return [by_position[k] for k in range(len(values))]

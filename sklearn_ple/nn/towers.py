@@ -99,7 +99,7 @@ class Towers(nn.Module):
             if self.training:
                 return self._of_all_heads(hidden)
             read = zip(self.heads, hidden.unbind(1), strict=True)
-            outputs = [head(own.mT) for head, own in read]
+            outputs = [head(of_task.mT) for head, of_task in read]
         return torch.cat(outputs, dim=-1)
 
     def _of_all_heads(self, hidden: Tensor) -> Tensor:
@@ -108,10 +108,10 @@ class Towers(nn.Module):
         # Split only if necessary, since the gradient of a split needs a copy.
         parts = [hidden] if len(runs) == 1 else hidden.split([len(run) for run in runs], dim=1)
         outputs = []
-        for heads, own in zip(runs, parts, strict=True):
+        for heads, of_run in zip(runs, parts, strict=True):
             weight = torch.stack([head.weight for head in heads], dim=1).flatten(0, 1)
             bias = torch.stack([head.bias for head in heads], dim=1).flatten(0, 1)
-            products = torch.baddbmm(bias.unsqueeze(-1), weight, own.flatten(0, 1))
+            products = torch.baddbmm(bias.unsqueeze(-1), weight, of_run.flatten(0, 1))
             outputs.append(products.unflatten(0, (self.n_members, -1)).flatten(1, 2).mT)
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
 
@@ -133,5 +133,5 @@ class SeparateTowers(ByTask):
 
     def forward(self, representations: Sequence[Tensor]) -> Tensor:
         """Compute the outputs, of shape (n_members, n_rows, sum of n_outputs)."""
-        outputs = [tower(own) for tower, own in zip(self, representations, strict=True)]
+        outputs = [tower(read) for tower, read in zip(self, representations, strict=True)]
         return torch.cat(outputs, dim=-1)

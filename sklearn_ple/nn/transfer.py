@@ -135,11 +135,11 @@ def _match(
         pairs = [torch.empty(2, 0, dtype=torch.int64)]
         for task in dict(axis.runs):
             other = task if task is None or tasks is None else tasks.get(task, -1)
-            own, others = axis.find_entries(task), there.find_entries(other)
-            if task is None and len(own) != len(others):
+            here, others = axis.find_entries(task), there.find_entries(other)
+            if task is None and len(here) != len(others):
                 return None
-            n = min(len(own), len(others))
-            pairs.append(torch.stack([own[:n], others[:n]]))
+            n = min(len(here), len(others))
+            pairs.append(torch.stack([here[:n], others[:n]]))
         if axis.n_members != there.n_members:
             return None
         starts = torch.tensor([[axis.n_each], [there.n_each]]) * torch.arange(axis.n_members)
@@ -151,7 +151,7 @@ def _match(
 def _copy(new: Tensor, old: Tensor, places: Places) -> None:
     """Copy the entries that correspond."""
     here, there = (
-        tuple(own[side].view(-1, *[1] * (new.dim() - n)) for n, own in enumerate(places, start=1))
+        tuple(pair[side].view(-1, *[1] * (new.dim() - n)) for n, pair in enumerate(places, 1))
         for side in (0, 1)
     )
     new[here] = old[there].to(new)

@@ -20,8 +20,8 @@ from ..nn import (
     TabularNetwork,
     TaskOrder,
 )
-from ..nn.columns import find_columns
 from ..nn.draws import in_all_functions
+from ..nn.inputs import find_columns
 from ..nn.members import Members
 from ..parameters.optimizers import find_optimizer
 from ..parameters.settings import Settings

@@ -21,7 +21,7 @@ _BAR = "{desc}: |{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
 _LONGEST_NAME = 8
 
 # Attributes of `KeepBestWeights` that change from epoch to epoch.
-_KEPT = ("best_", "latest_", "best_loss_", "epochs_since_", "best_epoch_")
+_KEPT = ("best_", "latest_", "best_loss_", "epochs_since_", "best_epoch_", "n_compared_")
 
 
 def copy_callbacks(callbacks: Sequence[Any]) -> list[Any]:
@@ -102,12 +102,8 @@ class KeepBestWeights(Callback):
         self.best_ = self.latest_ = net.snapshot()
         self.best_loss_, self.epochs_since_ = float("inf"), 0
         self.best_epoch_ = 0
-        self.is_open_ = False
+        self.n_compared_ = len(net.history)
         self.stop_reason_: str | None = None
-
-    def on_epoch_begin(self, net: Any, **_: Any) -> None:
-        """Note that an epoch has begun."""
-        self.is_open_ = True
 
     def on_epoch_end(self, net: Any, **_: Any) -> None:
         """Keep the weights if they are the best so far, or end training."""
@@ -122,7 +118,7 @@ class KeepBestWeights(Callback):
 
     def _compare(self, net: Any) -> None:
         """Keep the weights after a complete epoch if they are the best so far."""
-        self.is_open_ = False
+        self.n_compared_ = len(net.history)
         epoch = net.history[-1]
         losses = np.array(epoch["train_task_losses"] + epoch.get("valid_task_losses", []))
         finite = np.isfinite(losses).reshape(-1, len(self.task_names)).all(axis=0)
@@ -149,7 +145,7 @@ class KeepBestWeights(Callback):
     def on_train_end(self, net: Any, **_: Any) -> None:
         """Load the best weights into the network."""
         # Another callback may have ended the training at the end of a complete epoch.
-        if self.is_open_ and "seconds" in net.history[-1]:
+        if len(net.history) > self.n_compared_:
             self._compare(net)
         in_time = not self.stop_early and self.stop_reason_ is None
         net.module_.load_state_dict(self.latest_ if in_time else self.best_)
@@ -217,7 +213,7 @@ class ProgressBar(Callback):
         self.bar_.update(len(net.history) - self.n_before_ - self.bar_.n)
 
     def _scores(self, scores: Sequence[float]) -> dict[str, str]:
-        short = [_shortened(name) for name in self.task_names]
+        short = [_shorten(name) for name in self.task_names]
         defined = [score for score in scores if not np.isnan(score)]
         if not defined:
             return {}
@@ -239,5 +235,5 @@ class ProgressBar(Callback):
         del self.bar_
 
 
-def _shortened(name: str) -> str:
+def _shorten(name: str) -> str:
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"

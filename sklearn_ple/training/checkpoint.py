@@ -19,12 +19,12 @@ from torch import nn
 from ..distributed import current
 from ..parameters.settings import Settings
 from ..utils.files import replacing
-from .fingerprint import fingerprint
+from .fingerprint import describe_fit
 from .history import SharedHistory
 from .split import Split
 
 _PREFIX = "sklearn_ple_"
-_FORMAT = 1
+_LARGEST_SEED = np.iinfo(np.int32).max
 # Longer values, and hashes, do not help a user.
 _LONGEST_SHOWN = 30
 
@@ -41,7 +41,7 @@ class Checkpoint:
     folder : Path or None
         The folder, which is created if it does not exist; with None nothing is saved.
     of_fit : mapping of str to str
-        Description of what determines the result of the fit, see `fingerprint`.
+        Description of what determines the result of the fit, see `describe_fit`.
     random_state : int, RandomState or None
         The estimator's ``random_state``.
 
@@ -65,22 +65,21 @@ class Checkpoint:
         if folder is None:
             return
         self.path = folder / f"{_PREFIX}fit.json"
-        kept_seed = current().from_first(self._open)
+        seed = current().from_first(self._open)
         if random_state is None:
-            self.random_state = kept_seed
-        seed = self.random_state if random_state is None else None
-        self._text = json.dumps({"format": _FORMAT, "fit": self.of_fit, "seed": seed}, indent=1)
+            self.random_state = seed
+        self._text = json.dumps({"fit": self.of_fit, "seed": seed}, indent=1)
         self.digest = hashlib.sha256(self._text.encode()).hexdigest()
 
     @classmethod
     def of(
         cls, settings: Settings, device: str, table: Any, split: Split, module: nn.Module | None
     ) -> Checkpoint:
-        """Open the folder of an estimator for a fit; see `fingerprint` for the parameters."""
+        """Open the folder of an estimator for a fit; see `describe_fit` for the parameters."""
         folder = settings.checkpoint_dir
         if folder is None:
             return cls(None, {}, settings.random_state)
-        of_fit = fingerprint(settings, device, table, split, module)
+        of_fit = describe_fit(settings, device, table, split, module)
         # The random states of other processes than the first are not saved, but set anew in each
         # epoch.
         if current().n > 1:
@@ -93,41 +92,36 @@ class Checkpoint:
 
     def claim(self) -> None:
         """Write the file that identifies the fit to the folder."""
-        if self._kept() is None:
+        if self._read_description() is None:
             with replacing(self.path) as partial:
                 partial.write_text(self._text, encoding="utf-8")
 
     def _open(self) -> int | None:
-        """Check the folder; return the saved seed or, if there is none, a new one."""
+        """Check the folder; return a seed in place of None: the saved one, or else a new one."""
         _check_writable(self.path.parent)
-        kept = self._kept()
-        return kept["seed"] if kept else _draw_seed()
+        if kept := self._read_description():
+            return kept["seed"]
+        is_given = self.random_state is not None
+        return None if is_given else int(check_random_state(None).randint(_LARGEST_SEED))
 
-    def _kept(self) -> dict[str, Any] | None:
+    def _read_description(self) -> dict[str, Any] | None:
         """Read the file that identifies the fit, None without one; raise if it is another fit."""
         if not self.path.exists():
             return None
         try:
             kept = json.loads(self.path.read_text(encoding="utf-8"))
-            texts = all(isinstance(text, str) for text in kept["fit"].values())
-            if kept["format"] != _FORMAT or not texts or not isinstance(kept["seed"], int | None):
-                raise ValueError("its format is unknown")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise _damaged(self.path, error) from error
-        self._check_same(kept["fit"])
+            other, _ = dict(kept["fit"]), kept["seed"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise _describe_damage(self.path, error) from error
+        if differences := _list_differences(other, self.of_fit):
+            raise ValueError(
+                f"checkpoint_dir={str(self.folder)!r} belongs to another fit, which differs in "
+                f"{', '.join(differences)}. To continue that fit, call fit as it was called then. "
+                "For a new fit set another checkpoint_dir, or delete the files "
+                f"{_PREFIX}* in this one. If an estimator is fitted several times, as in a "
+                "cross-validation, leave checkpoint_dir=None."
+            )
         return kept
-
-    def _check_same(self, other: dict[str, str]) -> None:
-        names = [name for name in self.of_fit | other if self.of_fit.get(name) != other.get(name)]
-        if not names:
-            return
-        raise ValueError(
-            f"checkpoint_dir={str(self.folder)!r} belongs to another fit, which differs in "
-            f"{', '.join(_shown(name, other, self.of_fit) for name in names)}. To continue that "
-            "fit, call fit as it was called then. For a new fit set another checkpoint_dir, or "
-            f"delete the files {_PREFIX}* in this one. If an estimator is fitted several times, "
-            "as in a cross-validation, leave checkpoint_dir=None."
-        )
 
 
 class Progress(Callback):
@@ -169,7 +163,7 @@ class Progress(Callback):
 
     def on_epoch_end(self, net: Any, **_: Any) -> None:
         """Save the state after an epoch that does not end the training."""
-        if net.is_settled:
+        if any(getattr(callback, "stop_reason_", None) for _, callback in net.callbacks_):
             return
         self.n_epochs += 1
         self._write(net)
@@ -194,7 +188,7 @@ class Progress(Callback):
             "fit": self.checkpoint.digest,
             "n_epochs": self.n_epochs,
             "best_epoch": self.best_epoch,
-            "history": json.dumps(net.history, default=_plain),
+            "history": json.dumps(net.history, default=_make_plain),
             "states": {name: part.state_dict() for name, part in net.states().items()},
         }
         if not self._has_written:
@@ -214,7 +208,7 @@ class Progress(Callback):
             is_of_fit = kept["fit"] == self.checkpoint.digest
         # A damaged file can raise any error.
         except Exception as error:
-            raise _damaged(self.path, error) from error
+            raise _describe_damage(self.path, error) from error
         if not is_of_fit:
             raise ValueError(
                 f"{self.path} is of another fit than this one: delete it to restart the training, "
@@ -235,26 +229,26 @@ def _check_writable(folder: Path) -> None:
         ) from error
 
 
-def _draw_seed() -> int:
-    return int(check_random_state(None).randint(np.iinfo(np.int32).max))
+def _list_differences(there: Mapping[str, str], here: Mapping[str, str]) -> list[str]:
+    """Name what two fits differ in, and show the values if they are short."""
+    differences = []
+    for name in {**here, **there}:
+        values = [str(texts.get(name, "unknown")) for texts in (there, here)]
+        if values[0] != values[1]:
+            is_short = max(map(len, values)) <= _LONGEST_SHOWN
+            shown = f" ({values[0]} there, {values[1]} here)" if is_short else ""
+            differences.append(name + shown)
+    return differences
 
 
-def _shown(name: str, there: Mapping[str, str], here: Mapping[str, str]) -> str:
-    """Name a value in which two fits differ and, if the values are short, show them."""
-    values = there.get(name, "unknown"), here.get(name, "unknown")
-    if max(map(len, values)) > _LONGEST_SHOWN:
-        return name
-    return f"{name} ({values[0]} there, {values[1]} here)"
-
-
-def _damaged(path: Path, error: Exception) -> ValueError:
+def _describe_damage(path: Path, error: Exception) -> ValueError:
     return ValueError(
         f"{path} is damaged, or not a file of a checkpoint ({type(error).__name__}: {error}). "
         "Delete it to start anew."
     )
 
 
-def _plain(value: Any) -> Any:
+def _make_plain(value: Any) -> Any:
     """Turn a NumPy number that a callback recorded into a Python number."""
     if isinstance(value, np.generic):
         return value.item()

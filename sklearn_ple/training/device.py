@@ -31,9 +31,9 @@ def resolve_device(device: str, dtype: torch.dtype) -> str:
         If the device does not exist or does not support the data type, or if it is not the one
         that this process, among several, computes on.
     """
-    own = current().device
-    if own is not None:
-        return _own_device(device, own)
+    of_process = current().device
+    if of_process is not None:
+        return _check_device_of_process(device, of_process)
     there = available_devices()
     if device == "auto":
         usable = [name for name in there if not (name == "mps" and dtype == torch.float64)]
@@ -52,14 +52,15 @@ def resolve_device(device: str, dtype: torch.dtype) -> str:
     return device
 
 
-def _own_device(device: str, own: str) -> str:
+def _check_device_of_process(device: str, of_process: str) -> str:
     """Return the device of a process that trains together with others."""
-    if device not in ("auto", own, torch.device(own).type):
+    if device not in ("auto", of_process, torch.device(of_process).type):
         raise ValueError(
-            f"device={device!r} is not the device of this process, which computes on {own!r}: "
-            "within data_parallel leave device='auto'. data_parallel(cpu=True) computes on CPUs."
+            f"device={device!r} is not the device of this process, which computes on "
+            f"{of_process!r}: within data_parallel leave device='auto'. data_parallel(cpu=True) "
+            "computes on CPUs."
         )
-    return own
+    return of_process
 
 
 def product_dtype(dtype: str, device: str) -> torch.dtype | None:

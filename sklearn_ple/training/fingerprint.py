@@ -26,7 +26,7 @@ _WITHOUT_EFFECT |= {"warm_start_from"}
 _SHOWN = (type(None), bool, int, float, str)
 
 
-def fingerprint(
+def describe_fit(
     settings: Settings, device: str, table: Any, split: Split, module: nn.Module | None
 ) -> dict[str, str]:
     """Describe a fit by all that determines its result, in the same way in every process.
@@ -58,20 +58,20 @@ def fingerprint(
     described = {
         "the class of the estimator": settings.owner,
         "the type of device": torch.device(device).type,
-        "the weights of warm_start_from": _weights_of(settings.warm_start_from),
+        "the weights of warm_start_from": _find_weights(settings.warm_start_from),
         "the fitted model to go on from": None if module is None else module.state_dict(),
         **{f"the version of {name}": version for name, version in versions().items()},
         **settings.parameters,
     }
     texts = {
-        name: _text(name, value)
+        name: _describe_value(name, value)
         for name, value in described.items()
         if name not in _WITHOUT_EFFECT
     }
     return _describe_table(table) | texts | _describe_split(split)
 
 
-def _weights_of(model: Any) -> Any:
+def _find_weights(model: Any) -> Any:
     """Return the weights of a fitted estimator, which may be wrapped in a FrozenEstimator."""
     return None if model is None else getattr(model, "estimator", model).module_.state_dict()
 
@@ -81,8 +81,8 @@ def _describe_table(table: Any, ending: str = "") -> dict[str, str]:
     if not isinstance(table, Table):
         return table.describe()
     y = [
-        (own.name, own.declared, own.ordered, own.mask, pd.util.hash_array(own.observed))
-        for own in table.labels
+        (task.name, task.declared, task.ordered, task.mask, pd.util.hash_array(task.observed))
+        for task in table.labels
     ]
     return {
         f"X{ending}": joblib.hash(_describe_features(table.features)),
@@ -110,7 +110,7 @@ def _describe_split(split: Split) -> dict[str, str]:
     return texts
 
 
-def _text(name: str, value: Any) -> str:
+def _describe_value(name: str, value: Any) -> str:
     """Represent numbers, texts and lists of these; return the hash of any other value."""
     try:
         simple = _simplify(value)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,7 +27,7 @@ from .callbacks import ProgressBar, copy_callbacks
 from .checkpoint import Checkpoint
 from .device import resolve_device
 from .jobs import Jobs, can_divide
-from .net import MultiTaskNet
+from .net import MultiTaskNet, Trained
 from .outputs import compute_outputs
 from .plan import resolve
 from .processes import check_same_fit, share_random_state
@@ -62,6 +63,7 @@ class Training(NamedTuple):
     validation: Validation | None = None
 
 
+@dataclass(eq=False)
 class Fit:
     """One fit, from the arguments to the trained net.
 
@@ -79,19 +81,11 @@ class Fit:
         Declared classes.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        features: FeatureReader,
-        start: Start,
-        reporters: Sequence[EpochTasks] = (),
-        classes: Any = None,
-    ):
-        self.settings = settings
-        self.features = features
-        self.start = start
-        self.reporters = reporters
-        self.classes = classes
+    settings: Settings
+    features: FeatureReader
+    start: Start
+    reporters: Sequence[EpochTasks] = ()
+    classes: Any = None
 
     def run(self, arguments: Arguments) -> Fitted:
         """Fit to the rows of the arguments.
@@ -152,9 +146,9 @@ class Fit:
             of_all, numbers = encoder.start(encoded)
             rows = rows if of_all.statistics is None else rows.with_numbers(numbers)
         encoder, train = self._start_encoder(encoder, encoded, train, validation)
-        own = resolve(self.settings, len(train), split, validates=validation is not None)
-        first = Training(train, encoder, own, validation)
-        plan = plan.replace(max_epochs=own.max_epochs)
+        settings = resolve(self.settings, len(train), split, validates=validation is not None)
+        first = Training(train, encoder, settings, validation)
+        plan = plan.replace(max_epochs=settings.max_epochs)
         return first, Training(rows, of_all, plan) if refits else None
 
     def _split_rows(
@@ -168,16 +162,14 @@ class Fit:
         """Return all rows, the rows for training, and the validation, or None without one."""
         targets, dtype = encoder.targets, plan.tensor_dtype
         if isinstance(table, StreamedTable):
-            own = encoder, encoded.ordered, plan.class_weight, dtype
-            rows: Any = stream_rows(table, *own)
+            rows: Any = stream_rows(table, encoder, encoded.ordered, plan.class_weight, dtype)
         else:
             rows = TableRows(*encoded.arrays, dtype=dtype)
         if split.table is not None:
             with naming_validation_rows(), split.table.naming(encoder.check_numbers):
-                apart = encoder.apply_again(split.table, plan.class_weight)
-            to_validate = TableRows(*apart.arrays, dtype=dtype)
-            numbers = np.arange(len(to_validate))
-            return rows, rows, HeldOut(to_validate, split.table, targets, numbers)
+                encoded = encoder.apply_again(split.table, plan.class_weight)
+            apart = TableRows(*encoded.arrays, dtype=dtype)
+            return rows, rows, HeldOut(apart, split.table, targets, np.arange(len(apart)))
         if isinstance(table, StreamedTable):
             return rows, rows, None
         if plan.n_left_out:
@@ -217,19 +209,7 @@ class Fit:
         """Train a net and, if there is a second training, another net on all rows."""
         with seeded(self.rng):
             net = self._make_net(first)
-            with self.start.hold(net, first.rows):
-                trained = net.train(
-                    first.rows,
-                    first.settings.max_epochs,
-                    validation=first.validation,
-                    patience=first.settings.n_iter_no_change,
-                    tol=first.settings.tol,
-                    callbacks=self._callbacks(first),
-                    progress=self.checkpoint.training(1),
-                    jobs=self._divide(net, first),
-                )
-            if not trained.n_epochs:
-                raise KeyboardInterrupt
+            trained = self._run_training(1, net, first, first.settings.max_epochs)
             deviations = _learn_deviations(net, first)
             if second is not None and trained.complete:
                 again = self._train_again(net, trained.best_epoch, second)
@@ -248,14 +228,8 @@ class Fit:
         again = self._make_net(training)
         again.module_.mean.load_state_dict(net.module_.mean.state_dict())
         trained = None
-        with suppress(KeyboardInterrupt), self.start.hold(again, training.rows):
-            trained = again.train(
-                training.rows,
-                n_epochs,
-                callbacks=self._callbacks(training, title="Training on all rows"),
-                progress=self.checkpoint.training(2),
-                jobs=self._divide(again, training),
-            )
+        with suppress(KeyboardInterrupt):
+            trained = self._run_training(2, again, training, n_epochs)
         if trained is None or not trained.complete:
             warn(
                 "The second training, on all rows, was not completed: the model of the first one, "
@@ -266,16 +240,33 @@ class Fit:
         again.history = net.history
         return again
 
+    def _run_training(
+        self, number: int, net: MultiTaskNet, training: Training, n_epochs: int
+    ) -> Trained:
+        """Run a training of a net, the first or the second one; return how it ended."""
+        with self.start.hold(net, training.rows):
+            return net.train(
+                training.rows,
+                n_epochs,
+                validation=training.validation,
+                patience=training.settings.n_iter_no_change,
+                tol=training.settings.tol,
+                callbacks=self._make_callbacks(number, training),
+                progress=self.checkpoint.training(number),
+                jobs=self._divide(net, training),
+            )
+
     def _make_net(self, training: Training) -> MultiTaskNet:
         for reporter in self.reporters:
             reporter.settle = lambda net: self._settle(net, training.encoder, None)
-        own = training.settings, training.encoder, self.device, self.features.names
-        return self.start.make_net(*own)
+        columns = self.features.names
+        return self.start.make_net(training.settings, training.encoder, self.device, columns)
 
-    def _callbacks(self, training: Training, title: str = "Training") -> list[Callback]:
-        """Return the callbacks in order: progress bar, user's, learning rate, scikit-learn's."""
+    def _make_callbacks(self, number: int, training: Training) -> list[Callback]:
+        """Make the callbacks in order: progress bar, user's, learning rate, scikit-learn's."""
         settings, names = training.settings, training.encoder.targets.names
         n_batches = -(-len(training.rows) // settings.batch_size)
+        title = "Training" if number == 1 else "Training on all rows"
         bar = [ProgressBar(names, title)] if settings.verbose else []
         rates = make_schedule(settings.lr_schedule, settings.max_epochs, n_batches)
         return [*bar, *copy_callbacks(settings.callbacks or []), *rates, *self.reporters]
@@ -283,14 +274,13 @@ class Fit:
     def _divide(self, net: MultiTaskNet, training: Training) -> Jobs | None:
         """Divide the members among jobs; None if they are trained together."""
         settings, encoder = training.settings, training.encoder
-        apart = self.start.divides and not settings.callbacks
-        if not (apart and can_divide(net, training.rows, settings.net_params)):
+        if not self.start.divides or not can_divide(net, training.rows, settings):
             return None
 
         def make_smaller(n_members: int) -> MultiTaskNet:
-            own = settings.replace(n_members=n_members)
-            module = make_module(own, encoder.without_start(), self.features.names)
-            return make_net(own, module, encoder, self.device)
+            fewer = settings.replace(n_members=n_members)
+            module = make_module(fewer, encoder.without_start(), self.features.names)
+            return make_net(fewer, module, encoder, self.device)
 
         return Jobs.divide(net, settings.n_jobs, make_smaller)
 

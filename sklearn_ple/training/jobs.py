@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from ..nn.axes import find_member_axes
 from ..nn.draws import drawing_from, generator_for
 from ..nn.members import MemberRange
 from ..parameters.optimizers import OPTIMIZERS
+from ..parameters.settings import Settings
 from ..utils.warn import collected
 from .cpu import keep_freed_memory
 from .device import in_own_modes
@@ -29,6 +31,7 @@ from .steps import Steps
 from .validation import Labelled, Validation
 
 
+@dataclass(eq=False)
 class Jobs:
     """Trains the members of an ensemble in workers of joblib, one epoch at a time.
 
@@ -45,17 +48,11 @@ class Jobs:
         Which axes of the net's state are those of the members.
     """
 
-    def __init__(self, jobs: Sequence[Job], axes: StateAxes):
-        self.jobs = jobs
-        self.axes = axes
+    jobs: Sequence[Job]
+    axes: StateAxes
 
     @classmethod
-    def divide(
-        cls,
-        net: Any,
-        n_jobs: int | None,
-        make_net: Callable[[int], Any],
-    ) -> Jobs | None:
+    def divide(cls, net: Any, n_jobs: int | None, make_net: Callable[[int], Any]) -> Jobs | None:
         """Divide the members of a net among jobs.
 
         Parameters
@@ -78,22 +75,22 @@ class Jobs:
         return cls([Job.of(net, members, make_net) for members in ranges], axes)
 
     @contextmanager
-    def training(self, net: Any, rows: TableRows) -> Iterator[None]:
+    def training(self, net: Any, rows: TableRows, validation: Validation | None) -> Iterator[None]:
         """Train a net's members in workers within the context."""
-        self._rows = SharedRows(rows, net._validation)
+        self._rows = SharedRows(rows, validation)
         with Workers(len(self.jobs)) as self._workers:
             yield
         del self._rows, self._workers
 
     def train_epoch(self, net: Any) -> Steps:
         """Train all members for an epoch; return the results of the steps."""
-        schedules = [own for own in net.callbacks_ if isinstance(own[1], FollowSchedule)]
+        schedules = [pair for pair in net.callbacks_ if isinstance(pair[1], FollowSchedule)]
         state = {name: part.state_dict() for name, part in net.states(schedules).items()}
         number = len(net.history) - 1
-        own_states = [self.axes.take(state, job.members) for job in self.jobs]
+        states = [self.axes.take(state, job.members) for job in self.jobs]
         arguments = {
-            str(job.members): (job, self._rows, own, schedules, number)
-            for job, own in zip(self.jobs, own_states, strict=True)
+            str(job.members): (job, self._rows, of_job, schedules, number)
+            for job, of_job in zip(self.jobs, states, strict=True)
         }
         epochs: list[Epoch] = self._workers.run(Job.train_epoch, arguments)
         joined = self.axes.join([epoch.state for epoch in epochs])
@@ -101,14 +98,13 @@ class Jobs:
             part.load_state_dict(joined[name])
         self._outputs: list[Any] = [epoch.outputs for epoch in epochs]
         sums, balances = zip(*(epoch.steps for epoch in epochs), strict=True)
-        balance = (torch.cat(own, dim=-2) for own in zip(*balances, strict=True))
+        balance = (torch.cat(parts, dim=-2) for parts in zip(*balances, strict=True))
         return Steps(torch.cat(sums, dim=-2), tuple(balance))
 
     def outputs(self, batches: Any) -> Labelled:
         """Return the members' outputs for the validation rows after the last epoch."""
-        labels = [own[1][:2] for own in batches]
-        parts = (torch.cat(part, dim=-2) for part in zip(*labels, strict=True))
-        return Labelled(torch.cat(self._outputs), *parts)
+        labels = zip(*(labels[:2] for _, labels in batches), strict=True)
+        return Labelled(torch.cat(self._outputs), *(torch.cat(part, dim=-2) for part in labels))
 
 
 class Epoch(NamedTuple):
@@ -148,9 +144,9 @@ class Job(NamedTuple):
         """Make the job of some members, given the net of all members."""
         with drawing_from(0):
             net = make_net(len(members))
-        for own, of_all in zip(net.module_.modules(), every.module_.modules(), strict=True):
-            if isinstance(own, MemberDropout):
-                own.draw_among(of_all, members)
+        for layer, of_all in zip(net.module_.modules(), every.module_.modules(), strict=True):
+            if isinstance(layer, MemberDropout):
+                layer.draw_among(of_all, members)
         return cls(net, members)
 
     def train_epoch(
@@ -179,12 +175,18 @@ class Job(NamedTuple):
             keep_freed_memory()
             # Create the generator before its state is loaded.
             generator_for(torch.device("cpu"))
-            to_train, to_validate = rows.open(members)
+            to_train, to_validate, numbers = rows.open(members)
             net.begin_training(to_train, members)
-            net.callbacks_ = [(name, copy.copy(own)) for name, own in schedules]
+            net.callbacks_ = [(name, copy.copy(schedule)) for name, schedule in schedules]
             for name, part in net.states().items():
                 part.load_state_dict(state[name])
-            steps, outputs = net.train_apart(to_train, to_validate, number)
+            # skorch records batches in the history.
+            net.history.new_epoch()
+            steps = net.train_epoch(net.get_iterator(to_train, training=True), number)
+            outputs = None
+            if to_validate is not None:
+                batches = net.get_iterator(to_validate, indices=numbers)
+                outputs = net.compute_labelled(batches).members
             state = {name: part.state_dict() for name, part in net.states().items()}
             net.forget_training()
             net.history.clear()
@@ -207,48 +209,34 @@ class SharedRows:
         if validation is not None:
             tables += [validation.rows.stored(), {"": validation.indices()}]
         # Tables have arrays in common, each of which is stored once.
-        self._arrays = {
-            id(part): part.numpy() if isinstance(part, Tensor) else part
+        arrays: dict[int, Any] = {}
+        self._tables = [
+            {name: arrays.setdefault(id(part), _as_array(part)) for name, part in table.items()}
             for table in tables
-            for part in table.values()
-        }
-        self._tables = [{name: id(part) for name, part in own.items()} for own in tables]
+        ]
+        self._n_bytes = sum(array.nbytes for array in arrays.values())
 
     def __sizeof__(self) -> int:
         """Return the size of the arrays in bytes: Dask then sends them once for all jobs."""
-        return sum(array.nbytes for array in self._arrays.values())
+        return self._n_bytes
 
-    def open(self, members: MemberRange) -> tuple[TableRows, RowsToValidate | None]:
-        """Return the rows to train on, and those on which some members are validated."""
-        tensors = {key: _as_tensor(array) for key, array in self._arrays.items()}
-        first, *others = (
-            {name: tensors[key] for name, key in own.items()} for own in self._tables
+    def open(self, members: MemberRange) -> tuple[TableRows, TableRows | None, Tensor | None]:
+        """Return the rows to train on, and those from which some members' validation rows are.
+
+        The third result are the numbers of the validation rows, see `Validation.indices`.
+        """
+        rows, *others = (
+            {name: _as_tensor(array) for name, array in table.items()} for table in self._tables
         )
-        rows = TableRows.of_stored(first)
         if not others:
-            return rows, None
+            return TableRows.of_stored(rows), None, None
         numbers = others[1][""]
-        own = members.of(numbers) if numbers.dim() == 2 else numbers
-        return rows, RowsToValidate(TableRows.of_stored(others[0]), own)
+        numbers = members.of(numbers) if numbers.dim() == 2 else numbers
+        return TableRows.of_stored(rows), TableRows.of_stored(others[0]), numbers
 
 
-class RowsToValidate(NamedTuple):
-    """The rows that some members evaluate, in the form of a `Validation`.
-
-    Attributes
-    ----------
-    rows : TableRows
-        All rows.
-    numbers : Tensor of shape (n_rows,) or (n_members, n_rows)
-        Numbers of the rows to evaluate.
-    """
-
-    rows: TableRows
-    numbers: Tensor
-
-    def indices(self) -> Tensor:
-        """Return the numbers of the rows."""
-        return self.numbers
+def _as_array(part: Any) -> Any:
+    return part.numpy() if isinstance(part, Tensor) else part
 
 
 def _as_tensor(array: Any) -> Any:
@@ -299,9 +287,9 @@ class StateAxes(NamedTuple):
 
         def take(path: tuple, tensor: Any) -> Any:
             axis = self._axis(path, tensor)
-            own = tensor if axis is None else members.of(tensor, axis)
+            taken = tensor if axis is None else members.of(tensor, axis)
             # A copy: a worker may be a thread, and optimizers change their state in place.
-            return own.clone() if isinstance(own, Tensor) else own
+            return taken.clone() if isinstance(taken, Tensor) else taken
 
         return _map_leaves(take, state)
 
@@ -377,7 +365,9 @@ class Workers:
         Exception
             The error of the function, if there is one.
         """
-        calls = {what: joblib.delayed(_attempt)(train, *own) for what, own in arguments.items()}
+        calls = {
+            name: joblib.delayed(_attempt)(train, *values) for name, values in arguments.items()
+        }
         results = self._run(calls)
         for result in results:
             if isinstance(result, Exception):
@@ -420,13 +410,13 @@ def divide_members(n_members: int, n_jobs: int | None) -> list[MemberRange]:
     return [MemberRange(first, last, n_members) for first, last in pairwise(ends)]
 
 
-def can_divide(net: Any, rows: Any, net_params: dict[str, Any] | None) -> bool:
+def can_divide(net: Any, rows: Any, settings: Settings) -> bool:
     """Return whether the members of a net can be trained in jobs.
 
     They can on a CPU, with rows in memory and with parts of this package only, unless the balancer
     mixes the members.
     """
-    named = {name.partition("__")[0] for name in net_params or {}}
+    named = {name.partition("__")[0] for name in settings.net_params or {}}
     balancer: Any = net.criterion_
     return (
         net.device == "cpu"
@@ -436,5 +426,6 @@ def can_divide(net: Any, rows: Any, net_params: dict[str, Any] | None) -> bool:
         and balancer.members_apart
         and type(net.optimizer_) in OPTIMIZERS.values()
         and named <= {"optimizer", *NUMBERS}
+        and not settings.callbacks
         and not net.foreign_parts()
     )

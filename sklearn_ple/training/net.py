@@ -12,7 +12,6 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback
 from skorch.utils import to_tensor
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from ..distributed import current
 from ..nn.draws import Draws
@@ -34,7 +33,7 @@ from .processes import (
     make_synchronisers,
 )
 from .random_state import GlobalDraws
-from .rows import Batches, BatchIndices, ShuffledRows, TableRows, place
+from .rows import Batches, ShuffledBatches, ShuffledRows, place
 from .steps import Stepper, Steps
 from .validation import Labelled, Validation, average_weights
 
@@ -44,15 +43,12 @@ class Trained(NamedTuple):
 
     Attributes
     ----------
-    n_epochs : int
-        Number of complete epochs; 0 if the user interrupted the first one.
     complete : bool
-        Whether it ended after all epochs or by early stopping.
+        Whether it ended after all epochs or by early stopping, and not by the user.
     best_epoch : int
         The epoch with the least validation loss, counted from 1; 0 without validation.
     """
 
-    n_epochs: int
     complete: bool
     best_epoch: int
 
@@ -99,9 +95,7 @@ class MultiTaskNet(NeuralNet):
         self.n_jobs = n_jobs
         # These exist only during training.
         self._stepper: Any = None
-        self._validation: Validation | None = None
         self._global_draws: GlobalDraws | None = None
-        self._jobs: Jobs | None = None
         super().__init__(*args, **kwargs)
 
     def train(
@@ -146,6 +140,12 @@ class MultiTaskNet(NeuralNet):
         -------
         Trained
             How the training ended.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If the user interrupts the first epoch; or any epoch, while several processes train
+            together.
         """
         self.max_epochs = n_epochs
         if self.module_.product_dtype is not None:
@@ -153,23 +153,19 @@ class MultiTaskNet(NeuralNet):
             check_bfloat16(self.device)
         if progress is not None and progress.best_epoch is not None:
             progress.restore(self)
-            return Trained(progress.n_epochs, True, progress.best_epoch)
+            return Trained(True, progress.best_epoch)
         best = KeepBestWeights(self.losses.names, validation is not None, patience, tol)
         last = [best] if progress is None else [best, progress]
         self.callbacks: Any = [*make_synchronisers(), RecordEpoch(), *callbacks, *last]
         self.initialize_callbacks()
-        self._validation, self._jobs = validation, jobs
         n_before = len(self.history)
         n_to_do = n_epochs - (0 if progress is None else progress.n_epochs)
         try:
-            self._run_epochs(rows, n_to_do)
+            self._run(rows, validation, jobs, n_to_do)
         finally:
             self.forget_training()
-        # An interrupted epoch lacks the value that is recorded last.
-        while self.history and "seconds" not in self.history[-1]:
-            self.history.pop()
         n_done = len(self.history) - n_before
-        if best.stop_reason_ is None and 0 < n_done < n_epochs:
+        if best.stop_reason_ is None and n_done < n_epochs:
             warn(
                 f"Training was ended after epoch {len(self.history)} by the user or by a "
                 "callback.",
@@ -180,63 +176,70 @@ class MultiTaskNet(NeuralNet):
         if progress is not None and (stopped_early or progress.n_epochs == n_epochs):
             progress.end(self, best.best_epoch_)
         complete = stopped_early or (best.stop_reason_ is None and n_done == n_epochs)
-        return copy_result_of_first(self, Trained(n_done, complete, best.best_epoch_))
+        return copy_result_of_first(self, Trained(complete, best.best_epoch_))
 
-    def _run_epochs(self, rows: Any, n_epochs: int) -> None:
+    def _run(
+        self, rows: Any, validation: Validation | None, jobs: Jobs | None, n_epochs: int
+    ) -> None:
         """Move the rows to the device if possible, and train for some epochs."""
-        validation, jobs = self._validation, self._jobs
         keep_freed_memory()
         with self.threads(self.batch_size, 1 if jobs else self.n_jobs), self._seeded():
-            # Torch's loader cannot read a GPU's memory in its processes, nor pin that memory.
-            if not self._uses_torchs_loader():
-                place(rows, self.device)
-                if validation is not None:
-                    place(validation.rows, self.device)
+            place(rows, self.device)
+            if validation is not None:
+                place(validation.rows, self.device)
             self.begin_training(rows)
-            with jobs.training(self, rows) if jobs else nullcontext():
-                self.partial_fit(rows, validation, epochs=n_epochs)
+            with jobs.training(self, rows, validation) if jobs else nullcontext():
+                n_before = len(self.history)
+                self.notify("on_train_begin", X=rows, y=validation)
+                try:
+                    self._run_epochs(rows, validation, jobs, n_epochs)
+                except KeyboardInterrupt:
+                    if not self._keep_complete_epochs(n_before):
+                        raise
+                self.notify("on_train_end", X=rows, y=validation)
 
-    def fit_loop(
-        self, X: TableRows, y: Validation | None = None, epochs: int | None = None, **_: Any
-    ) -> MultiTaskNet:
-        """Train for some epochs, or until a callback of this package ends the training.
-
-        Parameters
-        ----------
-        X : TableRows or ShuffledRows
-            The rows to train on.
-        y : Validation or None
-            The validation rows.
-        epochs : int
-            Greatest number of epochs.
-        """
-        to_train = self.get_iterator(X, training=True)
-        to_validate = None if y is None else self.get_iterator(y)
-        rows: dict[str, Any] = {"dataset_train": X, "dataset_valid": y}
-        for _epoch in range(epochs or 0):
+    def _run_epochs(
+        self, rows: Any, validation: Validation | None, jobs: Jobs | None, n_epochs: int
+    ) -> None:
+        """Train for some epochs, or until a callback of this package ends the training."""
+        to_train = self.get_iterator(rows, training=True)
+        to_validate: Any = None
+        if validation is not None:
+            to_validate = self.get_iterator(validation.rows, indices=validation.indices())
+        data: dict[str, Any] = {"dataset_train": rows, "dataset_valid": validation}
+        for _ in range(n_epochs):
             if self._is_to_end():
-                break
-            self.notify("on_epoch_begin", **rows)
-            self.run_single_epoch(to_train, training=True, prefix="train", step_fn=self.train_step)
-            self.run_single_epoch(to_validate, training=False, prefix="valid", step_fn=None)
-            self.notify("on_epoch_end", **rows)
-        return self
+                return
+            self.notify("on_epoch_begin", **data)
+            number = len(self.history) - 1
+            weights = self._task_weights(number)
+            self.history.record("task_weights", weights.tolist())
+            steps = jobs.train_epoch(self) if jobs else self.train_epoch(to_train, number)
+            self._record_losses("train", self._record_steps(steps), weights)
+            if validation is not None:
+                outputs = jobs.outputs if jobs else self.compute_labelled
+                labelled = outputs(to_validate)
+                sums = self._validate(validation, labelled)
+                # These losses are compared between epochs, so their weights must not change.
+                self._record_losses("valid", sums, self._task_weights(0))
+            self.notify("on_epoch_end", **data)
+
+    def _keep_complete_epochs(self, n_before: int) -> bool:
+        """Forget an epoch that the user interrupted; return whether the others can be kept.
+
+        Within an epoch, other processes expect other messages, and end when this one does.
+        """
+        # An interrupted epoch lacks the value that is recorded last.
+        is_open = bool(self.history) and "seconds" not in self.history[-1]
+        if is_open:
+            self.history.pop()
+        return len(self.history) > n_before and not (is_open and current().n > 1)
 
     def _is_to_end(self) -> bool:
         """Return whether a callback of this package or another process ends the training."""
         callbacks: list[Any] = [callback for _, callback in self.callbacks_]
-        if any(getattr(callback, "ends_training", False) for callback in callbacks):
-            return True
-        synchronisers = [own for own in callbacks if isinstance(own, Synchroniser)]
-        for synchroniser in synchronisers:
-            synchroniser.before_epoch()
-        return any(synchroniser.ends_training for synchroniser in synchronisers)
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether the best weights of the training have been found."""
-        return any(
-            isinstance(own, KeepBestWeights) and own.ends_training for _, own in self.callbacks_
+        return any(getattr(callback, "ends_training", False) for callback in callbacks) or any(
+            callback.asks_others() for callback in callbacks if isinstance(callback, Synchroniser)
         )
 
     def states(self, callbacks: Sequence[tuple[str, Callback]] | None = None) -> dict[str, Any]:
@@ -272,7 +275,7 @@ class MultiTaskNet(NeuralNet):
         """Delete what only training needs."""
         self.callbacks = None
         self.callbacks_: Any = []
-        self._stepper = self._validation = self._global_draws = self._jobs = None
+        self._stepper = self._global_draws = None
         self.module_.zero_grad()
 
     @property
@@ -288,7 +291,7 @@ class MultiTaskNet(NeuralNet):
         super().initialize_module()
         self.module_.to(self.dtype)
         # Counted once, since it takes a large part of the time needed to predict a single row.
-        self.n_parameters_ = sum(own.numel() for own in self.module_.parameters())
+        self.n_parameters_ = sum(weight.numel() for weight in self.module_.parameters())
         return self
 
     def initialize_criterion(self) -> MultiTaskNet:
@@ -297,24 +300,15 @@ class MultiTaskNet(NeuralNet):
         self.criterion_.to(self.dtype)
         return self
 
-    def _uses_torchs_loader(self) -> bool:
-        """Return whether there are options that only torch's own loader has."""
-        options = self.get_params_for("iterator_train") | self.get_params_for("iterator_valid")
-        return bool(options.keys() - {"batch_size"})
-
-    def get_iterator(self, dataset: Any, training: bool = False) -> Any:
-        """Return an iterator over batches, which need no collation."""
-        options = self.get_params_for("iterator_train" if training else "iterator_valid")
+    def get_iterator(
+        self, dataset: Any, training: bool = False, indices: Tensor | None = None
+    ) -> Any:
+        """Return the batches of some rows, by default of all."""
         if isinstance(dataset, ShuffledRows):
-            return dataset.batches(self.batch_size, **options)
-        rows, indices = (dataset, None) if training else (dataset.rows, dataset.indices())
-        batch_size = self.batch_size if training else max(self.batch_size, N_AT_ONCE)
-        batches = BatchIndices(rows, options.pop("batch_size", batch_size), indices)
-        if not options:
-            return Batches(batches)
-        # Without a generator, the loader would draw a seed from the network's random state.
-        options = {"generator": torch.Generator()} | options
-        return DataLoader(rows, sampler=batches, batch_size=None, collate_fn=_identity, **options)
+            return ShuffledBatches(dataset, self.batch_size)
+        return Batches(
+            dataset, self.batch_size if training else max(self.batch_size, N_AT_ONCE), indices
+        )
 
     @property
     def evaluated_module(self) -> Any:
@@ -326,23 +320,8 @@ class MultiTaskNet(NeuralNet):
         """The average of the weights, if there is one."""
         return None if self._stepper is None else self._stepper.average
 
-    def run_single_epoch(
-        self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params: Any
-    ) -> None:
-        """Process all batches; read the losses from the device once, at the end."""
-        if iterator is None:
-            return
-        # Validation losses are compared between epochs, so their weights must not change.
-        weights = self._task_weights(len(self.history) - 1 if training else 0)
-        if training:
-            self.history.record("task_weights", weights.tolist())
-            if self._jobs is not None:
-                steps = self._jobs.train_epoch(self)
-            else:
-                steps = self._train_epoch(iterator, step_fn, weights, **fit_params)
-            sums = self._record_steps(steps)
-        else:
-            sums = self._validate(iterator)
+    def _record_losses(self, prefix: str, sums: Tensor, weights: Tensor) -> None:
+        """Record the tasks' mean losses, and their sum; this reads them from the device."""
         task_losses = self.losses.means(sums)
         self.history.record(f"{prefix}_loss", (weights * task_losses).sum().item())
         self.history.record(f"{prefix}_task_losses", task_losses.tolist())
@@ -366,15 +345,13 @@ class MultiTaskNet(NeuralNet):
             self.module_, self.losses, self.criterion_, means, self.device, average, sums, members
         )
 
-    def _train_epoch(
-        self, iterator: Any, step_fn: Any, task_weights: Tensor, **fit_params: Any
-    ) -> Steps:
-        """Train on every batch."""
+    def train_epoch(self, batches: Any, number: int) -> Steps:
+        """Train on every batch, in an epoch of this number, counted from 0."""
         self._set_training(True)
-        self._stepper.begin_epoch(task_weights)
-        for batch in iterator:
+        self._stepper.begin_epoch(self._task_weights(number))
+        for batch in batches:
             self.notify("on_batch_begin", batch=batch, training=True)
-            step = step_fn(batch, **fit_params)
+            step = self.train_step(batch)
             self._stepper.after_step()
             self.notify("on_batch_end", batch=batch, training=True, **step)
         return self._stepper.end_epoch()
@@ -386,35 +363,6 @@ class MultiTaskNet(NeuralNet):
             self._set_training(True)
         return self._stepper.differentiate(batch)
 
-    def train_apart(
-        self, rows: TableRows, left_out: Any, number: int
-    ) -> tuple[Steps, Tensor | None]:
-        """Train a group of members for an epoch.
-
-        Parameters
-        ----------
-        rows : TableRows
-            The rows to train on.
-        left_out : LeftOut or None
-            The validation rows.
-        number : int
-            Number of the epoch, from 0.
-
-        Returns
-        -------
-        steps : Steps
-            The results of the steps.
-        outputs : Tensor of shape (n_members, n_rows, n_outputs) or None
-            The members' outputs for the validation rows.
-        """
-        # skorch records batches in the history.
-        self.history.new_epoch()
-        batches = self.get_iterator(rows, training=True)
-        steps = self._train_epoch(batches, self.train_step, self._task_weights(number))
-        if left_out is None:
-            return steps, None
-        return steps, self._outputs(self.get_iterator(left_out)).members
-
     def _record_steps(self, steps: Steps) -> Tensor:
         """Record the weights of the balancer; return the sums of losses over the epoch."""
         if steps.balance:
@@ -424,23 +372,21 @@ class MultiTaskNet(NeuralNet):
         return current().total(steps.sums.sum(dim=(0, 2)))
 
     @torch.no_grad()
-    def _validate(self, iterator: Any) -> Tensor:
+    def _validate(self, validation: Validation, labelled: Labelled) -> Tensor:
         """Score the outputs for the validation rows, and return the sums of their losses."""
-        validation: Any = self._validation
-        rows = self._outputs(iterator) if self._jobs is None else self._jobs.outputs(iterator)
         mean = self.evaluated_module.mean
-        outputs, sums = map(current().same, validation.evaluate(mean, self.losses, rows))
+        outputs, sums = map(current().same, validation.evaluate(mean, self.losses, labelled))
         copy_from_first(mean)
         validation.record_scores(self.history, outputs.cpu().numpy())
         return sums
 
     @torch.no_grad()
-    def _outputs(self, iterator: Any) -> Labelled:
-        """Compute the members' outputs, together with the labels."""
+    def compute_labelled(self, batches: Any) -> Labelled:
+        """Compute the members' outputs for batches, together with the labels."""
         self._set_training(False)
         module: Any = self.evaluated_module
         parts: list[Any] = []
-        for batch in iterator:
+        for batch in batches:
             self.notify("on_batch_begin", batch=batch, training=False)
             inputs, labels = to_tensor(batch, device=self.device)
             # Folds, if there are any, are needed only in training.
@@ -454,7 +400,3 @@ class MultiTaskNet(NeuralNet):
         """Copy the state of the network that is evaluated."""
         state = self.evaluated_module.state_dict()
         return {name: value.clone() for name, value in state.items()}
-
-
-def _identity(batch: Any) -> Any:
-    return batch

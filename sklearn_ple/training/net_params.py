@@ -28,16 +28,10 @@ _OF_ESTIMATOR |= {"optimizer__lr": "learning_rate"}
 _OF_NET = {"module", "criterion", "losses", "dataset", "train_split", "predict_nonlinearity"}
 # It would compile only `forward`, which training does not call.
 _OF_NET |= {"compile"}
-# Options such as iterator_train__num_workers can be set, but not those that determine batches.
-_ITERATORS = {"iterator_train", "iterator_valid"}
-_OF_BATCHES = {"batch_sampler", "collate_fn", "drop_last", "sampler", "shuffle"}
-# Numbers, which the schedule reads too, apart from the size of the batches in validation.
-NUMBERS: dict[str, Any] = {
-    "lr": Real,
-    "batch_size": Integral,
-    "max_epochs": Integral,
-    "iterator_valid__batch_size": Integral,
-}
+# Rows are in memory, where torch's own loader gains nothing.
+_OF_NET |= {"iterator_train", "iterator_valid"}
+# Numbers, which the schedule reads too.
+NUMBERS: dict[str, Any] = {"lr": Real, "batch_size": Integral, "max_epochs": Integral}
 
 
 def read_net_params(net_params: dict[str, Any] | None) -> dict[str, Any]:
@@ -59,15 +53,14 @@ def read_net_params(net_params: dict[str, Any] | None) -> dict[str, Any]:
         If a name is not a string, or is a parameter that is set elsewhere; if a value that must be
         a number is not.
     """
-    net_params = {name: plain(value) for name, value in (net_params or {}).items()}
+    net_params = {name: make_plain(value) for name, value in (net_params or {}).items()}
     for name in net_params:
         if not isinstance(name, str):
             raise ValueError(f"net_params names {name!r}, but names of parameters are strings.")
-        whose, _, option = name.partition("__")
-        is_fixed = name in _ITERATORS or (whose in _ITERATORS and option in _OF_BATCHES)
-        own = _OF_ESTIMATOR.get(name, _OF_ESTIMATOR.get(whose))
-        if own or whose in _OF_NET or is_fixed:
-            how = f"set the estimator's {own}" if own else "leave it out"
+        whose = name.partition("__")[0]
+        instead = _OF_ESTIMATOR.get(name, _OF_ESTIMATOR.get(whose))
+        if instead or whose in _OF_NET:
+            how = f"set the estimator's {instead}" if instead else "leave it out"
             raise ValueError(f"net_params cannot override {name!r}: {how}.")
     for name, kind in NUMBERS.items():
         value = net_params.get(name, 1)
@@ -77,7 +70,7 @@ def read_net_params(net_params: dict[str, Any] | None) -> dict[str, Any]:
     return net_params
 
 
-def plain(value: Any) -> Any:
+def make_plain(value: Any) -> Any:
     """Turn a NumPy number into a Python number, which torch requires for sizes."""
     return value.item() if isinstance(value, np.generic) else value
 

@@ -21,7 +21,7 @@ _BLOCK = 16
 
 def compute_outputs(net: Any, rows: TableRows, n_jobs: int | None = None) -> Tensor:
     """Compute each member's outputs, as float64, of shape (n_members, n_rows, n_outputs)."""
-    (outputs,) = _by_batch(
+    (outputs,) = _compute_by_batch(
         net, lambda **inputs: [net.module_.member_outputs(**inputs)], rows, n_jobs
     )
     return outputs.double()
@@ -29,7 +29,7 @@ def compute_outputs(net: Any, rows: TableRows, n_jobs: int | None = None) -> Ten
 
 def compute_representations(net: Any, rows: TableRows, n_jobs: int | None = None) -> list[Tensor]:
     """Compute the input of each task's towers, of shape (n_members, n_rows, width)."""
-    return _by_batch(net, net.module_.representations, rows, n_jobs)
+    return _compute_by_batch(net, net.module_.representations, rows, n_jobs)
 
 
 def find_finite_tasks(net: Any, rows: Any) -> np.ndarray:
@@ -43,7 +43,7 @@ def find_finite_tasks(net: Any, rows: Any) -> np.ndarray:
     return torch.cat(parts).numpy()
 
 
-def _by_batch(
+def _compute_by_batch(
     net: Any, compute: Callable[..., list[Tensor]], rows: TableRows, n_jobs: int | None
 ) -> list[Tensor]:
     """Compute tensors of shape (n_members, n_rows, ...), batch by batch.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..parameters.settings import Settings
-from .net_params import plain, read_net_params
+from .net_params import make_plain, read_net_params
 from .split import LEAST_ROWS_TO_STOP_EARLY, Split, stops_early
 
 # More validation rows than this do not improve the choice of when to stop.
@@ -50,7 +50,7 @@ def resolve(
         if parameter in _IN_NET_PARAMS:
             value = net_params.get(_IN_NET_PARAMS[parameter], value)
         # If there are no rows, the encoder raises an error later.
-        return rule(max(n_rows, 1)) if isinstance(value, str) else plain(value)
+        return rule(max(n_rows, 1)) if isinstance(value, str) else make_plain(value)
 
     if validates is None:
         validates = stops_early(settings, n_rows, apart=split.table is not None)
@@ -80,7 +80,8 @@ def resolve(
 
 def for_one_epoch(settings: Settings) -> Settings:
     """Return the settings of a single epoch on all rows, without schedule and checkpoint."""
-    net_params = {n: own for n, own in (settings.net_params or {}).items() if n != "max_epochs"}
+    net_params = dict(settings.net_params or {})
+    net_params.pop("max_epochs", None)
     return settings.replace(
         net_params=net_params,
         max_epochs=1,

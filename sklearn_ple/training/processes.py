@@ -15,7 +15,7 @@ from ..distributed import current
 from ..nn.draws import reseed
 from ..parameters.settings import Settings
 from ..utils.checks import described
-from .fingerprint import fingerprint
+from .fingerprint import describe_fit
 from .split import Split
 
 # Layers whose statistics would be those of a process's part of the batch.
@@ -40,12 +40,13 @@ class Synchroniser(Callback):
                 )
         copy_from_first(net.module_, net.criterion_)
         self.trained_: list[nn.Parameter] | None = None
-        self.ends_training, self.in_epoch_ = False, False
+        self.ends_training = False
 
-    def before_epoch(self) -> None:
-        """Compare with the other processes: the training ends if one of them has ended it."""
+    def asks_others(self) -> bool:
+        """Return whether another process has ended the training, which then ends here, too."""
         processes = current()
         self.ends_training = bool(processes.total(torch.ones(())) < processes.n)
+        return self.ends_training
 
     def on_epoch_begin(self, net: Any, **_: Any) -> None:
         """Seed this process's own random numbers.
@@ -54,24 +55,19 @@ class Synchroniser(Callback):
         checkpoint holds only the random state of the first process.
         """
         processes = current()
-        self.in_epoch_ = True
         if processes.rank:
             seed = reseed(torch.device(net.device), processes.rank, len(net.history))
             # Foreign parts of the network may draw from torch's global random state.
             if "global draws" in net.states():
                 torch.manual_seed(seed)
 
-    def on_epoch_end(self, net: Any, **_: Any) -> None:
-        """Note that the epoch is complete: the next message says whether training goes on."""
-        self.in_epoch_ = False
-
     def on_grad_computed(self, net: Any, **_: Any) -> None:
         """Sum the gradients of the network, and average those of the balancer."""
         if self.trained_ is None:
-            self.trained_ = _with_gradient([*net.module_.parameters()])
-            self.of_balancer_ = _with_gradient([*net.criterion_.parameters()])
-        balancing = [_gradient(p) / current().n for p in self.of_balancer_]
-        parts = [_gradient(p) for p in self.trained_] + balancing
+            self.trained_ = _find_trained([*net.module_.parameters()])
+            self.of_balancer_ = _find_trained([*net.criterion_.parameters()])
+        balancing = [_read_gradient(p) / current().n for p in self.of_balancer_]
+        parts = [_read_gradient(p) for p in self.trained_] + balancing
         if not parts:
             return
         every = current().total(torch.cat([part.flatten() for part in parts]))
@@ -82,19 +78,9 @@ class Synchroniser(Callback):
             parameter.grad.copy_(part.view_as(parameter))
 
     def on_train_end(self, net: Any, **_: Any) -> None:
-        """End the training of the other processes too.
-
-        Raises
-        ------
-        KeyboardInterrupt
-            If the training was interrupted within an epoch. The other processes then expect other
-            messages, and end when this process does.
-        """
-        if self.ends_training:
-            return
-        if self.in_epoch_:
-            raise KeyboardInterrupt
-        current().total(torch.zeros(()))
+        """End the training of the other processes too."""
+        if not self.ends_training:
+            current().total(torch.zeros(()))
 
 
 def make_synchronisers() -> list[Synchroniser]:
@@ -112,8 +98,7 @@ def copy_from_first(*modules: nn.Module) -> None:
 def copy_result_of_first(net: Any, trained: Any) -> Any:
     """Copy the first process's weights and history; return how its training ended."""
     copy_from_first(net.module_, net.criterion_)
-    if current().n > 1:
-        net.history, trained = current().from_first(lambda: (net.history, trained))
+    net.history, trained = current().from_first(lambda: (net.history, trained))
     return trained
 
 
@@ -170,11 +155,11 @@ def add_penalty(body: Any, share: Any) -> Tensor | float:
         )
     if not is_tensor:
         return penalty
-    own = penalty * share
+    part = penalty * share
     # A penalty may depend on no parameter, for example that of a single subspace.
-    if own.requires_grad:
-        own.backward()
-    return current().total(own.detach())
+    if part.requires_grad:
+        part.backward()
+    return current().total(part.detach())
 
 
 def check_same_fit(
@@ -182,7 +167,7 @@ def check_same_fit(
 ) -> None:
     """Check that all processes of a training have the same rows and parameters.
 
-    They are compared by `fingerprint`, which has the same parameters.
+    They are compared by `describe_fit`, which has the same parameters.
 
     Raises
     ------
@@ -191,7 +176,7 @@ def check_same_fit(
     """
     if current().n == 1:
         return
-    described = fingerprint(settings, device, table, split, module)
+    described = describe_fit(settings, device, table, split, module)
     # Callbacks may differ, since one process may write the log, but not whether there are any.
     described["callbacks"] = str(bool(settings.callbacks))
     described["checkpoint_dir"] = str(settings.checkpoint_dir)
@@ -206,8 +191,6 @@ def check_same_fit(
 
 def share_random_state(rng: np.random.RandomState) -> np.random.RandomState:
     """Return a random state that equals that of the first process."""
-    if current().n == 1:
-        return rng
     state = current().from_first(rng.get_state)
     if current().rank:
         rng = np.random.RandomState()
@@ -215,12 +198,12 @@ def share_random_state(rng: np.random.RandomState) -> np.random.RandomState:
     return rng
 
 
-def _with_gradient(parameters: list[nn.Parameter]) -> list[nn.Parameter]:
+def _find_trained(parameters: list[nn.Parameter]) -> list[nn.Parameter]:
     """Return the parameters that have a gradient in at least one of the processes."""
-    own = torch.tensor([float(p.grad is not None) for p in parameters])
-    there = current().total(own).tolist()
-    return [parameter for parameter, n in zip(parameters, there, strict=True) if n]
+    has_gradient = torch.tensor([float(p.grad is not None) for p in parameters])
+    counts = current().total(has_gradient).tolist()
+    return [parameter for parameter, count in zip(parameters, counts, strict=True) if count]
 
 
-def _gradient(parameter: nn.Parameter) -> Tensor:
+def _read_gradient(parameter: nn.Parameter) -> Tensor:
     return torch.zeros_like(parameter) if parameter.grad is None else parameter.grad

@@ -55,9 +55,9 @@ class GlobalDraws:
     @contextmanager
     def seeded(self) -> Iterator[None]:
         """Seed it, within the context, with the seed of the thread's own generators."""
-        own = generator_for(torch.device("cpu")) or torch.default_generator
+        generator = generator_for(torch.device("cpu")) or torch.default_generator
         with torch.random.fork_rng(self.gpus):
-            torch.manual_seed(own.initial_seed())
+            torch.manual_seed(generator.initial_seed())
             yield
 
     def state_dict(self) -> dict[str, Any]:
@@ -68,5 +68,5 @@ class GlobalDraws:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a saved state."""
         torch.set_rng_state(state["cpu"])
-        for gpu, own in zip(self.gpus, state["gpus"], strict=True):
-            torch.cuda.set_rng_state(own, gpu)
+        for gpu, state_there in zip(self.gpus, state["gpus"], strict=True):
+            torch.cuda.set_rng_state(state_there, gpu)

@@ -37,7 +37,7 @@ class Arguments(NamedTuple):
     def apart(self) -> tuple[Any, Any, Any] | None:
         """The separate validation rows, or None."""
         rows = self.X_val, self.y_val, self.sample_weight_val
-        return None if all(own is None for own in rows) else rows
+        return None if all(argument is None for argument in rows) else rows
 
 
 def read(
@@ -163,7 +163,7 @@ def _lost_categories(schema: Any) -> list[str]:
     import pyarrow as pa
 
     columns = (schema.pandas_metadata or {}).get("columns", [])
-    names = [own["field_name"] for own in columns if own["pandas_type"] == "categorical"]
+    names = [each["field_name"] for each in columns if each["pandas_type"] == "categorical"]
     types = {field.name: field.type for field in schema}
     return [name for name in names if name in types and not pa.types.is_dictionary(types[name])]
 

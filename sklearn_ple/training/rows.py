@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from scipy import sparse
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
 
 from ..distributed import Processes, current
 from ..nn.draws import generator_for
@@ -45,7 +45,7 @@ class SparseNumbers:
         return torch.from_numpy(self.matrix[rows.numpy()].toarray()).to(self.dtype)
 
 
-class TableRows(Dataset):
+class TableRows:
     """Encoded rows, indexed by a tensor of row numbers: one gather per array and batch.
 
     Arrays with the right data type are not copied, and `take` shares them.
@@ -77,7 +77,7 @@ class TableRows(Dataset):
         dtype: torch.dtype,
     ):
         self.arrays: dict[str, Any] = {
-            "numbers": _selectable(numbers, dtype),
+            "numbers": _make_selectable(numbers, dtype),
             "codes": torch.as_tensor(codes),
         }
         for name, part in (("targets", targets), ("weights", weights)):
@@ -130,7 +130,9 @@ class TableRows(Dataset):
     def with_numbers(self, numbers: Any) -> TableRows:
         """Return a view of the same rows with other numbers, which are those of all rows."""
         view = copy.copy(self)
-        view.arrays = self.arrays | {"numbers": _selectable(numbers, self.arrays["targets"].dtype)}
+        view.arrays = self.arrays | {
+            "numbers": _make_selectable(numbers, self.arrays["targets"].dtype)
+        }
         return view
 
     def with_folds(self, folds: np.ndarray) -> TableRows:
@@ -145,6 +147,12 @@ class TableRows(Dataset):
         if array is None or self._rows is None:
             return array
         return array.index_select(0, self._rows)
+
+    @property
+    def mean_weights(self) -> Tensor:
+        """Average weight of a row, of shape (n_tasks,); 0 for a task without any label."""
+        weights: Any = self.array("weights")
+        return weights.mean(dim=0)
 
     @property
     def device(self) -> torch.device:
@@ -165,7 +173,7 @@ class TableRows(Dataset):
         return self
 
 
-def _selectable(numbers: Any, dtype: torch.dtype) -> Any:
+def _make_selectable(numbers: Any, dtype: torch.dtype) -> Any:
     """Turn numbers into an object with the ``index_select`` of tensors."""
     if sparse.issparse(numbers):
         return SparseNumbers(numbers, dtype)
@@ -192,13 +200,15 @@ def free_memory(device: str) -> float:
     return float("inf")
 
 
-class BatchIndices(Sampler):
-    """Row numbers in batches, in a given order or newly shuffled in each pass.
+class Batches:
+    """Batches of rows, in a given order or newly shuffled in each pass.
+
+    For rows that are indexed by a tensor, this takes half the time of torch's loader.
 
     Parameters
     ----------
     rows : TableRows
-        The rows; row numbers are yielded on their device.
+        The rows.
     batch_size : int
         Number of rows in a batch; the last batch may have fewer.
     indices : Tensor of shape (n_rows,) or (n_members, n_rows), optional
@@ -213,45 +223,21 @@ class BatchIndices(Sampler):
         n_members = 1 if indices is None or indices.dim() == 1 else len(indices)
         self.batch_size = max(batch_size // n_members, 1)
 
-    def __iter__(self) -> Iterator[Tensor]:
-        """Yield tensors of row numbers; among several processes, those of this process."""
-        order, processes = self.indices, Processes()
-        if order is None:
-            cpu, processes = torch.device("cpu"), current()
-            order = torch.randperm(len(self.rows), device=cpu, generator=generator_for(cpu))
-            order = processes.same(order)
-        batches = order.to(self.rows.device).split(self.batch_size, dim=-1)
-        yield from map(processes.part, batches)
-
-    def __len__(self) -> int:
-        """Return the number of batches."""
-        n_rows = len(self.rows) if self.indices is None else self.indices.shape[-1]
-        return -(-n_rows // self.batch_size)
-
-
-class Batches:
-    """Batches of rows, read in this process when they are needed.
-
-    For rows that are indexed by a tensor, this does the same as torch's loader in half the time.
-
-    Parameters
-    ----------
-    indices : BatchIndices
-        The row numbers of each batch.
-    """
-
-    def __init__(self, indices: BatchIndices):
-        self.indices = indices
-
     def __iter__(self) -> Iterator[Any]:
         """Yield the network's inputs, and (targets, weights)."""
-        return map(self.indices.rows.__getitem__, self.indices)
+        return map(self.rows.__getitem__, self.draw_numbers())
 
-    def __len__(self) -> int:
-        """Return the number of batches."""
-        return len(self.indices)
+    def draw_numbers(self) -> Iterator[Tensor]:
+        """Yield the row numbers of each batch; among several processes, those of this process."""
+        order, processes = self.indices, Processes()
+        if order is None:
+            processes = current()
+            order = processes.same(_draw_order(len(self.rows)))
+        batches = order.to(self.rows.device).split(self.batch_size, dim=-1)
+        return map(processes.part, batches)
 
 
+@dataclass(eq=False)
 class ShuffledRows:
     """Rows to train on, which are read in each epoch in a new random order.
 
@@ -272,19 +258,11 @@ class ShuffledRows:
         Average weight of a row; 0 for a task without any label.
     """
 
-    def __init__(
-        self,
-        n_rows: int,
-        n_units: int,
-        read: Callable[[Sequence[int]], Iterator[Arrays]],
-        first: TableRows,
-        mean_weights: Tensor,
-    ):
-        self.n_rows = n_rows
-        self.n_units = n_units
-        self.read = read
-        self.first = first
-        self.mean_weights = mean_weights
+    n_rows: int
+    n_units: int
+    read: Callable[[Sequence[int]], Iterator[Arrays]]
+    first: TableRows
+    mean_weights: Tensor
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -298,16 +276,8 @@ class ShuffledRows:
         """Return the same rows, which are read with all numbers."""
         return self
 
-    def batches(self, batch_size: int, **options: Any) -> ShuffledBatches:
-        """Return the rows in batches; options of torch's loader raise an error."""
-        if options:
-            raise ValueError(
-                f"net_params has {', '.join(f'iterator_train__{name}' for name in options)}, but "
-                "a dataset is read by threads, without torch's loader: leave it out."
-            )
-        return ShuffledBatches(self, batch_size)
 
-
+@dataclass(eq=False)
 class ShuffledBatches:
     """Batches of shuffled rows, in a new random order in each pass.
 
@@ -319,60 +289,55 @@ class ShuffledBatches:
         Number of rows in a batch; the last batch may have fewer.
     """
 
-    def __init__(self, rows: ShuffledRows, batch_size: int):
-        self.rows = rows
-        self.batch_size = batch_size
-
-    def __len__(self) -> int:
-        """Return the number of batches."""
-        return -(-len(self.rows) // self.batch_size)
+    rows: ShuffledRows
+    batch_size: int
 
     def __iter__(self) -> Iterator[Any]:
         """Yield inputs of the network, and (targets, weights): this process's part of a batch."""
         processes = current()
-        order = processes.same(_permutation(self.rows.n_units)).tolist()
-        own = self._of_units(order[processes.rank :: processes.n])
-        yield from processes.in_step(own, self.rows.first[torch.arange(0)])
+        order = processes.same(_draw_order(self.rows.n_units)).tolist()
+        batches = self._read_units(order[processes.rank :: processes.n])
+        yield from processes.in_step(batches, self.rows.first[torch.arange(0)])
 
-    def _of_units(self, order: list[int]) -> Iterator[Any]:
+    def _read_units(self, order: list[int]) -> Iterator[Any]:
         """Yield the shuffled rows of some units, in this process's parts of batches."""
-        size = self._share()
+        size = self._count_share()
         held: list[Arrays] = []
         for block in self.rows.read(order):
             held.append(block)
             n_held = sum(len(part[1]) for part in held)
-            if n_held >= self._most(block):
-                shuffled = _shuffled(held)
+            if n_held >= self._count_most(block):
+                shuffled = _shuffle(held)
                 # Only whole batches, so that no batch but the very last has fewer rows.
                 n_out = max(n_held // 2 // size, 1) * size
-                yield from self._batches([part[:n_out] for part in shuffled], size)
+                yield from self._split_batches([part[:n_out] for part in shuffled], size)
                 held = [tuple(part[n_out:] for part in shuffled)]
         if sum(len(part[1]) for part in held):
-            yield from self._batches(_shuffled(held), size)
+            yield from self._split_batches(_shuffle(held), size)
 
-    def _share(self) -> int:
+    def _count_share(self) -> int:
         """Return the number of rows of a batch that this process has, at least 1."""
         processes = current()
         return max(len(range(processes.rank, self.batch_size, processes.n)), 1)
 
-    def _most(self, block: Arrays) -> int:
+    def _count_most(self, block: Arrays) -> int:
         """Return the number of rows that the buffer holds."""
         size = sum(part.nbytes for part in block) / len(block[1])
         return max(min(_BUFFERED_ROWS, int(_BUFFERED_BYTES / max(size, 1))), self.batch_size)
 
-    def _batches(self, arrays: Sequence[np.ndarray], size: int) -> Iterator[Any]:
+    def _split_batches(self, arrays: Sequence[np.ndarray], size: int) -> Iterator[Any]:
         numbers, codes, targets, weights = (torch.from_numpy(part).split(size) for part in arrays)
         for batch in zip(numbers, codes, targets, weights, strict=True):
             yield {"numbers": batch[0], "codes": batch[1]}, (batch[2], batch[3])
 
 
-def _permutation(n: int) -> Tensor:
+def _draw_order(n: int) -> Tensor:
     """Draw a random order from the generator of the fit."""
     cpu = torch.device("cpu")
     return torch.randperm(n, device=cpu, generator=generator_for(cpu))
 
 
-def _shuffled(held: list[Arrays]) -> list[np.ndarray]:
+def _shuffle(held: list[Arrays]) -> list[np.ndarray]:
     """Join blocks, and shuffle their rows."""
-    order = _permutation(sum(len(part[1]) for part in held)).numpy()
+    order = _draw_order(sum(len(part[1]) for part in held)).numpy()
     return [np.concatenate(parts)[order] for parts in zip(*held, strict=True)]

@@ -97,7 +97,7 @@ class Split:
         Folds are drawn if validation rows are drawn at random and there are at least four members.
         With groups, those that are not too large must also suffice for all folds.
         """
-        part = _part(n_rows, n_members)
+        part = _count_most_left_out(n_rows, n_members)
         n_left_out = min(part, _MOST_LEFT_OUT)
         is_random = self.table is None and self.chosen is None and not self.last
         # A fold is half of what a member leaves out.
@@ -272,7 +272,9 @@ def _draw_folds_of_groups(
     """
     sizes = np.bincount(groups)
     fold_of, n_rows = np.full(len(sizes), -1), np.zeros(n_members, dtype=int)
-    for group in rng.permutation(np.flatnonzero(sizes <= _part(len(groups), n_members))):
+    for group in rng.permutation(
+        np.flatnonzero(sizes <= _count_most_left_out(len(groups), n_members))
+    ):
         smallest = n_rows.argmin()
         if n_rows[smallest] >= n_left_out // 2:
             break
@@ -282,6 +284,6 @@ def _draw_folds_of_groups(
     return [rng.permutation(np.flatnonzero(of_rows == fold)) for fold in range(n_members)]
 
 
-def _part(n_rows: int, n_members: int) -> int:
+def _count_most_left_out(n_rows: int, n_members: int) -> int:
     """Return the greatest number of rows that a member may leave out."""
     return n_rows // max(n_members, _PARTS)

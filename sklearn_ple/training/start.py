@@ -19,7 +19,6 @@ from ..parameters.network import (
     check_same_network,
     describe_network,
     list_differences,
-    other_network,
 )
 from ..parameters.settings import Settings
 from ..predictions.intervals import Deviations
@@ -151,16 +150,16 @@ class OtherModel(Start):
         return found
 
     def _check_network(self, settings: Settings) -> None:
-        own = describe_network(settings.owner, settings.parameters)
+        now = describe_network(settings.owner, settings.parameters)
         before = self.other.network
-        if own.keys() != before.keys():
+        if now.keys() != before.keys():
             raise ValueError(
                 f"warm_start_from is a {self.owner.__name__}, whose network is not that of a "
                 f"{settings.owner.__name__}: pass an estimator with the same network."
             )
         # Tasks are compared by name.
-        own = {name: text for name, text in own.items() if name not in _OF_TASKS}
-        if changed := list_differences(own, before, "in warm_start_from"):
+        now = {name: text for name, text in now.items() if name not in _OF_TASKS}
+        if changed := list_differences(now, before, "in warm_start_from"):
             raise ValueError(
                 "The network cannot start from that of warm_start_from, which is different: "
                 f"{changed}. Use the same parameters as that model, or fit without "
@@ -185,7 +184,7 @@ class OtherModel(Start):
                 f"{type(other.body).__name__}: pass a model of the same network."
             )
         names, names_there = (
-            [own.targets.names[k] for k in own.order] for own in (encoder, self.other.encoder)
+            [each.targets.names[k] for k in each.order] for each in (encoder, self.other.encoder)
         )
         transfer(module, other, names, names_there)
 
@@ -225,13 +224,11 @@ class LastFit(Start):
         The state of the balancer is copied too, if both balancers have the same class and options.
         """
         last = self.fitted.net
-        if _shapes(net.module_) != _shapes(last.module_):
-            raise other_network("its weights differ in shape")
         net.module_.load_state_dict(last.module_.state_dict())
-        own, there = _shapes(net.criterion_), _shapes(last.criterion_)
-        fits = all(there[name] == shape for name, shape in own.items() if name in there)
+        now, before = net.criterion_.state_dict(), last.criterion_.state_dict()
+        fits = all(before[name].shape == now[name].shape for name in now.keys() & before.keys())
         if fits and repr(net.criterion_) == repr(last.criterion_):
-            net.criterion_.load_state_dict(last.criterion_.state_dict(), strict=False)
+            net.criterion_.load_state_dict(before, strict=False)
         net.history = copy.deepcopy(last.history)
 
 
@@ -281,11 +278,12 @@ class FewerTasks(Start):
         X, y, sample_weight = arguments[:3]
         encoder, weights = self.fitted.encoder, settings.task_weights
         options: dict[str, Any] = {"task_weights": weights, "new_alone": self.freeze}
-        grown = grow(encoder, features, X, y, sample_weight, self.task_types, **options)
-        added = grown.encoder.targets.names[len(encoder.tasks) :]
+        self.grown = grow(encoder, features, X, y, sample_weight, self.task_types, **options)
+        self.unlabelled = self.grown.unlabelled
+        added = self.grown.encoder.targets.names[len(encoder.tasks) :]
         check_same_network(settings.owner, settings.parameters, self.fitted.network, added)
-        self.grown, self.unlabelled = grown, grown.unlabelled
-        return grown.table, Split.choose(settings, grown.table, X, y, arguments.groups)
+        table = self.grown.table
+        return table, Split.choose(settings, table, X, y, arguments.groups)
 
     def encode(
         self, table: AnyTable, settings: Settings, classes: Any
@@ -318,8 +316,8 @@ class FewerTasks(Start):
         if not self.freeze or earlier is None:
             return result
         mean, targets = result.net.module_.mean, result.encoder.targets
-        own = result.deviations or Deviations.for_mean(mean, targets)
-        return result._replace(deviations=own.keep(earlier))
+        deviations = result.deviations or Deviations.for_mean(mean, targets)
+        return result._replace(deviations=deviations.keep(earlier))
 
     @contextmanager
     def hold(self, net: MultiTaskNet, rows: TableRows) -> Iterator[None]:
@@ -329,7 +327,7 @@ class FewerTasks(Start):
         before = [(tensor, mask, tensor.detach().clone()) for tensor, mask in held]
         whole = [tensor for tensor, mask in held if tensor.requires_grad and mask.all()]
         # Weight decay and momentum also change weights without a gradient: restore them.
-        moved = [own for own in before if own[0].requires_grad and not own[1].all()]
+        moved = [each for each in before if each[0].requires_grad and not each[1].all()]
         first = rows.head(_ROWS_COMPARED)
         self._check_unmoved(net, first)
         for tensor in whole:
@@ -370,8 +368,3 @@ def _put_back(kept: list[tuple[Tensor, Tensor, Tensor]]) -> None:
     """Restore the masked entries of tensors."""
     for tensor, mask, values in kept:
         tensor.copy_(torch.where(mask, values, tensor))
-
-
-def _shapes(module: Any) -> dict[str, torch.Size]:
-    """Return the shapes of a module's weights, by name."""
-    return {name: part.shape for name, part in module.state_dict().items()}

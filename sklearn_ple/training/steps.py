@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -35,6 +36,7 @@ class Steps(NamedTuple):
     balance: tuple[Tensor, ...]
 
 
+@dataclass(eq=False)
 class Stepper:
     """Computes the losses of batches, and with a balancer their gradients.
 
@@ -50,36 +52,27 @@ class Stepper:
         Average weight of a row in training.
     device : str or torch.device
         Device of the network.
-    average : WeightAverage, optional
+    average : WeightAverage or None
         The average of the network's weights, which is updated after each step.
-    sums_members : bool, default=False
+    sums_members : bool
         Whether gradients are those of the sum of the members' losses, as if each member were
         trained alone, and not of their mean.
-    members : MemberRange, optional
-        The members that the network consists of; all by default.
+    members : MemberRange
+        The members that the network consists of.
     """
 
-    def __init__(
-        self,
-        module: Any,
-        losses: TaskLosses,
-        balancer: Balancer,
-        mean_weights: Tensor,
-        device: Any,
-        average: WeightAverage | None = None,
-        sums_members: bool = False,
-        members: MemberRange | None = None,
-    ):
-        self.module = module
-        self.losses = losses
-        self.balancer = balancer
-        self.mean_weights = mean_weights
-        self.device = device
-        self.average = average
-        self.members = members or MemberRange.all(len(module.mean.weights))
-        # The gradients are those of the mean over all members, or of their sum.
+    module: Any
+    losses: TaskLosses
+    balancer: Balancer
+    mean_weights: Tensor
+    device: Any
+    average: WeightAverage | None
+    sums_members: bool
+    members: MemberRange
+
+    def __post_init__(self) -> None:
         n_own = len(self.members)
-        self._scale = float(n_own) if sums_members else n_own / self.members.n_all
+        self._scale = float(n_own) if self.sums_members else n_own / self.members.n_all
 
     def begin_epoch(self, task_weights: Tensor) -> None:
         """Begin an epoch in which the tasks have these weights, of shape (n_tasks,)."""
@@ -97,7 +90,7 @@ class Stepper:
 
     def differentiate(self, batch: Any) -> dict[str, Any]:
         """Compute the losses of a batch, store their sums, and let the balancer differentiate."""
-        rows = self._placed(batch)
+        rows = self._place(batch)
         draws = Draws()
         # Create the generator before its state is stored.
         generator_for(torch.device(self.device))
@@ -111,10 +104,10 @@ class Stepper:
             with torch.no_grad():
                 trained = self._evaluate(*rows)[-1]
             draws.load_state_dict(now)
-            return self._joint(trained, rows)[0]
+            return self._join_losses(trained, rows)[0]
 
         self._sums.append(sums.detach())
-        losses, shares, part = self._joint(trained, rows)
+        losses, shares, part = self._join_losses(trained, rows)
         cut = cuts[0] if cuts else None
         step = self._step = Batch(losses, shares, again, cut)
         weights = self.balancer.backward(step)
@@ -157,7 +150,7 @@ class Stepper:
             return outputs, sums, sums
         return outputs, sums, torch.stack([sums[0] + (counts * added).sum(dim=-2), sums[1]])
 
-    def _joint(self, sums: Tensor, rows: Any) -> tuple[Tensor, Tensor, Any]:
+    def _join_losses(self, sums: Tensor, rows: Any) -> tuple[Tensor, Tensor, Any]:
         """Turn sums into losses and shares, see `Batch`, and the share of this process's rows.
 
         Sums are divided by the average weight of a batch of the same size, and not by the weight
@@ -169,7 +162,7 @@ class Stepper:
         weights = self._task_weights
         return weights * losses, (weights > 0) * shares.detach(), n_own / n_rows
 
-    def _placed(self, batch: Any) -> Any:
+    def _place(self, batch: Any) -> Any:
         """Move a batch to the device; a batch that is already there is not copied."""
         inputs, labels = batch
         inputs = {name: part.to(self.device) for name, part in inputs.items()}

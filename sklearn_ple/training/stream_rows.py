@@ -52,11 +52,11 @@ def stream_rows(
     if class_weight is not None:
         class_weight = totals.balance(class_weight)
 
-    def encode(part: Table) -> Arrays:
-        encoded = encoder.apply(part, class_weight, warns=False)._replace(ordered=ordered)
+    def encode(rows: Table) -> Arrays:
+        encoded = encoder.apply(rows, class_weight, warns=False)._replace(ordered=ordered)
         arrays = encoder.resume(encoded), *encoded.arrays[1:]
         return tuple(
-            np.asarray(own, encoder.dtype) if own.dtype.kind == "f" else own for own in arrays
+            np.asarray(part, encoder.dtype) if part.dtype.kind == "f" else part for part in arrays
         )
 
     def read(order: Sequence[int]) -> Iterator[Arrays]:

@@ -27,26 +27,8 @@ _CHOOSE_OTHERS = (
     "Set another validation_split, or pass X_val and y_val, so that both parts have labels of it."
 )
 
-
-class Sample(NamedTuple):
-    """Rows on which all members are evaluated.
-
-    Attributes
-    ----------
-    rows : TableRows
-        The encoded rows.
-    labels : sequence of Labels
-        The labels of each task.
-    weights : ndarray of shape (n_rows, n_tasks)
-        Weights of the labels.
-    out_of_fold : ndarray of int of shape (2, n_rows) or None
-        The two members that were not trained on each row; None if no member was.
-    """
-
-    rows: TableRows
-    labels: Sequence[Labels]
-    weights: np.ndarray
-    out_of_fold: np.ndarray | None
+#: Rows, their labels and weights, and which members were not trained on them.
+Sample = tuple[TableRows, Sequence[Labels], np.ndarray, np.ndarray | None]
 
 
 class Labelled(NamedTuple):
@@ -121,15 +103,15 @@ class Validation(ABC):
         """
         weights: Any = self.rows.array("weights")
         labelled = (weights > 0).numpy()
-        to_train = _labelled(train)
+        to_train = (train.mean_weights > 0).numpy()
         to_validate = labelled[self.numbers.ravel()].any(axis=0)
         apart = self.trained_on() is None
         # If tasks are added, the earlier ones may have no label at all.
         for k in np.flatnonzero(to_train | labelled.any(axis=0)):
             if not to_train[k]:
-                warn(_untrained(self.targets.tasks[k], refits))
+                warn(_describe_untrained(self.targets.tasks[k], refits))
             if not to_validate[k]:
-                warn(_unvalidated(self.targets.tasks[k], apart))
+                warn(_describe_unvalidated(self.targets.tasks[k], apart))
 
     def renumber(self, statistics: TargetStatistics, train: Any, numbers: np.ndarray) -> Any:
         """Add target statistics to the numbers of the validation rows and of the training rows.
@@ -176,19 +158,30 @@ class Validation(ABC):
 
     @abstractmethod
     def sample(self) -> Sample:
-        """Return rows on which all members are evaluated after training."""
+        """Return rows on which all members are evaluated after training.
 
-    def score(self, outputs: np.ndarray) -> list[float]:
-        """Compute the score of each task from outputs of shape (n_rows, sum of n_outputs)."""
-        # In float32, labels far from zero would lose digits, and large ones overflow.
-        parts = self.targets.split_outputs(outputs.astype(np.float64))
-        return self.targets.score(parts, self.labels, self.weights)
+        Returns
+        -------
+        rows : TableRows
+            The encoded rows.
+        labels : list of Labels
+            The labels of each task.
+        weights : ndarray of shape (n_rows, n_tasks)
+            Weights of the labels.
+        out_of_fold : ndarray of int of shape (2, n_rows) or None
+            The two members that were not trained on each row; None if no member was.
+        """
 
     def record_scores(self, history: Any, outputs: np.ndarray) -> None:
-        """Record the tasks' scores and their mean, if the outputs are finite."""
+        """Record the tasks' scores and their mean, if the outputs are finite.
+
+        Outputs have the shape (n_rows, sum of n_outputs).
+        """
         if not np.isfinite(outputs).all():
             return
-        scores = self.score(outputs)
+        # In float32, labels far from zero would lose digits, and large ones overflow.
+        parts = self.targets.split_outputs(outputs.astype(np.float64))
+        scores = self.targets.score(parts, self.labels, self.weights)
         history.record("valid_task_scores", scores)
         there = [score for score in scores if not np.isnan(score)]
         history.record("valid_score", float(np.mean(there)) if there else float("nan"))
@@ -228,8 +221,10 @@ class HeldOut(Validation):
         """Add target statistics to the numbers; those of another table are found by its codes."""
         if self.train is not None:
             return super().renumber(statistics, train, numbers).take(self.train)
-        own, codes = (self.rows.arrays[name].numpy() for name in ("numbers", "codes"))
-        self.rows = self.rows.with_numbers(append_statistics(own, statistics.transform(codes)))
+        own_numbers, codes = (self.rows.arrays[name].numpy() for name in ("numbers", "codes"))
+        self.rows = self.rows.with_numbers(
+            append_statistics(own_numbers, statistics.transform(codes))
+        )
         return train.with_numbers(numbers)
 
     def indices(self) -> Tensor:
@@ -241,13 +236,14 @@ class HeldOut(Validation):
     ) -> tuple[Tensor, Tensor]:
         """Set the weights of the members from their losses, and average the members."""
         labels = rows.targets, rows.weights
-        mean.weigh(torch.stack([losses.means(losses.sums(own, *labels)) for own in rows.members]))
+        of_members = [losses.means(losses.sums(outputs, *labels)) for outputs in rows.members]
+        mean.weigh(torch.stack(of_members))
         outputs = mean(rows.members)
         return outputs, losses.sums(outputs, *labels)
 
     def sample(self) -> Sample:
         """Return all validation rows."""
-        return Sample(self.rows.take(self.numbers), self.labels, self.weights, None)
+        return self.rows.take(self.numbers), self.labels, self.weights, None
 
 
 class OutOfFold(Validation):
@@ -305,14 +301,14 @@ class OutOfFold(Validation):
     def trained_on(self) -> np.ndarray:
         """Return which rows each member is trained on, of shape (n_members, n_rows)."""
         folds: Any = self.rows.array("folds")
-        return _kept(folds, MemberRange.all(len(self.numbers))).cpu().numpy()
+        return _find_kept(folds, MemberRange.all(len(self.numbers))).cpu().numpy()
 
     def evaluate(
         self, mean: MemberMean, losses: TaskLosses, rows: Labelled
     ) -> tuple[Tensor, Tensor]:
         """Set the members' weights, average the two of each fold, estimate the loss of all."""
-        own, of_next = rows.members.unflatten(1, (2, -1)).unbind(1)
-        pair = torch.stack([own, of_next.roll(1, dims=0)])
+        first, second = rows.members.unflatten(1, (2, -1)).unbind(1)
+        pair = torch.stack([first, second.roll(1, dims=0)])
         # Each fold is evaluated by two members: take its labels from the one with its number.
         targets, weights = (part.unflatten(1, (2, -1))[:, 0] for part in rows[1:])
         compared = [
@@ -320,16 +316,13 @@ class OutOfFold(Validation):
             for one in pair
         ]
         mean.weigh(relative_losses(*map(torch.stack, compared)))
-        weights = weights * self._shares(mean).unsqueeze(1)
+        # Each fold and task has the sum of the weights of its two members.
+        shares = len(mean.weights) / 2 * (mean.weights + mean.weights.roll(1, dims=0))
+        weights = weights * shares.unsqueeze(1)
         pair, targets, weights = pair.flatten(1, 2), targets.flatten(0, 1), weights.flatten(0, 1)
         outputs = self._pair(pair)
         of_one, of_two = (losses.sums(part, targets, weights) for part in (pair, outputs))
         return outputs, of_one + 2 * (1 - mean.weights.square().sum(dim=0)) * (of_two - of_one)
-
-    @staticmethod
-    def _shares(mean: MemberMean) -> Tensor:
-        """Compute the weight of each fold and task: the sum of those of its two members."""
-        return len(mean.weights) / 2 * (mean.weights + mean.weights.roll(1, dims=0))
 
     def sample(self) -> Sample:
         """Return some rows of each fold, with the members that leave it out.
@@ -341,12 +334,9 @@ class OutOfFold(Validation):
         n_taken = min(n_rows, -(-_SAMPLE // n_members))
         places = np.arange(self.numbers.size).reshape(n_members, n_rows)[:, :n_taken].ravel()
         members = np.arange(n_members).repeat(n_taken)
-        return Sample(
-            self.rows.take(self.numbers[:, :n_taken].ravel()),
-            [column.take(places) for column in self.labels],
-            self.weights[places],
-            np.stack([members, (members - 1) % n_members]),
-        )
+        rows = self.rows.take(self.numbers[:, :n_taken].ravel())
+        labels = [column.take(places) for column in self.labels]
+        return rows, labels, self.weights[places], np.stack([members, (members - 1) % n_members])
 
 
 def mask_left_out(weights: Tensor, folds: Tensor, members: MemberRange) -> Tensor:
@@ -366,7 +356,7 @@ def mask_left_out(weights: Tensor, folds: Tensor, members: MemberRange) -> Tenso
     Tensor of shape (n_members, n_rows, n_tasks)
         The weights.
     """
-    return weights * _kept(folds, members).unsqueeze(-1)
+    return weights * _find_kept(folds, members).unsqueeze(-1)
 
 
 def average_weights(rows: TableRows | ShuffledRows, members: MemberRange) -> Tensor:
@@ -384,27 +374,15 @@ def average_weights(rows: TableRows | ShuffledRows, members: MemberRange) -> Ten
     Tensor of shape (n_tasks,) or (n_members, 1, n_tasks)
         The average weights, for each member if there are folds; 1 for a task without any label.
     """
-    if isinstance(rows, ShuffledRows):
-        return torch.where(rows.mean_weights > 0, rows.mean_weights, 1.0)
-    weights: Any = rows.array("weights")
-    folds = rows.array("folds")
-    if folds is None:
-        means = weights.mean(dim=0)
-    else:
-        kept = _kept(folds, members).to(weights.dtype)
+    means = rows.mean_weights
+    if isinstance(rows, TableRows) and (folds := rows.array("folds")) is not None:
+        weights: Any = rows.array("weights")
+        kept = _find_kept(folds, members).to(weights.dtype)
         means = (kept @ weights / len(rows)).unsqueeze(1)
     return torch.where(means > 0, means, 1.0)
 
 
-def _labelled(rows: TableRows | ShuffledRows) -> np.ndarray:
-    """Return which tasks have a label in the rows, of shape (n_tasks,)."""
-    if isinstance(rows, ShuffledRows):
-        return (rows.mean_weights > 0).numpy()
-    weights: Any = rows.array("weights")
-    return (weights > 0).any(dim=0).numpy()
-
-
-def _untrained(task: Task, refits: bool) -> str:
+def _describe_untrained(task: Task, refits: bool) -> str:
     """Return the warning of a task without a label to train on."""
     so = ": the network learns nothing about it"
     if refits:
@@ -416,7 +394,7 @@ def _untrained(task: Task, refits: bool) -> str:
     return f"Target {task.name!r} has no label among the rows to train on{so}. {_CHOOSE_OTHERS}"
 
 
-def _unvalidated(task: Task, apart: bool) -> str:
+def _describe_unvalidated(task: Task, apart: bool) -> str:
     """Return the warning of a task without a label to validate on."""
     unknown = ", and its standard deviations and intervals are NaN" if task.has_errors else ""
     remedy = "Pass an X_val and y_val with labels of it." if apart else _CHOOSE_OTHERS
@@ -426,7 +404,7 @@ def _unvalidated(task: Task, apart: bool) -> str:
     )
 
 
-def _kept(folds: Tensor, members: MemberRange) -> Tensor:
+def _find_kept(folds: Tensor, members: MemberRange) -> Tensor:
     """Return which rows each of some members is trained on, of shape (n_members, n_rows)."""
     numbers = torch.arange(members.first, members.last, device=folds.device)[:, None]
     return (folds < 0) | ((folds - numbers) % members.n_all > 1)

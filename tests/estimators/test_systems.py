@@ -29,7 +29,7 @@ from sklearn_ple import (
     STEMClassifierRegressor,
     nn,
 )
-from sklearn_ple.nn.columns import find_columns
+from sklearn_ple.nn.inputs import find_columns
 
 #: Of every estimator the network, and values of its own parameters that are not the defaults.
 SYSTEMS = {

@@ -378,7 +378,7 @@ def test_a_trusted_class_may_have_the_name_of_one_of_the_package(ours, tmp_path)
     ("name", "value"),
     [
         ("callbacks", [lambda: None]),
-        ("net_params", {"iterator_train__worker_init_fn": print}),
+        ("net_params", {"optimizer__foreach": print}),
         ("net_params", {"x": {1, 2}}),
         ("random_state", np.random.default_rng(0)),
     ],

@@ -65,7 +65,9 @@ OWN_VALUES = {
     ),
     "net_params": st.dictionaries(
         st.sampled_from(["lr", "batch_size", "max_epochs", "verbose", "device", "optimizer", "x"])
-        | st.sampled_from(["optimizer__betas", "iterator_train__drop_last", "module__x", "dtype"]),
+        | st.sampled_from(
+            ["optimizer__betas", "iterator_train__num_workers", "module__x", "dtype"]
+        ),
         VALUES,
         max_size=2,
     ),

@@ -193,7 +193,7 @@ def test_a_list_of_other_shapes_is_an_error(read, came):
         Returns(read, [4, 6]).representations(torch.zeros(2, 10, 7))
 
 
-def test_right_shapes_pass():
+def test_representations_of_the_right_shapes_are_read():
     assert Returns(torch.zeros(4, 10, 4))(torch.zeros(2, 10, 7)).shape == (2, 10, 4)
     read = [torch.zeros(2, 10, 4), torch.zeros(2, 10, 6)]
     assert Returns(read, [4, 6])(torch.zeros(2, 10, 7)).shape == (2, 10, 4)

@@ -15,7 +15,7 @@ from sklearn_ple.nn import (
     PeriodicEmbedding,
     SharedBottom,
 )
-from sklearn_ple.nn.columns import find_columns
+from sklearn_ple.nn.inputs import find_columns
 
 N = 60
 
@@ -85,7 +85,7 @@ def test_a_cell_changes_the_features_of_its_column_alone(table, params):
         assert changed[own].any()
 
 
-def test_an_array_has_no_names(table):
+def test_columns_of_an_array_are_numbered(table):
     X, y = table
     numbers = X[["age", "height", "income"]].to_numpy()
     names = [column.name for column in fit(numbers, y).columns]

@@ -71,14 +71,14 @@ def graph(rows):
 
 @pytest.mark.parametrize(("cls", "params"), NETWORKS)
 @pytest.mark.parametrize("n_members", [1, 3])
-def test_blocks_have_all_parameters(cls, params, n_members):
+def test_nodes_have_all_parameters(cls, params, n_members):
     network = make(cls, n_members, **params)
     described = sum(node.n_parameters for row in network.nodes(TASKS) for node in row)
     assert described * n_members == sum(p.numel() for p in network.parameters())
 
 
 @pytest.mark.parametrize(("cls", "params"), NETWORKS)
-def test_blocks_read_blocks_below_and_the_towers_are_on_top(cls, params):
+def test_nodes_read_nodes_below_and_the_towers_are_on_top(cls, params):
     rows = make(cls, **params).nodes(TASKS)
     below = set()
     for row in rows:
@@ -121,7 +121,7 @@ def test_a_task_depends_on_what_its_tower_is_said_to_read(cls, params):
         assert depends | {task} == own_tasks(tower)
 
 
-def test_two_levels_of_ple_by_hand():
+def test_two_levels_of_ple_are_described_as_in_the_paper():
     rows = make(PLE, n_levels=2, n_shared_experts=1, n_specific_experts=1).nodes(TASKS)
     own = [("expert", f"{task} 1") for task in TASKS]
     shared, shared_gate = ("expert", "shared 1"), ("gate", "shared gate")

@@ -91,7 +91,7 @@ def named(network):
         ),
     ],
 )
-def test_names_of_ple(options, expected):
+def test_gates_of_ple_have_the_names_of_tasks(options, expected):
     assert named(PLE(3, [1, 2], **options)) == expected
 
 
@@ -109,7 +109,7 @@ EXPERTS = ["expert 1", "expert 2"]
         ),
     ],
 )
-def test_names_of_mmoe(options, expected):
+def test_gates_of_mmoe_have_the_names_of_what_reads_them(options, expected):
     assert named(MMoE(3, [1, 2], n_experts=2, **options)) == expected
 
 

@@ -123,7 +123,7 @@ def test_weights_are_those_of_the_attention(task_mask, n_members):
     assert_allclose(weights, expected.detach(), rtol=1e-10)
 
 
-def test_attention_by_names_of_columns(table):
+def test_attention_has_the_names_of_the_columns(table):
     X, y = table
     (attention,) = fit(X, y).gate_weights(X)
     assert list(attention) == ["late", "price"]

@@ -884,7 +884,7 @@ def test_other_networks_have_no_penalty(cls):
         (AdaTT, {"expert_hidden_units": ()}, "expert_hidden_units is empty"),
     ],
 )
-def test_options_that_make_no_network(cls, options, message):
+def test_options_that_make_no_network_are_named(cls, options, message):
     with pytest.raises(ValueError, match=message):
         cls(IN_FEATURES, [1, 1], **options)
 

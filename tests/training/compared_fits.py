@@ -14,7 +14,7 @@ from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.balancing import Balancer
 from sklearn_ple.encoding.numeric import EmbeddingMaker
 from sklearn_ple.tasks import Quantile, Regression
-from sklearn_ple.training.fingerprint import fingerprint
+from sklearn_ple.training.fingerprint import describe_fit
 from sklearn_ple.training.split import Split
 
 X = pd.DataFrame({"a": [0.0, 1.0, np.nan], "b": ["u", None, "v"]})
@@ -25,7 +25,7 @@ def found(parameters=None, X=X, y=Y, split=None, **options):
     """Return the fingerprint of a fit."""
     model = PLEClassifierRegressor(**(parameters or {}))
     table = read_table(model, X, y, **options)
-    return fingerprint(model._settings, "cpu", table, split or Split(), None)
+    return describe_fit(model._settings, "cpu", table, split or Split(), None)
 
 
 def plus(epoch, step=1):

@@ -476,7 +476,7 @@ def test_a_training_of_torch_is_read_as_tensors_alone(state, kept, data, ended):
         clone(ended).set_params(checkpoint_dir=kept).fit(*data)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": 2, "fit": {}, "seed": null}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"fit": 2, "seed": null}'])
 def test_a_foreign_description_is_an_error_that_names_the_file(text, kept, data, ended):
     path = kept / "sklearn_ple_fit.json"
     path.write_text(text)
@@ -543,7 +543,7 @@ def test_a_folder_that_cannot_be_written_to_is_an_error(data, tmp_path):
         flagship(checkpoint_dir=folder).fit(*data)
 
 
-def test_bad_data_leave_no_claim(data, tmp_path):
+def test_a_fit_to_bad_data_leaves_the_folder_to_others(data, tmp_path):
     X, y = data
     model = flagship(max_epochs=1, checkpoint_dir=tmp_path)
     with pytest.raises(ValueError, match="infinity"):

@@ -38,7 +38,7 @@ def test_auto_takes_a_gpu_if_there_is_one(machine):
     assert resolve_device("auto", F64) == "cpu"
 
 
-def test_devices_by_name(machine):
+def test_a_device_that_is_there_is_used_by_its_name(machine):
     machine(cuda=2, mps=True)
     for name in ("cpu", "cuda", "cuda:1", "mps"):
         assert resolve_device(name, F32) == name

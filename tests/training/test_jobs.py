@@ -232,7 +232,7 @@ class OwnGeometricMean(GeometricMean):
         {"balancing": "upgrad"},
         {"balancing": OwnGeometricMean()},
         {"optimizer": torch.optim.RMSprop},
-        {"net_params": {"iterator_train__num_workers": 0}},
+        {"net_params": {"verbose": 0}},
         {"numeric_embedding": "periodic"},
         {"n_jobs": 1},
         {"n_jobs": None},

@@ -94,7 +94,7 @@ def client():
 
 
 @all_backends
-def test_a_cluster_of_dask(client, tmp_path, monkeypatch):
+def test_jobs_run_on_a_cluster_of_dask(client, tmp_path, monkeypatch):
     with joblib.parallel_config("dask"):
         together = fit(1)
         assert_alike(fit(-1), together)
@@ -107,7 +107,7 @@ def test_a_cluster_of_dask(client, tmp_path, monkeypatch):
 
 
 @all_backends
-def test_a_grid_search_over_a_cluster_of_dask(client):
+def test_a_grid_search_on_a_cluster_of_dask_finds_the_same_scores(client):
     model = PLEClassifierRegressor(**SMALL, task_types=TASK_TYPES)
     searches = [GridSearchCV(model, {"dropout": [0.1, 0.2]}, cv=2) for _ in range(2)]
     searches[0].fit(X, Y)
@@ -118,7 +118,7 @@ def test_a_grid_search_over_a_cluster_of_dask(client):
 
 
 @all_backends
-def test_ray():
+def test_jobs_run_in_workers_of_ray():
     ray = pytest.importorskip("ray")
     from ray.util.joblib import register_ray
 

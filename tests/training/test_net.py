@@ -1,14 +1,13 @@
 """Training: epochs, schedules, task weights, early stopping, interruptions, progress."""
 
 import warnings
-from unittest.mock import patch
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from makers import Recorder
 from numpy.testing import assert_allclose
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping
@@ -129,19 +128,14 @@ def test_the_mean_gradient_of_an_epochs_batches_is_that_of_the_documented_loss(
     """
     SEEN.clear()
     rng = np.random.RandomState(0)
-    X, y, kept = rng.randn(48, 3), rng.randn(48, 2), {}
-
-    def keep(self, rows, *args, **kwargs):
-        kept.update({name: rows.array(name) for name in rows.arrays})
-        return train(self, rows, *args, **kwargs)
-
-    train = MultiTaskNet.train
+    X, y, recorder = rng.randn(48, 3), rng.randn(48, 2), Recorder()
     params = {"n_members": 4 if crosses else 2, "early_stopping": crosses, "dtype": "float64"}
     params |= {"task_weights": [1.0, 3.0], "feature_dropout": 0.0, "weight_averaging": 0.0}
     params |= {"optimizer": torch.optim.SGD, "learning_rate": 1e-30, "max_epochs": 1}
-    estimator = model(batch_size=batch_size, callbacks=[Gradients()], **params)
-    with patch.object(MultiTaskNet, "train", keep):
-        estimator.fit(X, y, sample_weight=np.array(weights))
+    estimator = model(batch_size=batch_size, callbacks=[Gradients(), recorder], **params)
+    estimator.fit(X, y, sample_weight=np.array(weights))
+    ((rows, _, _),) = recorder.trainings
+    kept = {name: rows.array(name) for name in rows.arrays}
     module = estimator.module_.train()
     module.zero_grad()
     documented_loss(module, kept, [1.0, 3.0]).backward()
@@ -253,7 +247,9 @@ def test_refit_follows_the_same_course_of_the_learning_rate(table, seen):
         ({"early_stopping": False, "refit": True}, 1),
     ],
 )
-def test_when_all_rows_are_learnt_in_the_end(table, monkeypatch, changes, n_trainings):
+def test_a_second_training_on_all_rows_is_the_default_without_callbacks(
+    table, monkeypatch, changes, n_trainings
+):
     trainings, train = [], MultiTaskNet.train
     monkeypatch.setattr(
         MultiTaskNet,
@@ -315,7 +311,7 @@ def test_validation_scores_are_recorded(table):
     assert_allclose(fitted.score(X[order], mixed[order]), epoch["valid_score"], rtol=1e-6)
 
 
-def test_cosine_schedule(table, seen):
+def test_the_cosine_schedule_falls_by_half_a_cosine(table, seen):
     model(lr_schedule="cosine", learning_rate=0.1, max_epochs=4, callbacks=[Spy()]).fit(*table)
     rates = np.concatenate([epoch["rates"] for epoch in seen])
     steps = np.arange(len(rates))
@@ -323,7 +319,7 @@ def test_cosine_schedule(table, seen):
     assert_allclose(rates, expected, rtol=1e-6)
 
 
-def test_one_cycle_schedule(table, seen):
+def test_the_one_cycle_schedule_rises_and_falls_by_half_cosines(table, seen):
     model(lr_schedule="one_cycle", learning_rate=0.1, max_epochs=4, callbacks=[Spy()]).fit(*table)
     rates = np.concatenate([epoch["rates"] for epoch in seen])
     done = np.arange(len(rates)) / len(rates)
@@ -365,7 +361,7 @@ def test_optimizers_decrease_the_loss(optimizer, learning_rate, seed):
     fitted = model(
         optimizer=optimizer,
         learning_rate=learning_rate,
-        max_epochs=15,
+        max_epochs=6,
         batch_size=N,
         feature_dropout=0.0,
         random_state=seed,
@@ -383,15 +379,6 @@ def test_net_params_reach_skorch(table, seen):
     assert len(rates) == 4 * -(-N // 50)
     steps = np.arange(len(rates))
     assert_allclose(rates, 0.25 * (1 + np.cos(np.pi * steps / len(rates))), rtol=1e-6)
-
-
-@pytest.mark.parametrize("options", [{"num_workers": 1}, {"pin_memory": False}])
-def test_another_loader_of_batches_trains_the_same_network(table, options):
-    X, y = table
-    params = {f"iterator_train__{name}": value for name, value in options.items()}
-    fitted = model(net_params=params, max_epochs=2, early_stopping=True).fit(X, y)
-    expected = model(max_epochs=2, early_stopping=True).fit(X, y)
-    np.testing.assert_array_equal(fitted.predict(X), expected.predict(X))
 
 
 def test_gradients_are_clipped_by_the_callback_for_it(table):
@@ -474,7 +461,6 @@ def test_an_optimizer_that_does_not_suit_the_network_is_named(table):
         ({"lr": "x"}, "net_params has lr='x': it must be a number above 0"),
         ({"batch_size": -1}, "net_params has batch_size=-1: it must be a whole number above 0"),
         ({"max_epochs": True}, "net_params has max_epochs=True"),
-        ({"iterator_valid__batch_size": "x"}, "iterator_valid__batch_size='x': it must be a"),
         ({"max_epochs": np.inf}, "net_params has max_epochs=inf"),
         ({"max_epochs": np.nan}, "net_params has max_epochs=nan"),
         ({None: 0.5}, "net_params names None, but"),
@@ -499,9 +485,9 @@ def test_net_params_that_do_not_fit_are_named(table, params, message):
         ("module__body", "leave it out"),
         ("train_split", "leave it out"),
         ("iterator_train", "leave it out"),
-        ("iterator_train__drop_last", "leave it out"),
+        ("iterator_train__num_workers", "leave it out"),
         ("iterator_train__batch_size", "set the estimator's batch_size"),
-        ("iterator_valid__shuffle", "leave it out"),
+        ("iterator_valid__batch_size", "leave it out"),
         ("optimizer__lr", "set the estimator's learning_rate"),
         ("callbacks__print_log", "set the estimator's callbacks"),
         ("compile", "leave it out"),
@@ -577,7 +563,7 @@ def test_verbose_shows_a_bar_with_loss_and_score(table, capsys):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_dtype_of_the_network(table, dtype):
+def test_the_network_has_the_dtype_that_is_asked_for(table, dtype):
     fitted = model(dtype=dtype, max_epochs=1).fit(*table)
     assert {p.dtype for p in fitted.module_.parameters()} == {getattr(torch, dtype)}
     fitted.set_params(dtype="float64" if dtype == "float32" else "float32")
@@ -634,10 +620,10 @@ def test_weight_decay_leaves_embeddings_and_biases_alone(table):
 
 
 def test_members_are_trained_apart_and_their_mean_is_predicted(seed):
-    X, y = make_table(seed)
-    fitted = model(n_members=3, random_state=seed).fit(X, y)
-    rows = fitted._encoder.features.transform(pd.DataFrame(X, columns=[f"x{i}" for i in range(4)]))
-    numbers, codes = (torch.as_tensor(part) for part in rows)
+    (X, y), recorder = make_table(seed), Recorder()
+    fitted = model(n_members=3, random_state=seed, callbacks=[recorder]).fit(X, y)
+    ((rows, _, _),) = recorder.trainings
+    numbers, codes = rows.arrays["numbers"], rows.arrays["codes"]
     with torch.no_grad():
         members = fitted.module_.eval().member_outputs(numbers, codes).numpy()
         mean = fitted.module_(numbers, codes).numpy()

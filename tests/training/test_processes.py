@@ -110,7 +110,7 @@ def test_dropout_differs_by_row_and_not_what_is_learnt(both):
     assert 0.3 < same < 0.7
 
 
-def test_so_does_dropout_of_torch_s_global_random_state(both):
+def test_dropout_of_torch_s_global_random_state_differs_by_row(both):
     (first, drawn), (second, of_second) = (result["torch's dropout"] for result in both)
     assert_same(first, second)
     assert 0.3 < (drawn == of_second).float().mean() < 0.7

@@ -9,7 +9,7 @@ from torch.overrides import TorchFunctionMode
 
 from sklearn_ple.nn.draws import drawing_from
 from sklearn_ple.training import rows as module
-from sklearn_ple.training.rows import BatchIndices, ShuffledRows, TableRows, place
+from sklearn_ple.training.rows import Batches, ShuffledBatches, ShuffledRows, TableRows, place
 from sklearn_ple.training.split import Split, split_rows
 
 
@@ -43,7 +43,7 @@ def test_taken_rows_are_those_rows_of_the_same_arrays(container):
     assert_array_equal(weights, [[5], [10]])
     assert_array_equal(taken.take(np.array([2]))[torch.tensor([0])][0]["codes"], [[4, 5]])
     assert taken.arrays is rows.arrays
-    order = torch.cat(list(BatchIndices(taken, batch_size=3)))
+    order = torch.cat(list(Batches(taken, batch_size=3).draw_numbers()))
     assert sorted(order.tolist()) == [0, 1, 2, 3]
 
 
@@ -99,7 +99,7 @@ def test_rows_that_share_arrays_move_together(monkeypatch):
 def test_members_rows_of_their_own_come_side_by_side(container):
     rows, numbers = make_rows(container=container)
     order = torch.arange(10).view(2, 5)
-    batches = list(BatchIndices(rows, 4, order))
+    batches = list(Batches(rows, 4, order).draw_numbers())
     assert_array_equal(torch.cat(batches, dim=1), order)
     assert [batch.shape for batch in batches] == [(2, 2), (2, 2), (2, 1)]
     inputs, (targets, _) = rows[batches[1]]
@@ -110,10 +110,10 @@ def test_members_rows_of_their_own_come_side_by_side(container):
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_every_row_comes_once_a_pass(shuffle):
     rows, _ = make_rows(n=10)
-    indices = BatchIndices(rows, 4, None if shuffle else torch.arange(10))
+    batches = Batches(rows, 4, None if shuffle else torch.arange(10))
     torch.manual_seed(0)
-    passes = [torch.cat(list(indices)).tolist() for _ in range(2)]
-    assert len(indices) == 3 and [len(batch) for batch in indices] == [4, 4, 2]
+    passes = [torch.cat(list(batches.draw_numbers())).tolist() for _ in range(2)]
+    assert [len(numbers) for numbers in batches.draw_numbers()] == [4, 4, 2]
     assert all(sorted(order) == list(range(10)) for order in passes)
     assert (passes[0] == passes[1]) is not shuffle
 
@@ -128,7 +128,7 @@ def test_rows_move_to_the_device_if_they_fill_less_than_half_of_it(monkeypatch, 
     assert (placed.arrays["targets"].device.type == "meta") is moves
 
 
-def test_sparse_rows_stay(monkeypatch):
+def test_sparse_rows_stay_on_the_cpu(monkeypatch):
     rows, _ = make_rows(container=sparse.csr_matrix)
     monkeypatch.setattr(module, "free_memory", lambda device: np.inf)
     assert place(rows, "meta").device.type == "cpu"
@@ -172,7 +172,7 @@ def make_shuffled(asked=None):
 @pytest.mark.parametrize("buffered", [20, 100, 10**6])
 def test_every_row_comes_once_in_whole_batches(monkeypatch, batch_size, buffered):
     monkeypatch.setattr(module, "_BUFFERED_ROWS", buffered)
-    batches = make_shuffled().batches(batch_size)
+    batches = ShuffledBatches(make_shuffled(), batch_size)
     with drawing_from(0):
         read = list(batches)
     assert len(read) == len(batches) == -(-600 // batch_size)
@@ -186,7 +186,7 @@ def test_every_row_comes_once_in_whole_batches(monkeypatch, batch_size, buffered
 
 def test_each_epoch_has_an_order_of_its_own_that_the_seed_determines():
     asked = []
-    batches = make_shuffled(asked).batches(50)
+    batches = ShuffledBatches(make_shuffled(asked), 50)
 
     def epoch():
         return torch.cat([inputs["codes"] for inputs, _ in batches]).flatten().tolist()
@@ -201,7 +201,9 @@ def test_each_epoch_has_an_order_of_its_own_that_the_seed_determines():
 
 def test_a_buffer_of_all_rows_mixes_them_evenly():
     with drawing_from(0):
-        places = torch.cat([own["codes"] for own, _ in make_shuffled().batches(600)]).flatten()
+        places = torch.cat(
+            [own["codes"] for own, _ in ShuffledBatches(make_shuffled(), 600)]
+        ).flatten()
     # The correlation of 600 places with their order has a standard error of 0.04.
     assert abs(np.corrcoef(places, np.arange(600))[0, 1]) < 0.16
 
@@ -209,12 +211,12 @@ def test_a_buffer_of_all_rows_mixes_them_evenly():
 def test_a_small_buffer_mixes_the_rows_of_neighbouring_blocks(monkeypatch):
     monkeypatch.setattr(module, "_BUFFERED_ROWS", 150)
     with drawing_from(0):
-        batches = [own["codes"] // N_EACH for own, _ in make_shuffled().batches(20)]
+        batches = [own["codes"] // N_EACH for own, _ in ShuffledBatches(make_shuffled(), 20)]
     assert np.mean([len(units.unique()) for units in batches]) > 2
 
 
 def test_wide_rows_fill_a_buffer_by_their_bytes(monkeypatch):
     monkeypatch.setattr(module, "_BUFFERED_BYTES", 20 * 100)
     with drawing_from(0):
-        batches = [own["codes"] // N_EACH for own, _ in make_shuffled().batches(10)]
+        batches = [own["codes"] // N_EACH for own, _ in ShuffledBatches(make_shuffled(), 10)]
     assert np.mean([len(units.unique()) for units in batches]) < 5

@@ -21,7 +21,6 @@ from sklearn_ple.nn.members import MemberRange
 from sklearn_ple.predictions.intervals import Deviations
 from sklearn_ple.tasks import TaskLosses
 from sklearn_ple.tasks.mean import MemberMean
-from sklearn_ple.training.net import MultiTaskNet
 from sklearn_ple.training.rows import TableRows
 from sklearn_ple.training.split import draw_folds
 from sklearn_ple.training.validation import HeldOut, Labelled, OutOfFold, average_weights
@@ -231,14 +230,14 @@ def test_deviations_are_learnt_from_members_that_leave_the_rows_out():
     rows = TableRows(numbers[:, None], codes, y, table.weights, dtype=torch.float64)
     folds = draw_folds(N, N_MEMBERS, 12, rng)
     validation = OutOfFold(rows, table, targets, folds)
-    sample = validation.sample()
-    there = sample.rows.array("numbers")[:, 0].numpy().astype(int)
+    sampled, labels, weights, out_of_fold = validation.sample()
+    there = sampled.array("numbers")[:, 0].numpy().astype(int)
     assert sorted(there) == sorted(folds.ravel())
-    assert (sample.out_of_fold[0] != sample.out_of_fold[1]).all()
-    assert not validation.trained_on()[sample.out_of_fold, there].any()
-    assert_array_equal(sample.weights, table.weights[there])
-    for column, labels in zip(y.T, sample.labels, strict=True):
-        assert_array_equal(labels.observed, column[there])
+    assert (out_of_fold[0] != out_of_fold[1]).all()
+    assert not validation.trained_on()[out_of_fold, there].any()
+    assert_array_equal(weights, table.weights[there])
+    for column, of_task in zip(y.T, labels, strict=True):
+        assert_array_equal(of_task.observed, column[there])
 
 
 def validated(make, members_of):
@@ -300,9 +299,11 @@ def test_rows_of_each_members_own_are_read_as_each_alone_would(cls):
     X = rng.randn(N, 3)
     frame = pd.DataFrame(X, columns=["a", "b", "c"]).assign(d=rng.choice(["u", "v", "w"], N))
     y = pd.DataFrame({"first": X[:, 0], "second": (X[:, 1] > 0).astype(int)})
-    fitted = model(cls, linear_path=True, numeric_embedding="piecewise_linear+bins").fit(frame, y)
-    numbers, codes = map(torch.as_tensor, fitted._encoder.features.transform(frame))
-    numbers = numbers.float()
+    options = {"linear_path": True, "numeric_embedding": "piecewise_linear+bins"}
+    recorder = Recorder()
+    fitted = model(cls, **options, callbacks=[recorder]).fit(frame, y)
+    ((encoded, _, _),) = recorder.trainings
+    numbers, codes = encoded.arrays["numbers"], encoded.arrays["codes"]
     module = fitted.module_.eval()
     rows = torch.as_tensor(rng.randint(N, size=(N_MEMBERS, 7)))
     with torch.no_grad():
@@ -313,16 +314,10 @@ def test_rows_of_each_members_own_are_read_as_each_alone_would(cls):
 
 
 @pytest.mark.parametrize("refit", [False, True])
-def test_all_rows_are_trained_on_and_only_a_refit_starts_anew(monkeypatch, refit):
-    rows_of_trainings = []
-    train = MultiTaskNet.train
-
-    def spy(self, rows, *args, **kwargs):
-        rows_of_trainings.append(rows)
-        return train(self, rows, *args, **kwargs)
-
-    monkeypatch.setattr(MultiTaskNet, "train", spy)
-    model(refit=refit).fit(*data())
+def test_all_rows_are_trained_on_and_only_a_refit_starts_anew(refit):
+    recorder = Recorder()
+    model(refit=refit, callbacks=[recorder]).fit(*data())
+    rows_of_trainings = [rows for rows, _, _ in recorder.trainings]
     assert [len(rows) for rows in rows_of_trainings] == [N] * (1 + refit)
     # The second training leaves no fold out.
     assert ["folds" in rows.arrays for rows in rows_of_trainings] == [True, False][: 1 + refit]

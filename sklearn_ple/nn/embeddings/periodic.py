@@ -57,7 +57,7 @@ class PeriodicEmbedding(nn.Module):
             The axes, by name.
         """
         parameters = self.named_parameters()
-        return {name: (self._axis, *[None] * (own.dim() - 1)) for name, own in parameters}
+        return {name: (self._axis, *[None] * (p.dim() - 1)) for name, p in parameters}
 
     def forward(self, numbers: Tensor) -> Tensor:
         """Embed numbers.

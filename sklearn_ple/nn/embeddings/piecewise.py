@@ -127,7 +127,7 @@ class NumericEmbedding(nn.Module):
         """
         units = self.views.repeat(self.embedding_dim)
         axes = {"linear_weight": units, "step_weight": units, "step_scale": self.views}
-        return {name: (None, own) for name, own in axes.items() if getattr(self, name) is not None}
+        return {name: (None, axes[name]) for name in axes if getattr(self, name) is not None}
 
     def reset_parameters(self) -> None:
         """Draw the vectors so that each part has a standard deviation of at most 0.5.
@@ -159,7 +159,7 @@ class NumericEmbedding(nn.Module):
         bins = torch.searchsorted(self.inner, values, right=True).t() + self.offsets
         bins = bins.flatten()
         # On a CPU, the gradient of index_select is several times as fast as that of F.embedding.
-        embeddings = self._starts().index_select(0, bins)
+        embeddings = self._compute_starts().index_select(0, bins)
         if self.linear_weight is not None:
             distances = numbers.flatten() - self.lower.index_select(0, bins)
             fractions = (distances / self.width.index_select(0, bins)).clamp(0.0, 1.0)
@@ -168,7 +168,7 @@ class NumericEmbedding(nn.Module):
         embeddings = embeddings.view(n_rows, n_columns, len(self.views), self.embedding_dim)
         return embeddings.permute(2, 0, 1, 3).flatten(2)
 
-    def _starts(self) -> Tensor:
+    def _compute_starts(self) -> Tensor:
         """Compute the embedding of a number at the lower edge of each bin."""
         weight, steps = self.linear_weight, self.step_weight
         if steps is not None and self.step_scale is not None:

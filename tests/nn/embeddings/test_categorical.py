@@ -93,7 +93,7 @@ def test_nothing_but_the_weights_is_learnt_or_travels_with_the_state():
     assert embedding.double().starts.dtype == torch.int64
 
 
-def test_reset_draws_anew():
+def test_resetting_the_parameters_draws_them_anew():
     torch.manual_seed(0)
     embedding = CategoricalEmbedding([6], 3)
     before = embedding.weight.detach().clone()

@@ -27,7 +27,7 @@ both = pytest.mark.parametrize("maker", [make_numeric, make_periodic])
 @pytest.mark.parametrize("n_members", [1, 3])
 @pytest.mark.parametrize("n_rows", [0, 1, 7])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_shapes_and_dtypes(maker, n_members, n_rows, dtype):
+def test_outputs_have_the_shape_and_dtype_of_the_numbers(maker, n_members, n_rows, dtype):
     embedding = maker(n_members).to(dtype)
     outputs = embedding(torch.randn(n_rows, 3, dtype=dtype))
     assert outputs.shape == (n_members, n_rows, 3 * 4)
@@ -60,7 +60,7 @@ def test_members_start_differently_and_learn_apart(maker):
 
 
 @both
-def test_copies_embed_alike(maker):
+def test_copies_of_an_embedding_embed_alike(maker):
     torch.manual_seed(0)
     embedding, numbers = maker(2), torch.randn(9, 3)
     other = maker(2)

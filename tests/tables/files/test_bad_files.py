@@ -82,7 +82,6 @@ def test_what_is_passed_beside_files(folder):
     [
         ({"refit": True, "early_stopping": True}, "refit=True trains a second time"),
         ({"refit": np.True_, "early_stopping": True}, "refit=True trains a second time"),
-        ({"net_params": {"iterator_train__num_workers": 2}}, "iterator_train__num_workers, but"),
     ],
 )
 def test_parameters_that_take_all_rows_at_once(folder, params, message):
