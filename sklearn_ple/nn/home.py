@@ -16,7 +16,7 @@ from .axes import Axes, Axis
 from .body import Body
 from .diagram import Diagram, count_for_one
 from .dropout import MemberDropout
-from .gates import Gates, mix
+from .gates import mix
 from .levels import ExpertNetwork, split_expert_widths
 from .mlp import ACTIVATIONS, BatchedLinear
 from .names import ExpertNames, GateNames, avoid_names, name_shared_gate, number_names
@@ -108,41 +108,33 @@ class HoME(ExpertNetwork):
         groups = task_groups or {"all tasks": range(self.n_tasks)}
         self.group_names, self.group_of = list(groups), _find_groups(groups, self.n_tasks)
         self.register_buffer("_group_of", torch.tensor(self.group_of), persistent=False)
-        widths = split_expert_widths(expert_hidden_units, 2)
+        lower_units, upper_units = split_expert_widths(expert_hidden_units, 2)
         self.n_shared, self.n_of_group = n_shared_experts, n_group_experts
         self.n_specific = n_specific_experts
-        width = widths[0][-1]
-
-        def make_experts(experts: Axis, n_in: int, hidden_units: Sequence[int]) -> GatedExperts:
-            return GatedExperts(self, experts, n_in, hidden_units, feature_gate_rank)
-
-        def make_self_gates(gates: Axis, n_in: int, n_experts: int) -> BatchedLinear:
-            return BatchedLinear(gates, n_in, n_experts, bias=False)
-
-        def make_gates(gates: Axis, n_in: int, n_experts: int) -> Gates:
-            return self.make_gates(gates, n_in, n_experts, gate_hidden_units)
-
+        width, rank, hidden = lower_units[-1], feature_gate_rank, gate_hidden_units
         n_all, n_seen = len(groups) * n_group_experts, n_group_experts + n_shared_experts
+        n_every = n_all + n_shared_experts
         members, of_groups = self.per_member(), self.per_member(len(groups))
         # The experts of the groups, then the shared ones; all read the features.
-        every = self.per_member(n_all + n_shared_experts)
-        self.meta_experts = make_experts(every, in_features, widths[0])
-        self.group_gates = make_gates(of_groups, in_features, n_seen)
-        self.shared_gate = make_gates(members, in_features, n_all + n_shared_experts)
-        self.group_self_gates = make_self_gates(of_groups, in_features, n_group_experts)
-        self.shared_self_gate = make_self_gates(members, in_features, n_shared_experts)
+        every = self.per_member(n_every)
+        self.meta_experts = GatedExperts(self, every, in_features, lower_units, rank)
+        self.group_gates = self.make_gates(of_groups, in_features, n_seen, hidden)
+        self.shared_gate = self.make_gates(members, in_features, n_every, hidden)
+        self.group_self_gates = BatchedLinear(of_groups, in_features, n_group_experts, bias=False)
+        self.shared_self_gate = BatchedLinear(members, in_features, n_shared_experts, bias=False)
 
         self.specific_experts, self.group_experts, self.shared_experts = (
-            make_experts(experts, width, widths[1])
+            GatedExperts(self, experts, width, upper_units, rank)
             for experts in (
                 self.per_task(n_specific_experts),
                 self.per_member(n_all),
                 self.per_member(n_shared_experts),
             )
         )
-        self.task_gates = make_gates(self.per_task(), 2 * width, n_specific_experts + n_seen)
-        self.task_self_gates = make_self_gates(self.per_task(), 2 * width, n_specific_experts)
-        self.towers = self.make_towers(widths[1][-1])
+        tasks, n_of_task = self.per_task(), n_specific_experts
+        self.task_gates = self.make_gates(tasks, 2 * width, n_of_task + n_seen, hidden)
+        self.task_self_gates = BatchedLinear(tasks, 2 * width, n_of_task, bias=False)
+        self.towers = self.make_towers(upper_units[-1])
 
     def represent(self, inputs: Tensor) -> Tensor:
         n_members, n_groups, n_tasks = self.n_members, len(self.group_names), self.n_tasks

@@ -38,6 +38,11 @@ _RTOL, _ATOL = 1e-3, 1e-4
 # Parameters of the network that name tasks, and may differ in ``warm_start_from``.
 _OF_TASKS = {"task_types", "depends_on"}
 
+#: What was read: the rows, and the choice of validation rows.
+Reading = tuple[AnyTable, Split]
+#: The encoder, and the encoded rows.
+Encoding = tuple[TableEncoder, Encoded]
+
 
 class Fitted(NamedTuple):
     """The result of a fit, which a later fit may start from.
@@ -76,15 +81,11 @@ class Start:
     #: The model that the fit goes on with, if there is one.
     fitted: Fitted | None = None
 
-    def read(
-        self, arguments: Arguments, settings: Settings, features: FeatureReader
-    ) -> tuple[AnyTable, Split]:
+    def read(self, arguments: Arguments, settings: Settings, features: FeatureReader) -> Reading:
         """Read the arguments; see `read`."""
         return read(arguments, settings, features)
 
-    def encode(
-        self, table: AnyTable, settings: Settings, classes: Any
-    ) -> tuple[TableEncoder, Encoded]:
+    def encode(self, table: AnyTable, settings: Settings, classes: Any) -> Encoding:
         """Encode the table, with an encoder that learns from it or has learnt before."""
         encoder = make_encoder(settings, classes)
         with table.naming(encoder.check_numbers):
@@ -135,9 +136,7 @@ class OtherModel(Start):
         self.owner = owner
         self.columns = columns
 
-    def read(
-        self, arguments: Arguments, settings: Settings, features: FeatureReader
-    ) -> tuple[AnyTable, Split]:
+    def read(self, arguments: Arguments, settings: Settings, features: FeatureReader) -> Reading:
         """Read the arguments, and check that network and columns are those of the other model."""
         found = super().read(arguments, settings, features)
         self._check_network(settings)
@@ -166,9 +165,7 @@ class OtherModel(Start):
                 "warm_start_from."
             )
 
-    def encode(
-        self, table: AnyTable, settings: Settings, classes: Any
-    ) -> tuple[TableEncoder, Encoded]:
+    def encode(self, table: AnyTable, settings: Settings, classes: Any) -> Encoding:
         """Encode the table, whose features are encoded as those of the other model."""
         encoder = make_encoder(settings, classes)
         encoder.encode_features_as(self.other.encoder)
@@ -203,16 +200,12 @@ class LastFit(Start):
     def __init__(self, fitted: Fitted):
         self.fitted: Fitted = fitted
 
-    def read(
-        self, arguments: Arguments, settings: Settings, features: FeatureReader
-    ) -> tuple[AnyTable, Split]:
+    def read(self, arguments: Arguments, settings: Settings, features: FeatureReader) -> Reading:
         """Read the arguments in the form of those of the last fit, for the same network."""
         check_same_network(settings.owner, settings.parameters, self.fitted.network)
         return read(arguments, settings, features, self.fitted.encoder.targets.form)
 
-    def encode(
-        self, table: AnyTable, settings: Settings, classes: Any
-    ) -> tuple[TableEncoder, Encoded]:
+    def encode(self, table: AnyTable, settings: Settings, classes: Any) -> Encoding:
         """Encode the table with the encoder of the last fit."""
         encoder = self.fitted.encoder
         with table.naming(encoder.check_numbers):
@@ -271,9 +264,7 @@ class FewerTasks(Start):
         self.task_types = task_types
         self.freeze = freeze
 
-    def read(
-        self, arguments: Arguments, settings: Settings, features: FeatureReader
-    ) -> tuple[AnyTable, Split]:
+    def read(self, arguments: Arguments, settings: Settings, features: FeatureReader) -> Reading:
         """Read the rows of the new tasks, and learn these tasks."""
         X, y, sample_weight = arguments[:3]
         encoder, weights = self.fitted.encoder, settings.task_weights
@@ -285,9 +276,7 @@ class FewerTasks(Start):
         table = self.grown.table
         return table, Split.choose(settings, table, X, y, arguments.groups)
 
-    def encode(
-        self, table: AnyTable, settings: Settings, classes: Any
-    ) -> tuple[TableEncoder, Encoded]:
+    def encode(self, table: AnyTable, settings: Settings, classes: Any) -> Encoding:
         """Encode the rows of all tasks."""
         grown = self.grown
         del self.grown  # Training needs its rows no longer.

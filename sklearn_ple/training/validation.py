@@ -61,12 +61,22 @@ class Validation(ABC):
         The tasks.
     numbers : ndarray of int
         Numbers of the validation rows.
+    train : ndarray of int, optional
+        Numbers of the rows to train on. By default no row is left out by all members.
     """
 
-    def __init__(self, rows: TableRows, table: Table, targets: TargetEncoder, numbers: np.ndarray):
+    def __init__(
+        self,
+        rows: TableRows,
+        table: Table,
+        targets: TargetEncoder,
+        numbers: np.ndarray,
+        train: np.ndarray | None = None,
+    ):
         self.rows = rows
         self.targets = targets
         self.numbers = numbers
+        self.train = train
         self.labels = [column.take(numbers.ravel()) for column in table.labels]
         self.weights = table.weights[numbers.ravel()]
 
@@ -190,24 +200,8 @@ class Validation(ABC):
 class HeldOut(Validation):
     """Validation rows on which no member is trained.
 
-    Parameters
-    ----------
-    rows, table, targets, numbers : object
-        Parameters of `Validation`.
-    train : ndarray of int, optional
-        Numbers of the rows to train on. By default these are all rows of another table.
+    Without ``train``, the rows to train on are all those of another table.
     """
-
-    def __init__(
-        self,
-        rows: TableRows,
-        table: Table,
-        targets: TargetEncoder,
-        numbers: np.ndarray,
-        train: np.ndarray | None = None,
-    ):
-        super().__init__(rows, table, targets, numbers)
-        self.train = train
 
     def trained_on(self) -> np.ndarray | None:
         """Return which rows are trained on, (1, n_rows); None for all rows of another table."""

@@ -106,7 +106,7 @@ def fitted_with_cores(params):
     rng = np.random.RandomState(0)
     X = np.column_stack([rng.randn(300, 6), rng.randint(0, 5, (300, 2))])
     y = np.column_stack([X[:, 0] + X[:, 1] * X[:, 2], X[:, 3] > 0, rng.poisson(2, 300)])
-    options = {"categorical_features": [6, 7], "max_epochs": 2, "random_state": 0, "device": "cpu"}
+    options = {"categorical_features": [6, 7], "max_epochs": 1, "random_state": 0, "device": "cpu"}
     options |= {"task_types": ["regression", "binary", "count"], "expert_hidden_units": (256, 128)}
     # So few that cores are for threads, not for groups of members.
     options |= {"n_members": 3}
