@@ -291,7 +291,7 @@ class _BinEmbedding(nn.Module):
         ends = embedding.lower[embedding.offsets], (embedding.lower + embedding.width)[last]
         self.register_buffer("ends", torch.stack(ends).unsqueeze(-1))
         self.register_buffer("lower", embedding.lower)
-        self.register_buffer("starts", embedding._compute_starts().detach())
+        self.register_buffer("starts", embedding.compute_starts().detach())
         weight, slopes = embedding.linear_weight, None
         if weight is not None:
             slopes = weight.detach() / embedding.width.clamp(min=_NARROWEST)[:, None]

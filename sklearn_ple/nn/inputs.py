@@ -1,4 +1,4 @@
-"""The input layer: from the numbers and category codes of a table to features."""
+"""The input layer: from the numbers and category codes of a table to features, by columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks that read a table: from its numbers and category codes to outputs."""
+"""Networks that read a table: from its numbers and category codes to ordered outputs."""
 
 from __future__ import annotations
 

@@ -38,9 +38,9 @@ class Checkpoint:
 
     Parameters
     ----------
-    folder : Path or None
-        The folder, which is created if it does not exist; with None nothing is saved.
-    of_fit : mapping of str to str
+    folder : Path
+        The folder, which is created if it does not exist.
+    of_fit : dict of str to str
         Description of what determines the result of the fit, see `describe_fit`.
     random_state : int, RandomState or None
         The estimator's ``random_state``.
@@ -58,12 +58,10 @@ class Checkpoint:
         If the folder cannot be written to or belongs to another fit, or if its file is damaged.
     """
 
-    def __init__(self, folder: Path | None, of_fit: Mapping[str, str], random_state: Any):
+    def __init__(self, folder: Path, of_fit: dict[str, str], random_state: Any):
         self.folder = folder
-        self.of_fit = dict(of_fit)
+        self.of_fit = of_fit
         self.random_state = random_state
-        if folder is None:
-            return
         self.path = folder / f"{_PREFIX}fit.json"
         seed = current().from_first(self._open)
         if random_state is None:
@@ -74,21 +72,16 @@ class Checkpoint:
     @classmethod
     def of(
         cls, settings: Settings, device: str, table: Any, split: Split, module: nn.Module | None
-    ) -> Checkpoint:
-        """Open the folder of an estimator for a fit; see `describe_fit` for the parameters."""
-        folder = settings.checkpoint_dir
-        if folder is None:
-            return cls(None, {}, settings.random_state)
+    ) -> Checkpoint | None:
+        """Open the folder for a fit, if there is one; see `describe_fit` for the parameters."""
+        if settings.checkpoint_dir is None:
+            return None
         of_fit = describe_fit(settings, device, table, split, module)
         # The random states of other processes than the first are not saved, but set anew in each
         # epoch.
         if current().n > 1:
             of_fit["the number of processes"] = str(current().n)
-        return cls(Path(folder), of_fit, settings.random_state)
-
-    def training(self, number: int) -> Progress | None:
-        """Return the progress of a training of the fit; None if nothing is saved."""
-        return None if self.folder is None else Progress(self, number)
+        return cls(Path(settings.checkpoint_dir), of_fit, settings.random_state)
 
     def claim(self) -> None:
         """Write the file that identifies the fit to the folder."""

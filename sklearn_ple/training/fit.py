@@ -24,7 +24,7 @@ from ..tables.reading import FeatureReader
 from ..utils.warn import warn
 from .build import make_module, make_net
 from .callbacks import ProgressBar, copy_callbacks
-from .checkpoint import Checkpoint
+from .checkpoint import Checkpoint, Progress
 from .device import resolve_device
 from .jobs import Jobs, can_divide
 from .net import MultiTaskNet, Trained
@@ -115,8 +115,9 @@ class Fit:
         fitted = self.start.fitted
         compared = self.settings, self.device, table, split, fitted and fitted.net.module_
         check_same_fit(*compared)
-        self.checkpoint = Checkpoint.of(*compared)
-        self.rng = share_random_state(self.start.draw(self.checkpoint.random_state))
+        checkpoint = self.checkpoint = Checkpoint.of(*compared)
+        source = self.settings if checkpoint is None else checkpoint
+        self.rng = share_random_state(self.start.draw(source.random_state))
 
     # -- before the training --------------------------------------------------------------------
 
@@ -252,7 +253,7 @@ class Fit:
                 patience=training.settings.n_iter_no_change,
                 tol=training.settings.tol,
                 callbacks=self._make_callbacks(number, training),
-                progress=self.checkpoint.training(number),
+                progress=Progress(self.checkpoint, number) if self.checkpoint else None,
                 jobs=self._divide(net, training),
             )
 

@@ -142,7 +142,7 @@ def test_the_calibrator_keeps_probabilities_in_their_order(seed):
         ).fit(X, y)
         rows = model._rows(X)[torch.arange(len(X))][0]
         with torch.no_grad():
-            p = model.module_._unlinked(**rows)[0].sigmoid()
+            p = model.module_._compute_unlinked(**rows)[0].sigmoid()
         excesses.append(F.relu(p[:, 1:] - p[:, :-1]).mean().item())
         click, order, pay = (probabilities[:, 1] for probabilities in model.predict_proba(X))
         assert (order <= click).all() and (pay <= order).all()

@@ -159,7 +159,7 @@ class NumericEmbedding(nn.Module):
         bins = torch.searchsorted(self.inner, values, right=True).t() + self.offsets
         bins = bins.flatten()
         # On a CPU, the gradient of index_select is several times as fast as that of F.embedding.
-        embeddings = self._compute_starts().index_select(0, bins)
+        embeddings = self.compute_starts().index_select(0, bins)
         if self.linear_weight is not None:
             distances = numbers.flatten() - self.lower.index_select(0, bins)
             fractions = (distances / self.width.index_select(0, bins)).clamp(0.0, 1.0)
@@ -168,7 +168,7 @@ class NumericEmbedding(nn.Module):
         embeddings = embeddings.view(n_rows, n_columns, len(self.views), self.embedding_dim)
         return embeddings.permute(2, 0, 1, 3).flatten(2)
 
-    def _compute_starts(self) -> Tensor:
+    def compute_starts(self) -> Tensor:
         """Compute the embedding of a number at the lower edge of each bin."""
         weight, steps = self.linear_weight, self.step_weight
         if steps is not None and self.step_scale is not None:
