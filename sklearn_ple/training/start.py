@@ -19,6 +19,7 @@ from ..parameters.network import (
     check_same_network,
     describe_network,
     list_differences,
+    other_network,
 )
 from ..parameters.settings import Settings
 from ..predictions.intervals import Deviations
@@ -217,11 +218,13 @@ class LastFit(Start):
         The state of the balancer is copied too, if both balancers have the same class and options.
         """
         last = self.fitted.net
+        if _list_shapes(net.module_) != _list_shapes(last.module_):
+            raise other_network("its weights differ in shape")
         net.module_.load_state_dict(last.module_.state_dict())
-        now, before = net.criterion_.state_dict(), last.criterion_.state_dict()
-        fits = all(before[name].shape == now[name].shape for name in now.keys() & before.keys())
+        now, before = _list_shapes(net.criterion_), _list_shapes(last.criterion_)
+        fits = all(before[name] == now[name] for name in now.keys() & before.keys())
         if fits and repr(net.criterion_) == repr(last.criterion_):
-            net.criterion_.load_state_dict(before, strict=False)
+            net.criterion_.load_state_dict(last.criterion_.state_dict(), strict=False)
         net.history = copy.deepcopy(last.history)
 
 
@@ -357,3 +360,8 @@ def _put_back(kept: list[tuple[Tensor, Tensor, Tensor]]) -> None:
     """Restore the masked entries of tensors."""
     for tensor, mask, values in kept:
         tensor.copy_(torch.where(mask, values, tensor))
+
+
+def _list_shapes(module: Any) -> dict[str, torch.Size]:
+    """Return the shapes of a module's weights, by name."""
+    return {name: tensor.shape for name, tensor in module.state_dict().items()}
