@@ -41,12 +41,12 @@ def refuses(estimator, X, y, error, message, **fit_params):
 # -- y --------------------------------------------------------------------------------------------
 
 
-def test_column_without_any_label(X, y):
+def test_a_column_without_any_label_is_an_error(X, y):
     refuses(model(), X, y.assign(area=np.nan), ValueError, "'area' has no label at all: leave")
     refuses(model(), X, y.assign(tall=None), ValueError, "'tall' has no label at all")
 
 
-def test_class_task_with_one_class(X, y):
+def test_a_task_of_one_class_is_an_error_unless_more_are_declared(X, y):
     refuses(
         model(),
         X,
@@ -60,12 +60,12 @@ def test_class_task_with_one_class(X, y):
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf])
-def test_infinity_in_y(X, y, value):
+def test_infinity_in_y_is_an_error_that_names_the_column(X, y, value):
     y.loc[3, "area"] = value
     refuses(model(), X, y, ValueError, "infinity .* 'area': use NaN")
 
 
-def test_what_is_no_label(X, y):
+def test_values_that_are_no_labels_are_an_error(X, y):
     refuses(model(), X, y.assign(area=1j * y["area"]), ValueError, "'area'.*complex")
     when = pd.Timestamp("2026-01-01")
     refuses(model(), X, y.assign(area=when), TypeError, "'area'.*datetime")
@@ -87,7 +87,7 @@ def test_saying_task_types_silences_the_warning(X, y, recwarn):
     assert not [w for w in recwarn if w.category is UserWarning]
 
 
-def test_y_is_missing_or_of_another_shape(X, y):
+def test_a_y_that_is_missing_or_of_another_shape_is_an_error(X, y):
     refuses(model(), X, None, ValueError, "requires y to be passed")
     refuses(model(), X, y.iloc[:5], ValueError, "inconsistent numbers of samples")
     refuses(model(), X, np.zeros((N, 1, 1)), ValueError, "y should be a 1d array or a 2d array")
@@ -96,12 +96,12 @@ def test_y_is_missing_or_of_another_shape(X, y):
     refuses(model(), X, twins, ValueError, r"y has several columns .* in \['area'\]: rename")
 
 
-def test_negative_count(X, y):
+def test_a_negative_count_is_an_error(X, y):
     message = "'area' is of kind 'count' but holds -"
     refuses(model(task_types={"area": "count"}), X, y, ValueError, message)
 
 
-def test_classes_that_are_fractions(X):
+def test_classes_may_be_fractions(X):
     doses = pd.Categorical(np.where(X["height"] > 0, 0.5, 1.5))
     y = pd.DataFrame({"dose": doses, "area": X["width"]})
     fitted = model(early_stopping=True, n_members=1).fit(X, y)
@@ -126,7 +126,7 @@ def test_a_target_is_learnt_whatever_its_unit(unit, shift, recwarn, seed):
     assert not recwarn.list
 
 
-def test_estimators_of_one_family(X, y):
+def test_an_estimator_of_one_family_refuses_tasks_of_the_other(X, y):
     refuses(PLEClassifier(), X, y, ValueError, "Unknown label type: continuous. Target 'area'")
     strings = y["tall"].map({True: "yes", False: "no"})
     refuses(PLERegressor(), X, strings, ValueError, "'tall' is of kind 'binary'.*PLEClassifierReg")
@@ -136,14 +136,14 @@ def test_estimators_of_one_family(X, y):
 # -- X --------------------------------------------------------------------------------------------
 
 
-def test_infinity_in_X(X, y):
+def test_infinity_in_X_is_an_error_that_names_the_column(X, y):
     X.loc[7, "width"] = np.inf
     refuses(model(), X, y, ValueError, "infinity .* column 'width'")
     refuses(model(), X.to_numpy(), y, ValueError, "infinity .* column 'x1'")
     refuses(model(), sparse.csr_matrix(X), y, ValueError, "infinity .* column 'x1'")
 
 
-def test_what_is_no_feature(X, y):
+def test_values_that_are_no_features_are_an_error(X, y):
     when = X.assign(when=pd.Timestamp("2026-01-01"))
     refuses(model(), when, y, TypeError, "'when'.*datetime.*convert")
     objects = X.assign(width=[{"a": 1}] * N)
@@ -152,20 +152,20 @@ def test_what_is_no_feature(X, y):
     refuses(model(), X[[]], y, ValueError, "0 columns")
 
 
-def test_infinity_at_predict(X, y):
+def test_infinity_at_predict_is_an_error_that_names_the_column(X, y):
     fitted = model().fit(X, y)
     X.loc[7, "width"] = np.inf
     with pytest.raises(ValueError, match="infinity .* column 'width'"):
         fitted.predict(X)
 
 
-def test_text_where_numbers_were(X, y):
+def test_text_where_fit_had_numbers_is_an_error(X, y):
     fitted = model().fit(X, y)
     with pytest.raises(ValueError, match="'width' of X held numbers in fit"):
         fitted.predict(X.assign(width="wide"))
 
 
-def test_numbers_where_categories_were_text(X, y):
+def test_numbers_where_fit_had_text_are_an_error(X, y):
     codes = np.arange(N) % 5
     fitted = model().fit(X.assign(code=codes.astype(str)), y)
     with pytest.raises(
@@ -174,7 +174,7 @@ def test_numbers_where_categories_were_text(X, y):
         fitted.predict(X.assign(code=codes))
 
 
-def test_categories_that_are_all_unknown_at_predict(X, y):
+def test_a_column_of_unknown_categories_alone_warns(X, y):
     fitted = model().fit(X.assign(code=["u", "v"] * (N // 2)), y)
     with pytest.warns(UserWarning, match="No value of column 'code' of X was a category in fit"):
         fitted.predict(X.assign(code="U"))
@@ -220,11 +220,11 @@ def test_categories_that_are_all_unknown_at_predict(X, y):
         ({"device": "gpu"}, "device='gpu' is not there"),
     ],
 )
-def test_parameter(X, y, params, message):
+def test_a_wrong_parameter_is_named(X, y, params, message):
     refuses(model(**params), X, y, ValueError, message)
 
 
-def test_a_class_of_tasks_that_makes_no_task(X, y):
+def test_an_abstract_class_of_tasks_is_an_error(X, y):
     estimator = model(task_types={"area": Task})
     refuses(estimator, X, y, TypeError, "task_types of target 'area': .*abstract.* Pass an inst")
 
@@ -240,17 +240,17 @@ def test_a_class_of_tasks_that_makes_no_task(X, y):
         (["a"] * N, "sample_weight must hold numbers"),
     ],
 )
-def test_sample_weight(X, y, weights, message):
+def test_wrong_weights_are_an_error(X, y, weights, message):
     refuses(model(), X, y, ValueError, message, sample_weight=weights)
 
 
-def test_weights_that_leave_a_task_without_labels(X, y):
+def test_weights_must_leave_each_task_a_label(X, y):
     weights = np.column_stack([np.ones(N), np.zeros(N)])
     message = "'area' has no label with a positive sample_weight: leave"
     refuses(model(), X, y, ValueError, message, sample_weight=weights)
 
 
-def test_weights_that_leave_a_task_one_class(X, y):
+def test_weights_must_leave_each_task_two_classes(X, y):
     message = "Among the labels with a positive sample_weight: Target 'tall' has 1 class only"
     refuses(model(), X, y, ValueError, message, sample_weight=y["tall"].astype(float))
 
@@ -280,7 +280,7 @@ def test_messages_show_values_of_numpy_as_those_of_python(X, y, params, message)
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])
-def test_loss_becomes_nan(X, y, early_stopping):
+def test_a_loss_that_is_not_finite_ends_training_with_a_warning(X, y, early_stopping):
     params = {"optimizer": "sgd", "early_stopping": early_stopping, "max_epochs": 50}
     with pytest.warns(ConvergenceWarning, match=r"loss of \[.*'area'.*\] is not finite in epoch"):
         fitted = model(learning_rate=1e6, **params).fit(X, y)

@@ -264,7 +264,7 @@ def test_mixed_estimator_of_numbers_alone_has_no_probabilities(table):
     assert not hasattr(model, "predict_proba")
 
 
-def test_polars_frames(table):
+def test_polars_frames_give_polars_frames(table):
     X, y = table
     frame = pl.DataFrame({c: X[c].to_numpy() for c in "abc"} | {"colour": X["colour"].to_list()})
     targets = pl.DataFrame(
@@ -280,7 +280,7 @@ def test_polars_frames(table):
     assert model.feature_names_in_.tolist() == ["a", "b", "c", "colour"]
 
 
-def test_a_series_of_polars_without_a_name(table):
+def test_a_series_of_polars_needs_no_name(table):
     X, y = table
     model = PLERegressor(max_epochs=1, n_members=1).fit(X, pl.Series(y["weight"].to_numpy()))
     assert model.task_names_ == ["y"]
@@ -387,7 +387,7 @@ def test_unknown_category_is_no_error(fitted, table):
     assert np.isfinite(predicted["weight"]).all()
 
 
-def test_missing_and_unknown_names_at_predict(fitted, table):
+def test_predict_needs_the_columns_of_fit(fitted, table):
     X, _ = table
     with pytest.raises(ValueError, match="feature names should match"):
         fitted.predict(X[["b", "a", "c", "colour"]])
@@ -423,7 +423,7 @@ def test_numbers_far_beyond_those_of_fit_are_predicted(limit, embedding, table):
         assert probability is None or np.isfinite(probability).all()
 
 
-def test_predicting_before_fit(table):
+def test_predicting_before_fit_is_an_error(table):
     methods = ["predict", "predict_proba", "predict_proba_frame", "decision_function"]
     for method in [*methods, "predict_conditional_proba", "score"]:
         arguments = table if method == "score" else table[:1]
@@ -612,7 +612,7 @@ def test_partial_fit_keeps_the_dtype_of_its_network(table):
     assert next(model.module_.parameters()).dtype == torch.float32
 
 
-def test_partial_fit_with_declared_classes(table):
+def test_partial_fit_learns_classes_that_were_declared(table):
     X, _ = table
     y = pd.DataFrame({"u": np.arange(N) % 2, "v": np.arange(N) % 3}, index=X.index)
     model = PLEClassifier(random_state=0)
@@ -658,7 +658,7 @@ def test_classes_declared_beyond_the_categories_are_predicted(table, library):
     assert set(model.predict(X)["stage"]) == {"over"}
 
 
-def test_other_targets_when_going_on(table):
+def test_going_on_needs_the_targets_of_the_first_fit(table):
     X, y = table
     model = make_model(max_epochs=1).partial_fit(X, y)
     with pytest.raises(ValueError, match="fitted with"):
@@ -667,7 +667,7 @@ def test_other_targets_when_going_on(table):
         model.score(X, y.drop(columns="visits"))
 
 
-def test_weights_by_name_beside_an_array_of_labels(table):
+def test_going_on_takes_weights_by_name_beside_an_array_of_labels(table):
     X, y = table
     weights = pd.DataFrame(np.random.default_rng(0).random(y.shape), columns=y.columns)
     named, unnamed = (make_model().partial_fit(X, y) for _ in range(2))

@@ -113,7 +113,7 @@ def test_towers_that_read_the_features_have_no_layer_below():
 @pytest.mark.filterwarnings("ignore:'own', .* cannot be as small as the reference:UserWarning")
 @pytest.mark.parametrize("name", SYSTEMS)
 @pytest.mark.parametrize("reference", [(2, (8,)), (1, (12, 8)), (3, (8, 4))])
-def test_networks_of_equal_depth(table, name, reference):
+def test_networks_get_equal_depth_and_the_nearest_width(table, name, reference):
     n_levels, widths = reference
     ple = make("PLEClassifierRegressor", n_levels=n_levels, expert_hidden_units=widths)
     own = make(name, **{layers_of(name): (20, 20, 20)})
@@ -263,7 +263,7 @@ def test_there_must_be_layers_to_scale(table):
         equal_capacity({"PLE": PLEClassifierRegressor(), "ESMM": ESMMClassifier()}, X, y)
 
 
-def test_what_is_no_estimator_of_this_package(table):
+def test_other_estimators_and_none_are_an_error(table):
     pipeline = make_pipeline(StandardScaler(), PLEClassifierRegressor())
     for call in (
         lambda: count_layers(pipeline),

@@ -48,7 +48,7 @@ def fitted(data):
     return model(early_stopping=True).fit(*data)
 
 
-def test_targets(data, fitted):
+def test_one_model_learns_all_targets(data, fitted):
     """One model for each target"""
     X, y = data
     assert fitted.task_names_ == ["income", "hours"]
@@ -58,20 +58,20 @@ def test_targets(data, fitted):
     assert set(gain.gains["task"]) == {"income", "hours"}
 
 
-def test_missing_values(data, fitted):
+def test_missing_values_are_left_as_they_are(data, fitted):
     """Missing values in X"""
     X, _ = data
     assert X["a"].isna().any() and fitted.predict(X).notna().all(axis=None)
 
 
-def test_missing_labels(data, fitted):
+def test_rows_without_a_label_are_kept(data, fitted):
     """Rows without a label dropped"""
     X, y = data
     assert y.isna().any(axis=1).sum() > N / 4
     assert np.isfinite(fitted.score(X, y))
 
 
-def test_categories(data):
+def test_integer_codes_that_are_named_are_categories(data):
     """categorical_feature, cat_features"""
     X, y = data
     coded = X.assign(town=(X["town"] == "u").astype(int))
@@ -83,7 +83,7 @@ def test_categories(data):
     assert named._encoder.features.categorical_positions_.tolist() == [2]
 
 
-def test_target_statistics(data):
+def test_columns_that_are_named_have_target_statistics(data):
     """CatBoost's target statistics"""
     X, y = data
     assert model().fit(X, y)._encoder.statistics is None
@@ -93,7 +93,7 @@ def test_target_statistics(data):
     assert named._encoder.n_numbers == model().fit(X, y)._encoder.n_numbers + 2
 
 
-def test_text(data):
+def test_text_is_encoded_by_skrub(data):
     """Text and embedding features"""
     skrub = pytest.importorskip("skrub")
     from sklearn.pipeline import make_pipeline
@@ -108,7 +108,7 @@ def test_text(data):
     assert "review_3" in pipeline[-1].feature_names_in_
 
 
-def test_objective(data):
+def test_kinds_of_tasks_replace_objectives(data):
     """objective"""
     X, y = data
     visits = (y["hours"].abs() * 3).round()
@@ -128,7 +128,7 @@ class Absolute(Regression):
         return F.l1_loss(outputs[..., 0], targets, reduction="none")
 
 
-def test_own_objective(data):
+def test_a_task_may_have_a_loss_of_its_own(data):
     """An objective of one's own"""
     X, y = data
     fitted = model(task_types={"hours": Absolute}).fit(X, y)
@@ -136,7 +136,7 @@ def test_own_objective(data):
     assert multitask_scores(fitted, X, y)["hours"] > -1
 
 
-def test_sample_weight(data):
+def test_rows_or_labels_have_weights(data):
     """sample_weight"""
     X, y = data
     rng = np.random.RandomState(0)
@@ -147,7 +147,7 @@ def test_sample_weight(data):
     assert not of_rows.equals(model().fit(X, y).predict(X))
 
 
-def test_class_weight(data):
+def test_classes_have_weights_by_task(data):
     """scale_pos_weight, class_weight"""
     X, y = data
     plain = model().fit(X, y).predict_proba(X)[0][:, 1].mean()
@@ -156,21 +156,21 @@ def test_class_weight(data):
     model(class_weight="balanced").fit(X, y)
 
 
-def test_early_stopping(data):
+def test_training_stops_early(data):
     """Early stopping"""
     options = {"max_epochs": 40, "n_iter_no_change": 1, "validation_fraction": 0.3}
     stopped = model(early_stopping=True, refit=False, learning_rate=0.05, **options).fit(*data)
     assert stopped.n_iter_ < 40 and "valid_loss" in stopped.history_[0]
 
 
-def test_rows_to_validate_on(data):
+def test_rows_to_validate_on_may_be_passed(data):
     """eval_set"""
     X, y = data
     own = model().fit(X[:60], y[:60], X_val=X[60:], y_val=y[60:])
     assert "valid_loss" in own.history_[-1]
 
 
-def test_validation_in_time_and_by_groups(data):
+def test_the_last_rows_or_whole_groups_are_validated_on(data):
     """Validation later in time, or of other groups"""
     X, y = data
     last = model(validation_split="last", early_stopping=True).fit(X, y)
@@ -181,7 +181,7 @@ def test_validation_in_time_and_by_groups(data):
     model(early_stopping=True).fit(X, y, groups=towns)
 
 
-def test_history(data, fitted, capsys):
+def test_losses_are_kept_drawn_and_shown(data, fitted, capsys):
     """evals_result_, verbosity"""
     assert [epoch["epoch"] for epoch in fitted.history_] == [1, 2]
     TrainingHistoryDisplay.from_estimator(fitted)
@@ -189,7 +189,7 @@ def test_history(data, fitted, capsys):
     assert "Training" in capsys.readouterr().err
 
 
-def test_metrics(data, fitted):
+def test_tasks_have_metrics_of_their_own(data, fitted):
     """eval_metric, feval"""
     X, y = data
     metrics = {"income": "accuracy", "hours": "neg_mean_absolute_error"}
@@ -199,7 +199,7 @@ def test_metrics(data, fitted):
     assert scores["hours"] == pytest.approx(-errors.mean())
 
 
-def test_cv(data):
+def test_folds_are_predicted_and_scored(data):
     """cv"""
     X, y = data
     assert cross_val_predict(model(), X, y, cv=2).shape == (N, 2)
@@ -207,34 +207,34 @@ def test_cv(data):
     assert np.isfinite(scores).all()
 
 
-def test_tuning(data):
+def test_the_space_to_search_is_there(data):
     """Tuning by Optuna or random search"""
     space = PLEClassifierRegressor.search_space()
     assert {"dropout", "learning_rate"} <= set(space)
     assert callable(PLEClassifierRegressor.search_space("optuna"))
 
 
-def test_threads(data, fitted):
+def test_two_jobs_train_the_same_model(data, fitted):
     """num_threads"""
     X, y = data
     two = model(early_stopping=True, n_jobs=2).fit(X, y)
     np.testing.assert_allclose(two.predict(X)["hours"], fitted.predict(X)["hours"], rtol=1e-3)
 
 
-def test_device(fitted):
+def test_a_gpu_is_used_if_there_is_one(fitted):
     """device_type="gpu\""""
     assert fitted.device == "auto"
     assert fitted.device_.startswith("cuda" if torch.cuda.is_available() else ("cpu", "mps"))
 
 
-def test_seed(data, fitted):
+def test_the_same_seed_makes_the_same_model(data, fitted):
     """seed"""
     X, y = data
     again = model(early_stopping=True).fit(X, y)
     pd.testing.assert_frame_equal(again.predict(X), fitted.predict(X))
 
 
-def test_going_on(data):
+def test_training_goes_on_and_tasks_are_added(data):
     """init_model"""
     X, y = data
     warm = model(warm_start=True).fit(X, y)
@@ -246,7 +246,7 @@ def test_going_on(data):
     assert grown.add_task(X, X["b"].abs().rename("new")).predict(X).shape == (N, 3)
 
 
-def test_files(data, fitted, tmp_path):
+def test_a_file_keeps_the_model(data, fitted, tmp_path):
     """save_model, load_model"""
     pytest.importorskip("safetensors")
     export.save(fitted, tmp_path / "model.safetensors")
@@ -254,7 +254,7 @@ def test_files(data, fitted, tmp_path):
     pd.testing.assert_frame_equal(loaded.predict(data[0]), fitted.predict(data[0]))
 
 
-def test_checkpoints(data, tmp_path):
+def test_a_fit_goes_on_from_its_checkpoint(data, tmp_path):
     """snapshot_file"""
     X, y = data
     first = model(checkpoint_dir=tmp_path).fit(X, y)
@@ -262,27 +262,27 @@ def test_checkpoints(data, tmp_path):
     pd.testing.assert_frame_equal(again.predict(X), first.predict(X))
 
 
-def test_raw_scores(data, fitted):
+def test_decision_function_gives_logits(data, fitted):
     """raw_score=True"""
     logits = fitted.decision_function(data[0])[0]
     proba = fitted.predict_proba(data[0])[0][:, 1]
     np.testing.assert_allclose(1 / (1 + np.exp(-logits)), proba, rtol=1e-5)
 
 
-def test_representations(data, fitted):
+def test_transform_gives_the_learnt_features(data, fitted):
     """pred_leaf"""
     representations = fitted.transform(data[0])
     assert representations.shape == (N, len(fitted.get_feature_names_out()))
 
 
-def test_importances(data, fitted):
+def test_importances_are_measured_by_shuffling(data, fitted):
     """feature_importances_"""
     found = multitask_importance(fitted, *data, n_repeats=2, random_state=0).frame
     assert set(found["feature"]) == {"a", "b", "town"}
     assert not hasattr(fitted, "feature_importances_")
 
 
-def test_shap(data):
+def test_shap_explains_a_task(data):
     """pred_contrib, SHAP"""
     shap = pytest.importorskip("shap")
     X, y = data
@@ -293,7 +293,7 @@ def test_shap(data):
     np.testing.assert_allclose(sums, view.predict(X[:3]), rtol=1e-3, atol=1e-4)
 
 
-def test_partial_dependence(data, fitted):
+def test_a_task_view_has_partial_dependence(data, fitted):
     """Partial dependence"""
     found = partial_dependence(
         fitted.task_view("hours"), data[0], ["b"], grid_resolution=5, kind="average"
@@ -301,14 +301,14 @@ def test_partial_dependence(data, fitted):
     assert found["average"].shape == (1, 5)
 
 
-def test_calibration(data):
+def test_probabilities_are_calibrated(data):
     """Calibration of probabilities"""
     X, y = data
     calibrated = model().fit(X[:50], y[:50]).calibrate(X[50:], y[50:])
     assert list(calibrated.calibrators_) == ["income"]
 
 
-def test_intervals(data, fitted):
+def test_intervals_are_in_order(data, fitted):
     """Prediction intervals"""
     X, y = data
     low, high = fitted.predict_interval(X, level=0.7)
@@ -317,7 +317,7 @@ def test_intervals(data, fitted):
     assert (quantiles.diff(axis=1).iloc[:, 1:] >= 0).all(axis=None)
 
 
-def test_drawing(data, fitted):
+def test_the_network_and_its_gates_are_drawn(data, fitted):
     """plot_tree"""
     assert "<svg" in NetworkDiagram.from_estimator(fitted)._repr_html_()
     display = GateUtilizationDisplay.from_estimator(fitted, data[0])
@@ -328,17 +328,17 @@ def no_parameter_like(word):
     return not any(word in name for name in PLEClassifierRegressor().get_params())
 
 
-def test_monotone():
+def test_no_parameter_makes_a_model_monotone():
     """Monotone constraints"""
     assert no_parameter_like("monoton")
 
 
-def test_interactions():
+def test_no_parameter_limits_interactions():
     """Interaction constraints"""
     assert no_parameter_like("interaction")
 
 
-def test_ranking(data, fitted):
+def test_probabilities_rank_rows(data, fitted):
     """Ranking, lambdarank"""
     assert no_parameter_like("rank")
     assert len(np.unique(fitted.predict_proba(data[0])[0][:, 1])) > N / 2

@@ -55,7 +55,7 @@ def test_a_saved_model_predicts_the_same(table, on_gpu, tmp_path):
                 assert_allclose(own, other, atol=1e-4)
 
 
-def test_pieces_are_learnt(table):
+def test_partial_fit_learns(table):
     X, y = table
     model = PLEClassifierRegressor(**SMALL, device="cuda")
     losses = [model.partial_fit(X, y).history_[-1]["loss"] for _ in range(5)]

@@ -523,7 +523,7 @@ def test_a_task_in_a_group_of_its_own_is_refused(table, freeze):
     assert both.group_names == ["class tasks"] and both.group_of == [0, 0]
 
 
-def test_wrong_estimators(table, fitted):
+def test_estimators_that_cannot_have_the_task_are_refused(table, fitted):
     X, y, new = table
     with pytest.raises(NotFittedError):
         PLEClassifierRegressor().add_task(X, new)

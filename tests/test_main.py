@@ -24,7 +24,7 @@ def quick(monkeypatch):
     monkeypatch.setitem(CASES, "nhefs", few)
 
 
-def test_as_users_start_it(tmp_path):
+def test_the_command_prints_a_table_and_draws_a_picture(tmp_path):
     command = [sys.executable, "-m", "sklearn_ple", "--epochs", "2", "--output", "pictures"]
     environment = os.environ | {"MPLBACKEND": "Agg", "PYTHONUTF8": "1"}
     run = subprocess.run(
@@ -53,7 +53,7 @@ def test_the_best_of_each_task_is_named():
     assert summarise(table[1:2]) == "Best: equal on b."
 
 
-def test_same_seed_same_table(quick, tmp_path, capsys):
+def test_the_same_seed_prints_the_same_table(quick, tmp_path, capsys):
     printed = []
     for _ in range(2):
         assert main(["--epochs", "1", "--seed", "3", "--output", str(tmp_path)]) == 0
@@ -81,7 +81,7 @@ def test_without_matplotlib_it_says_how_to_install_it(quick, monkeypatch, tmp_pa
     assert not list(tmp_path.iterdir())
 
 
-def test_absent_census_income_ends_in_a_message(monkeypatch, tmp_path, capsys):
+def test_a_download_that_fails_ends_in_a_message(monkeypatch, tmp_path, capsys):
     monkeypatch.delenv("SKLEARN_PLE_DATA", raising=False)
     monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "sklearn"))
 
@@ -96,7 +96,7 @@ def test_absent_census_income_ends_in_a_message(monkeypatch, tmp_path, capsys):
     assert "Traceback" not in message
 
 
-def test_device_that_is_not_there_ends_in_a_message(tmp_path, capsys):
+def test_a_device_that_is_not_there_ends_in_a_message(tmp_path, capsys):
     assert main(["--device", "cuda:99", "--output", str(tmp_path)]) == 1
     assert "cuda:99" in capsys.readouterr().err
 
@@ -125,7 +125,7 @@ def test_a_folder_that_cannot_be_created_is_an_error_that_names_the_option(tmp_p
     assert f"argument --output: '{tmp_path / 'file'}' is no folder and cannot be" in message
 
 
-def test_census_income(tmp_path, capsys, monkeypatch):
+def test_census_income_is_learnt(tmp_path, capsys, monkeypatch):
     home = os.environ.get("SKLEARN_PLE_DATA")
     if not home or not (Path(home) / "census_income" / "census-income.test.gz").is_file():
         pytest.skip("needs census_income/census-income.test.gz in the folder of SKLEARN_PLE_DATA")

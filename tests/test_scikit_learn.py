@@ -81,7 +81,7 @@ def colours():
     return ColumnTransformer([("c", OneHotEncoder(), ["colour"])], remainder="passthrough")
 
 
-def test_grid_search_over_experts_and_levels_in_a_pipeline(seed):
+def test_grid_search_finds_experts_and_levels_in_a_pipeline(seed):
     X, y = make_table(seed)
     name = "pleclassifierregressor__"
     grid = {
@@ -108,7 +108,7 @@ def test_search_scores_are_those_of_fitting_by_hand(table):
     np.testing.assert_allclose(splits, by_hand)
 
 
-def test_halving_search_over_epochs(table):
+def test_halving_search_may_have_epochs_as_its_resource(table):
     X, y = table
     search = HalvingGridSearchCV(
         model(),
@@ -122,7 +122,7 @@ def test_halving_search_over_epochs(table):
     assert search.best_estimator_.n_iter_ == search.n_resources_[-1]
 
 
-def test_cross_validation(seed):
+def test_cross_validation_scores_every_fold(seed):
     X, y = make_table(seed)
     scores = cross_val_score(model(max_epochs=20, random_state=seed), X, y, cv=3)
     assert scores.shape == (3,) and scores.min() > 0.5
@@ -130,7 +130,7 @@ def test_cross_validation(seed):
     assert all(e.task_names_ == list(y.columns) for e in results["estimator"])
 
 
-def test_metadata_routing_of_sample_weight(table):
+def test_sample_weight_is_routed(table):
     X, y = table
     weights = np.random.RandomState(0).rand(N)
     weights[:30] = 0
@@ -219,7 +219,7 @@ def polars_frame(frame):
     return pl.DataFrame(columns)
 
 
-def test_polars_in_and_out(table):
+def test_a_search_with_polars_frames_predicts_polars_frames(table):
     X, y = (polars_frame(part) for part in table)
     X_test = X[100:]
     search = GridSearchCV(tiny(), {"n_levels": [1]}, cv=2, error_score="raise").fit(X, y)
@@ -231,7 +231,7 @@ def test_polars_in_and_out(table):
     np.testing.assert_allclose(predicted["weight"], twin["weight"], rtol=1e-5)
 
 
-def test_learning_curve(table):
+def test_learning_curve_scores_are_those_of_fitting_by_hand(table):
     X, y = table
     cv = KFold(2)
     sizes, _, test = learning_curve(tiny(), X, y, train_sizes=[30, 60], cv=cv)
@@ -242,7 +242,7 @@ def test_learning_curve(table):
     np.testing.assert_allclose(test[0, 0], by_hand.score(X.iloc[first[1]], y.iloc[first[1]]))
 
 
-def test_validation_curve(seed):
+def test_validation_curve_rises_with_the_epochs(seed):
     X, y = make_table(seed)
     options = {"param_name": "max_epochs", "param_range": [1, 12], "cv": MultiTaskKFold(2)}
     scoring = make_multitask_scorer()
@@ -251,7 +251,7 @@ def test_validation_curve(seed):
     assert (test[1] > test[0]).all()
 
 
-def test_permutation_importance_of_all_tasks(table):
+def test_permutation_importance_finds_the_columns_of_all_tasks(table):
     X, y = table
     fitted = tiny(max_epochs=20, learning_rate=0.02).fit(X, y)
     result = permutation_importance(
@@ -260,7 +260,7 @@ def test_permutation_importance_of_all_tasks(table):
     assert set(np.argsort(result.importances_mean)[-2:]) == {0, 2}
 
 
-def test_stacking_of_task_views(table):
+def test_task_views_can_be_stacked(table):
     X, y = table
     there = y["stage"].notna()
     fitted = [tiny(n_levels=n).fit(X, y) for n in (1, 2)]
@@ -298,7 +298,7 @@ def test_diagram_shows_a_pipeline_with_its_transformers(table):
         assert not hasattr(pipeline, "_repr_html_")
 
 
-def test_clone_and_parameters():
+def test_a_clone_has_the_same_parameters():
     estimator = model(n_levels=2, task_weights={"a": 2}, expert_hidden_units=(8, 4))
     twin = clone(estimator)
     assert twin is not estimator and twin.get_params() == estimator.get_params()
@@ -324,7 +324,7 @@ def test_html_shows_the_description_of_parameters():
     assert "Number of levels of experts." in page
 
 
-def test_tags():
+def test_tags_say_what_an_estimator_takes_and_is():
     mixed, classifier, regressor = (
         get_tags(cls()) for cls in (PLEClassifierRegressor, PLEClassifier, PLERegressor)
     )

@@ -198,7 +198,7 @@ def test_partial_fit_starts_there_too(table, source):
     assert_allclose(represented(model, X, "a"), represented(source, X, "a"), atol=1e-4)
 
 
-def test_what_a_refit_starts_from(table, source):
+def test_a_refit_starts_from_the_other_model_too(table, source):
     X, y = table
     model = PLERegressor(
         warm_start_from=source, **(STILL | {"early_stopping": True, "refit": True})
@@ -260,7 +260,7 @@ def test_a_few_rows_gain_by_the_experts_of_many(seed):
         ({"warm_start_from": FrozenEstimator(PLERegressor())}, "warm_start_from is not fitted"),
     ],
 )
-def test_what_cannot_start_from_another(table, source, params, message):
+def test_other_networks_and_unfitted_models_are_no_start(table, source, params, message):
     model = PLERegressor(**(OPTIONS | {"warm_start_from": source} | params))
     with pytest.raises(ValueError, match=message):
         model.fit(*table)
@@ -276,7 +276,7 @@ def test_other_options_of_an_embedding_object_are_noticed(table):
         start.set_params(numeric_embedding=steps).fit(*table)
 
 
-def test_other_networks_and_columns(table, source):
+def test_other_estimators_and_columns_are_no_start(table, source):
     X, y = table
     with pytest.raises(TypeError, match="of type LinearRegression: it must be an estimator of"):
         PLERegressor(warm_start_from=LinearRegression()).fit(X, y)

@@ -97,7 +97,7 @@ def assert_same(frame, expected):
         np.testing.assert_array_equal(values, expected[name].to_numpy(dtype=float), err_msg=name)
 
 
-def test_equals_naive_reader(arrow, tmp_path):
+def test_files_are_read_as_by_a_naive_reader(arrow, tmp_path):
     impressions, common = draw(0)
     put(tmp_path, impressions, common)
     bunch = fetch_ali_ccp(data_home=tmp_path)
@@ -141,14 +141,14 @@ KEYS = st.sampled_from("abc")
     impressions=st.lists(st.tuples(LABELS, KEYS, ENTRIES), min_size=1, max_size=10),
     common=st.lists(st.tuples(KEYS, ENTRIES), min_size=1, max_size=4),
 )
-def test_any_rows(arrow, tmp_path, impressions, common):
+def test_any_rows_are_read_as_by_a_naive_reader(arrow, tmp_path, impressions, common):
     rows = [(*labels, key, entries) for labels, key, entries in impressions]
     common = [*common, *((key, []) for key in "abc")]
     (put(tmp_path, rows, common) / "ali_ccp_train.parquet").unlink(missing_ok=True)
     assert_same(fetch_ali_ccp(data_home=tmp_path).frame, read_naively(rows, common))
 
 
-def test_heaviest_entry_stays_the_first_of_several(arrow, tmp_path):
+def test_of_several_entries_the_first_heaviest_is_kept(arrow, tmp_path):
     own = [("508", 7, "0.5"), ("210", 1, "1.0"), ("508", 8, "2.5"), ("210", 2, "1.0")]
     user = [("109_14", 3, "2.5"), ("109_14", 4, "2.5"), ("109_14", 5, "10.0")]
     put(tmp_path, [(0, 0, "a", own)], [("a", user)])
@@ -171,7 +171,7 @@ def test_purchases_without_a_click_are_dropped(arrow, tmp_path):
     assert y.to_numpy().tolist() == [[1, 1]]
 
 
-def test_nothing_is_left_without_a_click(arrow, tmp_path):
+def test_without_a_click_no_purchase_is_left(arrow, tmp_path):
     put(tmp_path, [(0, 1, "a", [])], [("a", [])])
     with pytest.warns(UserWarning, match="Dropped 1 purchases") as caught:
         bunch = fetch_ali_ccp(data_home=tmp_path)
@@ -179,7 +179,7 @@ def test_nothing_is_left_without_a_click(arrow, tmp_path):
     assert bunch.frame.shape == (0, 33)
 
 
-def test_rows_and_columns(arrow, monkeypatch, tmp_path):
+def test_the_first_rows_of_some_columns_can_be_loaded(arrow, monkeypatch, tmp_path):
     monkeypatch.setattr(_ali_ccp, "_BLOCK_SIZE", 3_000)
     impressions, common = draw(2)
     put(tmp_path, impressions, common)
@@ -210,7 +210,7 @@ def test_arrays_equal_frame(arrow, tmp_path):
         pd.testing.assert_series_equal(pd.Series(column, name=name), frames.data[name])
 
 
-def test_parquet_file_is_enough(arrow, tmp_path):
+def test_the_parquet_file_is_enough(arrow, tmp_path):
     folder = put(tmp_path, *draw(4), part="test")
     first = fetch_ali_ccp(subset="test", data_home=tmp_path)
     for path in folder.glob("*.csv"):
@@ -293,7 +293,7 @@ def test_memory_does_not_grow_with_impressions(arrow, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("part", ["train", "test"])
 @pytest.mark.parametrize("present", [None, "sample_skeleton", "common_features"])
-def test_missing_file(arrow, tmp_path, part, present):
+def test_a_missing_file_is_an_error_that_says_where_to_save_it(arrow, tmp_path, part, present):
     folder = tmp_path / "ali_ccp"
     folder.mkdir()
     if present:
@@ -305,14 +305,14 @@ def test_missing_file(arrow, tmp_path, part, present):
     assert f"sample_{part}.tar.gz of https://tianchi.aliyun.com/dataset/408" in str(error.value)
 
 
-def test_missing_sample(tmp_path):
+def test_a_missing_sample_is_an_error_that_says_where_to_save_it(tmp_path):
     with pytest.raises(OSError, match="not found") as error:
         fetch_ali_ccp(subset="val_sample")
     path = tmp_path / "sklearn" / "ali_ccp" / "ali_ccp_val_sample.csv"
     assert str(path) in str(error.value)
 
 
-def test_missing_pyarrow(monkeypatch):
+def test_without_pyarrow_the_error_says_how_to_install_it(monkeypatch):
     monkeypatch.setattr(_ali_ccp, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"pip install 'sklearn-ple\[parquet\]'"):
         fetch_ali_ccp()
@@ -357,7 +357,9 @@ def put_text(home, skeleton, common):
         ("skeleton", SKELETON.replace("a", "b"), "no common features of 'b' in .*common_features"),
     ],
 )
-def test_damaged_line(arrow, monkeypatch, tmp_path, damaged, line, message, block_size):
+def test_a_damaged_line_is_an_error_that_names_it(
+    arrow, monkeypatch, tmp_path, damaged, line, message, block_size
+):
     monkeypatch.setattr(_ali_ccp, "_BLOCK_SIZE", block_size)
     text = {"skeleton": SKELETON, "common": COMMON}
     # A blank line counts as one.
@@ -372,7 +374,7 @@ def test_damaged_line(arrow, monkeypatch, tmp_path, damaged, line, message, bloc
 
 @pytest.mark.parametrize("damaged", ["skeleton", "common"])
 @pytest.mark.parametrize("text", ["", "\n\n"])
-def test_file_without_lines(arrow, tmp_path, damaged, text):
+def test_a_file_without_lines_is_an_error(arrow, tmp_path, damaged, text):
     paths = put_text(tmp_path, **({"skeleton": SKELETON, "common": COMMON} | {damaged: text}))
     with pytest.raises(
         ValueError, match="is damaged: it has no lines. Delete it and unp"
@@ -404,7 +406,7 @@ def edit(change):
         (edit(lambda frame: frame.assign(click="a")), "other columns"),
     ],
 )
-def test_damaged_parquet(arrow, tmp_path, damage, message):
+def test_a_damaged_parquet_file_is_an_error_that_names_it(arrow, tmp_path, damage, message):
     path, _ = converted(tmp_path)
     damage(path)
     with pytest.raises(ValueError, match=f"is damaged: .*{message}") as error:
@@ -413,7 +415,7 @@ def test_damaged_parquet(arrow, tmp_path, damage, message):
     assert str(error.value).endswith("Delete it, and it will be created again.")
 
 
-def test_wrong_label_in_parquet(arrow, tmp_path):
+def test_a_wrong_label_in_parquet_is_an_error_that_names_the_row(arrow, tmp_path):
     path, _ = converted(tmp_path)
     table = arrow.parquet.read_table(path)
     labels = table["click"].to_pylist()
@@ -472,7 +474,7 @@ VALUES = ["1", "0", *["3"] * len(CATEGORIES), *["0.5"] * len(WEIGHTED)]
         (f"{HEADER}\n{','.join(['0.5', '0', *VALUES[2:]])}\n", "line 2: labels of click must be"),
     ],
 )
-def test_damaged_sample(tmp_path, text, message):
+def test_a_damaged_sample_is_an_error_that_names_the_line(tmp_path, text, message):
     path = tmp_path / "ali_ccp" / "ali_ccp_val_sample.csv"
     path.parent.mkdir()
     path.write_text(text)
@@ -494,7 +496,7 @@ def test_damaged_sample(tmp_path, text, message):
         ({"n_rows": 1.5}, TypeError, "n_rows must be an instance of"),
     ],
 )
-def test_wrong_parameters(params, error, message):
+def test_wrong_parameters_are_named(params, error, message):
     with pytest.raises(error, match=message):
         fetch_ali_ccp(**params)
 
@@ -508,7 +510,7 @@ def real(request):
     return request.param, fetch_ali_ccp(subset=request.param, data_home=home)
 
 
-def test_real_sample(real):
+def test_the_published_samples_are_read_as_they_are(real):
     subset, sample = real
     assert sample.data.shape == (SAMPLES[subset], 31)
     assert sample.feature_names == FEATURES
@@ -518,7 +520,7 @@ def test_real_sample(real):
     assert (sample.target["purchase"] <= sample.target["click"]).all()
 
 
-def test_real_rows_and_columns(real):
+def test_some_rows_and_columns_of_the_published_samples_can_be_loaded(real):
     subset, sample = real
     X, y = fetch_ali_ccp(
         subset=subset, columns=["D508", "101"], tasks=["purchase"], n_rows=7, return_X_y=True
@@ -538,7 +540,7 @@ def test_real_rows_and_columns(real):
     ids=lambda model: type(model).__name__,
 )
 @pytest.mark.parametrize("real", ["train_sample"], indirect=True)
-def test_systems_learn_the_sample(real, model):
+def test_systems_learn_the_published_sample(real, model):
     X, y = real[1].data, real[1].target
     model.set_params(n_members=1).fit(X, y)
     click, purchase = (p[:, 1] for p in model.predict_proba(X))

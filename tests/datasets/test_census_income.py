@@ -85,7 +85,7 @@ def archive(monkeypatch, tmp_path):
         server.shutdown()
 
 
-def test_bunch(tmp_path):
+def test_a_bunch_has_data_target_weights_and_description(tmp_path):
     path = put(tmp_path, TRAIN, text_of())
     census = fetch_census_income(data_home=tmp_path)
     assert census.filenames == [str(path)]
@@ -99,7 +99,7 @@ def test_bunch(tmp_path):
     assert "CC BY 4.0" in census.DESCR
 
 
-def test_features(tmp_path):
+def test_seven_features_are_numbers_and_the_others_categories(tmp_path):
     put(tmp_path, TRAIN, text_of())
     X = fetch_census_income(data_home=tmp_path).data
     assert list(X.select_dtypes("float64")) == NUMERIC
@@ -169,7 +169,7 @@ def test_all_is_train_then_test(tmp_path):
     assert census.categories["race"] == ["Black", "White"]
 
 
-def test_lookup_order(monkeypatch, tmp_path):
+def test_the_first_of_three_folders_that_has_the_file_counts(monkeypatch, tmp_path):
     folders = [tmp_path / name for name in ("given", "environment", "sklearn")]
     monkeypatch.setenv("SKLEARN_PLE_DATA", str(folders[1]))
     for age, folder in enumerate(folders):
@@ -190,7 +190,7 @@ def test_data_home_of_sklearn_is_made_only_when_needed(tmp_path):
 
 
 @pytest.mark.parametrize("given", [True, False])
-def test_download(archive, tmp_path, given):
+def test_a_file_is_downloaded_once(archive, tmp_path, given):
     (archive / TEST).write_bytes(gzip.compress(text_of().encode()))
     home = tmp_path / ("given" if given else "sklearn")
     census = fetch_census_income(subset="test", data_home=home if given else None)
@@ -201,7 +201,7 @@ def test_download(archive, tmp_path, given):
 
 
 @pytest.mark.parametrize("damage", ["cut", "rows", "page", "absent", "changed"])
-def test_bad_download_is_not_kept(archive, tmp_path, damage):
+def test_a_bad_download_is_not_kept(archive, tmp_path, damage):
     whole = gzip.compress(text_of().encode())
     content = {
         "cut": whole[:-20],
@@ -223,7 +223,7 @@ def test_a_changed_download_is_named_by_its_hash(archive, tmp_path):
         fetch_census_income(data_home=tmp_path, n_retries=0)
 
 
-def test_retries(archive, monkeypatch, tmp_path):
+def test_a_failed_download_is_tried_again_after_a_delay(archive, monkeypatch, tmp_path):
     waits = []
 
     def arrive_at_second_wait(seconds):
@@ -239,7 +239,7 @@ def test_retries(archive, monkeypatch, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:Retry downloading")
-def test_retries_end(archive, monkeypatch, tmp_path):
+def test_a_download_that_never_succeeds_ends_in_an_error(archive, monkeypatch, tmp_path):
     waits = []
     monkeypatch.setattr(time, "sleep", waits.append)
     with pytest.raises(OSError, match="The download failed"):
@@ -247,7 +247,7 @@ def test_retries_end(archive, monkeypatch, tmp_path):
     assert waits == [1.0] * 3
 
 
-def test_missing_file_and_no_download(archive, tmp_path):
+def test_without_a_download_the_error_says_what_to_save_where(archive, tmp_path):
     (archive / TEST).write_bytes(gzip.compress(text_of().encode()))
     with pytest.raises(OSError, match="not found") as error:
         fetch_census_income(subset="test", data_home=tmp_path, download_if_missing=False)
@@ -255,7 +255,7 @@ def test_missing_file_and_no_download(archive, tmp_path):
     assert str(tmp_path / "census_income" / TEST) in str(error.value)
 
 
-def test_address():
+def test_files_come_from_the_archive_by_https():
     assert _census_income._BASE_URL.startswith("https://archive.ics.uci.edu/")
 
 
@@ -273,7 +273,7 @@ def test_address():
         ("", "No columns"),
     ],
 )
-def test_damaged_text(tmp_path, text, message):
+def test_a_damaged_text_is_an_error_that_names_the_file(tmp_path, text, message):
     path = put(tmp_path, TRAIN, text)
     with pytest.raises(ValueError, match=message) as error:
         fetch_census_income(data_home=tmp_path)
@@ -282,7 +282,7 @@ def test_damaged_text(tmp_path, text, message):
 
 
 @pytest.mark.parametrize("keep", [slice(-20), slice(5, None)])
-def test_damaged_compression(tmp_path, keep):
+def test_a_damaged_archive_is_an_error_that_names_the_file(tmp_path, keep):
     path = put(tmp_path, TRAIN, text_of())
     path.write_bytes(path.read_bytes()[keep])
     with pytest.raises(ValueError, match="Delete it, and it will be downloaded again") as error:
@@ -302,12 +302,12 @@ def test_what_a_killed_download_left_is_removed(archive, tmp_path):
     assert os.listdir(folder) == [TRAIN]
 
 
-def test_unknown_subset():
+def test_an_unknown_subset_is_an_error():
     with pytest.raises(ValueError, match="'train', 'test' or 'all', got 'valid'"):
         fetch_census_income(subset="valid")
 
 
-def test_unknown_task():
+def test_an_unknown_task_is_an_error():
     with pytest.raises(
         ValueError, match=r"\['sex'\]; existing tasks are \['income', 'never_married'"
     ):
@@ -322,17 +322,17 @@ def real():
     return fetch_census_income(subset="test", data_home=home, download_if_missing=False)
 
 
-def test_real_text_is_what_was_published(real):
+def test_the_published_file_passes_the_check_of_downloads(real):
     _census_income._check(Path(real.filenames[0]), "test")
 
 
-def test_real_shares(real):
+def test_the_published_file_has_the_shares_of_the_papers(real):
     assert real.data.shape == (99_762, 39)
     assert real.target.mean().round(3).to_dict() == {"income": 0.062, "never_married": 0.432}
     assert real.target["income"].sum() == 6_186
 
 
-def test_real_values(real):
+def test_the_published_file_has_the_documented_values(real):
     assert (real.data["hispanic_origin"] == "NA").sum() == 405
     assert (real.data["migration_code_change_in_msa"] == "?").any()
     assert list(real.data.select_dtypes("number")) == NUMERIC
@@ -342,7 +342,7 @@ def test_real_values(real):
     assert real.categories["sex"] == ["Female", "Male"]
 
 
-def test_real_college(real):
+def test_college_is_counted_as_in_the_published_text(real):
     # Counted from the text itself: levels whose name has a degree or college in it.
     with gzip.open(real.filenames[0], "rt") as lines:
         levels = [line.split(", ")[4] for line in lines]
@@ -359,7 +359,7 @@ def test_real_college(real):
     np.testing.assert_allclose(y.mean(), [0.335, 0.432], atol=5e-4)
 
 
-def test_real_education(real):
+def test_education_has_seventeen_levels_in_the_published_file(real):
     _, y = fetch_census_income(
         subset="test", tasks="education", return_X_y=True, download_if_missing=False
     )

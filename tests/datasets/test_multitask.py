@@ -36,7 +36,7 @@ def test_defaults_are_those_of_the_paper(seed):
     np.testing.assert_allclose(np.linalg.norm(bunch.coef, axis=0), 1)
 
 
-def test_formula_entry_by_entry():
+def test_targets_follow_the_formula_entry_by_entry():
     bunch = make_multitask(
         20, 7, n_tasks=3, n_sinusoids=4, noise=0, scale=1.7, random_state=1, return_X_y=False
     )
@@ -50,7 +50,7 @@ def test_formula_entry_by_entry():
 
 
 @pytest.mark.parametrize(("degree", "degrees"), [(3, [3, 3, 3]), ([1, 4, 2], [1, 4, 2])])
-def test_polynomials_entry_by_entry(degree, degrees):
+def test_polynomials_follow_the_formula_entry_by_entry(degree, degrees):
     params = {"n_tasks": 3, "noise": 0, "scale": 1.3, "random_state": 1, "return_X_y": False}
     bunch = make_multitask(20, 7, form="polynomial", degree=degree, **params)
     assert bunch.degrees == dict(zip(bunch.target_names, degrees, strict=True))
@@ -71,7 +71,7 @@ def test_a_power_that_overflows_leaves_other_tasks_alone():
 
 
 @pytest.mark.parametrize("n_tasks", [2, 16])
-def test_polynomials_of_weights_with_the_correlations(n_tasks, seed):
+def test_weights_of_polynomials_have_the_correlations_too(n_tasks, seed):
     wanted = correlations(seed, n_tasks)
     *_, coef = make_multitask(
         5, 30, n_tasks=n_tasks, form="polynomial", correlation=wanted, return_coef=True
@@ -79,7 +79,7 @@ def test_polynomials_of_weights_with_the_correlations(n_tasks, seed):
     np.testing.assert_allclose(coef.T @ coef, wanted, atol=1e-10)
 
 
-def test_moments_of_polynomials(seed):
+def test_polynomials_have_the_moments_of_theory(seed):
     """For z of N(0, 1), z + z² has the mean 1 and the variance 3, and z + z² + z³ 1 and 24."""
     n = 40_000
     params = {"n_tasks": 2, "form": "polynomial", "noise": 0, "random_state": seed}
@@ -109,7 +109,7 @@ def test_noise_is_a_standard_deviation(seed):
 
 
 @pytest.mark.parametrize("p", [-1, -0.3, 0, 0.5, 0.999, 1.0])
-def test_two_tasks_by_the_formula_of_the_paper(p):
+def test_weights_of_two_tasks_follow_the_formula_of_the_paper(p):
     params = {"n_samples": 5, "n_features": 30, "scale": 2.0, "random_state": 3}
     *_, unrelated = make_multitask(**params, correlation=0, return_coef=True)
     *_, coef = make_multitask(**params, correlation=p, return_coef=True)
@@ -126,7 +126,7 @@ def test_two_tasks_by_the_formula_of_the_paper(p):
     scale=st.floats(0.01, 100),
     seed=st.integers(0, 1000),
 )
-def test_one_correlation_for_all_pairs(p, n_tasks, more_features, scale, seed):
+def test_one_correlation_is_that_of_all_pairs(p, n_tasks, more_features, scale, seed):
     if n_tasks > 1:
         p = max(p, -1 / (n_tasks - 1))
     *_, coef = make_multitask(
@@ -143,7 +143,7 @@ def test_one_correlation_for_all_pairs(p, n_tasks, more_features, scale, seed):
 
 
 @given(seed=st.integers(0, 1000), n_tasks=st.integers(1, 6))
-def test_matrix_of_correlations(seed, n_tasks):
+def test_weights_have_the_matrix_of_correlations(seed, n_tasks):
     matrix = correlations(seed, n_tasks)
     *_, coef = make_multitask(
         4, 20, n_tasks=n_tasks, correlation=matrix, return_coef=True, random_state=seed
@@ -155,7 +155,7 @@ def test_matrix_of_correlations(seed, n_tasks):
     np.testing.assert_allclose(np.abs(unit.T @ coef), np.abs(factor.T), atol=1e-9)
 
 
-def test_singular_matrix():
+def test_correlations_may_be_singular():
     matrix = [[1, 1, 0], [1, 1, 0], [0, 0, 1]]
     _, y, coef = make_multitask(
         50, 10, n_tasks=3, correlation=matrix, noise=0, return_coef=True, random_state=0
@@ -175,7 +175,7 @@ def test_labels_correlate_more_for_closer_tasks(seed):
     assert abs(found[0]) < 0.1 and found[-1] == pytest.approx(1)
 
 
-def test_linear_tasks():
+def test_tasks_without_sinusoids_are_linear():
     X, y, coef = make_multitask(100, 10, n_sinusoids=0, noise=0, return_coef=True, random_state=0)
     np.testing.assert_allclose(np.linalg.lstsq(X, y)[0], coef, atol=1e-12)
 
@@ -200,7 +200,7 @@ def test_classes_are_of_the_same_size_and_in_order(n_samples, n_classes, n_tasks
             assert (np.diff(column[np.argsort(values)]) >= 0).all()
 
 
-def test_each_task_of_its_own_kind():
+def test_each_task_may_be_of_a_kind_of_its_own():
     kinds = ["multiclass", "regression", "binary"]
     params = {"n_samples": 90, "n_features": 8, "n_tasks": 3, "random_state": 0}
     _, numbers = make_multitask(**params)
@@ -216,7 +216,7 @@ def test_each_task_of_its_own_kind():
     n_samples=st.integers(1, 50),
     seed=st.integers(0, 100),
 )
-def test_shares_of_missing_labels(shares, n_samples, seed):
+def test_each_task_lacks_its_share_of_labels(shares, n_samples, seed):
     params = {"n_samples": n_samples, "n_features": 5, "n_tasks": 3, "random_state": seed}
     X, whole = make_multitask(**params)
     X_again, y = make_multitask(**params, missing=shares)
@@ -228,7 +228,7 @@ def test_shares_of_missing_labels(shares, n_samples, seed):
     np.testing.assert_array_equal(y[~missing], whole[~missing])
 
 
-def test_one_share_for_all_tasks_and_rows_without_labels(seed):
+def test_labels_of_different_tasks_are_missing_independently(seed):
     _, y = make_multitask(2000, 5, missing=0.5, random_state=seed)
     missing = np.isnan(y)
     assert missing.sum(axis=0).tolist() == [1000, 1000]
@@ -263,7 +263,7 @@ def test_frames_equal_arrays():
     np.testing.assert_array_equal(coef, arrays.coef)
 
 
-def test_frames_with_missing_labels():
+def test_frames_may_lack_labels():
     kinds = ["regression", "binary", "multiclass"]
     params = {"n_samples": 40, "n_features": 6, "n_tasks": 3, "random_state": 0}
     params |= {"task_types": kinds, "missing": 0.95}
@@ -281,7 +281,7 @@ def test_one_task_is_two_dimensional():
     assert X.shape == y.shape == (10, 1)
 
 
-def test_same_seed_same_data():
+def test_the_same_seed_makes_the_same_data():
     first, second, other = (make_multitask(random_state=seed) for seed in (0, 0, 1))
     for a, b, c in zip(first, second, other, strict=True):
         np.testing.assert_array_equal(a, b)
@@ -338,6 +338,6 @@ def test_same_seed_same_data():
         ),
     ],
 )
-def test_wrong_parameters(params, message):
+def test_wrong_parameters_are_named(params, message):
     with pytest.raises(ValueError, match=message):
         make_multitask(**params)

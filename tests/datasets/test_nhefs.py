@@ -36,12 +36,12 @@ def raw(nhefs):
     return pd.read_csv(nhefs.filename)
 
 
-def test_file_equals_package(raw):
+def test_the_file_equals_that_of_the_package_it_comes_from(raw):
     package = pytest.importorskip("causaldata").nhefs.load_pandas().data
     pd.testing.assert_frame_equal(raw, package.astype(float), check_dtype=False, rtol=1e-14)
 
 
-def test_shapes_and_names(nhefs, raw):
+def test_the_table_has_the_documented_shape_and_names(nhefs, raw):
     assert raw.shape == (1629, 67)
     assert nhefs.data.shape == (1629, 46)
     assert list(nhefs.data) == nhefs.feature_names
@@ -54,7 +54,7 @@ def test_every_column_is_accounted_for(nhefs, raw):
     assert set(nhefs.feature_names) == set(raw) - left_out - set(TASKS)
 
 
-def test_missing_labels(nhefs):
+def test_as_many_labels_are_missing_as_documented(nhefs):
     assert nhefs.target.isna().sum().to_dict() == {
         "death": 0,
         "wt82_71": 63,
@@ -65,7 +65,7 @@ def test_missing_labels(nhefs):
     }
 
 
-def test_target_values(nhefs):
+def test_targets_have_the_documented_values(nhefs):
     target = nhefs.target
     assert target["death"].value_counts().to_dict() == {0: 1311, 1: 318}
     assert nhefs.target_classes == {"exercise": ["much", "moderate", "little"]}
@@ -84,7 +84,7 @@ def test_target_values(nhefs):
         (0, {"wt82_71": 2.0, "age": 42.8, "wt71": 70.3, "smokeintensity": 21.2, "smokeyrs": 24.1}),
     ],
 )
-def test_published_means(nhefs, raw, qsmk, published):
+def test_means_are_those_of_the_book(nhefs, raw, qsmk, published):
     seen = raw["wt82"].notna() & (raw["qsmk"] == qsmk)
     means = nhefs.frame.loc[seen, list(published)].mean()
     assert means.round(1).to_dict() == published
@@ -101,7 +101,7 @@ def test_published_means(nhefs, raw, qsmk, published):
         ("active", "inactive", 11.2, 8.9),
     ],
 )
-def test_published_shares(nhefs, raw, column, label, quitters, others):
+def test_shares_are_those_of_the_book(nhefs, raw, column, label, quitters, others):
     seen = raw["wt82"].notna()
     share = (nhefs.frame.loc[seen, column] == label).groupby(raw["qsmk"]).mean() * 100
     assert share.round(1).to_dict() == {1: quitters, 0: others}
@@ -131,7 +131,7 @@ def test_categories_follow_codes(nhefs, raw):
         assert all(not label.isdigit() for label in labels)
 
 
-def test_birthplaces(nhefs, raw):
+def test_birthplaces_follow_the_fips_codes(nhefs, raw):
     place = nhefs.data["birthplace"]
     fips = {1: "AL", 6: "CA", 36: "NY", 42: "PA", 48: "TX", 51: "VA", 56: "WY"}
     assert place.nunique() == 49
@@ -151,7 +151,7 @@ def test_unknown_codes_are_missing(nhefs, raw):
     ("tasks", "names"),
     [(None, TASKS), ("sbp", ["sbp"]), (["exercise", "death"], ["exercise", "death"])],
 )
-def test_task_selection(nhefs, tasks, names):
+def test_tasks_that_are_chosen_are_the_targets(nhefs, tasks, names):
     X, y = load_nhefs(tasks=tasks, return_X_y=True)
     pd.testing.assert_frame_equal(X, nhefs.data)
     pd.testing.assert_frame_equal(y, nhefs.target[names])
@@ -161,7 +161,7 @@ def test_target_classes_are_those_of_selected_tasks():
     assert load_nhefs(tasks="death").target_classes == {}
 
 
-def test_unknown_task():
+def test_an_unknown_task_is_an_error():
     with pytest.raises(ValueError, match=r"\['weight'\]; existing tasks are \['death', 'wt82_71'"):
         load_nhefs(tasks=["death", "weight"])
     with pytest.raises(ValueError, match=r"Unknown tasks: \[2\]; existing tasks are"):
@@ -169,7 +169,7 @@ def test_unknown_task():
 
 
 @pytest.mark.parametrize("tasks", [[], ["death", "death"]])
-def test_no_or_repeated_tasks(tasks):
+def test_no_task_or_one_twice_is_an_error(tasks):
     with pytest.raises(ValueError, match="one or more different names"):
         load_nhefs(tasks=tasks)
 
@@ -204,7 +204,7 @@ def test_calls_share_nothing(nhefs):
     assert load_nhefs().data.loc[0, "age"] == nhefs.data.loc[0, "age"] == 42.0
 
 
-def test_description_names_source_and_licence(nhefs):
+def test_the_description_names_source_and_licence(nhefs):
     assert "causaldata" in nhefs.DESCR
     assert "MIT" in nhefs.DESCR
     licence = Path(nhefs.filename).with_name("LICENSE-causaldata.txt").read_text(encoding="utf-8")

@@ -193,6 +193,6 @@ class Calls(RuleBasedStateMachine):
 
 
 @pytest.mark.parametrize("cls", ESTIMATORS)
-def test_calls_in_any_order(cls):
+def test_calls_in_any_order_leave_the_state_whole(cls):
     machine = type(cls.__name__, (Calls,), {"cls": cls})
     run(machine, settings=budget(0.005, stateful_step_count=8))

@@ -77,7 +77,7 @@ def events(draw):
 
 
 @fuzz(0.02, drawn=events())
-def test_events_that_follow_on_each_other(drawn):
+def test_probabilities_of_events_that_follow_on_each_other_fall(drawn):
     X, y = drawn
     model = OF_EVENTS(**tiny(OF_EVENTS))
     with outcome(["Target '", "task '", "Task '", "'twice'"]) as errors:

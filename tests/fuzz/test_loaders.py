@@ -78,7 +78,7 @@ def write(path, content):
 
 
 @fuzz(0.02, drawn=DAMAGE, inside=st.booleans())
-def test_census_income(home, drawn, inside):
+def test_damaged_files_of_census_income_are_named(home, drawn, inside):
     whole = census()
     # Within the archive, or what is archived.
     content = (
@@ -106,7 +106,7 @@ def ali_ccp():
 
 
 @fuzz(0.02, drawn=DAMAGE, which=st.sampled_from(["skeleton", "common", "parquet"]))
-def test_ali_ccp(home, drawn, which):
+def test_damaged_files_of_ali_ccp_are_named(home, drawn, which):
     folder = home / "ali_ccp"
     (folder / "ali_ccp_train.parquet").unlink(missing_ok=True)
     names = []
@@ -134,7 +134,7 @@ def sample():
 
 
 @fuzz(0.01, drawn=DAMAGE)
-def test_ali_ccp_sample(home, drawn):
+def test_damaged_samples_of_ali_ccp_are_named(home, drawn):
     names = write(home / "ali_ccp" / "ali_ccp_train_sample.csv", damaged(sample(), drawn))
     with outcome(names):
         check_table(*fetch_ali_ccp(subset="train_sample", return_X_y=True))

@@ -56,7 +56,7 @@ def test_columns_of_a_frame_keep_their_dtypes():
     pd.testing.assert_frame_equal(moved, X.iloc[[2, 0, 1]].reset_index(drop=True))
 
 
-def test_polars():
+def test_columns_of_polars_frames_are_shuffled():
     pl = pytest.importorskip("polars")
     X = pl.DataFrame({"a": [1, 2, 3], "b": ["x", "y", None], "c": [0.1, 0.2, 0.3]})
     moved = shuffle_columns(to_table(X), [1, 2], np.array([2, 0, 1]))
@@ -79,7 +79,7 @@ def test_a_table_without_columns_is_an_error():
         to_table([1.0, 2.0])
 
 
-def test_groups_by_name_and_by_position():
+def test_groups_are_found_by_name_and_by_position():
     groups = {"one": "b", "two": ["c", 0], "three": np.array([1, 2]), "four": 2}
     found = find_groups(groups, ["a", "b", "c"])
     assert found == {"one": [1], "two": [2, 0], "three": [1, 2], "four": [2]}

@@ -202,7 +202,7 @@ def test_a_number_of_folds_is_that_of_stratified_ones(data):
 
 
 @pytest.mark.parametrize("form", ["coo", "bsr", "dia"])
-def test_sparse_matrices_whose_rows_cannot_be_taken(form):
+def test_sparse_matrices_of_any_format_are_taken(form):
     X, y = sparse.random(40, 3, 0.5, random_state=0), np.arange(80.0).reshape(40, 2)
     systems = {name: PLERegressor(n_members=1, max_epochs=1) for name in ("single_task", "ple")}
     found = [
@@ -299,19 +299,19 @@ def test_progress_is_shown_if_asked_for(data, capsys):
         ({"cv": 3, "confidence": "a"}, "confidence must be between 0 and 1, not 'a'"),
     ],
 )
-def test_errors(data, arguments, message):
+def test_wrong_arguments_are_named(data, arguments, message):
     with pytest.raises(ValueError, match=message):
         mtl_gain(SYSTEMS, *data, **arguments)
 
 
-def test_estimators_without_names(data):
+def test_estimators_need_names(data):
     with pytest.raises(TypeError, match="estimators must be a dict .* not list"):
         mtl_gain([Noisy()], *data, cv=3)
     with pytest.raises(ValueError, match="estimators is empty"):
         mtl_gain({}, *data, cv=3)
 
 
-def test_reference_alone(data):
+def test_a_reference_alone_is_an_error(data):
     with pytest.raises(ValueError, match="nothing to compare 'single_task' with"):
         mtl_gain({"single_task": Noisy()}, *data, cv=3)
 
@@ -328,7 +328,7 @@ def test_result_is_shown_in_short():
     assert repr(gain) == "MTLGain(reference='single_task', confidence=0.9, repeats='5 seeds')"
 
 
-def test_gains_of_scores_that_are_there_already():
+def test_gains_are_measured_from_scores_that_are_there_already():
     rows = [
         ("single_task", "a", 0, 0.5),
         ("single_task", "a", 1, 0.6),
@@ -358,7 +358,7 @@ def test_a_single_repeat_has_no_interval():
     assert "(95 % intervals, 1 repeat)" in text
 
 
-def test_scores_of_another_form():
+def test_scores_of_another_form_are_an_error():
     scores = pd.DataFrame([("ple", "a", 0, 0.5), ("single_task", "a", 0, 0.7)], columns=COLUMNS)
     with pytest.raises(ValueError, match=r"scores lacks the columns \['repeat'\]: add them"):
         MTLGain.from_scores(scores.drop(columns="repeat"))
@@ -379,7 +379,7 @@ def test_scores_of_another_form():
         ({}, r"'single_task' has no scores of the tasks \['b'\]"),
     ],
 )
-def test_errors_of_scores_that_are_there_already(arguments, message):
+def test_wrong_arguments_beside_scores_are_named(arguments, message):
     rows = [("single_task", "a", 0, 0.5), ("ple", "a", 0, 0.6), ("ple", "b", 0, 0.6)]
     scores = pd.DataFrame(rows, columns=COLUMNS)
     with pytest.raises(ValueError, match=message):

@@ -262,7 +262,7 @@ def fit(cls, data, **params):
     return cls(max_epochs=1, n_members=1, n_levels=2, random_state=0, **params).fit(*data)
 
 
-def test_ple(data):
+def test_the_gates_of_ple_are_drawn_by_level_and_task(data):
     model = fit(PLEClassifierRegressor, data)
     display = GateUtilizationDisplay.from_estimator(model, data[0])
     groups = display.utilization.groupby(["level", "gate"], sort=False)["expert"].agg(list)
@@ -280,7 +280,7 @@ def test_ple(data):
     np.testing.assert_allclose(sums, 1.0, rtol=1e-6)
 
 
-def test_mmoe(data):
+def test_the_gates_of_mmoe_share_all_experts(data):
     model = fit(MMoEClassifierRegressor, data, n_experts=3)
     display = GateUtilizationDisplay.from_estimator(model, data[0])
     assert [list(drawn) for drawn in display.bars_] == [
@@ -308,7 +308,7 @@ def test_estimators_without_gates_are_refused():
         GateUtilizationDisplay.from_estimator(SharedBottomClassifierRegressor(), None)
 
 
-def test_not_fitted(data):
+def test_a_model_that_is_not_fitted_is_an_error(data):
     with pytest.raises(NotFittedError):
         GateUtilizationDisplay.from_estimator(PLEClassifierRegressor(), data[0])
 

@@ -169,7 +169,7 @@ def test_a_pipeline_shows_its_last_step():
         TrainingHistoryDisplay.from_estimator(LinearRegression().fit(X, y))
 
 
-def test_not_fitted():
+def test_a_model_that_is_not_fitted_is_an_error():
     with pytest.raises(NotFittedError):
         TrainingHistoryDisplay.from_estimator(PLERegressor())
 

@@ -203,7 +203,7 @@ def test_raw_columns_of_a_pipeline_are_shuffled():
 
 
 @pytest.mark.parametrize("form", ["array", "list", "sparse", "polars", "search"])
-def test_forms_of_data(form):
+def test_data_of_any_form_are_explained(form):
     X, y = make_data()
     X, y, features = X[["a", "b", "c"]], y["price"].fillna(0), ["a", "b", "c"]
     model = PLERegressor(**TINY)
@@ -293,7 +293,7 @@ def test_result_is_shown_in_short():
         ({"metrics": {"three": "r2"}}, "metrics names .'three'., but the tasks are"),
     ],
 )
-def test_errors(linear, arguments, message):
+def test_wrong_arguments_are_named(linear, arguments, message):
     with pytest.raises(ValueError, match=message):
         multitask_importance(*linear, **arguments)
 
@@ -304,7 +304,7 @@ def test_predictions_are_refused(linear):
         multitask_importance(y, X, y)
 
 
-def test_a_search_without_a_best_model(linear):
+def test_a_search_needs_a_best_model(linear):
     _, X, y = linear
     search = GridSearchCV(PLERegressor(n_members=1, max_epochs=1), {"n_levels": [1]}, refit=False)
     for explain in (multitask_importance, expert_health):
@@ -316,7 +316,7 @@ def test_a_search_without_a_best_model(linear):
             explain(search, X, *[y] * (explain is multitask_importance))
 
 
-def test_not_fitted(linear):
+def test_a_model_that_is_not_fitted_is_an_error(linear):
     with pytest.raises(NotFittedError):
         multitask_importance(PLERegressor(), *linear[1:])
 

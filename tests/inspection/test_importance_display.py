@@ -148,7 +148,7 @@ def test_names_are_taken_literally():
     ImportanceDisplay(importance).plot().figure_.draw_without_rendering()
 
 
-def test_given_axes_and_keywords():
+def test_given_axes_are_drawn_into_with_the_keywords():
     figure, (left, right) = plt.subplots(1, 2)
     options = {"cmap": "Greens", "vmax": 2}
     display = ImportanceDisplay.from_importance(make_importance(), ax=right, **options)

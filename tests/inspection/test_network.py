@@ -332,7 +332,7 @@ def test_the_last_step_of_a_pipeline_is_drawn(X):
 
 
 @pytest.mark.filterwarnings("ignore:X has feature names, but:UserWarning")
-def test_estimators_in_others(X):
+def test_an_estimator_within_others_is_drawn(X):
     search = GridSearchCV(
         make_pipeline(StandardScaler(), make_pipeline(PLEClassifierRegressor())),
         {"pipeline__pleclassifierregressor__max_epochs": [1]},
@@ -346,7 +346,7 @@ def test_estimators_in_others(X):
         assert drawn == NetworkDiagram.from_estimator(inner, prepared)._repr_svg_()
 
 
-def test_bad_input(X):
+def test_what_cannot_be_drawn_is_an_error(X):
     with pytest.raises(TypeError, match="LinearRegression has no attribute task_names_"):
         NetworkDiagram.from_estimator(LinearRegression().fit(X, X))
     with pytest.raises(NotFittedError):

@@ -116,7 +116,7 @@ def test_scores_are_those_of_scikit_learn(report, fitted):
         assert row.score == pytest.approx(naive_score(*parts))
 
 
-def test_representation_is_a_line(report, fitted):
+def test_the_representation_is_a_line(report, fitted):
     assert repr(report) == (
         "<MultiTaskReport of PLEClassifierRegressor on 120 rows: scores, gain, importance of 3 "
         "tasks (late, price, grade)>"
@@ -189,7 +189,7 @@ def test_intervals_cover_the_score_of_many_rows_as_often_as_they_should(seed):
     assert 0.65 <= np.mean(covered) <= 0.92
 
 
-def test_metrics_by_task(fitted):
+def test_tasks_are_scored_by_the_metrics_asked_for(fitted):
     report = MultiTaskReport.from_estimator(
         *fitted, metrics={"late": "accuracy", "price": mean_absolute_error}, n_bootstrap=2
     )
@@ -242,7 +242,7 @@ def test_a_measured_gain_is_kept(fitted):
         ({"metrics": {"early": "r2"}}, "metrics names .'early'., but the tasks are"),
     ],
 )
-def test_errors(fitted, arguments, message):
+def test_wrong_arguments_are_named(fitted, arguments, message):
     with pytest.raises(ValueError, match=message):
         MultiTaskReport.from_estimator(*fitted, **arguments)
 
@@ -263,7 +263,7 @@ def test_a_twin_of_other_tasks_is_an_error_that_names_it(fitted, names):
         MultiTaskReport.from_estimator(*fitted, single_task=twin)
 
 
-def test_not_fitted(fitted):
+def test_a_model_or_twin_that_is_not_fitted_is_an_error(fitted):
     with pytest.raises(NotFittedError):
         MultiTaskReport.from_estimator(PLEClassifierRegressor(), *fitted[1:])
     with pytest.raises(NotFittedError):
@@ -557,7 +557,7 @@ def test_control_characters_in_names_leave_the_pictures_valid(tmp_path):
 
 @pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize("metrics", [None, "accuracy"])
-def test_labels_of_unknown_classes(tmp_path, metrics):
+def test_labels_of_unknown_classes_are_scored_as_the_rest(tmp_path, metrics):
     X, y = make_data()
     model = PLEClassifierRegressor(**TINY).fit(X, y)
     y["late"] = y["late"].where(np.arange(len(y)) % 5 > 0, "who knows")
@@ -583,7 +583,7 @@ def test_bools_may_be_numbers(tmp_path):
 
 
 @pytest.mark.usefixtures("unpainted")
-def test_classes_that_are_fractions(tmp_path):
+def test_classes_may_be_fractions(tmp_path):
     X, y = make_data()
     doses = y["grade"].map({"low": 0.5, "mid": 1.5, "top": 2.5})
     model = PLEClassifier(**TINY, task_types="multiclass").fit(X, doses)
@@ -694,7 +694,7 @@ def test_letters_of_wide_pictures_are_large_enough(report, fitted, tmp_path, n_t
 
 
 @pytest.mark.usefixtures("unpainted")
-def test_twelve_tasks(tmp_path):
+def test_each_of_twelve_tasks_has_a_section(tmp_path):
     rng = np.random.RandomState(0)
     X = rng.normal(size=(60, 4))
     y = X @ rng.normal(size=(4, 12))
@@ -709,7 +709,7 @@ def test_twelve_tasks(tmp_path):
 
 @pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize("form", ["1-D", "sparse", "objects", "polars", "list"])
-def test_forms_of_data(form, tmp_path):
+def test_the_page_is_written_for_data_of_any_form(form, tmp_path):
     X, y = make_data()
     X, y = X[["b", "c"]], y["grade"]
     if form == "sparse":
@@ -735,7 +735,7 @@ def test_forms_of_data(form, tmp_path):
 
 @pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize("searched", [False, True])
-def test_pipelines_and_searches(searched, tmp_path):
+def test_the_report_shows_the_steps_of_pipelines_and_searches(searched, tmp_path):
     X, y = make_data()
     X = X[["b", "c"]]
     model = make_pipeline(StandardScaler(), PLEClassifierRegressor(**TINY))
@@ -772,7 +772,7 @@ def test_numbers_of_any_unit_can_be_read(unit, wanted, tmp_path):
 
 
 @pytest.mark.usefixtures("unpainted")
-def test_no_gates_no_validation_no_twin(tmp_path):
+def test_the_page_says_nothing_of_gates_validation_or_a_twin_that_are_not_there(tmp_path):
     X, y = make_data()
     model = SharedBottomClassifierRegressor(**TINY, early_stopping=True).fit(X, y)
     report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=2)
@@ -814,7 +814,7 @@ FRAME = '<iframe width="{width}" height="900" style="border:0" srcdoc="{page}"><
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium to look at the page with")
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_in_a_browser(html, tmp_path, dark):
+def test_a_browser_shows_the_whole_page_at_any_width(html, tmp_path, dark):
     copy = tmp_path / "frames.html"
     frames = [FRAME.format(width=width, page=escape(html)) for width in WIDTHS]
     copy.write_text(FRAMES.format(frames="\n".join(frames)), encoding="utf-8")

@@ -111,7 +111,7 @@ def test_calibration_error_skips_missing_labels(dtype):
         (([0, 1, 1], [0.5, 0.5]), {}, "inconsistent"),
     ],
 )
-def test_errors_of_calibration_error(arguments, options, message):
+def test_wrong_arguments_are_named(arguments, options, message):
     with pytest.raises((TypeError, ValueError), match=message):
         expected_calibration_error(*arguments, **options)
 

@@ -187,7 +187,7 @@ def test_every_method_is_called_once_at_most(data):
     assert model.calls_ == ["predict"]
 
 
-def test_metrics_by_task(data, model):
+def test_each_task_is_scored_by_its_metric(data, model):
     X, y = data
     proba, labels = model.predict_proba(X), model.predict(X)
 
@@ -265,13 +265,13 @@ def test_form_of_y_does_not_matter(data, model, convert):
 
 
 @pytest.mark.parametrize("dtype", ["float64", "Int64", "boolean", "object"])
-def test_dtypes_of_labels(dtype):
+def test_labels_may_be_of_any_dtype(dtype):
     y = pd.Series([0, 1, None, 1, 0, 1], name="clicked", dtype="Int64").astype(dtype)
     scores = multitask_scores([0, 1, 1, 0, 0, 1], None, y, "accuracy")
     assert scores == {"clicked": pytest.approx(4 / 5)}
 
 
-def test_probabilities_as_predict_proba_gives_them(data, model):
+def test_what_predict_proba_gives_is_scored(data, model):
     X, y = data
     scores = multitask_scores(model.predict_proba(X), None, y)
     wanted = multitask_scores(model, X, y)
@@ -282,7 +282,7 @@ def test_probabilities_as_predict_proba_gives_them(data, model):
 
 
 @pytest.mark.parametrize("form", ["frame", "array"])
-def test_labels_as_predict_gives_them(data, model, form):
+def test_what_predict_gives_is_scored(data, model, form):
     X, y = data
     y_pred = model.predict(X)
     if form == "array":
@@ -445,7 +445,7 @@ def test_decimals_are_numbers(arrow):
 
 
 @pytest.mark.parametrize("proba", [True, False])
-def test_one_dimensional_y(proba):
+def test_a_one_dimensional_y_is_one_task(proba):
     rng = np.random.RandomState(0)
     y = np.where(rng.uniform(size=50) < 0.5, 1.0, 0.0)
     positive = rng.uniform(size=50)
@@ -459,7 +459,7 @@ def test_one_dimensional_y(proba):
     assert multitask_scores(predicted, None, y, metrics) == {"y": pytest.approx(score)}
 
 
-def test_real_estimator_in_a_pipeline_and_in_a_search(data):
+def test_a_pipeline_and_a_search_are_scored_as_scikit_learn_does(data):
     X, y = data
     y = y[["paid", "price"]]
     model = make_pipeline(
@@ -475,7 +475,7 @@ def test_real_estimator_in_a_pipeline_and_in_a_search(data):
     assert multitask_scores(search.best_estimator_, X, y) == scores
 
 
-def test_classifier_and_regressor_of_one_dimensional_y():
+def test_estimators_of_one_task_are_scored_as_scikit_learn_does():
     X, y = make_classification(n_samples=60, random_state=0)
     parameters = {"max_epochs": 2, "n_members": 1, "random_state": 0}
     classifier = PLEClassifier(**parameters).fit(X, y)
@@ -486,7 +486,7 @@ def test_classifier_and_regressor_of_one_dimensional_y():
     assert multitask_score(regressor, X, X[:, 0]) == pytest.approx(r2)
 
 
-def test_calibration_error_as_a_metric_of_tasks(data, model):
+def test_calibration_error_may_be_the_metric_of_a_task(data, model):
     X, y = data
     metric = make_scorer(
         expected_calibration_error, response_method="predict_proba", greater_is_better=False
@@ -500,7 +500,7 @@ def test_calibration_error_as_a_metric_of_tasks(data, model):
 # -- one number -----------------------------------------------------------------------------------
 
 
-def test_averages(data, model):
+def test_the_average_is_the_mean_the_worst_or_weighted(data, model):
     X, y = data
     scores = list(multitask_scores(model, X, y).values())
     assert multitask_score(model, X, y) == pytest.approx(np.mean(scores))
@@ -527,7 +527,7 @@ def test_tasks_without_a_score_are_skipped(data, model):
 
 
 @pytest.mark.parametrize("average", ["mean", "worst", {"paid": 1}])
-def test_no_label_at_all(data, model, average):
+def test_without_any_label_the_score_is_nan(data, model, average):
     X, y = data
     with pytest.warns(UndefinedMetricWarning):
         assert np.isnan(multitask_score(model, X, y.mask(y.notna()), average=average))
@@ -588,7 +588,7 @@ def test_classes_that_are_fractions_score_as_whole_ones(n_classes, metric):
     assert multitask_scores(predicted, None, doses, metric) == expected
 
 
-def test_a_class_that_no_label_has(data, model):
+def test_a_class_that_no_label_has_is_left_out(data, model):
     X, y = data
     y = y.assign(colour=y["colour"].where(y["colour"] != "red"))
     there = y["colour"].notna().to_numpy()
@@ -659,7 +659,7 @@ def test_warnings_of_defined_scores_name_the_task():
 # -- scorers --------------------------------------------------------------------------------------
 
 
-def test_scorers_in_a_search(data):
+def test_scorers_choose_in_a_search(data):
     X, y = data
     scoring = {
         "all": make_multitask_scorer(),
@@ -681,7 +681,7 @@ def test_scorers_in_a_search(data):
         assert found["worst"] == min(accuracy.values())
 
 
-def test_scorer_alone_in_cross_validate(data):
+def test_a_scorer_alone_serves_cross_validate(data):
     scores = cross_validate(Guess(), *data, scoring=make_multitask_scorer(), cv=3)
     assert scores["test_score"].shape == (3,)
     assert np.isfinite(scores["test_score"]).all()
@@ -739,7 +739,7 @@ def test_weights_are_routed(data, scorer):
         assert score != scorer(*parts)
 
 
-def test_weights_of_labels(data, model):
+def test_labels_have_weights_of_their_own(data, model):
     X, y = data
     weights = np.random.RandomState(1).randint(3, size=y.shape)
     scores = multitask_scores(model, X, y, sample_weight=weights)
@@ -776,7 +776,7 @@ def test_weights_of_labels(data, model):
         ({"average": {"price": 0}}, "at least one must be greater than 0"),
     ],
 )
-def test_errors(data, model, arguments, message):
+def test_wrong_arguments_are_named(data, model, arguments, message):
     X, y = data
     with pytest.raises(ValueError, match=message):
         multitask_score(model, X, y, **arguments)
@@ -793,7 +793,7 @@ def test_labels_are_no_probabilities(data, model):
         multitask_scores(model.predict(X), None, y)
 
 
-def test_probabilities_of_more_classes_than_y_holds(data, model):
+def test_probabilities_of_more_classes_than_y_holds_need_declared_ones(data, model):
     X, y = data
     proba = model.predict_proba(X)
     held = y["colour"].where(y["colour"] != "red")
@@ -806,7 +806,7 @@ def test_probabilities_of_more_classes_than_y_holds(data, model):
     assert scores["colour"] == task_scorer("colour")(model, X, y.assign(colour=held))
 
 
-def test_frames_of_probabilities_of_all_tasks(data):
+def test_frames_of_probabilities_of_all_tasks_are_scored(data):
     X, y = data
     kinds = {"visits": "count"}
     fitted = PLEClassifierRegressor(task_types=kinds, n_members=1, max_epochs=2).fit(X, y)
@@ -865,7 +865,7 @@ def test_columns_that_are_named_like_those_of_arrays_are_not_mixed_up():
             multitask_scores(model, X, y[["y1", "y0"]])
 
 
-def test_estimators_that_do_not_name_their_tasks(data):
+def test_an_estimator_must_name_its_tasks(data):
     X, y = data
     with pytest.raises(NotFittedError):
         multitask_scores(PLEClassifierRegressor(), X, y)
@@ -893,7 +893,7 @@ def test_average_is_checked_when_the_scorer_is_made():
 
 @pytest.mark.parametrize("unit", [1e-300, 1e-170, 1e155, 1e300])
 @pytest.mark.parametrize("metric", ["r2", "explained_variance", "d2_absolute_error_score", None])
-def test_scores_of_numbers_of_any_unit(unit, metric):
+def test_scores_do_not_depend_on_the_unit_of_numbers(unit, metric):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(40, 2))
     y = X[:, 0] + 0.1 * rng.normal(size=40)

@@ -113,7 +113,7 @@ def test_folds_are_balanced_for_all_tasks(n_splits, shuffle, seed):
     assert imbalance(y, splits) < min(4, plain / 2)
 
 
-def test_folds_of_many_tasks(seed):
+def test_folds_of_many_tasks_are_balanced(seed):
     rng = np.random.RandomState(seed)
     y = pd.DataFrame(rng.choice(list("abcd"), size=(5000, 10), p=[0.6, 0.3, 0.09, 0.01]))
     y[[1, 3, 5, 7, 9]] = rng.normal(size=(5000, 5))
@@ -181,7 +181,7 @@ def test_few_labels_reach_every_fold():
     assert sorted(y["seldom"].iloc[test].notna().sum() for _, test in splits) == [1, 1, 1, 1, 2]
 
 
-def test_bins_of_numbers(seed):
+def test_each_fold_has_its_share_of_each_bin_of_numbers(seed):
     y = np.arange(1000.0) ** 3 + 0.5
     for n_bins in (1, 4, 10):
         cv = MultiTaskKFold(5, shuffle=True, random_state=seed, n_bins=n_bins)
@@ -213,7 +213,7 @@ def test_kinds_are_those_that_the_estimators_infer():
         assert model.task_types_ == {"y": kind}
 
 
-def test_order_and_seeds(data):
+def test_the_seed_alone_changes_the_folds(data):
     X, y = data
     first = rows_of_tests(MultiTaskKFold(3).split(X, y))
     assert first == rows_of_tests(MultiTaskKFold(3).split(X, y))
@@ -240,7 +240,7 @@ def test_rows_that_are_alike_stay_together_without_shuffling():
 
 
 @pytest.mark.parametrize("change", ["list", "object", "polars", "nullable", "categorical"])
-def test_forms_of_y(data, change):
+def test_folds_do_not_depend_on_the_form_of_y(data, change):
     X, y = data
     expected = rows_of_tests(MultiTaskKFold(3).split(X, y))
     forms = {
@@ -253,7 +253,7 @@ def test_forms_of_y(data, change):
     assert rows_of_tests(MultiTaskKFold(3).split(X, forms[change]())) == expected
 
 
-def test_forms_of_one_task(data):
+def test_folds_do_not_depend_on_the_form_of_a_single_task(data):
     X, y = data
     one = y["colour"]
     expected = rows_of_tests(MultiTaskKFold(3).split(X, one))
@@ -636,7 +636,7 @@ def few(n_labels):
     return y
 
 
-def test_a_task_with_too_few_labels():
+def test_a_task_with_too_few_labels_is_an_error():
     y = few(4)
     with pytest.raises(ValueError, match="'rare' has too few .* each of 5 folds: 4. Use fewer"):
         next(MultiTaskKFold(5).split(y, y))
@@ -655,7 +655,7 @@ def test_a_task_with_too_few_labels():
         train_test_split(y, y, test_size=1)
 
 
-def test_a_class_with_too_few_labels():
+def test_a_class_with_too_few_labels_warns():
     y = pd.DataFrame({"colour": ["blue"] * 20 + ["red"] * 3, "size": np.arange(23.0) + 0.5})
     message = r"Task 'colour' has no label of some .* at least one of 5 folds: 'red' \(3\)\."
     with pytest.warns(UserWarning, match=message):
@@ -686,7 +686,7 @@ def test_a_class_with_too_few_labels():
         (lambda X, y: train_test_split(X, y, test_size=0.7, train_size=0.7), "sum of test_size"),
     ],
 )
-def test_errors(data, make, message):
+def test_wrong_arguments_are_named(data, make, message):
     with pytest.raises(ValueError, match=message):
         make(*data)
 
@@ -725,7 +725,7 @@ def test_what_is_on_neither_side_needs_no_labels():
     assert [y["rare"].iloc[rows].count() for rows in split] == [1, 1]
 
 
-def test_random_splits_by_group(seed):
+def test_random_splits_keep_groups_whole(seed):
     X, y = make_data(seed=seed)
     groups = np.arange(len(X)) // 6
     for train, test in MultiTaskShuffleSplit(3, test_size=0.3, random_state=seed).split(
@@ -736,7 +736,7 @@ def test_random_splits_by_group(seed):
         assert len(test) == pytest.approx(180, abs=12)
 
 
-def test_train_test_split(seed):
+def test_train_test_split_cuts_all_tables_at_the_same_rows(seed):
     X, y = make_data(seed=seed)
     weights, names = np.arange(len(X)), [str(k) for k in range(len(X))]
     split = train_test_split(X, y, weights, names, random_state=seed)
@@ -753,7 +753,7 @@ def test_train_test_split(seed):
     assert train_test_split(X, y, random_state=1 + seed)[1].index.tolist() != X_test.index.tolist()
 
 
-def test_train_test_split_of_other_forms(data):
+def test_train_test_split_keeps_the_forms_of_tables(data):
     X, y = data
     frame = to_polars(y)
     groups = np.arange(len(X)) % 20
@@ -815,7 +815,7 @@ class Constant(BaseEstimator):
         ]
 
 
-def test_in_a_search(data):
+def test_folds_serve_a_search(data):
     X, y = data
     search = GridSearchCV(
         Constant(),
@@ -832,7 +832,7 @@ def test_in_a_search(data):
     np.testing.assert_allclose(found, expected)
 
 
-def test_in_mtl_gain(data):
+def test_folds_serve_the_measuring_of_gains(data):
     X, y = data
     systems = {"single_task": Constant(), "shifted": Constant(3.0)}
     gain = mtl_gain(systems, X, y[["price", "spent"]], cv=MultiTaskKFold(3), metrics="r2")
@@ -937,7 +937,7 @@ def test_complete_classes_of_many_tasks_are_predicted_as_by_scikit_learn():
 
 
 @pytest.mark.parametrize("method", ["predict_proba", "decision_function"])
-def test_a_class_that_a_fold_does_not_know(method):
+def test_a_class_that_a_fold_does_not_know_is_warned_of_as_by_scikit_learn(method):
     rng = np.random.RandomState(0)
     X, y = rng.normal(size=(80, 3)), np.repeat([0, 1, 2, 3], 20)
     cv = PredefinedSplit(np.where(y == 2, 1, np.arange(80) % 3 % 2 * 2))
@@ -950,7 +950,7 @@ def test_a_class_that_a_fold_does_not_know(method):
     np.testing.assert_allclose(found, expected)
 
 
-def test_a_class_that_a_fold_of_mixed_tasks_does_not_know(data):
+def test_a_class_that_a_fold_of_mixed_tasks_does_not_know_has_the_probability_0(data):
     X, y = data
     fold = np.where(y["colour"] == "red", 0, np.arange(len(y)) % 3)
     with pytest.warns(RuntimeWarning, match=r"In fold 0 .* classes \['red'\] of task 'colour'"):
@@ -964,7 +964,7 @@ def test_a_class_that_a_fold_of_mixed_tasks_does_not_know(data):
 
 
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "decision_function"])
-def test_the_estimators_in_a_pipeline(data, method):
+def test_predictions_of_a_pipeline_are_those_of_a_loop(data, method):
     X, y = data
     y = y.astype({"paid": "category"})
     model = make_pipeline(StandardScaler(), PLEClassifierRegressor(**TINY))
@@ -984,7 +984,7 @@ def test_the_estimators_in_a_pipeline(data, method):
 
 
 @pytest.mark.parametrize("library", ["numpy", "polars"])
-def test_forms_of_predictions(data, library):
+def test_predictions_have_the_form_of_y(data, library):
     X, y = data
     # A network has columns by their names, and those of an array in their order.
     X, y = X[sorted(X)], y.set_axis([f"{k} {name}" for k, name in enumerate(y)], axis=1)
@@ -1002,7 +1002,7 @@ def test_forms_of_predictions(data, library):
     np.testing.assert_allclose(found[:, 2:].astype(float), expected.iloc[:, 2:], rtol=1e-5)
 
 
-def test_one_task_of_an_estimator_with_missing_labels(data):
+def test_one_task_with_missing_labels_is_predicted(data):
     X, y = data
     labels = cross_val_predict(PLEClassifier(**TINY), X, y["paid"], cv=2)
     proba = cross_val_predict(PLEClassifier(**TINY), X, y["paid"], cv=2, method="predict_proba")
@@ -1030,7 +1030,7 @@ def test_parameters_of_fit_are_cut_to_the_training_rows(data):
 
 @pytest.mark.parametrize("method", ["predict", "predict_proba"])
 @pytest.mark.parametrize("names", [["visits"], ["visits", "paid"]])
-def test_a_kind_that_differs_between_folds(names, method):
+def test_a_kind_that_differs_between_folds_is_an_error(names, method):
     y = pd.DataFrame({"visits": np.arange(60), "paid": ["no", "yes"] * 30})
     y["visits"] = np.where(y.index < 30, y.index % 3, y.index)
     X = y[["visits"]].rename(columns={"visits": "a"})
@@ -1041,7 +1041,7 @@ def test_a_kind_that_differs_between_folds(names, method):
         cross_val_predict(PLEClassifierRegressor(**TINY), X, y[names], cv=KFold(2), method=method)
 
 
-def test_what_cannot_be_predicted(data):
+def test_what_cannot_be_predicted_is_an_error(data):
     X, y = data
     with pytest.raises(ValueError, match="method must be one of .* not 'transform'"):
         cross_val_predict(Constant(), X, y, method="transform")

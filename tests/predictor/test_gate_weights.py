@@ -245,7 +245,7 @@ def test_networks_without_gates_have_no_weights(X, y, cls):
     assert not hasattr(cls(), "gate_weights")
 
 
-def test_not_fitted(X):
+def test_a_model_that_is_not_fitted_is_an_error(X):
     with pytest.raises(NotFittedError):
         PLEClassifierRegressor().gate_weights(X)
 

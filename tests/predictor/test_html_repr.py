@@ -73,7 +73,7 @@ def test_a_pipelines_diagram_stays_scikit_learns(data):
     assert "Network of" not in page
 
 
-def test_text_where_text_is_wanted(data):
+def test_text_is_shown_where_text_is_wanted(data):
     estimator = model().fit(*data)
     with sklearn.config_context(display="text"):
         assert not hasattr(estimator, "_repr_html_")

@@ -115,7 +115,7 @@ def test_a_file_keeps_it(data, tmp_path):
     assert loaded.ignored_targets_ == [1] and loaded.score(X, y) == fitted.score(X, y)
 
 
-def test_of_other_columns_the_error_names_them(data):
+def test_other_columns_are_an_error_that_names_them(data):
     X, y = data
     fitted = model({"note": "ignore"}).fit(X, y)
     with pytest.raises(ValueError, match=r"y has the targets \['price', 'late'\]"):

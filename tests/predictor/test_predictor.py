@@ -58,7 +58,7 @@ def of_frames():
     return PLEClassifierRegressor(**options).fit(X, y), X
 
 
-def test_some_tasks_alone(of_frames, fitted):
+def test_some_tasks_can_be_predicted_alone(of_frames, fitted):
     model, X = of_frames
     y, std = model.predict(X, return_std=True)
     own, own_std = model.predict(X, return_std=True, tasks=["cost", "size"])
@@ -68,7 +68,7 @@ def test_some_tasks_alone(of_frames, fitted):
     np.testing.assert_array_equal(model.predict(X, tasks=["y1", "y0"]), model.predict(X)[:, ::-1])
 
 
-def test_probabilities_as_one_table(of_frames, fitted):
+def test_probabilities_of_all_tasks_are_one_table(of_frames, fitted):
     model, X = of_frames
     table = model.predict_proba_frame(X)
     assert list(table) == [("size", c) for c in "lms"] + [("paid", False), ("paid", True)]
@@ -82,7 +82,7 @@ def test_probabilities_as_one_table(of_frames, fitted):
     np.testing.assert_array_equal(own, paid)
 
 
-def test_probabilities_of_one_column_as_a_table(of_frames):
+def test_probabilities_of_one_column_are_a_table_too(of_frames):
     _, X = of_frames
     labels = np.arange(N) % 3
     model = PLEClassifier(n_members=1, max_epochs=1, random_state=0).fit(X, labels)

@@ -107,7 +107,7 @@ def test_a_row_has_one_representation_whichever_rows_it_comes_with(data):
     assert_allclose(model.fit_transform(X, y), whole)
 
 
-def test_set_output(data):
+def test_set_output_says_the_form_of_transform_alone(data):
     X, y = data
     model = PLEClassifierRegressor(expert_hidden_units=(5,), **TINY).fit(X, y)
     plain = model.transform(X)
@@ -122,7 +122,7 @@ def test_set_output(data):
         assert isinstance(PLEClassifierRegressor(**TINY).fit(X, y).transform(X), pd.DataFrame)
 
 
-def test_one_dimensional_y(data):
+def test_a_one_dimensional_y_has_the_names_of_one_task(data):
     X, _ = data
     model = PLEClassifier(expert_hidden_units=(3,), **TINY).fit(X, X["u"].rename("y") > 0)
     assert_array_equal(model.get_feature_names_out(), ["y: 0", "y: 1", "y: 2"])
