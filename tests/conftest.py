@@ -3,6 +3,7 @@
 import gc
 import os
 import secrets
+import sys
 
 import matplotlib
 import pytest
@@ -78,6 +79,18 @@ def close_figures():
     """Leave no figure open for the next test."""
     yield
     plt.close("all")
+
+
+@pytest.fixture
+def hide(monkeypatch):
+    """Hide a package, as if it were not installed."""
+
+    def make_unimportable(package):
+        loaded = [name for name in sys.modules if name.startswith(f"{package}.")]
+        for name in [package, *loaded]:
+            monkeypatch.setitem(sys.modules, name, None)
+
+    return make_unimportable
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from makers import read_table
+from makers import Recorder, read_table
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
@@ -316,15 +316,20 @@ def test_sparse_features_equal_dense_ones_but_for_centring(container, table):
     assert_array_equal(prediction["alive"], outputs[:, 0] > 0)
 
 
+def n_codes(model):
+    """Count the codes of each column that have an embedding."""
+    embedding = model.module_.inputs.embedding
+    return [n // width for n, width in zip(embedding.sizes, embedding.widths, strict=True)]
+
+
 def test_a_new_category_is_predicted_as_the_rare_ones(table):
     X, y = table
     X = X.assign(place=[f"house {k}" if k % 3 == 0 else "home" for k in range(N)])
     model = make_model(min_frequency=2, max_epochs=3).fit(X, y)
     rare, new = X.iloc[:1], X.iloc[:1].assign(place="abroad")
     pd.testing.assert_frame_equal(model.predict(rare), model.predict(new))
-    assert model._encoder.features.cardinalities_ == [5, 3]
-    assert model.set_params(min_frequency=None, max_categories=3).fit(X, y)
-    assert model._encoder.features.cardinalities_ == [4, 4]
+    assert n_codes(model) == [5, 3]
+    assert n_codes(model.set_params(min_frequency=None, max_categories=3).fit(X, y)) == [4, 4]
 
 
 def test_the_width_of_embeddings_follows_the_number_of_categories(table):
@@ -339,19 +344,12 @@ def test_the_width_of_embeddings_follows_the_number_of_categories(table):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_training_and_validation_share_the_encoded_rows(table, dtype, monkeypatch):
+def test_training_and_validation_share_the_encoded_rows(table, dtype):
     X, y = table
-    model = make_model(early_stopping=True, max_epochs=1, dtype=dtype)
-    seen, train = [], MultiTaskNet.train
-
-    def spy(net, rows, *args, validation=None, **options):
-        if validation is not None:
-            seen.extend([rows, validation])
-        return train(net, rows, *args, validation=validation, **options)
-
-    monkeypatch.setattr(MultiTaskNet, "train", spy)
-    model.fit(X, y)
-    train, validation = seen
+    recorder = Recorder()
+    params = {"early_stopping": True, "refit": False, "max_epochs": 1, "dtype": dtype}
+    make_model(**params, callbacks=[recorder]).fit(X, y)
+    ((train, validation, _),) = recorder.trainings
     assert train.arrays is validation.rows.arrays
     assert len(train) + len(validation.indices()) == N
     assert train.arrays["numbers"].dtype == getattr(torch, dtype)
@@ -373,7 +371,7 @@ def test_training_needs_only_the_rows(table, monkeypatch):
     assert len(kept) == 4 and not any(kept)  # Each trains a second time on all rows.
 
 
-def test_a_table_is_not_copied_to_be_encoded(table):
+def test_a_table_of_numbers_is_read_without_a_copy(table):
     numbers = table[0][["a", "c"]].to_numpy(copy=True)
     (block,) = read_table(make_model(), numbers, table[1]).blocks()
     assert np.shares_memory(block.features.to_numpy(), numbers)
@@ -560,11 +558,11 @@ def test_a_warm_start_reads_class_weights_anew(seed):
 def test_warm_start_keeps_classes_and_scales(table):
     X, y = table
     model = make_model(warm_start=True, max_epochs=2).fit(X, y)
-    classes, mean = model.classes_[2], model._encoder.targets.tasks[3].mean
+    classes, mean = model.classes_[2], model.tasks_[3].mean
     half = y.assign(weight=y["weight"] + 100).iloc[: N // 2]
     model.fit(X.iloc[: N // 2], half)
     assert_array_equal(model.classes_[2], classes)
-    assert model._encoder.targets.tasks[3].mean == mean
+    assert model.tasks_[3].mean == mean
 
 
 def test_partial_fit_equals_its_epochs(seed):

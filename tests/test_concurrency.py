@@ -127,8 +127,8 @@ def in_process(method, model, X, y):
     """Fit in another process; return the model, and what another one predicts there."""
     fitted = clone(model).fit(X, y)
     with multiprocessing.get_context(method).Pool(1) as pool:
-        there = pool.apply_async(fitted.predict, (X,)).get(timeout=60)
-        return pool.apply_async(clone(model).fit, (X, y)).get(timeout=60), there
+        there = pool.apply_async(fitted.predict, (X,)).get(timeout=600)
+        return pool.apply_async(clone(model).fit, (X, y)).get(timeout=600), there
 
 
 def test_a_spawned_process_fits_and_predicts(data):

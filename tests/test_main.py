@@ -71,9 +71,8 @@ def test_help_explains_every_option(capsys):
     assert "SKLEARN_PLE_DATA" in text
 
 
-def test_without_matplotlib_it_says_how_to_install_it(quick, monkeypatch, tmp_path, capsys):
-    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+def test_without_matplotlib_it_says_how_to_install_it(quick, hide, tmp_path, capsys):
+    hide("matplotlib")
     assert main(["--epochs", "1", "--output", str(tmp_path)]) == 0
     text = capsys.readouterr().out
     assert "pip install 'sklearn-ple[plots]'" in text

@@ -295,4 +295,4 @@ X, y = datasets.load_nhefs(return_X_y=True)
 X = np.arange(60.0).reshape(30, 2)
 PLERegressor(max_epochs=1, n_members=1).fit(X, X).predict(X)
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=600)

@@ -205,7 +205,7 @@ def test_column_transformer_keeps_categories_as_frames(table):
         verbose_feature_names_out=False,
     ).set_output(transform="pandas")
     pipeline = make_pipeline(columns, tiny()).fit(X, y)
-    assert pipeline[-1]._encoder.features.cardinalities_
+    assert pipeline[-1].module_.inputs.widths
     assert list(pipeline[-1].feature_names_in_) == list(X)
     # A scaled number is scaled once more: nothing changes.
     alone = tiny().fit(X, y)

@@ -312,8 +312,8 @@ def test_a_missing_sample_is_an_error_that_says_where_to_save_it(tmp_path):
     assert str(path) in str(error.value)
 
 
-def test_without_pyarrow_the_error_says_how_to_install_it(monkeypatch):
-    monkeypatch.setattr(_ali_ccp, "find_spec", lambda name: None)
+def test_without_pyarrow_the_error_says_how_to_install_it(hide):
+    hide("pyarrow")
     with pytest.raises(ImportError, match=r"pip install 'sklearn-ple\[parquet\]'"):
         fetch_ali_ccp()
 

@@ -66,22 +66,40 @@ def small(request, monkeypatch):
         monkeypatch.setattr(_census_income, "_SHA256", {"train": own, "test": own})
 
 
-class Silent(SimpleHTTPRequestHandler):
+class Archive(ThreadingHTTPServer):
+    """A server on this machine that sends files from a folder, after it has failed some times."""
+
+    def __init__(self, folder):
+        self.folder, self.n_failures, self.n_requests = folder, 0, 0
+        super().__init__(("127.0.0.1", 0), partial(Handler, directory=folder))
+
+    def put(self, name, content):
+        (self.folder / name).write_bytes(content)
+
+
+class Handler(SimpleHTTPRequestHandler):
+    def do_GET(self):
+        self.server.n_requests += 1
+        if self.server.n_requests <= self.server.n_failures:
+            self.send_error(503)
+        else:
+            super().do_GET()
+
     def log_message(self, *_):
         pass
 
 
 @pytest.fixture
 def archive(monkeypatch, tmp_path):
-    """A folder that a server on this machine sends files from."""
+    """The server that files are downloaded from."""
     folder = tmp_path / "archive"
     folder.mkdir()
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Silent, directory=folder)) as server:
+    with Archive(folder) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}/"
         monkeypatch.setattr(_census_income, "_BASE_URL", address)
-        yield folder
+        yield server
         server.shutdown()
 
 
@@ -191,13 +209,13 @@ def test_data_home_of_sklearn_is_made_only_when_needed(tmp_path):
 
 @pytest.mark.parametrize("given", [True, False])
 def test_a_file_is_downloaded_once(archive, tmp_path, given):
-    (archive / TEST).write_bytes(gzip.compress(text_of().encode()))
+    archive.put(TEST, gzip.compress(text_of().encode()))
     home = tmp_path / ("given" if given else "sklearn")
     census = fetch_census_income(subset="test", data_home=home if given else None)
     assert census.filenames == [str(home / "census_income" / TEST)]
     assert os.listdir(home / "census_income") == [TEST]
-    (archive / TEST).unlink()
     assert len(fetch_census_income(subset="test", data_home=home).data) == 4
+    assert archive.n_requests == 1
 
 
 @pytest.mark.parametrize("damage", ["cut", "rows", "page", "absent", "changed"])
@@ -210,7 +228,7 @@ def test_a_bad_download_is_not_kept(archive, tmp_path, damage):
         "changed": gzip.compress(text_of(first_age=21).encode()),
     }
     if damage in content:
-        (archive / TRAIN).write_bytes(content[damage])
+        archive.put(TRAIN, content[damage])
     with pytest.raises(OSError, match=r"save http:.*The download failed"):
         fetch_census_income(data_home=tmp_path / "home", n_retries=0)
     assert os.listdir(tmp_path / "home" / "census_income") == []
@@ -218,37 +236,32 @@ def test_a_bad_download_is_not_kept(archive, tmp_path, damage):
 
 def test_a_changed_download_is_named_by_its_hash(archive, tmp_path):
     changed = text_of(first_age=21).encode()
-    (archive / TRAIN).write_bytes(gzip.compress(changed))
+    archive.put(TRAIN, gzip.compress(changed))
     with pytest.raises(OSError, match=hashlib.sha256(changed).hexdigest()):
         fetch_census_income(data_home=tmp_path, n_retries=0)
 
 
-def test_a_failed_download_is_tried_again_after_a_delay(archive, monkeypatch, tmp_path):
-    waits = []
-
-    def arrive_at_second_wait(seconds):
-        waits.append(seconds)
-        if len(waits) == 2:
-            (archive / TRAIN).write_bytes(gzip.compress(text_of().encode()))
-
-    monkeypatch.setattr(time, "sleep", arrive_at_second_wait)
+def test_a_failed_download_is_tried_again_after_a_delay(archive, tmp_path):
+    archive.put(TRAIN, gzip.compress(text_of().encode()))
+    archive.n_failures = 2
+    start = time.monotonic()
     with pytest.warns(UserWarning, match="Retry downloading from url: http:"):
-        census = fetch_census_income(data_home=tmp_path, n_retries=2, delay=0.5)
+        census = fetch_census_income(data_home=tmp_path, n_retries=2, delay=0.2)
     assert len(census.data) == 4
-    assert waits == [0.5, 0.5]
+    assert archive.n_requests == 3
+    # However slow the machine is, it does not wait for less.
+    assert time.monotonic() - start >= 2 * 0.2
 
 
 @pytest.mark.filterwarnings("ignore:Retry downloading")
-def test_a_download_that_never_succeeds_ends_in_an_error(archive, monkeypatch, tmp_path):
-    waits = []
-    monkeypatch.setattr(time, "sleep", waits.append)
+def test_a_download_that_never_succeeds_ends_in_an_error(archive, tmp_path):
     with pytest.raises(OSError, match="The download failed"):
-        fetch_census_income(data_home=tmp_path)
-    assert waits == [1.0] * 3
+        fetch_census_income(data_home=tmp_path, delay=0.01)
+    assert archive.n_requests == 1 + 3
 
 
 def test_without_a_download_the_error_says_what_to_save_where(archive, tmp_path):
-    (archive / TEST).write_bytes(gzip.compress(text_of().encode()))
+    archive.put(TEST, gzip.compress(text_of().encode()))
     with pytest.raises(OSError, match="not found") as error:
         fetch_census_income(subset="test", data_home=tmp_path, download_if_missing=False)
     assert _census_income._BASE_URL + TEST in str(error.value)
@@ -297,7 +310,7 @@ def test_what_a_killed_download_left_is_removed(archive, tmp_path):
     left.touch()
     a_day_ago = time.time() - 86_401
     os.utime(left, (a_day_ago, a_day_ago))
-    (archive / TRAIN).write_bytes(gzip.compress(text_of().encode()))
+    archive.put(TRAIN, gzip.compress(text_of().encode()))
     fetch_census_income(data_home=tmp_path)
     assert os.listdir(folder) == [TRAIN]
 

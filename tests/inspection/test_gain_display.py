@@ -1,7 +1,6 @@
 """The gains' picture holds the gains' numbers, and its texts do not overlap."""
 
 import itertools
-import sys
 
 import numpy as np
 import pandas as pd
@@ -242,8 +241,7 @@ def test_from_estimators_measures_and_draws():
     assert display.points_[0].lines[0].get_xydata()[0].tolist() == gain.gains["mean"].tolist()
 
 
-def test_without_matplotlib_the_error_says_how_to_install_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+def test_without_matplotlib_the_error_says_how_to_install_it(hide):
+    hide("matplotlib")
     with pytest.raises(ImportError, match=r"pip install 'sklearn-ple\[plots\]'"):
         MTLGainDisplay(make_gains()).plot()

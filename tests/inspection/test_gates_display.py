@@ -1,6 +1,5 @@
 """The gates' picture holds the gates' numbers, and a warning names what is not used."""
 
-import sys
 import warnings
 from itertools import chain
 
@@ -313,9 +312,8 @@ def test_a_model_that_is_not_fitted_is_an_error(data):
         GateUtilizationDisplay.from_estimator(PLEClassifierRegressor(), data[0])
 
 
-def test_without_matplotlib_the_error_says_how_to_install_it(monkeypatch):
+def test_without_matplotlib_the_error_says_how_to_install_it(hide):
     display = draw(*random_ple())
-    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    hide("matplotlib")
     with pytest.raises(ImportError, match=r"pip install 'sklearn-ple\[plots\]'"):
         display.plot()

@@ -24,7 +24,7 @@ from sklearn_ple import (
 )
 from sklearn_ple.base import MultiTaskEstimator, with_parameters
 from sklearn_ple.inspection import GateUtilizationDisplay, MultiTaskReport, expert_health
-from sklearn_ple.training import net
+from sklearn_ple.training.outputs import N_AT_ONCE
 
 # No multiple of the blocks that rows are predicted in.
 N = 37
@@ -102,13 +102,13 @@ def test_own_shares_are_of_all_experts_of_a_task(data):
     np.testing.assert_allclose(health["own_share"][["late 1", "late 2"]], expected)
 
 
-def test_zeros_are_those_of_the_activations(data, monkeypatch):
-    # Of several batches.
-    monkeypatch.setattr(net, "_PREDICTION_BATCH", 16)
+def test_zeros_are_those_of_the_activations(data):
     params = {"clip_numbers": None, "dtype": "float64", "n_members": 2, "batch_size": 16}
     model = fit(CGCClassifierRegressor, data, **params)
     level = model.module_.body.levels[0]
-    numbers = model._encoder.features.transform(data[0])[0]
+    # More rows than are predicted at once.
+    X = pd.DataFrame(np.random.RandomState(1).randn(N_AT_ONCE + N, 3), columns=list("uvw"))
+    numbers = ((X - data[0].mean()) / data[0].std(ddof=0)).to_numpy()
     expected = []
     for bank, index in (
         (level.specific_experts, 0),
@@ -120,7 +120,7 @@ def test_zeros_are_those_of_the_activations(data, monkeypatch):
         active = [np.maximum(numbers @ weight[p].T + bias[p], 0) for p in places]
         dead = [(own == own[0]).all(axis=0).mean() for own in active]
         expected.append([np.mean([(own == 0).mean() for own in active]), np.mean(dead)])
-    health = expert_health(model, data[0])
+    health = expert_health(model, X)
     np.testing.assert_allclose(health[["zeros", "constant"]], expected)
     assert health["zeros"].min() > 0 and health["zeros"].max() < 1
 

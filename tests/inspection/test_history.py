@@ -1,7 +1,5 @@
 """The training history's picture holds the history's numbers."""
 
-import sys
-
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
@@ -174,9 +172,8 @@ def test_a_model_that_is_not_fitted_is_an_error():
         TrainingHistoryDisplay.from_estimator(PLERegressor())
 
 
-def test_without_matplotlib_the_error_says_how_to_install_it(monkeypatch):
+def test_without_matplotlib_the_error_says_how_to_install_it(hide):
     model = fit()
-    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    hide("matplotlib")
     with pytest.raises(ImportError, match=r"pip install 'sklearn-ple\[plots\]'"):
         TrainingHistoryDisplay.from_estimator(model)

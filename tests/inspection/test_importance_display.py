@@ -1,7 +1,5 @@
 """The picture holds the importances, the greatest on top, and can be read with many features."""
 
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -176,8 +174,7 @@ def test_no_feature_to_draw_is_an_error():
         ImportanceDisplay(make_importance()).plot(max_features=0)
 
 
-def test_without_matplotlib_the_error_says_how_to_install_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+def test_without_matplotlib_the_error_says_how_to_install_it(hide):
+    hide("matplotlib")
     with pytest.raises(ImportError, match=r"pip install 'sklearn-ple\[plots\]'"):
         ImportanceDisplay(make_importance()).plot()

@@ -364,20 +364,16 @@ def test_names_of_classes_are_shown_as_they_are():
     assert sum(text.startswith("class $_$") for text in texts) == 1
 
 
-def test_the_package_is_imported_without_matplotlib(monkeypatch):
+def test_the_package_is_imported_without_matplotlib(hide, monkeypatch):
+    hide("matplotlib")
+    for name in [name for name in sys.modules if name.startswith("sklearn_ple.inspection")]:
+        monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(sklearn_ple, "inspection", sklearn_ple.inspection)
-    for name in list(sys.modules):
-        if name.startswith("sklearn_ple.inspection"):
-            monkeypatch.delitem(sys.modules, name)
-        elif name.startswith("matplotlib."):
-            monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert importlib.import_module("sklearn_ple.inspection").MultiTaskReport is not MultiTaskReport
 
 
-def test_without_matplotlib_the_error_says_how_to_install_it(report, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+def test_without_matplotlib_the_error_says_how_to_install_it(report, tmp_path, hide):
+    hide("matplotlib")
     with pytest.raises(ImportError, match=r"pip install 'sklearn-ple\[plots\]'"):
         report.plot()
     with pytest.raises(ImportError, match=r"pip install 'sklearn-ple\[plots\]'"):
@@ -831,7 +827,7 @@ def test_a_browser_shows_the_whole_page_at_any_width(html, tmp_path, dark):
         "--dump-dom",
         copy.as_uri(),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
     of_widths = json.loads(unescape(re.search('data-seen="([^"]*)"', done.stdout)[1]))
     for width, seen in zip(WIDTHS, of_widths, strict=True):
         assert seen["width"] == width and seen["scroll"] <= seen["room"] <= width

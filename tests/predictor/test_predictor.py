@@ -12,7 +12,6 @@ from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import LeaveOneOut, cross_val_score
 
 from sklearn_ple import PLEClassifier, PLEClassifierRegressor
-from sklearn_ple.nn import TabularNetwork
 from sklearn_ple.tables.reading import FeatureReader
 from sklearn_ple.tasks import Binary, Multiclass
 
@@ -33,18 +32,19 @@ def fitted():
 )
 def test_rows_are_read_and_run_through_the_network_once(fitted, method, monkeypatch):
     model, X = fitted
-    calls = []
-
-    def counted(function):
-        return lambda *args, **kwargs: calls.append(function.__name__) or function(*args, **kwargs)
-
-    monkeypatch.setattr(FeatureReader, "read", counted(FeatureReader.read))
-    monkeypatch.setattr(TabularNetwork, "member_outputs", counted(TabularNetwork.member_outputs))
+    calls, read = [], FeatureReader.read
+    monkeypatch.setattr(
+        FeatureReader,
+        "read",
+        lambda *args, **options: calls.append("read") or read(*args, **options),
+    )
+    hook = model.module_.body.register_forward_pre_hook(lambda *_: calls.append("network"))
     if method == "predict with std":
         model.predict(X, return_std=True)
     else:
         getattr(model, method)(X)
-    assert calls == ["read", "member_outputs"]
+    hook.remove()
+    assert calls == ["read", "network"]
 
 
 @pytest.fixture(scope="module")
