@@ -82,7 +82,7 @@ def keep(steps, folder):
     subprocess.run([sys.executable, "render.py"], cwd=HERE, check=True)
 
 
-def main():
+def main(arguments=None):
     names = sorted({step[0] for step in STEPS})
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--to", type=Path, help="folder of the results")
@@ -91,7 +91,7 @@ def main():
     parser.add_argument(
         "--keep", action="store_true", help="replace the earlier results at the end"
     )
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     steps = [step for step in STEPS if step[0] in options.only]
     if options.list:
         print("\n".join(map(" ".join, steps)))

@@ -66,6 +66,16 @@ def digests_of(commit):
     return {"digests": found}
 
 
+def commits():
+    """Return the commits that results name, after the present one.
+
+    Without the present one, a killed run would leave nothing to compare with.
+    """
+    files = [path.stem for path in RESULTS.glob("*.json") if path.stem != "same_fits"]
+    named = {row["commit"] for file in files for row in kept(file)}
+    return [COMMIT, *sorted(named - {COMMIT})]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--fits", action="store_true", help=argparse.SUPPRESS)
@@ -75,11 +85,7 @@ def main():
         return
     if COMMIT.endswith("+changes"):
         parser.error("the code differs from its commit, which results would name: commit first")
-    files = [path.stem for path in RESULTS.glob("*.json") if path.stem != "same_fits"]
-    named = {row["commit"] for file in files for row in kept(file)}
-    # The present commit first: without it, a killed run would leave nothing to compare with.
-    runs = sorted({*named, COMMIT}, key=lambda commit: (commit != COMMIT, commit))
-    measure_all("same_fits", ["commit"], [(commit,) for commit in runs], digests_of)
+    measure_all("same_fits", ["commit"], [(commit,) for commit in commits()], digests_of)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,9 @@ import importlib.util
 import json
 import math
 import re
+import shutil
 import subprocess
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -26,24 +26,21 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture
-def head():
-    command = ["git", "-C", ROOT, "rev-parse", "--short", "HEAD"]
-    try:
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("git cannot read the project's checkout")
-
-
-@pytest.fixture
-def common(tmp_path, monkeypatch):
-    """benchmarks/common.py, with results in a folder of the test's."""
-    path = ROOT / "benchmarks" / "common.py"
+def load_common(folder):
+    """Load a copy of benchmarks/common.py, whose project and results are in a folder."""
+    path = folder / "benchmarks" / "common.py"
+    path.parent.mkdir(exist_ok=True)
+    shutil.copy(ROOT / "benchmarks" / "common.py", path)
     spec = importlib.util.spec_from_file_location("benchmarks_common", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    monkeypatch.setattr(module, "RESULTS", tmp_path)
     return module
+
+
+@pytest.fixture
+def common(tmp_path):
+    """benchmarks/common.py in a folder that is no checkout."""
+    return load_common(tmp_path)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -52,27 +49,40 @@ def test_results_say_where_they_come_from(path):
     assert record["commit"] and record["python"] and record["versions"]
 
 
-def test_save_records_commit_and_processor(common, head):
+def test_save_records_commit_and_processor(tmp_path):
+    def git(*arguments):
+        command = ["git", "-C", tmp_path, "-c", "user.name=A", "-c", "user.email=a@b.c"]
+        return subprocess.run([*command, *arguments], check=True, capture_output=True, text=True)
+
+    (tmp_path / "benchmarks").mkdir()
+    shutil.copy(ROOT / "benchmarks" / "common.py", tmp_path / "benchmarks")
+    git("init")
+    git("add", "benchmarks")
+    git("commit", "-m", "One")
+    head = git("rev-parse", "--short", "HEAD").stdout.strip()
+    common = load_common(tmp_path)
     common.save("trial", [{"score": 1.0}])
     record = json.loads((common.RESULTS / "trial.json").read_text())
-    assert record["commit"] in (head, f"{head}+changes")
+    assert record["commit"] == head
     assert record["processor"].endswith(" cores")
-    assert record["results"] == [{"commit": record["commit"], "score": 1.0}]
+    assert record["results"] == [{"commit": head, "score": 1.0}]
+    with (tmp_path / "benchmarks" / "common.py").open("a") as file:
+        file.write("# Changed.\n")
+    assert common.commit() == f"{head}+changes"
 
 
-def test_kept_rows_keep_their_commits(common, monkeypatch):
-    for commit, score in [("aaaaaaa", 1.0), ("bbbbbbb", 2.0), ("ccccccc", 3.0)]:
-        monkeypatch.setattr(common, "COMMIT", commit)
-        common.save("trial", [*common.kept("trial"), {"score": score}])
+def test_kept_rows_keep_their_commits(common):
+    rows = [{"commit": commit, "score": 1.0} for commit in ("aaaaaaa", "bbbbbbb")]
+    common.save("trial", rows)
+    common.save("trial", [*common.kept("trial"), {"score": 2.0}])
     record = json.loads((common.RESULTS / "trial.json").read_text())
-    commits = ["aaaaaaa", "bbbbbbb", "ccccccc"]
+    commits = ["aaaaaaa", "bbbbbbb", common.COMMIT]
     assert record["commit"] == ", ".join(commits)
     assert [row["commit"] for row in record["results"]] == commits
 
 
-def test_commit_is_unknown_outside_a_checkout(common, tmp_path, monkeypatch):
-    monkeypatch.setattr(common, "ROOT", tmp_path)
-    assert common.commit() == "unknown"
+def test_commit_is_unknown_outside_a_checkout(common):
+    assert common.COMMIT == common.commit() == "unknown"
 
 
 def test_a_run_is_measured_once_and_its_rows_are_stored_together(common):
@@ -115,9 +125,7 @@ def test_a_script_is_run_with_other_environment_variables(common, tmp_path):
 
 
 def test_a_run_of_all_tables_keeps_no_row_of_another_commit(common, monkeypatch):
-    monkeypatch.setattr(common, "COMMIT", "aaaaaaa")
-    common.save("trial", [{"score": 1.0}])
-    monkeypatch.setattr(common, "COMMIT", "bbbbbbb")
+    common.save("trial", [{"commit": "aaaaaaa", "score": 1.0}])
     assert len(common.kept("trial")) == 1
     monkeypatch.setenv("SKLEARN_PLE_RESULTS", str(common.RESULTS))
     assert common.kept("trial") == []
@@ -131,26 +139,36 @@ def modules():
         yield lambda name: importlib.import_module(f"paper.{name}")
 
 
+#: A script that notes its call, stores a result, and may fail.
+SCRIPT = """
+import os, pathlib, sys
+here, name = pathlib.Path(), pathlib.Path(__file__).stem
+with (here / "calls").open("a") as file:
+    file.write(name + "\\n")
+if name != "render":
+    (pathlib.Path(os.environ["SKLEARN_PLE_RESULTS"]) / f"{name}.json").write_text(name)
+sys.exit((here / f"{name} fails").exists())
+"""
+
+
 @pytest.fixture
 def tables(modules, tmp_path, monkeypatch):
-    """benchmarks/all.py, with folders of the test's, and commands that are noted alone."""
-    tables = importlib.import_module("all")
-    (tmp_path / "kept").mkdir()
-    monkeypatch.setattr(tables, "RESULTS", tmp_path / "kept")
+    """A copy of benchmarks/all.py beside scripts of the test's; results are kept in a folder."""
+    folder = tmp_path / "scripts"
+    (folder / "kept").mkdir(parents=True)
+    shutil.copy(ROOT / "benchmarks" / "all.py", folder)
+    for name in ("speed", "latency", "memory", "render"):
+        (folder / f"{name}.py").write_text(SCRIPT)
+    spec = importlib.util.spec_from_file_location("benchmarks_all", folder / "all.py")
+    tables = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tables)
+    monkeypatch.setattr(tables, "RESULTS", folder / "kept")
     monkeypatch.setattr(tables, "COMMIT", "aaaaaaa")
-    tables.commands, tables.fails = [], ""
-
-    def run(command, **_):
-        tables.commands.append(command[1:])
-        return SimpleNamespace(returncode=int(tables.fails in command))
-
-    monkeypatch.setattr("subprocess.run", run)
     return tables
 
 
-def test_all_scripts_that_store_results_are_run(tables, capsys, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["all.py", "--list"])
-    tables.main()
+def test_all_scripts_that_store_results_are_run(tables, capsys):
+    tables.main(["--list"])
     names = {line.split()[0] for line in capsys.readouterr().out.splitlines()}
     scripts = ROOT / "benchmarks"
     writers = {
@@ -161,23 +179,18 @@ def test_all_scripts_that_store_results_are_run(tables, capsys, monkeypatch):
     assert writers - {"same_fits"} == names
 
 
-def test_results_are_kept_if_no_step_fails(tables, tmp_path, monkeypatch):
-    folder = tmp_path / "new"
-    monkeypatch.setattr(
-        "sys.argv", ["all.py", "--to", str(folder), "--keep", "--only", "speed", "latency"]
-    )
-    folder.mkdir()
-    for name in ("speed", "latency", "memory"):
-        (folder / f"{name}.json").write_text(name)
-    tables.fails = "speed"
+def test_results_are_kept_if_no_step_fails(tables, tmp_path):
+    arguments = ["--to", str(tmp_path / "new"), "--keep", "--only", "speed", "latency"]
+    failing, calls = tables.HERE / "speed fails", tables.HERE / "calls"
+    failing.touch()
     with pytest.raises(SystemExit, match="speed"):
-        tables.main()
-    assert [command[1] for command in tables.commands] == ["speed", "latency"]
+        tables.main(arguments)
+    assert calls.read_text().split() == ["speed", "latency"]
     assert not list(tables.RESULTS.iterdir())
-    tables.fails = ""
-    tables.main()
-    assert {path.stem for path in tables.RESULTS.iterdir()} == {"speed", "latency"}
-    assert tables.commands[-1] == ["render.py"]
+    failing.unlink()
+    tables.main(arguments)
+    assert {path.name for path in tables.RESULTS.iterdir()} == {"speed.json", "latency.json"}
+    assert calls.read_text().split()[2:] == ["speed", "latency", "render"]
 
 
 @pytest.fixture
@@ -320,25 +333,12 @@ def test_another_seed_takes_the_setting_that_was_chosen(paper, data_sets, monkey
 # -- commits that fit the same models -------------------------------------------------------------
 
 
-def test_the_present_commit_is_compared_first(paper, tmp_path, monkeypatch):
-    same_fits = importlib.import_module("same_fits")
-    monkeypatch.setattr(same_fits, "RESULTS", tmp_path)
-    for module in (same_fits, importlib.import_module("common")):
-        monkeypatch.setattr(module, "COMMIT", "ccccccc")
-    record = {"commit": "", "results": [{"commit": name * 7} for name in ("a", "b")]}
-    (tmp_path / "trial.json").write_text(json.dumps(record))
-
-    def digests_of(commit):
-        if (tmp_path / "same_fits.json").exists():
-            raise KeyboardInterrupt
-        return {"digests": {"PLE": "1"}}
-
-    monkeypatch.setattr(same_fits, "digests_of", digests_of)
-    monkeypatch.setattr("sys.argv", ["same_fits.py"])
-    with pytest.raises(KeyboardInterrupt):
-        same_fits.main()
-    record = json.loads((tmp_path / "same_fits.json").read_text())
-    assert [row["commit"] for row in record["results"]] == ["ccccccc"] == [record["commit"]]
+def test_the_present_commit_is_compared_first(modules):
+    same_fits, common = (importlib.import_module(name) for name in ("same_fits", "common"))
+    files = [json.loads(path.read_text()) for path in FILES if path.stem != "same_fits"]
+    named = {row["commit"] for file in files for row in file["results"]}
+    first, *others = same_fits.commits()
+    assert first == common.COMMIT and {first, *others} >= named
 
 
 # -- growth ---------------------------------------------------------------------------------------
