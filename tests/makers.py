@@ -1,13 +1,49 @@
 """What several tests make: tables, encoders and networks of an estimator, without fitting it."""
 
+import numpy as np
+import pandas as pd
 from sklearn.base import clone
 from skorch.callbacks import Callback
 
+from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.parameters.network import describe_network
 from sklearn_ple.tables.reading import FeatureReader
 from sklearn_ple.tables.table import TableReader
 from sklearn_ple.training import build
 from sklearn_ple.training.plan import resolve
+
+#: Parameters of a fit that takes some milliseconds.
+TINY = {"n_members": 1, "max_epochs": 2, "random_state": 0}
+
+
+def make_tiny(cls=PLEClassifierRegressor, **params):
+    """Make an estimator whose fit takes some milliseconds."""
+    return cls(**(TINY | params))
+
+
+def make_table(n_rows=120, seed=0):
+    """Make a table with gaps: three numbers, a category; tasks of two classes, a number, three."""
+    rng = np.random.RandomState(seed)
+    X = pd.DataFrame(rng.normal(size=(n_rows, 3)), columns=["a", "b", "c"])
+    X["d"] = pd.Categorical(rng.choice(["x", "y"], n_rows))
+    X.loc[:5, "a"] = np.nan
+    noise = rng.normal(size=(n_rows, 3))
+    y = pd.DataFrame(
+        {
+            "late": np.where(X["b"] + noise[:, 0] > 0, "yes", "no"),
+            "price": 10 * X["c"] + noise[:, 1],
+            "grade": np.array(["low", "mid", "top"])[np.digitize(noise[:, 2] + X["b"], [-1, 1])],
+        }
+    )
+    y.loc[::4, "late"] = None
+    y.loc[::3, "price"] = np.nan
+    return X, y
+
+
+def make_complete_table(n_rows=60, seed=0):
+    """Make a table without gaps: three numbers; a class and a number that follow from them."""
+    X = pd.DataFrame(np.random.RandomState(seed).randn(n_rows, 3), columns=["u", "v", "w"])
+    return X, pd.DataFrame({"late": X["u"] > 0, "price": X["v"] + X["w"]})
 
 
 def read_table(estimator, X, y, sample_weight=None, like=None):

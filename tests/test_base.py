@@ -151,7 +151,7 @@ def test_only_how_labels_weigh_beside_each_other_counts(factor, by_label):
     y["grade"] = y["grade"].mask(y.index % 3 == 0)
     shape = (N, 5) if by_label else N
     weights = np.random.RandomState(1).uniform(0.5, 2, size=shape)
-    params = {"max_epochs": 2, "early_stopping": True, "n_members": 4, "random_state": 0}
+    params = {"max_epochs": 2, "early_stopping": True, "n_members": 4, "batch_size": 64}
     model, scaled = (
         make_model(**params).fit(X, y, sample_weight=w) for w in (weights, factor * weights)
     )
@@ -209,8 +209,8 @@ def test_zero_weight_of_a_label_is_a_missing_label(table):
     weights[:40, 1] = 0
     weights[50:70, 0] = 0
     missing = y.mask(weights == 0)
-    a = make_model(task_types="auto").fit(X, y, sample_weight=weights)
-    b = make_model(task_types="auto").fit(X, missing)
+    model = make_model(task_types="auto", max_epochs=5)
+    a, b = clone(model).fit(X, y, sample_weight=weights), clone(model).fit(X, missing)
     assert_array_equal(a.predict(X), b.predict(X))
 
 
@@ -435,9 +435,9 @@ def test_predicting_before_fit_is_an_error(table):
 
 
 def test_random_state_fixes_the_weights(table):
-    first = make_model(dropout=0.2).fit(*table)
-    second = make_model(dropout=0.2).fit(*table)
-    other = make_model(dropout=0.2, random_state=1).fit(*table)
+    params = {"dropout": 0.2, "max_epochs": 3}
+    first, second = (make_model(**params).fit(*table) for _ in range(2))
+    other = make_model(**params, random_state=1).fit(*table)
     for a, b in zip(first.module_.parameters(), second.module_.parameters(), strict=True):
         assert torch.equal(a, b)
     assert not np.array_equal(first.predict(table[0])["weight"], other.predict(table[0])["weight"])
@@ -476,8 +476,8 @@ def test_pickle_and_copy_predict_the_same(fitted, table):
 
 def test_the_pickle_holds_no_rows():
     X, y = make_table(n=5000)
-    small = make_model(max_epochs=1, early_stopping=True).fit(X.iloc[:300], y.iloc[:300])
-    large = make_model(max_epochs=1, early_stopping=True).fit(X, y)
+    model = make_model(max_epochs=1, early_stopping=True, batch_size=1024)
+    small, large = clone(model).fit(X[:300], y[:300]), clone(model).fit(X, y)
     assert len(pickle.dumps(large)) < 1.1 * len(pickle.dumps(small))
 
 
@@ -567,16 +567,16 @@ def test_warm_start_keeps_classes_and_scales(table):
 
 def test_partial_fit_equals_its_epochs(seed):
     X, y = make_table(seed)
-    model = make_model(random_state=seed)
-    for _ in range(20):
+    model, again = (make_model(random_state=seed) for _ in range(2))
+    for _ in range(4):
+        model.partial_fit(X, y)
+        again.partial_fit(X, y)
+    assert_array_equal(again.predict(X)["weight"], model.predict(X)["weight"])
+    for _ in range(16):
         model.partial_fit(X, y)
     assert model.n_iter_ == 20
     losses = [h["loss"] for h in model.history_]
     assert losses[-1] < 0.6 * losses[0]
-    again = make_model(random_state=seed)
-    for _ in range(20):
-        again.partial_fit(X, y)
-    assert_array_equal(again.predict(X)["weight"], model.predict(X)["weight"])
 
 
 def test_partial_fit_copies_no_epoch_but_the_last(table):

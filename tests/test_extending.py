@@ -391,8 +391,8 @@ def angle():
 def test_the_angle_is_predicted_across_its_seam(seed):
     X, y = make_data(seed)
     options = {"n_members": 2, "max_epochs": 30, "early_stopping": True, "random_state": seed}
-    for kind in (angle(), angle()()):
-        model = PLEClassifierRegressor(task_types={"wind": kind}, **options).fit(X, y)
+    kinds = {"wind": angle()()}
+    model = PLEClassifierRegressor(task_types=kinds, **options).fit(X, y)
     there = y["wind"].notna()
     predicted = model.predict(X)["wind"]
     off = np.radians(predicted[there] - y["wind"][there])
@@ -403,6 +403,9 @@ def test_the_angle_is_predicted_across_its_seam(seed):
     deviations = model.predict(X, return_std=True)[1]
     assert deviations.isna().all().tolist() == [True, False, True]
     assert not angle()().name
+    # The class does as well as an instance.
+    model.set_params(task_types={"wind": angle()}, max_epochs=1)
+    assert clone(model).fit(X, y).task_types_["wind"] == "angle"
     twin = pickle.loads(pickle.dumps(model))
     pd.testing.assert_frame_equal(twin.predict(X), model.predict(X))
 

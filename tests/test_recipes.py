@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from joblib import parallel_config
+from makers import make_tiny
 from sklearn.model_selection import cross_val_score
 
 from sklearn_ple import PLEClassifierRegressor, SharedBottomClassifierRegressor
@@ -45,7 +46,7 @@ def table():
 
 @pytest.fixture(scope="module")
 def model(table):
-    return PLEClassifierRegressor(n_members=1, max_epochs=2, random_state=0).fit(*table)
+    return make_tiny().fit(*table)
 
 
 def test_the_page_shows_every_file():

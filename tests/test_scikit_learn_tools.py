@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 import sklearn
+from makers import make_tiny
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
@@ -50,7 +51,7 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_ple import PLEClassifierRegressor, model_selection
+from sklearn_ple import model_selection
 from sklearn_ple.datasets import load_nhefs
 from sklearn_ple.metrics import make_multitask_scorer
 
@@ -72,8 +73,7 @@ DEATH = Y["death"]
 
 
 def new():
-    kinds = {"exercise": "multiclass"}
-    return PLEClassifierRegressor(n_members=1, max_epochs=2, task_types=kinds, random_state=0)
+    return make_tiny(task_types={"exercise": "multiclass"})
 
 
 @pytest.fixture(scope="module")

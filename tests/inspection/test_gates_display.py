@@ -6,6 +6,7 @@ from itertools import chain
 import numpy as np
 import pandas as pd
 import pytest
+from makers import make_complete_table, make_tiny
 from matplotlib import pyplot as plt
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
@@ -253,12 +254,11 @@ def test_utilization_alone_can_be_drawn():
 
 @pytest.fixture(scope="module")
 def data():
-    X = np.random.RandomState(0).normal(size=(N, 3))
-    return X, pd.DataFrame({"late": X[:, 0] > 0, "price": X[:, 1] + X[:, 2]})
+    return make_complete_table(N)
 
 
 def fit(cls, data, **params):
-    return cls(max_epochs=1, n_members=1, n_levels=2, random_state=0, **params).fit(*data)
+    return make_tiny(cls, n_levels=2, **params).fit(*data)
 
 
 def test_the_gates_of_ple_are_drawn_by_level_and_task(data):

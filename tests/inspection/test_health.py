@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from makers import make_complete_table, make_tiny
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -32,13 +33,11 @@ N = 37
 
 @pytest.fixture(scope="module")
 def data():
-    X = pd.DataFrame(np.random.RandomState(0).randn(N, 3), columns=["u", "v", "w"])
-    return X, pd.DataFrame({"late": X["u"] > 0, "price": X["v"] + X["w"]})
+    return make_complete_table(N)
 
 
 def fit(cls, data, **params):
-    defaults = {"n_members": 1, "max_epochs": 1, "numeric_embedding": None, "random_state": 0}
-    return cls(**(defaults | params)).fit(*data)
+    return make_tiny(cls, **({"numeric_embedding": None} | params)).fit(*data)
 
 
 def fix_weights(gates, weights):
@@ -107,7 +106,7 @@ def test_zeros_are_those_of_the_activations(data):
     model = fit(CGCClassifierRegressor, data, **params)
     level = model.module_.body.levels[0]
     # More rows than are predicted at once.
-    X = pd.DataFrame(np.random.RandomState(1).randn(N_AT_ONCE + N, 3), columns=list("uvw"))
+    X, _ = make_complete_table(N_AT_ONCE + N, seed=1)
     numbers = ((X - data[0].mean()) / data[0].std(ddof=0)).to_numpy()
     expected = []
     for bank, index in (

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from makers import TINY, make_table
 from scipy import sparse, stats
 from sklearn.base import BaseEstimator
 from sklearn.compose import make_column_transformer
@@ -21,23 +22,12 @@ from sklearn_ple.inspection import MultiTaskImportance, expert_health, multitask
 from sklearn_ple.metrics import make_multitask_scorer, multitask_scores, task_scorer
 from sklearn_ple.tasks import Regression
 
-TINY = {"n_members": 1, "max_epochs": 3, "random_state": 0}
 MEAN = "mean of tasks"
 
 
-def make_data(n=90, seed=0):
-    rng = np.random.RandomState(seed)
-    X = pd.DataFrame(rng.normal(size=(n, 3)), columns=["a", "b", "c"])
-    X["d"] = pd.Categorical(rng.choice(["x", "y"], n))
-    y = pd.DataFrame(
-        {
-            "late": np.where(X["b"] + rng.normal(size=n) > 0, "yes", "no"),
-            "price": 10 * X["c"] + rng.normal(size=n),
-        }
-    )
-    y.loc[::4, "late"] = None
-    y.loc[::3, "price"] = np.nan
-    return X, y
+def make_data(seed=0):
+    X, y = make_table(90, seed)
+    return X, y[["late", "price"]]
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from makers import TINY, make_table
 from scipy import sparse, stats
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError, UndefinedMetricWarning
@@ -43,39 +44,20 @@ from sklearn_ple.inspection import (
     multitask_importance,
 )
 from sklearn_ple.metrics import expected_calibration_error, multitask_scores
-from sklearn_ple.tasks import Binary, Regression
+from sklearn_ple.tasks import Regression
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-TINY = {"max_epochs": 2, "n_members": 1, "random_state": 0}
-
-
-def make_data(n=120, seed=0):
-    rng = np.random.RandomState(seed)
-    X = pd.DataFrame(rng.normal(size=(n, 3)), columns=["a", "b", "c"])
-    X["d"] = pd.Categorical(rng.choice(["x", "y"], n))
-    X.loc[:5, "a"] = np.nan
-    noise = rng.normal(size=(n, 3))
-    y = pd.DataFrame(
-        {
-            "late": np.where(X["b"] + noise[:, 0] > 0, "yes", "no"),
-            "price": 10 * X["c"] + noise[:, 1],
-            "grade": np.array(["low", "mid", "top"])[np.digitize(noise[:, 2] + X["b"], [-1, 1])],
-        }
-    )
-    y.loc[::4, "late"] = None
-    y.loc[::3, "price"] = np.nan
-    return X, y
 
 
 @pytest.fixture(scope="module")
 def fitted():
-    X, y = make_data()
-    return PLEClassifierRegressor(**TINY).fit(X, y), *make_data(seed=1)
+    X, y = make_table()
+    return PLEClassifierRegressor(**TINY).fit(X, y), *make_table(seed=1)
 
 
 @pytest.fixture(scope="module")
 def twin():
-    return SingleTaskClassifierRegressor(**TINY).fit(*make_data())
+    return SingleTaskClassifierRegressor(**TINY).fit(*make_table())
 
 
 @pytest.fixture(scope="module")
@@ -160,32 +142,33 @@ def test_intervals_are_those_of_a_naive_bootstrap(report, fitted, twin):
 
 
 def test_intervals_cover_the_score_of_many_rows_as_often_as_they_should(seed):
-    # An estimator that guesses has an AUC of 0.5, whatever was drawn.
-    class Guess(BaseEstimator):
-        task_names_, classes_ = ["y"], np.array([0, 1])
-        tasks_ = [Binary().fit(classes_, np.ones(2), None)]
+    # An estimator whose error is zero in the mean of many rows.
+    class Unbiased(BaseEstimator):
+        task_names_, classes_, tasks_ = ["y"], [None], [Regression()]
 
         def fit(self, X, y):
             return self
 
         def predict(self, X):
-            return (X[:, 0] > 0.5).astype(int)
-
-        def predict_proba(self, X):
-            return np.column_stack([1 - X[:, 0], X[:, 0]])
+            return X[:, 0]
 
         def __sklearn_is_fitted__(self):
             return True
 
+    def mean_error(labels, predicted):
+        return np.mean(predicted - labels)
+
     rng = np.random.RandomState(seed)
+    options = {"metrics": {"y": mean_error}, "n_bootstrap": 40, "confidence": 0.8}
     covered = []
-    for _ in range(50):
-        X, y = rng.uniform(size=(60, 1)), rng.randint(0, 2, 60)
+    for _ in range(100):
+        X = rng.normal(size=(60, 1))
+        y = X[:, 0] + rng.normal(size=60)
         report = MultiTaskReport.from_estimator(
-            Guess(), X, y, n_bootstrap=40, confidence=0.8, random_state=rng, importance=False
+            Unbiased(), X, y, random_state=rng, importance=False, **options
         )
         ((low, high),) = report.scores[["low", "high"]].values
-        covered.append(low <= 0.5 <= high)
+        covered.append(low <= 0 <= high)
     assert 0.65 <= np.mean(covered) <= 0.92
 
 
@@ -209,7 +192,7 @@ class Price(Regression):
 
 @pytest.mark.usefixtures("unpainted")
 def test_a_kind_of_the_users_own_brings_its_words_and_metric(tmp_path):
-    X, y = make_data()
+    X, y = make_table()
     model = PLEClassifierRegressor(**TINY, task_types={"price": Price()}).fit(X, y)
     report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=3, random_state=0)
     assert report.scores["kind"].tolist() == ["binary", "price", "multiclass"]
@@ -256,7 +239,7 @@ def test_a_gain_of_other_tasks_is_an_error(fitted):
 
 @pytest.mark.parametrize("names", [["price"], ["price", "late", "grade"]])
 def test_a_twin_of_other_tasks_is_an_error_that_names_it(fitted, names):
-    X, y = make_data()
+    X, y = make_table()
     twin = SingleTaskClassifierRegressor(**TINY).fit(X, y[names])
     message = f"single_task was fitted with the tasks {names}, but the estimator with ['late', "
     with pytest.raises(ValueError, match=re.escape(message)):
@@ -355,7 +338,7 @@ def test_a_row_of_pictures_for_every_task(report, fitted):
 
 
 def test_names_of_classes_are_shown_as_they_are():
-    X, y = make_data()
+    X, y = make_table()
     y = y[["grade"]].replace("low", "$_$")
     model = PLEClassifier(**TINY).fit(X, y)
     report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=2).plot()
@@ -514,7 +497,7 @@ def test_columns_that_matter_are_named(fitted, tmp_path):
 
 
 def test_names_are_escaped(tmp_path):
-    X, y = make_data()
+    X, y = make_table()
     evil = "<script>alert('1')</script> & \"$x$ $"
     y = y.rename(columns={"late": evil, "price": "a$\\frac$"})
     y["grade"] = y["grade"].replace("top", "<b>top</b>")
@@ -529,7 +512,7 @@ def test_names_are_escaped(tmp_path):
 
 
 def test_letters_that_the_font_lacks_are_texts_that_the_browser_draws(tmp_path):
-    X, y = make_data()
+    X, y = make_table()
     X = X.rename(columns={"b": "身長 <b> $x$"})
     y = y[["late", "price"]].set_axis(["遅れ", "価格"], axis=1)
     y["遅れ"] = y["遅れ"].replace("yes", "はい")
@@ -543,7 +526,7 @@ def test_letters_that_the_font_lacks_are_texts_that_the_browser_draws(tmp_path):
 
 
 def test_control_characters_in_names_leave_the_pictures_valid(tmp_path):
-    X, y = make_data()
+    X, y = make_table()
     y = y[["late", "price"]].set_axis(["la\x0bte", "pri\x00ce"], axis=1)
     model = PLEClassifierRegressor(**TINY).fit(X, y)
     report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=2, importance=False)
@@ -554,7 +537,7 @@ def test_control_characters_in_names_leave_the_pictures_valid(tmp_path):
 @pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize("metrics", [None, "accuracy"])
 def test_labels_of_unknown_classes_are_scored_as_the_rest(tmp_path, metrics):
-    X, y = make_data()
+    X, y = make_table()
     model = PLEClassifierRegressor(**TINY).fit(X, y)
     y["late"] = y["late"].where(np.arange(len(y)) % 5 > 0, "who knows")
     metrics = {"late": metrics}
@@ -571,7 +554,7 @@ def test_labels_of_unknown_classes_are_scored_as_the_rest(tmp_path, metrics):
 
 @pytest.mark.usefixtures("unpainted")
 def test_bools_may_be_numbers(tmp_path):
-    X, y = make_data()
+    X, y = make_table()
     y = pd.DataFrame({"late": y["late"] == "yes", "price": y["price"]})
     model = PLEClassifierRegressor(**TINY, task_types={"late": "regression"}).fit(X, y)
     report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=2, importance=False)
@@ -580,7 +563,7 @@ def test_bools_may_be_numbers(tmp_path):
 
 @pytest.mark.usefixtures("unpainted")
 def test_classes_may_be_fractions(tmp_path):
-    X, y = make_data()
+    X, y = make_table()
     doses = y["grade"].map({"low": 0.5, "mid": 1.5, "top": 2.5})
     model = PLEClassifier(**TINY, task_types="multiclass").fit(X, doses)
     report = MultiTaskReport.from_estimator(model, X, doses, n_bootstrap=2)
@@ -614,7 +597,7 @@ def test_undefined_scores_are_shown_as_such(fitted, tmp_path):
 @pytest.fixture(scope="module")
 def timed():
     """A model of times that b shortens; three of ten are censored."""
-    X, _ = make_data()
+    X, _ = make_table()
     rng = np.random.RandomState(2)
     times = np.ceil(100 * rng.exponential(size=len(X)) * np.exp(-X["b"]))
     y = pd.DataFrame({"days": np.where(rng.uniform(size=len(X)) < 0.3, -times, times)})
@@ -657,7 +640,7 @@ def test_times_of_which_too_little_is_known_are_in_the_report(timed, tmp_path, l
 
 
 def test_resamples_without_a_class_do_not_count():
-    X, y = make_data()
+    X, y = make_table()
     model = PLEClassifier(**TINY).fit(X[y["late"].notna()], y["late"].dropna())
     X, y = X[:12], pd.Series(["yes"] + ["no"] * 11, name="late")
     report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=50, random_state=0)
@@ -666,7 +649,7 @@ def test_resamples_without_a_class_do_not_count():
 
 @pytest.mark.parametrize(("kind", "usual"), [("count", 0), ("tweedie", 1), ("hurdle", 1)])
 def test_resamples_of_one_value_alone_do_not_count(kind, usual):
-    X, _ = make_data()
+    X, _ = make_table()
     rare = np.arange(len(X)) % 8 == 0
     y = pd.DataFrame({"rare": np.where(rare, 2, usual), "late": rare})
     model = PLEClassifierRegressor(task_types={"rare": kind}, **TINY).fit(X, y)
@@ -706,7 +689,7 @@ def test_each_of_twelve_tasks_has_a_section(tmp_path):
 @pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize("form", ["1-D", "sparse", "objects", "polars", "list"])
 def test_the_page_is_written_for_data_of_any_form(form, tmp_path):
-    X, y = make_data()
+    X, y = make_table()
     X, y = X[["b", "c"]], y["grade"]
     if form == "sparse":
         X = sparse.csr_matrix(X.to_numpy())
@@ -732,7 +715,7 @@ def test_the_page_is_written_for_data_of_any_form(form, tmp_path):
 @pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize("searched", [False, True])
 def test_the_report_shows_the_steps_of_pipelines_and_searches(searched, tmp_path):
-    X, y = make_data()
+    X, y = make_table()
     X = X[["b", "c"]]
     model = make_pipeline(StandardScaler(), PLEClassifierRegressor(**TINY))
     if searched:
@@ -745,7 +728,7 @@ def test_the_report_shows_the_steps_of_pipelines_and_searches(searched, tmp_path
 @pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize("convert", [list, pd.Series])
 def test_texts_have_no_columns(convert, tmp_path):
-    _, y = make_data()
+    _, y = make_table()
     texts = convert([f"text {row % 7}" for row in range(len(y))])
     model = make_pipeline(CountVectorizer(), PLEClassifierRegressor(**TINY)).fit(texts, y)
     report = MultiTaskReport.from_estimator(model, texts, y, n_bootstrap=2)
@@ -758,7 +741,7 @@ def test_texts_have_no_columns(convert, tmp_path):
     ("unit", "wanted"), [(2e-9, "2.00e−09 to 1.20e−08"), (2e20, "2.00e+20 to 1.20e+21")]
 )
 def test_numbers_of_any_unit_can_be_read(unit, wanted, tmp_path):
-    X, _ = make_data()
+    X, _ = make_table()
     y = pd.DataFrame({"size": np.tile([1.0, 2.0, 4.0, 6.0], 30) * unit})
     model = PLERegressor(**TINY).fit(X, y)
     report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=2, importance=False)
@@ -769,7 +752,7 @@ def test_numbers_of_any_unit_can_be_read(unit, wanted, tmp_path):
 
 @pytest.mark.usefixtures("unpainted")
 def test_the_page_says_nothing_of_gates_validation_or_a_twin_that_are_not_there(tmp_path):
-    X, y = make_data()
+    X, y = make_table()
     model = SharedBottomClassifierRegressor(**TINY, early_stopping=True).fit(X, y)
     report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=2)
     assert report.gain is None

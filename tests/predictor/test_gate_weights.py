@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from makers import make_complete_table, make_tiny
 from numpy.testing import assert_allclose
 from scipy.special import softmax
 from sklearn.exceptions import NotFittedError
@@ -25,18 +26,19 @@ N = 60
 
 
 @pytest.fixture(scope="module")
-def X():
-    values = np.random.RandomState(0).randn(N, 3)
-    return pd.DataFrame(values, columns=["u", "v", "w"], index=np.arange(N) * 3 + 5)
+def table():
+    X, y = make_complete_table(N)
+    return X.set_axis(np.arange(N) * 3 + 5), y
 
 
 @pytest.fixture(scope="module")
-def y(X):
-    return pd.DataFrame({"late": X["u"] > 0, "price": X["v"] + X["w"]})
+def X(table):
+    return table[0]
 
 
-def model(cls=PLEClassifierRegressor, **params):
-    return cls(**({"max_epochs": 1, "n_members": 1, "random_state": 0} | params))
+@pytest.fixture(scope="module")
+def y(table):
+    return table[1]
 
 
 GATED = {
@@ -121,7 +123,7 @@ GATED = {
 def test_levels_gates_and_experts_have_names_and_rows_sum_to_one(
     X, y, cls, params, names, n_members
 ):
-    weights = model(cls, n_members=n_members, **params).fit(X, y).gate_weights(X)
+    weights = make_tiny(cls, n_members=n_members, **params).fit(X, y).gate_weights(X)
     assert [{gate: list(w.columns) for gate, w in level.items()} for level in weights] == names
     for level in weights:
         for frame in level.values():
@@ -158,10 +160,10 @@ TAKEN = {
 
 @pytest.mark.parametrize(("cls", "params", "late", "price"), TAKEN.values(), ids=TAKEN.keys())
 def test_shared_parts_have_other_names_than_tasks_and_groups(X, y, cls, params, late, price):
-    weights = model(cls, **params).fit(X, y.set_axis([late, price], axis=1)).gate_weights(X)
+    weights = make_tiny(cls, **params).fit(X, y.set_axis([late, price], axis=1)).gate_weights(X)
     if "task_groups" in params:
         params = {"task_groups": {"one": ["late"], "two": ["price"]}}
-    usual = model(cls, **params).fit(X, y).gate_weights(X)
+    usual = make_tiny(cls, **params).fit(X, y).gate_weights(X)
     for level, expected in zip(weights, usual, strict=True):
         of_tasks = {"late", "price"} & set(expected)
         assert {late, price} & set(level) == ({late, price} if of_tasks else set())
@@ -172,13 +174,13 @@ def test_shared_parts_have_other_names_than_tasks_and_groups(X, y, cls, params, 
 
 def test_tokens_of_tasks_have_other_names_than_columns(X, y):
     X = X.rename(columns={"w": "token of late"})
-    weights = model(MultiTabNetClassifierRegressor).fit(X, y).gate_weights(X)
+    weights = make_tiny(MultiTabNetClassifierRegressor).fit(X, y).gate_weights(X)
     assert all(frame.columns.is_unique for frame in weights[0].values())
 
 
 @pytest.mark.parametrize("n_members", [1, 2])
 def test_weights_are_the_mean_over_the_members_of_the_softmax_of_their_features(X, y, n_members):
-    fitted = model(
+    fitted = make_tiny(
         n_members=n_members,
         numeric_embedding=None,
         clip_numbers=None,
@@ -198,7 +200,7 @@ def test_weights_are_the_mean_over_the_members_of_the_softmax_of_their_features(
 @pytest.mark.parametrize("n_specific", [1, [2, 1]])
 @pytest.mark.parametrize("n_rows", [1, 15, 17, 1024, 1030, 2049])
 def test_a_rows_weights_do_not_depend_on_the_other_rows(X, y, n_rows, n_specific):
-    fitted = model(n_levels=2, n_specific_experts=n_specific).fit(X, y)
+    fitted = make_tiny(n_levels=2, n_specific_experts=n_specific).fit(X, y)
     rows = np.random.RandomState(1).choice(N, n_rows)
     few = fitted.gate_weights(X)
     many = fitted.gate_weights(X.iloc[rows])
@@ -208,7 +210,7 @@ def test_a_rows_weights_do_not_depend_on_the_other_rows(X, y, n_rows, n_specific
 
 
 def test_single_experts_count_one(X, y):
-    fitted = model(n_shared_experts=0, n_levels=2, n_members=3).fit(X, y)
+    fitted = make_tiny(n_shared_experts=0, n_levels=2, n_members=3).fit(X, y)
     for level in fitted.gate_weights(X):
         assert {gate: frame.columns.tolist() for gate, frame in level.items()} == {
             "late": ["late 1"],
@@ -218,20 +220,20 @@ def test_single_experts_count_one(X, y):
 
 
 def test_arrays_have_a_plain_index(X, y):
-    fitted = model().fit(X.to_numpy(), y.to_numpy(dtype=float))
+    fitted = make_tiny().fit(X.to_numpy(), y.to_numpy(dtype=float))
     (weights,) = fitted.gate_weights(X.to_numpy())
     assert list(weights) == ["y0", "y1"]
     assert weights["y0"].index.equals(pd.RangeIndex(N))
 
 
 def test_a_single_task_has_gates(X, y):
-    fitted = model(PLERegressor).fit(X, y["price"])
+    fitted = make_tiny(PLERegressor).fit(X, y["price"])
     (weights,) = fitted.gate_weights(X)
     assert weights["price"].columns.tolist() == ["price 1", "shared 1"]
 
 
 def test_looking_leaves_the_estimator_as_it_was(X, y):
-    fitted = model().fit(X, y)
+    fitted = make_tiny().fit(X, y)
     before, state = fitted.predict(X), dict(vars(fitted))
     fitted.gate_weights(X)
     assert vars(fitted) == state
@@ -251,6 +253,6 @@ def test_a_model_that_is_not_fitted_is_an_error(X):
 
 
 def test_other_columns_are_refused(X, y):
-    fitted = model().fit(X, y)
+    fitted = make_tiny().fit(X, y)
     with pytest.raises(ValueError, match="feature names"):
         fitted.gate_weights(X[["u", "v"]])

@@ -3,25 +3,20 @@
 import numpy as np
 import pytest
 import sklearn
+from makers import make_complete_table, make_tiny
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import sklearn_ple
-from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor
+from sklearn_ple import PLEClassifier, PLERegressor
 
 N = 40
 
 
 @pytest.fixture(scope="module")
 def data():
-    rng = np.random.RandomState(0)
-    X = rng.randn(N, 3)
-    return X, np.column_stack([X[:, 0] > 0, X[:, 1] * 3.5])
-
-
-def model(cls=PLEClassifierRegressor, **params):
-    return cls(**({"max_epochs": 1, "n_members": 1, "random_state": 0} | params))
+    return make_complete_table(N)
 
 
 def plain(estimator):
@@ -34,13 +29,13 @@ def representations(estimator):
 
 
 def test_before_fit_it_is_scikit_learns():
-    for page in representations(model()):
+    for page in representations(make_tiny()):
         assert "<svg xmlns" not in page
         assert "n_members" in page
 
 
 def test_after_fit_the_network_is_below_scikit_learns(data):
-    estimator = model().fit(*data)
+    estimator = make_tiny().fit(*data)
     for page in representations(estimator):
         head, below = page.split('<div style="overflow-x:auto')
         assert len(head) > 0.9 * len(plain(estimator))
@@ -54,27 +49,27 @@ def test_after_fit_the_network_is_below_scikit_learns(data):
 )
 def test_every_estimator_draws_its_network(name, data):
     X, y = data
-    y = {PLEClassifier: y[:, 0], PLERegressor: y[:, 1]}.get(getattr(sklearn_ple, name), y)
-    estimator = model(getattr(sklearn_ple, name)).fit(X, y)
+    y = {PLEClassifier: y["late"], PLERegressor: y["price"]}.get(getattr(sklearn_ple, name), y)
+    estimator = make_tiny(getattr(sklearn_ple, name)).fit(X, y)
     assert f'aria-label="Network of {name}"' in estimator._repr_html_()
 
 
 def test_the_entire_space_model_draws_its_network(data):
     X, _ = data
-    clicks = np.column_stack([X[:, 0] > 0, (X[:, 0] > 0) & (X[:, 1] > 0)])
-    page = model(sklearn_ple.ESMMClassifier).fit(X, clicks)._repr_html_()
+    clicks = np.column_stack([X["u"] > 0, (X["u"] > 0) & (X["v"] > 0)])
+    page = make_tiny(sklearn_ple.ESMMClassifier).fit(X, clicks)._repr_html_()
     assert page.count('data-kind="tower"') == 2 and 'data-kind="bottom"' not in page
 
 
 def test_a_pipelines_diagram_stays_scikit_learns(data):
-    pipeline = make_pipeline(StandardScaler(), model()).fit(*data)
+    pipeline = make_pipeline(StandardScaler(), make_tiny()).fit(*data)
     page = pipeline._repr_html_()
     assert "StandardScaler" in page and "PLEClassifierRegressor" in page
     assert "Network of" not in page
 
 
 def test_text_is_shown_where_text_is_wanted(data):
-    estimator = model().fit(*data)
+    estimator = make_tiny().fit(*data)
     with sklearn.config_context(display="text"):
         assert not hasattr(estimator, "_repr_html_")
         assert list(estimator._repr_mimebundle_()) == ["text/plain"]

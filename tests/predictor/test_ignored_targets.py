@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from makers import make_tiny
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor, export
@@ -25,8 +26,7 @@ def data():
 
 
 def model(task_types, cls=PLEClassifierRegressor, **params):
-    options = {"max_epochs": 2, "n_members": 1, "random_state": 0}
-    return cls(task_types=task_types, **(options | params))
+    return make_tiny(cls, task_types=task_types, **params)
 
 
 def as_array(y):
