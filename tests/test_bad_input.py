@@ -5,10 +5,11 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from makers import make_tiny
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor
+from sklearn_ple import PLEClassifier, PLERegressor
 from sklearn_ple.tasks import Task
 
 N = 40
@@ -28,10 +29,6 @@ def y(X):
     return pd.DataFrame({"tall": X["height"] > 0, "area": X["height"] * X["width"]})
 
 
-def model(**params):
-    return PLEClassifierRegressor(**({"max_epochs": 2, "random_state": 0} | params))
-
-
 def refuses(estimator, X, y, error, message, **fit_params):
     with pytest.raises(error, match=message):
         estimator.fit(X, y, **fit_params)
@@ -42,69 +39,71 @@ def refuses(estimator, X, y, error, message, **fit_params):
 
 
 def test_a_column_without_any_label_is_an_error(X, y):
-    refuses(model(), X, y.assign(area=np.nan), ValueError, "'area' has no label at all: leave")
-    refuses(model(), X, y.assign(tall=None), ValueError, "'tall' has no label at all")
+    refuses(make_tiny(), X, y.assign(area=np.nan), ValueError, "'area' has no label at all: leave")
+    refuses(make_tiny(), X, y.assign(tall=None), ValueError, "'tall' has no label at all")
 
 
 def test_a_task_of_one_class_is_an_error_unless_more_are_declared(X, y):
     refuses(
-        model(),
+        make_tiny(),
         X,
         y.assign(tall=True),
         ValueError,
         "'tall' has 1 class only, True: .*'tall': 'ignore'.*declare more",
     )
     declared = pd.Categorical(["yes"] * N, categories=["no", "yes"])
-    fitted = model().fit(X, y.assign(tall=declared))
+    fitted = make_tiny().fit(X, y.assign(tall=declared))
     assert fitted.classes_[0].tolist() == ["no", "yes"]
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf])
 def test_infinity_in_y_is_an_error_that_names_the_column(X, y, value):
     y.loc[3, "area"] = value
-    refuses(model(), X, y, ValueError, "infinity .* 'area': use NaN")
+    refuses(make_tiny(), X, y, ValueError, "infinity .* 'area': use NaN")
 
 
 def test_values_that_are_no_labels_are_an_error(X, y):
-    refuses(model(), X, y.assign(area=1j * y["area"]), ValueError, "'area'.*complex")
+    refuses(make_tiny(), X, y.assign(area=1j * y["area"]), ValueError, "'area'.*complex")
     when = pd.Timestamp("2026-01-01")
-    refuses(model(), X, y.assign(area=when), TypeError, "'area'.*datetime")
+    refuses(make_tiny(), X, y.assign(area=when), TypeError, "'area'.*datetime")
     objects = [{"a": 1}] * N
-    refuses(model(), X, y.assign(area=objects), TypeError, "'area'.*convert the column")
-    refuses(model(), X, y.assign(area=[1, "a"] * (N // 2)), TypeError, "'area'")
+    refuses(make_tiny(), X, y.assign(area=objects), TypeError, "'area'.*convert the column")
+    refuses(make_tiny(), X, y.assign(area=[1, "a"] * (N // 2)), TypeError, "'area'")
 
 
 def test_integers_of_many_values_warn(X, y):
     y["area"] = np.arange(N)
     with pytest.warns(UserWarning, match="'area' holds 40 distinct integers.*task_types"):
-        fitted = model().fit(X, y)
+        fitted = make_tiny().fit(X, y)
     assert fitted.task_types_["area"] == "regression"
 
 
 def test_saying_task_types_silences_the_warning(X, y, recwarn):
     y["area"] = np.arange(N)
-    model(task_types={"area": "regression"}).fit(X, y)
+    make_tiny(task_types={"area": "regression"}).fit(X, y)
     assert not [w for w in recwarn if w.category is UserWarning]
 
 
 def test_a_y_that_is_missing_or_of_another_shape_is_an_error(X, y):
-    refuses(model(), X, None, ValueError, "requires y to be passed")
-    refuses(model(), X, y.iloc[:5], ValueError, "inconsistent numbers of samples")
-    refuses(model(), X, np.zeros((N, 1, 1)), ValueError, "y should be a 1d array or a 2d array")
-    refuses(model(), X, y[[]], ValueError, "y has no column")
+    refuses(make_tiny(), X, None, ValueError, "requires y to be passed")
+    refuses(make_tiny(), X, y.iloc[:5], ValueError, "inconsistent numbers of samples")
+    refuses(
+        make_tiny(), X, np.zeros((N, 1, 1)), ValueError, "y should be a 1d array or a 2d array"
+    )
+    refuses(make_tiny(), X, y[[]], ValueError, "y has no column")
     twins = pd.concat([y["area"], y["area"]], axis=1)
-    refuses(model(), X, twins, ValueError, r"y has several columns .* in \['area'\]: rename")
+    refuses(make_tiny(), X, twins, ValueError, r"y has several columns .* in \['area'\]: rename")
 
 
 def test_a_negative_count_is_an_error(X, y):
     message = "'area' is of kind 'count' but holds -"
-    refuses(model(task_types={"area": "count"}), X, y, ValueError, message)
+    refuses(make_tiny(task_types={"area": "count"}), X, y, ValueError, message)
 
 
 def test_classes_may_be_fractions(X):
     doses = pd.Categorical(np.where(X["height"] > 0, 0.5, 1.5))
     y = pd.DataFrame({"dose": doses, "area": X["width"]})
-    fitted = model(early_stopping=True, n_members=1).fit(X, y)
+    fitted = make_tiny(early_stopping=True, n_members=1).fit(X, y)
     predicted = fitted.predict(X)
     assert predicted["dose"].dtype == y["dose"].dtype
     expected = np.mean(predicted["dose"] == y["dose"])
@@ -114,7 +113,7 @@ def test_classes_may_be_fractions(X):
 
 def test_a_constant_target_warns(X, y):
     with pytest.warns(UserWarning, match="'area' is constant: there is nothing to learn. Leave"):
-        fitted = model().fit(X, y.assign(area=0.1))
+        fitted = make_tiny().fit(X, y.assign(area=0.1))
     np.testing.assert_allclose(fitted.predict(X)["area"], 0.1, rtol=0.1)
 
 
@@ -138,36 +137,36 @@ def test_an_estimator_of_one_family_refuses_tasks_of_the_other(X, y):
 
 def test_infinity_in_X_is_an_error_that_names_the_column(X, y):
     X.loc[7, "width"] = np.inf
-    refuses(model(), X, y, ValueError, "infinity .* column 'width'")
-    refuses(model(), X.to_numpy(), y, ValueError, "infinity .* column 'x1'")
-    refuses(model(), sparse.csr_matrix(X), y, ValueError, "infinity .* column 'x1'")
+    refuses(make_tiny(), X, y, ValueError, "infinity .* column 'width'")
+    refuses(make_tiny(), X.to_numpy(), y, ValueError, "infinity .* column 'x1'")
+    refuses(make_tiny(), sparse.csr_matrix(X), y, ValueError, "infinity .* column 'x1'")
 
 
 def test_values_that_are_no_features_are_an_error(X, y):
     when = X.assign(when=pd.Timestamp("2026-01-01"))
-    refuses(model(), when, y, TypeError, "'when'.*datetime.*convert")
+    refuses(make_tiny(), when, y, TypeError, "'when'.*datetime.*convert")
     objects = X.assign(width=[{"a": 1}] * N)
-    refuses(model(), objects, y, TypeError, "'width'.*dict.*string or a number")
-    refuses(model(), X.iloc[:0], y.iloc[:0], ValueError, "0 rows")
-    refuses(model(), X[[]], y, ValueError, "0 columns")
+    refuses(make_tiny(), objects, y, TypeError, "'width'.*dict.*string or a number")
+    refuses(make_tiny(), X.iloc[:0], y.iloc[:0], ValueError, "0 rows")
+    refuses(make_tiny(), X[[]], y, ValueError, "0 columns")
 
 
 def test_infinity_at_predict_is_an_error_that_names_the_column(X, y):
-    fitted = model().fit(X, y)
+    fitted = make_tiny().fit(X, y)
     X.loc[7, "width"] = np.inf
     with pytest.raises(ValueError, match="infinity .* column 'width'"):
         fitted.predict(X)
 
 
 def test_text_where_fit_had_numbers_is_an_error(X, y):
-    fitted = model().fit(X, y)
+    fitted = make_tiny().fit(X, y)
     with pytest.raises(ValueError, match="'width' of X held numbers in fit"):
         fitted.predict(X.assign(width="wide"))
 
 
 def test_numbers_where_fit_had_text_are_an_error(X, y):
     codes = np.arange(N) % 5
-    fitted = model().fit(X.assign(code=codes.astype(str)), y)
+    fitted = make_tiny().fit(X.assign(code=codes.astype(str)), y)
     with pytest.raises(
         ValueError, match="'code' of X held text as categories in fit but holds nu"
     ):
@@ -175,7 +174,7 @@ def test_numbers_where_fit_had_text_are_an_error(X, y):
 
 
 def test_a_column_of_unknown_categories_alone_warns(X, y):
-    fitted = model().fit(X.assign(code=["u", "v"] * (N // 2)), y)
+    fitted = make_tiny().fit(X.assign(code=["u", "v"] * (N // 2)), y)
     with pytest.warns(UserWarning, match="No value of column 'code' of X was a category in fit"):
         fitted.predict(X.assign(code="U"))
 
@@ -221,11 +220,11 @@ def test_a_column_of_unknown_categories_alone_warns(X, y):
     ],
 )
 def test_a_wrong_parameter_is_named(X, y, params, message):
-    refuses(model(**params), X, y, ValueError, message)
+    refuses(make_tiny(**params), X, y, ValueError, message)
 
 
 def test_an_abstract_class_of_tasks_is_an_error(X, y):
-    estimator = model(task_types={"area": Task})
+    estimator = make_tiny(task_types={"area": Task})
     refuses(estimator, X, y, TypeError, "task_types of target 'area': .*abstract.* Pass an inst")
 
 
@@ -241,18 +240,18 @@ def test_an_abstract_class_of_tasks_is_an_error(X, y):
     ],
 )
 def test_wrong_weights_are_an_error(X, y, weights, message):
-    refuses(model(), X, y, ValueError, message, sample_weight=weights)
+    refuses(make_tiny(), X, y, ValueError, message, sample_weight=weights)
 
 
 def test_weights_must_leave_each_task_a_label(X, y):
     weights = np.column_stack([np.ones(N), np.zeros(N)])
     message = "'area' has no label with a positive sample_weight: leave"
-    refuses(model(), X, y, ValueError, message, sample_weight=weights)
+    refuses(make_tiny(), X, y, ValueError, message, sample_weight=weights)
 
 
 def test_weights_must_leave_each_task_two_classes(X, y):
     message = "Among the labels with a positive sample_weight: Target 'tall' has 1 class only"
-    refuses(model(), X, y, ValueError, message, sample_weight=y["tall"].astype(float))
+    refuses(make_tiny(), X, y, ValueError, message, sample_weight=y["tall"].astype(float))
 
 
 # -- values of NumPy ------------------------------------------------------------------------------
@@ -273,7 +272,7 @@ def test_weights_must_leave_each_task_two_classes(X, y):
     ],
 )
 def test_messages_show_values_of_numpy_as_those_of_python(X, y, params, message):
-    refuses(model(**params), X, y, ValueError, re.escape(message))
+    refuses(make_tiny(**params), X, y, ValueError, re.escape(message))
 
 
 # -- training that diverges -----------------------------------------------------------------------
@@ -283,7 +282,7 @@ def test_messages_show_values_of_numpy_as_those_of_python(X, y, params, message)
 def test_a_loss_that_is_not_finite_ends_training_with_a_warning(X, y, early_stopping):
     params = {"optimizer": "sgd", "early_stopping": early_stopping, "max_epochs": 50}
     with pytest.warns(ConvergenceWarning, match=r"loss of \[.*'area'.*\] is not finite in epoch"):
-        fitted = model(learning_rate=1e6, **params).fit(X, y)
+        fitted = make_tiny(learning_rate=1e6, **params).fit(X, y)
     assert fitted.n_iter_ < 50
     assert np.isfinite(fitted.predict(X)["area"]).all()
     assert all(p.isfinite().all() for p in fitted.module_.parameters())

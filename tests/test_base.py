@@ -565,7 +565,7 @@ def test_warm_start_keeps_classes_and_scales(table):
     assert model.tasks_[3].mean == mean
 
 
-def test_partial_fit_equals_its_epochs(seed):
+def test_the_same_calls_of_partial_fit_give_the_same_model(seed):
     X, y = make_table(seed)
     model, again = (make_model(random_state=seed) for _ in range(2))
     for _ in range(4):

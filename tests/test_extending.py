@@ -457,7 +457,7 @@ def test_the_embedding_learns_waves(seed):
     X = rng.uniform(-3, 3, size=(600, 1))
     y = np.sin(4 * X[:, 0])
     fourier = load("fourier", "FourierFeatures")
-    options = {"n_members": 1, "max_epochs": 60, "early_stopping": False, "random_state": seed}
+    options = {"n_members": 1, "max_epochs": 25, "early_stopping": False, "random_state": seed}
     options |= {"batch_size": 100, "learning_rate": 0.01}
     scores = {
         name: PLERegressor(numeric_embedding=embedding, **options).fit(X, y).score(X, y)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from makers import make_tiny
 from sklearn.inspection import partial_dependence
 from sklearn.model_selection import GroupShuffleSplit, cross_validate
 from torch.nn import functional as F
@@ -26,7 +27,6 @@ from sklearn_ple.tasks import Regression
 
 PAGE = Path(__file__).parents[1] / "docs" / "from_boosting.rst"
 N = 80
-TINY = {"max_epochs": 2, "n_members": 2, "random_state": 0}
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def data():
 
 
 def model(cls=PLEClassifierRegressor, **params):
-    return cls(**(TINY | params))
+    return make_tiny(cls, **({"n_members": 2} | params))
 
 
 @pytest.fixture(scope="module")

@@ -89,8 +89,8 @@ def test_grid_search_finds_experts_and_levels_in_a_pipeline(seed):
         name + "n_shared_experts": [0, 2],
         name + "n_specific_experts": [1, 2],
     }
-    search = GridSearchCV(in_pipeline(model(random_state=seed)), grid, cv=2, error_score="raise")
-    search.fit(X, y)
+    quick = model(n_members=1, max_epochs=5, learning_rate=0.02, random_state=seed)
+    search = GridSearchCV(in_pipeline(quick), grid, cv=2, error_score="raise").fit(X, y)
     assert len(search.cv_results_["params"]) == 8
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     assert search.best_score_ > 0.4
@@ -100,9 +100,9 @@ def test_grid_search_finds_experts_and_levels_in_a_pipeline(seed):
 def test_search_scores_are_those_of_fitting_by_hand(table):
     X, y = table
     cv = KFold(3)
-    search = GridSearchCV(model(), {"n_levels": [1]}, cv=cv).fit(X, y)
+    search = GridSearchCV(tiny(), {"n_levels": [1]}, cv=cv).fit(X, y)
     by_hand = [
-        model().fit(X.iloc[a], y.iloc[a]).score(X.iloc[b], y.iloc[b]) for a, b in cv.split(X)
+        tiny().fit(X.iloc[a], y.iloc[a]).score(X.iloc[b], y.iloc[b]) for a, b in cv.split(X)
     ]
     splits = [search.cv_results_[f"split{k}_test_score"][0] for k in range(3)]
     np.testing.assert_allclose(splits, by_hand)
@@ -111,7 +111,7 @@ def test_search_scores_are_those_of_fitting_by_hand(table):
 def test_halving_search_may_have_epochs_as_its_resource(table):
     X, y = table
     search = HalvingGridSearchCV(
-        model(),
+        tiny(),
         {"n_shared_experts": [1, 2], "n_specific_experts": [1, 2]},
         resource="max_epochs",
         min_resources=2,
@@ -135,16 +135,16 @@ def test_sample_weight_is_routed(table):
     weights = np.random.RandomState(0).rand(N)
     weights[:30] = 0
     with sklearn.config_context(enable_metadata_routing=True):
-        routed = model().set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+        routed = tiny().set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
         pipeline = make_pipeline(colours(), routed)
         pipeline.fit(X, y, sample_weight=weights)
         scores = cross_val_score(routed, X, y, params={"sample_weight": weights}, cv=2)
-    by_hand = make_pipeline(colours(), model()).fit(
+    by_hand = make_pipeline(colours(), tiny()).fit(
         X, y, pleclassifierregressor__sample_weight=weights
     )
     pd.testing.assert_frame_equal(pipeline.predict(X), by_hand.predict(X))
     first, second = next(KFold(2).split(X))
-    fitted = model().fit(X.iloc[first], y.iloc[first], sample_weight=weights[first])
+    fitted = tiny().fit(X.iloc[first], y.iloc[first], sample_weight=weights[first])
     expected = fitted.score(X.iloc[second], y.iloc[second], sample_weight=weights[second])
     np.testing.assert_allclose(scores[0], expected)
 

@@ -54,7 +54,7 @@ def data():
 
 
 @pytest.fixture(scope="module")
-def test_set():
+def unseen():
     return make_data(60, seed=1)
 
 
@@ -85,17 +85,15 @@ def interval(gain, system, task):
     return rows[["mean", "low", "high"]].tolist()
 
 
-def test_scores_on_a_test_set_are_those_of_the_seeds(data, test_set):
-    gain = mtl_gain(
-        SYSTEMS, *data, X_test=test_set[0], y_test=test_set[1], n_seeds=3, random_state=7
-    )
+def test_scores_on_a_test_set_are_those_of_the_seeds(data, unseen):
+    gain = mtl_gain(SYSTEMS, *data, X_test=unseen[0], y_test=unseen[1], n_seeds=3, random_state=7)
     seeds = np.random.RandomState(7).randint(np.iinfo(np.int32).max, size=3)
     rows = gain.scores.set_index(["system", "repeat"]).sort_index()
     for repeat, system in itertools.product(range(3), SYSTEMS):
         model = clone(SYSTEMS[system]).set_params(random_state=int(seeds[repeat])).fit(*data)
         found = rows.loc[(system, repeat)]
         assert found["task"].tolist() == ["one", "two"]
-        assert found["score"].tolist() == pytest.approx(r2_of(model, *test_set))
+        assert found["score"].tolist() == pytest.approx(r2_of(model, *unseen))
     assert list(gain.scores.columns) == ["system", "task", "repeat", "score", "fit_seconds"]
     assert (gain.scores["fit_seconds"] > 0).all()
     assert gain.repeats == "3 seeds"
@@ -115,8 +113,8 @@ def test_scores_on_folds_are_those_of_the_folds(data):
 
 
 @pytest.mark.parametrize("confidence", [0.8, 0.95])
-def test_interval_over_seeds_is_that_of_the_paired_t_test(data, test_set, confidence):
-    X_test, y_test = test_set
+def test_interval_over_seeds_is_that_of_the_paired_t_test(data, unseen, confidence):
+    X_test, y_test = unseen
     gain = mtl_gain(
         SYSTEMS, *data, X_test=X_test, y_test=y_test, confidence=confidence, random_state=0
     )
@@ -150,8 +148,8 @@ def test_interval_over_folds_has_the_correction_of_nadeau_and_bengio(data, cv, n
         assert interval(gain, system, task) == pytest.approx([differences.mean(), low, high])
 
 
-def test_seeds_are_paired_and_reproducible(data, test_set):
-    X_test, y_test = test_set
+def test_seeds_are_paired_and_reproducible(data, unseen):
+    X_test, y_test = unseen
     systems = {"single_task": Noisy(), "same": make_pipeline(FunctionTransformer(), Noisy())}
     parts = {"X_test": X_test, "y_test": y_test, "n_seeds": 3}
     gain = mtl_gain(systems, *data, **parts, random_state=0)
@@ -216,12 +214,12 @@ def test_rows_that_do_not_match_are_an_error(data):
         mtl_gain(SYSTEMS, data[0], data[1].head(), cv=2)
 
 
-def test_summary_says_who_gains_and_loses(data, test_set):
+def test_summary_says_who_gains_and_loses(data, unseen):
     gain = mtl_gain(
         {**SYSTEMS, "down": Noisy((0.0, 0.0)), "same": Noisy((0.3, 0.3))},
         *data,
-        X_test=test_set[0],
-        y_test=test_set[1],
+        X_test=unseen[0],
+        y_test=unseen[1],
         random_state=0,
     )
     assert gain.summary().splitlines() == [

@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
+from makers import make_complete_table, make_tiny
 from numpy.testing import assert_allclose
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -35,7 +36,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 @pytest.fixture(scope="module")
 def X():
-    return pd.DataFrame(np.random.RandomState(0).randn(N, 3), columns=["u", "v", "w"])
+    return make_complete_table(N)[0]
 
 
 def labels(X, names):
@@ -47,8 +48,8 @@ def labels(X, names):
 
 
 def fitted(X, n_tasks=2, cls=PLEClassifierRegressor, names="abcdefgh", **params):
-    defaults = {"max_epochs": 1, "n_members": 1, "numeric_embedding": None, "random_state": 0}
-    return cls(**(defaults | params)).fit(X, labels(X, list(names)[:n_tasks]))
+    model = make_tiny(cls, **({"numeric_embedding": None} | params))
+    return model.fit(X, labels(X, list(names)[:n_tasks]))
 
 
 def drawing(estimator, X=None):

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 import sklearn
 import torch
+from makers import TINY, make_complete_table
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -26,7 +27,6 @@ from sklearn_ple import (
 from sklearn_ple.training.outputs import compute_outputs
 
 N = 90
-TINY = {"n_members": 1, "max_epochs": 1, "numeric_embedding": None, "random_state": 0}
 CLASSES = [
     getattr(sklearn_ple, name)
     for name in sklearn_ple.__all__
@@ -36,10 +36,9 @@ CLASSES = [
 
 @pytest.fixture(scope="module")
 def data():
-    rng = np.random.RandomState(0)
-    X = pd.DataFrame(rng.randn(N, 3), columns=["u", "v", "w"], index=np.arange(N) * 2 + 7)
-    y = pd.DataFrame({"late": X["u"] > 0, "price": X["v"] + X["w"]})
-    return X, y.astype({"late": "boolean"}).mask(rng.rand(N, 2) < 0.2)
+    X, y = (part.set_axis(np.arange(N) * 2 + 7) for part in make_complete_table(N))
+    missing = np.random.RandomState(1).rand(N, 2) < 0.2
+    return X, y.astype({"late": "boolean"}).mask(missing)
 
 
 @pytest.mark.parametrize("cls", CLASSES)
