@@ -8,6 +8,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import sklearn
+from makers import to_polars
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import StackingClassifier
@@ -214,13 +215,8 @@ def test_column_transformer_keeps_categories_as_frames(table):
     )
 
 
-def polars_frame(frame):
-    columns = {name: [None if pd.isna(v) else v for v in frame[name]] for name in frame}
-    return pl.DataFrame(columns)
-
-
 def test_a_search_with_polars_frames_predicts_polars_frames(table):
-    X, y = (polars_frame(part) for part in table)
+    X, y = (to_polars(part) for part in table)
     X_test = X[100:]
     search = GridSearchCV(tiny(), {"n_levels": [1]}, cv=2, error_score="raise").fit(X, y)
     predicted = search.predict(X_test)

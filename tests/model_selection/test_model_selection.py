@@ -12,6 +12,7 @@ import pytest
 import sklearn
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from makers import to_polars
 from scipy import sparse
 from sklearn import model_selection
 from sklearn.base import BaseEstimator, clone
@@ -60,12 +61,6 @@ def make_data(n_rows=600, missing=0.3, seed=0):
         index=X.index,
     )
     return X, y.mask(rng.uniform(size=y.shape) < missing * np.array([1, 0.5, 2, 0]))
-
-
-def to_polars(table):
-    # Without pyarrow, which is for data sets only.
-    columns = {name: column.astype(object) for name, column in table.items()}
-    return pl.from_dict({n: c.where(c.notna(), None).tolist() for n, c in columns.items()})
 
 
 def indicators(y, n_bins=5):
