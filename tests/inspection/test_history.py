@@ -51,7 +51,7 @@ def test_best_epoch_is_marked():
         assert list(mark.get_xdata()) == [2, 2]
 
 
-def test_no_best_epoch_without_validation():
+def test_without_validation_no_best_epoch_is_marked():
     display = TrainingHistoryDisplay.from_estimator(fit(early_stopping=False))
     assert display.best_epoch_ is None
     texts = [text.get_text() for text in display.axes_[0].get_legend().get_texts()]

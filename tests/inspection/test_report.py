@@ -313,7 +313,7 @@ def test_importances_of_other_tasks_are_an_error(fitted):
 # -- pictures -------------------------------------------------------------------------------------
 
 
-def test_a_row_of_pictures_for_every_task(report, fitted):
+def test_every_task_has_a_row_of_pictures(report, fitted):
     assert report.plot() is report
     assert report.axes_.shape == (3, 2)
     assert [ax.get_title() for ax in report.axes_.flat] == [
