@@ -95,14 +95,15 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor):
             The network.
         """
         names = signature(self.network).parameters
-        own = {
+        parameters = {
             name: tuple(value) if is_listed(value) else value
             for name, value in self.get_params(deep=False).items()
             if name in names
         }
         if "n_added" in names:
-            own["n_added"] = sum(task.added for task in tasks)
-        return self.network(in_features, [task.n_outputs for task in tasks], **(own | options))
+            parameters["n_added"] = sum(task.added for task in tasks)
+        n_outputs = [task.n_outputs for task in tasks]
+        return self.network(in_features, n_outputs, **(parameters | options))
 
     def views(self, n_tasks: int) -> Sequence[int | None]:
         """Return the views of the features that each member reads, with their own embeddings.

@@ -182,21 +182,21 @@ def equal_capacity(
     target = count_parameters(estimators[name], X, y)
     n_layers = count_layers(estimators[name])
     sized = {}
-    for own, estimator in estimators.items():
-        if own == name:
-            sized[own] = clone(estimator)
+    for key, estimator in estimators.items():
+        if key == name:
+            sized[key] = clone(estimator)
             continue
         if not count_layers(estimator):
             raise ValueError(
-                f"{own!r}, {type(estimator).__name__}, has no layers to scale: it has none of the "
+                f"{key!r}, {type(estimator).__name__}, has no layers to scale: it has none of the "
                 f"parameters {list(_SCALED)}, or they are empty. Leave it out."
             )
-        deepened = _with_layers(estimator, n_layers, own) if equal_depth else estimator
+        deepened = _with_layers(estimator, n_layers, key) if equal_depth else estimator
         sizes = _Sizes(deepened, X, y)
-        sized[own] = sizes.scaled_to(target)
+        sized[key] = sizes.scaled_to(target)
         if (least := sizes.count(sizes.with_width(1))) > _TOO_LARGE * target:
             warn(
-                f"{own!r}, {type(estimator).__name__}, cannot be as small as the reference: with "
+                f"{key!r}, {type(estimator).__name__}, cannot be as small as the reference: with "
                 f"layers of the smallest width it has {least:,} parameters, not {target:,}. Use "
                 "smaller gates and towers, or a larger reference."
             )
@@ -230,7 +230,7 @@ def _with_widths(estimator: Any, levels: list[tuple[int, ...]]) -> Any:
     return clone(estimator).set_params(**{_find_layers_name(estimator): widths})
 
 
-def _with_layers(estimator: Any, n_layers: int, own: str) -> Any:
+def _with_layers(estimator: Any, n_layers: int, key: str) -> Any:
     """Return a clone with the given number of layers, summed over the levels."""
     if count_layers(estimator) == n_layers:
         return estimator
@@ -238,7 +238,7 @@ def _with_layers(estimator: Any, n_layers: int, own: str) -> Any:
     n_each, n_left = divmod(n_layers, len(levels))
     if n_left or not n_each:
         raise ValueError(
-            f"{own!r}, {type(estimator).__name__} with n_levels={len(levels)}, cannot have as "
+            f"{key!r}, {type(estimator).__name__} with n_levels={len(levels)}, cannot have as "
             f"many layers as the reference, {n_layers}, with the same number at each level. "
             "Change its n_levels or the reference, or set widths for each level with this number "
             "of layers in all."
@@ -282,7 +282,7 @@ class _Sizes:
         levels, unit = _widths(self.estimator), getattr(self.estimator, "n_subspaces", 1)
         first = levels[0][0]
         scaled = [
-            tuple(max(1, round(width * own / first / unit)) * unit for own in widths)
+            tuple(max(1, round(width * each / first / unit)) * unit for each in widths)
             for widths in levels
         ]
         return _with_widths(self.estimator, scaled)

@@ -260,18 +260,18 @@ def _convert(skeleton: Path, common: Path, path: Path) -> None:
         replacing(path) as file,
         parquet.ParquetWriter(file, _make_schema(), write_page_checksum=True) as writer,
     ):
-        for own in _parse(skeleton, _SKELETON_COLUMNS, _IMPRESSION):
-            places = compute.index_in(own["key"], value_set=keys)
+        for table in _parse(skeleton, _SKELETON_COLUMNS, _IMPRESSION):
+            places = compute.index_in(table["key"], value_set=keys)
             if places.null_count:
-                key, line = (own.filter(places.is_null())[c][0].as_py() for c in ("key", "line"))
+                key, line = (table.filter(places.is_null())[c][0].as_py() for c in ("key", "line"))
                 raise _damage(skeleton, f"no common features of {key!r} in {common}.", line)
             user = shared.take(places)
-            columns = dict(zip(own.column_names, own.columns, strict=True))
+            columns = dict(zip(table.column_names, table.columns, strict=True))
             columns |= dict(zip(user.column_names, user.columns, strict=True))
             joined = pa.table({name: columns[name] for name in _make_schema().names})
             valid = compute.greater_equal(joined["click"], joined["purchase"])
             joined = joined.filter(valid)
-            n_errors += len(own) - len(joined)
+            n_errors += len(table) - len(joined)
             writer.write_table(joined)
     if n_errors:
         warn(f"Dropped {n_errors} purchases without a click in {skeleton}.")
@@ -359,8 +359,8 @@ def _parse_block(rows: list[bytes], names: Sequence[str], fields: Sequence[str])
     if compute.any(differs).as_py():
         found, said = (c.filter(differs)[0].as_py() for c in (n_entries, table["feature_num"]))
         raise pa.ArrowInvalid(f"{found} entries instead of {said}")
-    own = {name: table[name] for name in wanted if name not in ("entries", "feature_num")}
-    return pa.table(own | _read_columns(lists, fields))
+    labels = {name: table[name] for name in wanted if name not in ("entries", "feature_num")}
+    return pa.table(labels | _read_columns(lists, fields))
 
 
 def _find_wrong_label(name: str, labels: np.ndarray) -> tuple[int, str] | None:

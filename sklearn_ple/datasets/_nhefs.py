@@ -121,7 +121,7 @@ def load_nhefs(
     # Answers are 0 for no and 1 for yes; 2 is a missing answer.
     flags = raw[book["flags"]].astype(float).where(raw[book["flags"]] != 2)
     coded = pd.DataFrame(
-        {name: _label(raw[name], own) for name, own in book["categories"].items()}
+        {name: _label(raw[name], labels) for name, labels in book["categories"].items()}
     )
     known = pd.concat([numbers, flags, coded], axis=1)
     data = known[[name for name in raw if name in known and name not in book["tasks"]]]

@@ -220,9 +220,9 @@ class GateUtilizationDisplay:
         title = f"level {level}"
         if self.health is None:
             return title
-        own = self.health[self.health["level"] == level]
+        experts = self.health[self.health["level"] == level]
         for state in ("dead", "captured", "ignored"):
-            names = own["expert"][own["state"].str.contains(state)]
+            names = experts["expert"][experts["state"].str.contains(state)]
             title += f"; {state}: {', '.join(names)}" if len(names) else ""
         return textwrap.fill(title, int(10 * width))
 
@@ -267,13 +267,13 @@ def _draw(
 ) -> dict[str, Any]:
     """Draw a level into its panel, and return the bars by gate."""
     bars = {}
-    for gate, own in rows.groupby("gate", sort=False):
+    for gate, of_gate in rows.groupby("gate", sort=False):
         style = {"width": 0.9, "edgecolor": "white", "linewidth": 0, "label": gate}
         style |= styles[gate] | {"error_kw": {"elinewidth": 0.9}}
         style = merge_style(style, kwargs, "Rectangle")
-        bars[gate] = panel.bar(own["x"], own["mean"], yerr=own["std"], **style)
-        even = [1 / len(own)] * len(own)
-        panel.hlines(even, own["x"] - 0.5, own["x"] + 0.5, colors="black", label=_EVEN)
+        bars[gate] = panel.bar(of_gate["x"], of_gate["mean"], yerr=of_gate["std"], **style)
+        even = [1 / len(of_gate)] * len(of_gate)
+        panel.hlines(even, of_gate["x"] - 0.5, of_gate["x"] + 0.5, colors="black", label=_EVEN)
     panel.set_ylabel("weight")
     panel.spines[["top", "right"]].set_visible(False)
     return bars

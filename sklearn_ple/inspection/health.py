@@ -154,8 +154,8 @@ def read_gates(
     module, tasks = estimator.module_, list(estimator.task_names_)
     banks = []
     with ExitStack() as stack:
-        for level, own in enumerate(module.expert_names(tasks), start=1):
-            for bank in own:
+        for level, level_banks in enumerate(module.expert_names(tasks), start=1):
+            for bank in level_banks:
                 activity = _Activity()
                 stack.enter_context(watch(bank.module, activity.add))
                 banks.append((level, bank.names, activity))
@@ -227,7 +227,8 @@ def _examine(
     used = utilization.assign(share=utilization["mean"] * n_experts, task=keys.map(owners.get))
     of_tasks = used[used["gate"].isin(tasks)]
     weights = of_tasks.groupby(by)["mean"]
-    own = of_tasks[of_tasks["gate"] == of_tasks["task"]].groupby(["level", "task"])["share"].mean()
+    by_owner = of_tasks[of_tasks["gate"] == of_tasks["task"]].groupby(["level", "task"])
+    own_share = by_owner["share"].mean()
 
     # Experts are in the order of the banks, if this is known.
     experts = sorted(dict.fromkeys([*active, *keys]), key=itemgetter(0))
@@ -239,7 +240,7 @@ def _examine(
     health["main_task"] = of_tasks.loc[weights.idxmax()].set_index(by)["gate"]
     # An expert that only one task can read is not captured.
     health["main_share"] = (weights.max() / weights.sum()).where(weights.size() > 1)
-    health = health.join(own.rename("own_share"), on=["level", "task"]).reset_index()
+    health = health.join(own_share.rename("own_share"), on=["level", "task"]).reset_index()
     is_shared, is_idle = health["task"].isna(), health["share"] < _IDLE
     faults = {
         "dead": health["zeros"] > _DEAD,

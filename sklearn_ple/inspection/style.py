@@ -111,14 +111,14 @@ def format_numbers(values: np.ndarray, n_digits: int, sign: str = "") -> np.ndar
     reaches = np.nanmax(np.abs(values), axis=0, initial=0.0)
     reach = reaches.max(initial=0.0)
     texts = np.empty(values.shape, dtype=object)
-    for place, own in enumerate(reaches):
-        unit = (own if own < reach / 10**n_digits else reach) or 1.0
+    for place, value in enumerate(reaches):
+        unit = (value if value < reach / 10**n_digits else reach) or 1.0
         style, column = f"{sign}.{n_digits - 1}e", values[:, place]
         if 1e-4 <= unit < 1e5:
             n_decimals = max(0, n_digits - 1 - int(np.floor(np.log10(unit))))
             # Adding zero turns a rounded -0.0 into 0.0.
             style, column = f"{sign}.{n_decimals}f", column.round(n_decimals) + 0.0
-        written = ["–" if np.isnan(own) else format(own, style) for own in column]
+        written = ["–" if np.isnan(value) else format(value, style) for value in column]
         texts[:, place] = [text.replace("-", "\N{MINUS SIGN}") for text in written]
     return texts
 

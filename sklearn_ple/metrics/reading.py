@@ -49,7 +49,7 @@ def read_tasks(
         return tasks
     warn_of_order(y=tasks[0].labels, sample_weight=sample_weight)
     weights = read_weights(sample_weight, len(table), [task.name for task in tasks])
-    return [replace(task, weights=own) for task, own in zip(tasks, weights.T, strict=True)]
+    return [replace(task, weights=of_task) for task, of_task in zip(tasks, weights.T, strict=True)]
 
 
 def _tasks_of_estimator(estimator: Any, X: Any, y: pd.DataFrame, named: bool) -> list[ScoredTask]:

@@ -127,8 +127,8 @@ def cross_val_predict(
     classes = zip(*(_as_list(model.classes_) for model in models), strict=True)
     names = _name_tasks(models[0], y, len(parts))
     whole = [
-        None if own[0] is None else _in_order(_join_task(name, own, known, method), rows)
-        for name, own, known in zip(names, parts, classes, strict=True)
+        None if of_task[0] is None else _in_order(_join_task(name, of_task, known, method), rows)
+        for name, of_task, known in zip(names, parts, classes, strict=True)
     ]
     return whole if isinstance(results[0], list) else whole[0]
 
@@ -204,19 +204,21 @@ def _join_task(
 ) -> list[np.ndarray]:
     """Return a task's results in all folds, with columns for all classes that any fold knows."""
     known = classes[0]
-    if not all(np.array_equal(known, own) for own in classes):
+    if not all(np.array_equal(known, found) for found in classes):
         known = np.unique(np.concatenate(classes))
     return [
-        part if len(own) == len(known) else _with_all_classes(name, fold, part, own, known, method)
-        for fold, (part, own) in enumerate(zip(parts, classes, strict=True))
+        part
+        if len(found) == len(known)
+        else _with_all_classes(name, fold, part, found, known, method)
+        for fold, (part, found) in enumerate(zip(parts, classes, strict=True))
     ]
 
 
 def _with_all_classes(
-    name: str, fold: int, part: np.ndarray, own: np.ndarray, known: np.ndarray, method: str
+    name: str, fold: int, part: np.ndarray, found: np.ndarray, known: np.ndarray, method: str
 ) -> np.ndarray:
     """Add columns to the result of a fold for classes that its model does not know."""
-    lacking = np.setdiff1d(known, own).tolist()
+    lacking = np.setdiff1d(known, found).tolist()
     if part.ndim == 1:
         raise ValueError(
             f"In fold {fold} there are no training labels of the classes {lacking} of task "
@@ -230,5 +232,5 @@ def _with_all_classes(
     )
     fill = 0 if method == "predict_proba" else np.finfo(part.dtype).min
     full = np.full((len(part), len(known)), fill, dtype=part.dtype)
-    full[:, np.searchsorted(known, own)] = part
+    full[:, np.searchsorted(known, found)] = part
     return full

@@ -135,7 +135,7 @@ def stratify(
     if needs.measure_lack(part[first]):
         again = np.empty_like(part)
         again[order] = deal(values, sizes, units, by_all=True)
-        mended = [needs.swap(own[first]) for own in (part, again)]
+        mended = [needs.swap(found[first]) for found in (part, again)]
         part = min(mended, key=needs.measure_lack)[unit_of]
     _check_labels(tasks, part, len(sizes), parts, groups)
     return part

@@ -140,9 +140,9 @@ class FusionLevel(Level):
     def gate_names(self, tasks: Sequence[str]) -> list[GateNames]:
         """Name the gates and their experts."""
         experts = self._names_of(tasks, self.task_gates.experts.owners)
-        own = frozenset(self._names_of(tasks, range(self.n_tasks)))
-        names = [GateNames(self.task_gates, list(tasks), [experts] * self.n_tasks, own)]
-        shared = frozenset(experts) - own
+        own_experts = frozenset(self._names_of(tasks, range(self.n_tasks)))
+        names = [GateNames(self.task_gates, list(tasks), [experts] * self.n_tasks, own_experts)]
+        shared = frozenset(experts) - own_experts
         return names + [gate._replace(beside=shared) for gate in self._shared_gate_names(tasks)]
 
 
@@ -208,13 +208,14 @@ class FusionGates(Gates):
         """
         gates = self(branches).unflatten(0, (-1, self.n_units))
         places = torch.eye(self.n_units, dtype=gates.dtype, device=gates.device)
-        own: Any = self.residual
-        if own is None:
-            own = places.new_ones(1, self.n_units, 1)
+        factors: Any = self.residual
+        if factors is None:
+            factors = places.new_ones(1, self.n_units, 1)
         # Zero except for the unit's own experts.
-        own = (places.unsqueeze(-1) * own.unsqueeze(2)).flatten(2)
-        own = F.pad(own, (self.n_before, self.experts.n_each - self.n_before - own.shape[2]))
-        return mix(gates + own.unsqueeze(-1), *banks)
+        factors = (places.unsqueeze(-1) * factors.unsqueeze(2)).flatten(2)
+        n_after = self.experts.n_each - self.n_before - factors.shape[2]
+        factors = F.pad(factors, (self.n_before, n_after))
+        return mix(gates + factors.unsqueeze(-1), *banks)
 
     def _compute_logits(self, branches: Tensor) -> Tensor:
         """Compute the logits, which are -inf for experts that are not weighed."""

@@ -140,9 +140,9 @@ class Transfer(nn.Module):
         self.gate = TransferGate(network, width)
         self.values = BatchedLinear(network.per_member(), width, width, bias=False)
 
-    def forward(self, before: Tensor, own: Tensor) -> Tensor:
+    def forward(self, before: Tensor, bottom: Tensor) -> Tensor:
         """Combine both, each of shape (n_members, n_rows, width)."""
-        both = torch.cat([self.passed(before), own], dim=1)
+        both = torch.cat([self.passed(before), bottom], dim=1)
         return mix(self.gate(both), self.values(both).unflatten(1, (2, -1)))
 
 

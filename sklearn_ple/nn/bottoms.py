@@ -247,10 +247,10 @@ class CustomizedSharing(Body):
         self.towers = self.make_towers(2 * self.shared_bottom.out_features)
 
     def represent(self, inputs: Tensor) -> Tensor:
-        own, shared = self.own_bottoms(inputs), self.shared_bottom(inputs)
-        return torch.cat([own, self.for_each_task(shared)], dim=-1)
+        specific, shared = self.own_bottoms(inputs), self.shared_bottom(inputs)
+        return torch.cat([specific, self.for_each_task(shared)], dim=-1)
 
     def diagram(self, tasks: Sequence[str]) -> Diagram:
-        own = describe("bottom", self.own_bottoms, tasks)
+        specific = describe("bottom", self.own_bottoms, tasks)
         shared = describe("bottom", self.shared_bottom, ["shared"])
-        return [own + shared], [[bottom, *shared] for bottom in own]
+        return [specific + shared], [[bottom, *shared] for bottom in specific]

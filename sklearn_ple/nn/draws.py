@@ -12,7 +12,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 #: The seed of the current thread's generators, and the generators by type of device.
-_OWN: ContextVar[tuple[int, dict[str, torch.Generator]] | None] = ContextVar("own", default=None)
+_DRAWING: ContextVar[tuple[int, dict[str, torch.Generator]] | None] = ContextVar(
+    "drawing", default=None
+)
 # In older versions of torch, these functions do not accept a generator.
 _LIKE: dict[Any, Callable[..., Any]] = {
     torch.ops.aten.rand_like.default: torch.Tensor.uniform_,
@@ -32,20 +34,20 @@ def drawing_from(seed: int) -> Iterator[None]:
     seed : int
         Seed of the generators, of which there is one for each type of device.
     """
-    token = _OWN.set((seed, {}))
+    token = _DRAWING.set((seed, {}))
     try:
         yield
     finally:
-        _OWN.reset(token)
+        _DRAWING.reset(token)
 
 
 def generator_for(device: torch.device) -> torch.Generator | None:
     """Return the thread's generator for a device; None, which means torch's, if it has none."""
-    own = _OWN.get()
+    drawing = _DRAWING.get()
     # On torch's meta device nothing is drawn.
-    if own is None or device.type == "meta":
+    if drawing is None or device.type == "meta":
         return None
-    seed, generators = own
+    seed, generators = drawing
     if device.type not in generators:
         generators[device.type] = torch.Generator(device).manual_seed(seed)
     return generators[device.type]
@@ -66,7 +68,7 @@ def reseed(device: torch.device, *numbers: int) -> int:
     int
         The new seed.
     """
-    seed = 0 if (own := _OWN.get()) is None else own[0]
+    seed = 0 if (drawing := _DRAWING.get()) is None else drawing[0]
     (new,) = np.random.SeedSequence([seed, *numbers]).generate_state(1).tolist()
     for each in {device.type: device, "cpu": torch.device("cpu")}.values():
         if (generator := generator_for(each)) is not None:
@@ -79,7 +81,7 @@ class Draws:
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """Return the states of the generators, by type of device."""
-        _, generators = _OWN.get() or (0, {})
+        _, generators = _DRAWING.get() or (0, {})
         return {kind: generator.get_state() for kind, generator in generators.items()}
 
     def load_state_dict(self, states: dict[str, torch.Tensor]) -> None:
@@ -96,7 +98,7 @@ def in_all_functions() -> AbstractContextManager:
     This includes the functions that layers call. It costs some microseconds per operation, which
     is too much for training but not for what happens only once.
     """
-    return nullcontext() if _OWN.get() is None else _InAllFunctions()
+    return nullcontext() if _DRAWING.get() is None else _InAllFunctions()
 
 
 class _InAllFunctions(TorchDispatchMode):

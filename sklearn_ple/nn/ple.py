@@ -154,11 +154,13 @@ class ExtractionLevel(Level):
         specific = self._evaluate_specific(task_branches)
         shared = self._evaluate_shared(shared_branch)
         if self.is_even:
-            own = [bank.unflatten(1, (self.n_tasks, -1)) for bank in specific]
-            outputs = mix(weights[0], *own, *(bank.unsqueeze(1) for bank in shared))
+            of_tasks = [bank.unflatten(1, (self.n_tasks, -1)) for bank in specific]
+            outputs = mix(weights[0], *of_tasks, *(bank.unsqueeze(1) for bank in shared))
         else:
             pairs = zip(weights, specific[0].split(self.n_specific, dim=1), strict=True)
-            outputs = stack_rows_last([mix(factors, own, *shared) for factors, own in pairs])
+            outputs = stack_rows_last(
+                [mix(factors, experts, *shared) for factors, experts in pairs]
+            )
         if self.residual:
             outputs = outputs + task_branches.unflatten(0, (self.n_members, -1))
         if self.shared_gate is not None:

@@ -86,9 +86,9 @@ class CrossStitch(Body):
     def represent(self, inputs: Tensor) -> Tensor:
         hidden = inputs
         for layer, stitch in zip(self.layers, self.stitches, strict=True):
-            own = layer(hidden).unflatten(0, (self.n_members, self.n_tasks))
+            outputs = layer(hidden).unflatten(0, (self.n_members, self.n_tasks))
             # (n_members, n_tasks, n_tasks, 1, width) * (n_members, 1, n_tasks, n_rows, width)
-            hidden = (stitch.unsqueeze(3) * own.unsqueeze(1)).sum(dim=2).flatten(0, 1)
+            hidden = (stitch.unsqueeze(3) * outputs.unsqueeze(1)).sum(dim=2).flatten(0, 1)
         return hidden
 
     def diagram(self, tasks: Sequence[str]) -> Diagram:
@@ -263,9 +263,9 @@ def describe_mixed_layers(
     read: list[list[Node]] = [[] for _ in tasks]
     for depth, (layer, mixing) in enumerate(zip(layers, mixings, strict=True), start=1):
         names = [f"{task} {depth}" for task in tasks]
-        own = describe("layer", layer, names, read)
+        nodes = describe("layer", layer, names, read)
         n = mixing.numel() // (n_members * len(tasks))
-        mixed = [Node("mixing", name, k, n, own) for k, name in enumerate(names)]
-        rows += [own, mixed]
+        mixed = [Node("mixing", name, k, n, nodes) for k, name in enumerate(names)]
+        rows += [nodes, mixed]
         read = [[node] for node in mixed]
     return rows

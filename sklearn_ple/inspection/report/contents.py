@@ -53,8 +53,8 @@ def _name_kind(dtype: Any) -> str:
 def find_important(importance: MultiTaskImportance, task: str) -> pd.DataFrame:
     """Return the columns that matter most to a task, among those whose interval is above zero."""
     frame = importance.frame
-    own = frame[(frame["task"] == task) & (frame["low"] > 0)]
-    return own.sort_values("mean", ascending=False, kind="stable").head(_N_IMPORTANT)
+    helpful = frame[(frame["task"] == task) & (frame["low"] > 0)]
+    return helpful.sort_values("mean", ascending=False, kind="stable").head(_N_IMPORTANT)
 
 
 def draw_losses(fitted: Any) -> Iterator[tuple[str, TrainingHistoryDisplay]]:

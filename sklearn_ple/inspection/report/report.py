@@ -183,9 +183,9 @@ class MultiTaskReport:
         if measured:
             check_task_names("single_task", single_task.gains["task"], names)
         elif single_task is not None:
-            if (own := tasks_of(single_task).task_names_) != names:
+            if (names_apart := tasks_of(single_task).task_names_) != names:
                 raise ValueError(
-                    f"single_task was fitted with the tasks {own}, but the estimator with "
+                    f"single_task was fitted with the tasks {names_apart}, but the estimator with "
                     f"{names}: fit it on the same y."
                 )
             systems.append(read_tasks(single_task, X, y))
