@@ -351,7 +351,7 @@ def test_deviations_of_members_that_leave_rows_out_are_those_of_the_mean(seed):
     owners = np.stack([first, (first + 1) % N_MEMBERS])
     weights = np.full((N_MEMBERS, 1), 1 / N_MEMBERS)
     learnt = Deviations(targets, weights).learn(members, table.labels, table.weights, owners)
-    mean_square = np.mean(learnt.of(members)[0] ** 2)
+    mean_square = np.mean(learnt.compute(members)[0] ** 2)
     error = np.mean((y - y.mean() - scale * members.mean(axis=0)[:, 0]) ** 2)
     assert_allclose(mean_square, error, rtol=0.02)
 

@@ -169,7 +169,13 @@ class NumericEmbedding(nn.Module):
         return embeddings.permute(2, 0, 1, 3).flatten(2)
 
     def compute_starts(self) -> Tensor:
-        """Compute the embedding of a number at the lower edge of each bin."""
+        """Compute the embedding of a number at the lower edge of each bin.
+
+        Returns
+        -------
+        Tensor of shape (sum of n_bins, n_views * embedding_dim)
+            The embeddings.
+        """
         weight, steps = self.linear_weight, self.step_weight
         if steps is not None and self.step_scale is not None:
             by_view = steps.view(-1, len(self.views), self.embedding_dim)
