@@ -94,6 +94,11 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor):
         network : Body
             The network.
         """
+        if self.network is Body:
+            raise TypeError(
+                f"{type(self).__name__} has no network: set the attribute network of the class to "
+                "a subclass of sklearn_ple.nn.Body, or override make_network."
+            )
         names = signature(self.network).parameters
         parameters = {
             name: tuple(value) if is_listed(value) else value

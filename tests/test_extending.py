@@ -171,6 +171,15 @@ def test_a_network_of_another_shape_is_an_error(data):
         Model(n_members=2).fit(*data)
 
 
+def test_a_class_without_a_network_is_an_error(data):
+    @with_parameters
+    class NoClassifierRegressor(MultiTaskEstimator):
+        pass
+
+    with pytest.raises(TypeError, match="NoClassifierRegressor has no network: set the attribute"):
+        NoClassifierRegressor().fit(*data)
+
+
 def test_a_network_that_is_no_body_is_an_error(data):
     class Bare(load("aitm", "AITMClassifierRegressor")):
         def make_network(self, in_features, tasks, **towers):
