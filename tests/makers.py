@@ -1,16 +1,23 @@
 """What several tests make: tables, encoders and networks of an estimator, without fitting it."""
 
+from typing import Any, NamedTuple
+
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from skorch.callbacks import Callback
 
 from sklearn_ple import PLEClassifierRegressor
+from sklearn_ple.encoding.encoder import Encoded, TableEncoder
 from sklearn_ple.parameters.network import describe_network
+from sklearn_ple.parameters.settings import Settings
+from sklearn_ple.tables.files.table import AnyTable
 from sklearn_ple.tables.reading import FeatureReader
 from sklearn_ple.tables.table import TableReader
 from sklearn_ple.training import build
 from sklearn_ple.training.plan import resolve
+from sklearn_ple.training.read import Arguments, read
+from sklearn_ple.training.stream_rows import stream_rows
 
 #: Parameters of a fit that takes some milliseconds.
 TINY = {"n_members": 1, "max_epochs": 2, "random_state": 0}
@@ -63,6 +70,65 @@ def read_table(estimator, X, y, sample_weight=None, like=None):
 def make_encoder(estimator, n_bins=2):
     """Make the encoder of an estimator, which has yet to learn."""
     return build.make_encoder(estimator._settings.replace(n_bins=n_bins))
+
+
+class Learnt(NamedTuple):
+    """What a fit learns from its rows before it trains a network.
+
+    Attributes
+    ----------
+    encoder : TableEncoder
+        The encoder, with everything that it learns from labels.
+    table : Table or StreamedTable
+        The rows.
+    encoded : Encoded
+        The encoded rows; for files those of the sample.
+    numbers : ndarray or CSR matrix of shape (n_rows, n_numbers)
+        The numbers of the encoded rows for training, with target statistics.
+    columns : list of str
+        Names of the features, in the order of X.
+    settings : Settings
+        The settings, in which nothing is "auto".
+    """
+
+    encoder: TableEncoder
+    table: AnyTable
+    encoded: Encoded
+    numbers: Any
+    columns: list[str]
+    settings: Settings
+
+    @property
+    def features(self):
+        """The scales and categories."""
+        return self.encoder.features
+
+    def make_module(self):
+        """Make the network of the fit, with initial weights."""
+        return build.make_module(self.settings, self.encoder)
+
+    def stream(self):
+        """Return the rows of files that the fit would train on."""
+        ordered, weights = self.encoded.ordered, self.settings.class_weight
+        dtype = self.settings.tensor_dtype
+        return stream_rows(self.table, self.encoder, ordered, weights, dtype)
+
+
+def learn(estimator, X, y, sample_weight=None):
+    """Learn what a fit would before it trains a network, from rows in memory or in files.
+
+    Rows of files that are set aside for validation take no part; of a table in memory, all rows
+    are trained on.
+    """
+    estimator = clone(estimator)
+    features = FeatureReader(estimator)
+    arguments = Arguments(X, y, sample_weight)
+    table, split = read(arguments, estimator._settings, features)
+    settings = resolve(estimator._settings, len(table), split)
+    encoder = build.make_encoder(settings)
+    encoded = encoder.learn(table, settings.class_weight)
+    encoder, numbers = encoder.start(encoded)
+    return Learnt(encoder, table, encoded, numbers, features.names, settings)
 
 
 def make_module(fitted):

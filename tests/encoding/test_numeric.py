@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from makers import learn
 from scipy import sparse
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor, SingleTaskClassifierRegressor
@@ -65,9 +66,9 @@ def test_embeddings_of_many_numbers_are_narrower(n_columns, width):
 def test_indicators_of_missing_numbers_are_not_embedded(table):
     X, y = table
     holes = np.where(np.arange(N)[:, None] % 7 == 0, np.nan, X)
-    fitted = model(max_epochs=1).fit(holes, y)
-    assert fitted._encoder.features.n_numbers_ == 4
-    assert len(fitted.module_.inputs.numeric_embedding.n_bins) == 2
+    learnt = learn(model(), holes, y)
+    assert learnt.features.n_numbers_ == 4
+    assert len(learnt.make_module().inputs.numeric_embedding.n_bins) == 2
 
 
 @given(st.integers(0, 200), st.integers(0, 200), st.sampled_from([-2.5, 1.0]), st.integers(0, 9))

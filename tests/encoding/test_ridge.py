@@ -1,10 +1,9 @@
 """Where the linear path starts, against ridge regression written out."""
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
-from makers import make_module
+from makers import learn
 from scipy import sparse
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor
@@ -178,10 +177,10 @@ def test_of_many_rows_some_are_enough(random, monkeypatch):
 def test_the_regression_reads_the_numbers_that_the_network_reads(random, limit):
     x = random.standard_t(2, size=(80, 3))
     y = x @ [1.0, 2.0, 0.0]
-    estimator = PLERegressor(clip_numbers=limit, n_members=2, max_epochs=1, refit=False).fit(x, y)
-    network = make_module(estimator).eval()
+    learnt = learn(PLERegressor(clip_numbers=limit, n_members=2), x, y)
+    network = learnt.make_module().eval()
     # Where it starts, the linear path is the fitted regression, up to a constant.
-    numbers = torch.from_numpy(estimator._encoder.features.transform(pd.DataFrame(x))[0])
+    numbers = torch.from_numpy(learnt.numbers)
     codes = torch.empty(80, 0, dtype=torch.int64)
     outputs = network.member_outputs(numbers, codes)[0, :, 0].detach()
     torch.nn.init.zeros_(network.linear.layer.weight)
@@ -197,8 +196,8 @@ def test_the_regression_reads_the_numbers_that_the_network_reads(random, limit):
 def test_members_start_with_less_and_less_of_it(random):
     x = random.normal(size=(80, 3))
     y = np.column_stack([x @ [1.0, 2.0, 0.0], random.normal(size=80) > 0])
-    estimator = PLEClassifierRegressor(n_members=3, max_epochs=1).fit(x, y)
-    weights = 0.3 * make_module(estimator).linear.layer.weight.detach().numpy()
+    network = learn(PLEClassifierRegressor(n_members=3), x, y).make_module()
+    weights = 0.3 * network.linear.layer.weight.detach().numpy()
     scale = y[:, 0].std() / x.std(axis=0)
     np.testing.assert_allclose(weights[0, 0] * scale, [1, 2, 0], atol=0.3)
     np.testing.assert_allclose(weights[1], weights[0] / 2)

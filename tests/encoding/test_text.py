@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from makers import learn
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
@@ -58,8 +59,8 @@ def test_the_recipe_reads_text_dates_and_categories(data, recwarn):
     assert {"review_00", "day_month", "shop", "weight"} <= set(names)
     assert "review" not in names and "day" not in names
     # The shop stays a category, which the network embeds.
-    encoder = inner._encoder.features
-    assert [names[k] for k in encoder.categorical_positions_] == ["shop"]
+    features = learn(inner, fitted[:-1].transform(X[:300]), y[:300]).features
+    assert [names[k] for k in features.categorical_positions_] == ["shop"]
     scores = multitask_scores(fitted, X[300:], y[300:])
     assert scores["good"] > 0.95 and scores["price"] > 0.5
     assert fitted.predict(X[300:]).columns.tolist() == ["good", "price"]
