@@ -77,6 +77,10 @@ class Learnt(NamedTuple):
 
     Attributes
     ----------
+    estimator : MultiTaskEstimator
+        The estimator, which knows the columns of X.
+    settings : Settings
+        The settings, in which nothing is "auto".
     encoder : TableEncoder
         The encoder, with everything that it learns from labels.
     table : Table or StreamedTable
@@ -85,23 +89,28 @@ class Learnt(NamedTuple):
         The encoded rows; for files those of the sample.
     numbers : ndarray or CSR matrix of shape (n_rows, n_numbers)
         The numbers of the encoded rows for training, with target statistics.
-    columns : list of str
-        Names of the features, in the order of X.
-    settings : Settings
-        The settings, in which nothing is "auto".
     """
 
+    estimator: Any
+    settings: Settings
     encoder: TableEncoder
     table: AnyTable
     encoded: Encoded
     numbers: Any
-    columns: list[str]
-    settings: Settings
 
     @property
     def features(self):
         """The scales and categories."""
         return self.encoder.features
+
+    @property
+    def names(self):
+        """The names of the columns, numbers first."""
+        return self.features.list_names(self.estimator.feature_names_in_)
+
+    def read(self, X, y, sample_weight=None):
+        """Read rows in memory with the same tasks."""
+        return read_table(self.estimator, X, y, sample_weight, self.encoder.targets.form)
 
     def make_module(self):
         """Make the network of the fit, with initial weights."""
@@ -121,14 +130,13 @@ def learn(estimator, X, y, sample_weight=None):
     are trained on.
     """
     estimator = clone(estimator)
-    features = FeatureReader(estimator)
     arguments = Arguments(X, y, sample_weight)
-    table, split = read(arguments, estimator._settings, features)
+    table, split = read(arguments, estimator._settings, FeatureReader(estimator))
     settings = resolve(estimator._settings, len(table), split)
     encoder = build.make_encoder(settings)
     encoded = encoder.learn(table, settings.class_weight)
     encoder, numbers = encoder.start(encoded)
-    return Learnt(encoder, table, encoded, numbers, features.names, settings)
+    return Learnt(estimator, settings, encoder, table, encoded, numbers)
 
 
 def make_module(fitted):

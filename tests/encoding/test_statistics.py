@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from credibility import credible
-from makers import read_table
+from makers import Recorder, learn, read_table
 
 from sklearn_ple import (
     ESMMClassifier,
@@ -167,26 +167,25 @@ def visits(n_rows, n_users, seed=0):
 
 
 @pytest.fixture(scope="module")
-def fitted():
-    X, y = visits(1200, 280)
-    model = PLEClassifierRegressor(**TINY, early_stopping=True, refit=True)
-    return model.fit(X, y)
+def learnt():
+    """What is learnt by default of many users."""
+    return learn(PLEClassifierRegressor(), *visits(1200, 280))
 
 
-def test_ids_have_statistics_by_default_and_few_categories_have_none(fitted):
-    assert fitted._encoder.n_numbers == fitted._encoder.features.n_numbers_ + 2
+def test_ids_have_statistics_by_default_and_few_categories_have_none(learnt):
+    assert learnt.encoder.n_numbers == learnt.features.n_numbers_ + 2
     X, y = visits(600, 40)
-    model = PLEClassifierRegressor(**TINY)
-    few = model.fit(X, y)
-    assert few._encoder.statistics is None
+    few = PLEClassifierRegressor(**TINY)
+    assert learn(few, X, y).encoder.statistics is None
     without = PLEClassifierRegressor(**TINY, target_statistics=False).fit(X, y)
+    few.fit(X, y)
     for one, two in zip(few.module_.parameters(), without.module_.parameters(), strict=True):
         assert (one == two).all()
 
 
-def test_statistics_belong_to_their_column_in_networks_that_read_by_columns(fitted):
+def test_statistics_belong_to_their_column_in_networks_that_read_by_columns(learnt):
     # Two tasks of one statistic each; a column of numbers comes first.
-    assert fitted._encoder.indicators == [1, 1]
+    assert learnt.encoder.indicators == [1, 1]
     X, y = visits(100, 30)
     X.loc[::9, "age"] = np.nan
     given = []
@@ -217,8 +216,8 @@ def test_columns_may_be_chosen():
     }
     columns = {}
     for name, choice in chosen.items():
-        model = PLEClassifierRegressor(**TINY, target_statistics=choice).partial_fit(X, y)
-        statistics = model._encoder.statistics
+        model = PLEClassifierRegressor(target_statistics=choice)
+        statistics = learn(model, X, y).encoder.statistics
         columns[name] = [] if statistics is None else statistics.columns.tolist()
     assert columns.pop("True") == columns.pop("True of NumPy") == [0, 1, 2]
     assert columns.pop("False of NumPy") == []
@@ -233,22 +232,26 @@ def test_columns_may_be_chosen():
 
 
 @pytest.mark.filterwarnings("ignore:No value of column 'user'")
-def test_unseen_categories_are_as_all_are_on_average(fitted):
+def test_unseen_categories_are_as_all_are_on_average(learnt):
     X, _ = visits(3, 280)
-    numbers, codes = fitted._encoder.read(X.assign(user="nobody"))
+    numbers, codes = learnt.encoder.read(X.assign(user="nobody"))
     assert codes.tolist() == [[1]] * 3
     assert not numbers[:, -2:].any()
-    assert fitted._encoder.read(X)[0][:, -2:].all()
+    assert learnt.encoder.read(X)[0][:, -2:].all()
 
 
-def test_what_is_learnt_is_saved_bit_for_bit(fitted, tmp_path):
+def test_what_is_learnt_is_saved_bit_for_bit(tmp_path):
     X, y = visits(1200, 280)
+    fitted = PLEClassifierRegressor(**TINY, early_stopping=True, refit=True).fit(X, y)
     export.save(fitted, tmp_path / "model.safetensors")
     loaded = export.load(tmp_path / "model.safetensors")
     assert loaded.predict(X).equals(fitted.predict(X))
     # And goes on alike: it knows the rows again.
-    assert loaded._encoder.statistics.learnt_from == fitted._encoder.statistics.learnt_from
-    loaded.partial_fit(X, y)
+    recorder = Recorder()
+    for model in (loaded, fitted):
+        model.set_params(callbacks=[recorder]).partial_fit(X, y)
+    one, other = (rows.array("numbers") for rows, *_ in recorder.trainings)
+    np.testing.assert_array_equal(one, other)
 
 
 def test_labels_of_validation_are_not_learnt_from():
@@ -263,30 +266,30 @@ def test_labels_of_validation_are_not_learnt_from():
         def get_n_splits(self, X=None, y=None, groups=None):
             return 1
 
+    def fit_means(model, *rows, **apart):
+        """Fit a model, and return the means that it learns, by user."""
+        encoder = model.fit(*rows, **apart)._encoder
+        codes, table = encoder.features.columns_[0], encoder.statistics.tables[0]
+        return pd.DataFrame(table[2:], index=codes.categories)
+
     model = PLEClassifierRegressor(**TINY, validation_split=Split(), refit=False)
-    one = model.fit(X, y)._encoder.statistics.tables[0]
+    one = fit_means(model, X, y)
     other = y.copy()
     other[held] = 1 - y[held]
     # But for rounding: numbers are scaled by all labels first.
-    np.testing.assert_allclose(model.fit(X, other)._encoder.statistics.tables[0], one, atol=1e-9)
-    refitted = model.set_params(refit=True).fit(X, y)._encoder.statistics.tables[0]
-    assert np.abs(refitted - one).max() > 0.01
-    apart = PLEClassifierRegressor(**TINY, target_statistics=True).fit(
-        X[~held], y[~held], X_val=X[held], y_val=other[held]
-    )
-    of_train = {}
-    for fitted in (apart, model.set_params(refit=False).fit(X, y)):
-        codes, table = fitted._encoder.features.columns_[0], fitted._encoder.statistics.tables[0]
-        of_train[fitted] = dict(zip(codes.categories, table[2:, 0].tolist(), strict=True))
-    expected = {name: of_train[model][name] for name in of_train[apart]}
-    assert of_train[apart] == pytest.approx(expected)
+    pd.testing.assert_frame_equal(fit_means(model, X, other), one, rtol=0, atol=1e-9)
+    refitted = fit_means(model.set_params(refit=True), X, y)
+    assert (refitted - one).abs().max(axis=None) > 0.01
+    apart = PLEClassifierRegressor(**TINY, target_statistics=True)
+    of_train = fit_means(apart, X[~held], y[~held], X_val=X[held], y_val=other[held])
+    pd.testing.assert_series_equal(of_train[0], one.loc[of_train.index, 0], rtol=1e-6)
 
 
 def test_class_weights_have_no_part_in_what_is_learnt():
     X, y = visits(300, 30)
-    params = TINY | {"target_statistics": True, "numeric_embedding": "bins"}
+    params = {"target_statistics": True, "numeric_embedding": "bins"}
     encoders = [
-        PLEClassifierRegressor(**params, class_weight=own).partial_fit(X, y)._encoder
+        learn(PLEClassifierRegressor(**params, class_weight=own), X, y).encoder
         for own in (None, {"bought": {1.0: 9.0}})
     ]
     one, other = (encoder.statistics.tables[0] for encoder in encoders)
@@ -299,19 +302,19 @@ def test_training_goes_on_with_what_was_learnt_at_first():
     X, y = visits(1200, 280)
     model = PLEClassifierRegressor(**TINY, warm_start=True).partial_fit(X, y)
     encoder = model._encoder
-    learnt = encoder.statistics.tables[0]
-    encoded = encoder.apply(read_table(model, X, y, like=model._encoder.targets.form))
+    learnt, form = encoder.statistics.tables[0], encoder.targets.form
+    encoded = encoder.apply(read_table(model, X, y, like=form))
     started, numbers = encoder.start(encoded)
     np.testing.assert_array_equal(started.statistics.tables[0], learnt)
     # The same rows are read without their own labels again, others by all that was learnt.
     np.testing.assert_array_equal(encoder.resume(encoded), numbers)
     assert (numbers != encoder.read(X)[0]).any()
     more = visits(300, 280, seed=1)
-    encoded = encoder.apply(read_table(model, *more, like=model._encoder.targets.form))
+    encoded = encoder.apply(read_table(model, *more, like=form))
     np.testing.assert_array_equal(encoder.resume(encoded), encoder.read(more[0])[0])
-    for rows in ((X, y), more):
-        assert model.partial_fit(*rows)._encoder.statistics.tables[0] is learnt
-    assert model.fit(*more)._encoder.statistics.tables[0] is learnt
+    for train in (model.partial_fit, model.fit):
+        for rows in ((X, y), more):
+            assert train(*rows)._encoder.statistics.tables[0] is learnt
 
 
 def test_training_goes_on_without_the_labels_that_were_left_out(rows):
@@ -369,9 +372,7 @@ def test_every_kind_of_task_and_dependence(seed):
     y = {kind: random.uniform(0.5, 4, size=200) for kind in TASK_KINDS}
     classes = random.randint(3, size=200)
     y |= {"binary": classes > 0, "multiclass": classes, "ordinal": classes, "count": classes}
-    model = PLEClassifierRegressor(
-        n_members=1, task_types={kind: kind for kind in y}, target_statistics=True
-    )
-    model.set_params(expert_hidden_units=(2,), tower_hidden_units=(), numeric_embedding=None)
-    model.partial_fit(X, pd.DataFrame(y))
-    assert np.isfinite(model._encoder.read(X)[0]).all()
+    model = PLEClassifierRegressor(task_types={kind: kind for kind in y}, target_statistics=True)
+    learnt = learn(model, X, pd.DataFrame(y))
+    assert np.isfinite(learnt.encoder.read(X)[0]).all()
+    assert np.isfinite(learnt.numbers).all()
