@@ -11,9 +11,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from makers import read_table
+from makers import Recorder, learn
 from pyarrow import dataset as ds
 from pyarrow import feather, parquet
+from sklearn.base import clone
 from streamed import OPTIONS, TASKS, arrow, assert_same, make_table, state, write
 
 from sklearn_ple import (
@@ -32,7 +33,6 @@ from sklearn_ple.tables.files.columns import Columns
 from sklearn_ple.tables.files.source import Source
 from sklearn_ple.tables.reading import FeatureReader
 from sklearn_ple.tables.table import TableReader
-from sklearn_ple.training import fit as fitting
 
 FEATURES = ["a", "gaps", "town", "kind"]
 
@@ -48,23 +48,19 @@ def model(**params):
     return PLEClassifierRegressor(**(OPTIONS | params))
 
 
-def fit_in_memory(frame, **params):
+def in_memory(frame):
+    """Return the arguments of a fit to rows in memory."""
     rows = arrow(frame)
-    return model(**params).fit(
-        rows.select(FEATURES), rows.select(TASKS), sample_weight=frame["w"].to_numpy()
-    )
+    return rows.select(FEATURES), rows.select(TASKS), frame["w"].to_numpy()
 
 
-def encoded_alike(one, other, exact):
-    """What two fits learnt of the features is the same."""
-    one, other = one._encoder.features, other._encoder.features
+def assert_same_features(one, other):
+    """What was learnt of the features is the same."""
     for own, its in zip(one.columns_, other.columns_, strict=True):
         assert own.categories.tolist() == its.categories.tolist()
     np.testing.assert_array_equal(one.scaler_.missing_, other.scaler_.missing_)
-    rtol = 0 if exact else 1e-12
-    scale = other.scaler_.scale_
-    np.testing.assert_allclose(one.scaler_.scale_, scale, rtol=rtol)
-    assert np.abs((one.scaler_.mean_ - other.scaler_.mean_) / scale).max() <= rtol
+    np.testing.assert_array_equal(one.scaler_.scale_, other.scaler_.scale_)
+    np.testing.assert_array_equal(one.scaler_.mean_, other.scaler_.mean_)
 
 
 @pytest.mark.parametrize("kind", ["parquet", "ipc"])
@@ -73,20 +69,20 @@ def test_a_table_no_larger_than_the_sample_is_learnt_as_in_memory(tmp_path, kind
     frame.loc[::9, "w"] = 0.0
     folder = write(tmp_path / "files", frame, kind=kind)
     params = {"early_stopping": False, "max_categories": 5, "numeric_embedding": "bins"}
-    streamed = model(**params).fit(folder, TASKS, sample_weight="w")
-    memory = fit_in_memory(frame, **params)
-    encoded_alike(streamed, memory, exact=True)
-    for one, other in zip(streamed._encoder.maker.edges, memory._encoder.maker.edges, strict=True):
-        np.testing.assert_array_equal(one, other)
-    np.testing.assert_array_equal(streamed._encoder.linear_start, memory._encoder.linear_start)
+    arguments = (folder, TASKS, "w"), in_memory(frame)
+    one, other = (learn(model(**params), *own).encoder for own in arguments)
+    assert_same_features(one.features, other.features)
+    for own, its in zip(one.maker.edges, other.maker.edges, strict=True):
+        np.testing.assert_array_equal(own, its)
+    np.testing.assert_array_equal(one.linear_start, other.linear_start)
+    one, other = ([vars(task) for task in own.tasks] for own in (one, other))
+    assert str(one) == str(other)
+    # Which is why both networks start alike, and learn about the same.
+    streamed, memory = (model(**params).fit(*own) for own in arguments)
     assert [own.tolist() for own in streamed.classes_[:1]] == [[0, 1]]
     assert streamed.task_types_ == memory.task_types_
     assert streamed.feature_names_in_.tolist() == FEATURES
     assert streamed.n_features_in_ == 4
-    encoders = streamed._encoder, memory._encoder
-    one, other = ([vars(task) for task in own.tasks] for own in encoders)
-    assert str(one) == str(other)
-    # Which is why both networks start alike, and learn about the same.
     rows = arrow(frame).select(FEATURES)
     score, expected = (own.score(rows, frame[TASKS]) for own in (streamed, memory))
     assert abs(score - expected) < 0.05
@@ -102,22 +98,17 @@ def test_of_a_larger_table_all_rows_teach_categories_and_scales(tmp_path, monkey
     frame["far"] = 1e6 + frame["a"]
     weight = "w" if weighed else None
     folder = write(tmp_path / "files", frame if weighed else frame.drop(columns="w"), n_each=400)
-    params = {"early_stopping": False, "min_frequency": 3}
-    streamed = model(**params).fit(folder, TASKS, sample_weight=weight)
+    estimator = model(early_stopping=False, min_frequency=3)
+    streamed = learn(estimator, folder, TASKS, weight)
     rows = arrow(frame)
-    memory = model(**params).fit(
-        rows.select(["a", "gaps", "town", "kind", "far"]),
-        rows.select(TASKS),
-        sample_weight=frame["w"].to_numpy() if weighed else None,
-    )
-    one, other = (own._encoder.features for own in (streamed, memory))
+    X = rows.select(["a", "gaps", "town", "kind", "far"])
+    memory = learn(estimator, X, rows.select(TASKS), frame["w"].to_numpy() if weighed else None)
+    one, other = streamed.features, memory.features
     assert one.cardinalities_ == other.cardinalities_
     scale = other.scaler_.scale_
     np.testing.assert_allclose(one.scaler_.scale_, scale, rtol=1e-9)
     # Beside a million, float64 has fewer digits left.
-    far = np.array(
-        [name == "far" for name in one.list_names(streamed.feature_names_in_)][: len(scale)]
-    )
+    far = np.array([name == "far" for name in streamed.names][: len(scale)])
     off = np.abs((one.scaler_.mean_ - other.scaler_.mean_) / scale)
     assert off[~far].max() < 1e-12 and off[far].max() < 1e-9
     np.testing.assert_allclose(one.scaler_.scale_[~far], scale[~far], rtol=1e-12)
@@ -131,11 +122,11 @@ def test_outliers_of_files_warn(tmp_path):
 
 
 def test_validation_rows_leave_a_sample_of_wide_rows(tmp_path, monkeypatch):
-    kept = spied(monkeypatch)
     # Both the sample and the validation rows have as many bytes as they may.
     monkeypatch.setattr(survey, "SAMPLED_BYTES", 5000)
-    model(validation_fraction=0.4).fit(write(tmp_path / "files", make_table(1000)), TASKS, "w")
-    n_sampled, n_aside = len(kept[0][0].sample), len(kept[0][0].aside)
+    folder = write(tmp_path / "files", make_table(1000))
+    read = learn(model(validation_fraction=0.4), folder, TASKS, "w").table
+    n_sampled, n_aside = len(read.sample), len(read.aside)
     assert 0.8 * n_aside < n_sampled < 1.2 * n_aside < 400
 
 
@@ -150,9 +141,8 @@ def test_bins_of_a_larger_table_are_those_of_a_sample(tmp_path, monkeypatch):
     monkeypatch.setattr(survey, "SAMPLED_ROWS", 2000)
     frame = make_table(20_000)
     folder = write(tmp_path / "files", frame.drop(columns="w"), n_each=2500)
-    params = {"early_stopping": False, "max_epochs": 1, "batch_size": 4096}
-    params["numeric_embedding"] = Spy(linear=True, steps=True)
-    scaler = model(**params).fit(folder, TASKS)._encoder.features.scaler_
+    estimator = model(early_stopping=False, numeric_embedding=Spy(linear=True, steps=True))
+    scaler = learn(estimator, folder, TASKS).features.scaler_
     own = np.sort((frame["a"] - scaler.mean_[0]) / scaler.scale_[0])
     expected = np.linspace(0, 1, 33)
     shares = np.searchsorted(own, np.quantile(sampled[0], expected)) / len(own)
@@ -227,7 +217,7 @@ def test_estimators_take_files_and_one_task(tmp_path, estimator, y):
     assert np.shape(predicted) == ((450,) if isinstance(y, str) else (450, len(y)))
 
 
-def test_tasks_that_depend_on_others_and_weights_of_classes(tmp_path, monkeypatch):
+def test_tasks_that_depend_on_others_and_weights_of_classes(tmp_path):
     rng = np.random.default_rng(0)
     frame = make_table(1500)[["a", "gaps"]]
     click = frame["a"] + rng.normal(size=1500) > 1
@@ -236,32 +226,16 @@ def test_tasks_that_depend_on_others_and_weights_of_classes(tmp_path, monkeypatc
     buy[~click & (rng.random(1500) < 0.5)] = None
     frame = frame.assign(click=click, buy=pd.array(buy, dtype="boolean"))
     folder = write(tmp_path / "files", frame, n_each=200)
-    params = OPTIONS | {"class_weight": "balanced", "early_stopping": False, "max_epochs": 1}
+    params = OPTIONS | {"class_weight": "balanced", "early_stopping": False}
     del params["expert_hidden_units"]
-    seen = {}
-    rows = fitting.stream_rows
-
-    def spy(self, *args):
-        seen["rows"] = rows(self, *args)
-        return seen["rows"]
-
-    monkeypatch.setattr(fitting, "stream_rows", spy)
-    streamed = ESMMClassifier(**params).fit(folder, ["click", "buy"])
-    whole = streamed._encoder
-    in_memory = arrow(frame)
-    memory = ESMMClassifier(**params).fit(
-        in_memory.select(["a", "gaps"]), in_memory.select(["click", "buy"])
-    )
+    streamed = learn(ESMMClassifier(**params), folder, ["click", "buy"])
+    trained = streamed.stream()
     # The weights in memory are those of the whole table, with what was filled in.
-    read = read_table(
-        memory,
-        in_memory.select(["a", "gaps"]),
-        in_memory.select(["click", "buy"]),
-        like=memory._encoder.targets.form,
-    )
-    encoded = whole.apply(read, "balanced")
-    np.testing.assert_allclose(seen["rows"].mean_weights, encoded.weights.mean(axis=0), rtol=1e-6)
-    blocks = list(seen["rows"].read(range(8)))
+    rows = arrow(frame)
+    read = streamed.read(rows.select(["a", "gaps"]), rows.select(["click", "buy"]))
+    encoded = streamed.encoder.apply(read, "balanced")
+    np.testing.assert_allclose(trained.mean_weights, encoded.weights.mean(axis=0), rtol=1e-6)
+    blocks = list(trained.read(range(8)))
     totals = sum(block[3].sum(axis=0, dtype=float) for block in blocks)
     np.testing.assert_allclose(totals, encoded.weights.sum(axis=0), rtol=1e-5)
 
@@ -269,6 +243,12 @@ def test_tasks_that_depend_on_others_and_weights_of_classes(tmp_path, monkeypatc
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_labels_are_counted_as_the_first_pass_reads_them(tmp_path, monkeypatch, early_stopping):
     monkeypatch.setattr(survey, "SAMPLED_ROWS", 300)
+    frame = make_table(1000)
+    frame.loc[::7, "w"] = 0.0
+    folder = write(tmp_path / "files", frame, n_each=100)
+    fitted = model(class_weight="balanced", early_stopping=early_stopping, max_epochs=2)
+    streamed = learn(fitted, folder, TASKS, "w")
+    rows, aside = streamed.stream(), streamed.table.aside
     passes, read = Counter(), Source._read
 
     def counted(self, unit, columns):
@@ -276,16 +256,11 @@ def test_labels_are_counted_as_the_first_pass_reads_them(tmp_path, monkeypatch, 
         assert list(columns) == [*FEATURES, *TASKS, "w"]
         return read(self, unit, columns)
 
-    monkeypatch.setattr(Source, "_read", counted)
-    kept = spied(monkeypatch)
-    frame = make_table(1000)
-    frame.loc[::7, "w"] = 0.0
-    folder = write(tmp_path / "files", frame, n_each=100)
-    fitted = model(class_weight="balanced", early_stopping=early_stopping, max_epochs=2)
-    fitted.fit(folder, TASKS, "w")
+    with monkeypatch.context() as patch:
+        patch.setattr(Source, "_read", counted)
+        fitted.fit(folder, TASKS, "w")
     # One pass over labels, two over features, and the epochs.
     assert set(passes.values()) == {3 + fitted.n_iter_} and len(passes) == 10
-    streamed, rows = kept[0]
     counted_on = frame.assign(**{name: frame[name].mask(frame["w"] == 0) for name in TASKS})
     weights = counted_on[TASKS].notna().to_numpy() * frame["w"].to_numpy()[:, None]
     weights /= weights[weights > 0].mean()
@@ -297,7 +272,7 @@ def test_labels_are_counted_as_the_first_pass_reads_them(tmp_path, monkeypatch, 
             share = weights[:, k].sum() / counted_on[name].nunique()
             weights[there, k] *= share / sums[there].to_numpy()
     # The classes are balanced in all rows, also those of validation.
-    weights = np.delete(weights, streamed.aside.numbers if early_stopping else [], axis=0)
+    weights = np.delete(weights, aside.numbers if early_stopping else [], axis=0)
     trained = weights[weights.any(axis=1)]
     assert len(rows) == len(trained)
     found = np.concatenate([block[3] for block in rows.read(range(10))]).astype(float)
@@ -307,12 +282,11 @@ def test_labels_are_counted_as_the_first_pass_reads_them(tmp_path, monkeypatch, 
 
 def test_large_integers_stay_apart_where_blocks_differ_in_dtype(tmp_path, monkeypatch):
     # NumPy joins signed and unsigned integers as floats.
-    kept = spied(monkeypatch)
     labels = [*[0, 1] * 30, *[2**63 + 5 + k for k in range(3)] * 20]
     rows = pa.table({"a": make_table(120)["a"], "t": pa.array(labels, pa.uint64())})
     parquet.write_table(rows, tmp_path / "rows.parquet", row_group_size=60)
     fitted = model(class_weight="balanced").fit(tmp_path / "rows.parquet", ["t"])
-    weights = kept[0][0].distinct_weights
+    weights = learn(model(), tmp_path / "rows.parquet", ["t"]).table.distinct_weights
     assert sorted(weights.tolist()) == [20, 20, 20, 30, 30]
     score = fitted.score(tmp_path / "rows.parquet", ["t"])
     assert score == fitted.score(rows.select(["a"]), rows.select(["t"]))
@@ -382,29 +356,18 @@ def test_a_long_chain_of_events_weighs_as_in_memory(tmp_path, n_events, monkeypa
 # -- rows of validation ---------------------------------------------------------------------------
 
 
-def spied(monkeypatch):
-    """Keep the rows that a fit trains on, and the table they are of."""
-    kept = []
-    rows = fitting.stream_rows
-
-    def spy(self, *args):
-        kept.append((self, rows(self, *args)))
-        return kept[-1][1]
-
-    monkeypatch.setattr(fitting, "stream_rows", spy)
-    return kept
-
-
 @pytest.mark.parametrize("rule", ["random", "last"])
-def test_rows_of_validation_are_not_trained_on(tmp_path, monkeypatch, rule):
-    kept = spied(monkeypatch)
+def test_rows_of_validation_are_not_trained_on(tmp_path, rule):
     frame = make_table(1000).drop(columns="w").assign(a=np.arange(1000.0))
     # Of the last hundred rows, nothing is to be had from fifty.
     frame.loc[900:949, TASKS] = None
     folder = write(tmp_path / "files", frame, n_each=90)
-    fitted = model(validation_split=rule, validation_fraction=0.1, max_epochs=1)
-    fitted.fit(folder, TASKS)
-    read, rows = kept[0]
+    recorder = Recorder()
+    estimator = model(validation_split=rule, validation_fraction=0.1, max_epochs=1)
+    fitted = clone(estimator).set_params(callbacks=[recorder]).fit(folder, TASKS)
+    rows = recorder.trainings[0][0]
+    learnt = learn(estimator, folder, TASKS)
+    read = learnt.table
     aside = read.aside.features["a"].to_numpy().astype(int)
     assert len(aside) == 95 and len(rows) == 855
     assert "valid_loss" in fitted.history_[0]
@@ -413,9 +376,9 @@ def test_rows_of_validation_are_not_trained_on(tmp_path, monkeypatch, rule):
     else:
         # As from a hat: about as many of the first half as of the second.
         assert 30 < (aside < 500).sum() < 65
-    scaler = fitted._encoder.features.scaler_
+    scaler = learnt.features.scaler_
     numbers = np.concatenate([block[0] for block in rows.read(range(12))])
-    column = fitted._encoder.features.list_names(fitted.feature_names_in_).index("a")
+    column = learnt.names.index("a")
     trained = np.round(numbers[:, column] * scaler.scale_[column] + scaler.mean_[column])
     assert sorted([*trained.astype(int), *aside]) == [*range(900), *range(950, 1000)]
     assert set(read.sample.features["a"].astype(int)) == set(trained.astype(int))
@@ -468,11 +431,9 @@ def test_labels_alone_decide_which_rows_count(tmp_path):
     frame.loc[:399, TASKS] = None
     frame.loc[100:199, ["a", "gaps"]] = np.nan
     folder = write(tmp_path / "files", frame, n_files=1, n_each=100)
-    fitted = model(early_stopping=False).fit(folder, TASKS)
-    memory = model(early_stopping=False).fit(
-        arrow(frame[400:]).select(FEATURES), arrow(frame[400:]).select(TASKS)
-    )
-    encoded_alike(fitted, memory, exact=True)
+    kept = arrow(frame[400:])
+    arguments = (folder, TASKS), (kept.select(FEATURES), kept.select(TASKS))
+    assert_same_features(*(learn(model(), *own).features for own in arguments))
 
 
 # -- going on -------------------------------------------------------------------------------------
@@ -486,7 +447,7 @@ def test_partial_fit_takes_files(tmp_path):
     one.partial_fit(folder, TASKS, "w")
     assert len(one.history_) == 2
     # After a fit in memory, and with its target statistics, too.
-    memory = fit_in_memory(frame, target_statistics=["town"])
+    memory = model(target_statistics=["town"]).fit(*in_memory(frame))
     n_before = len(memory.history_)
     memory.partial_fit(folder, TASKS, "w")
     assert len(memory.history_) == n_before + 1
@@ -510,11 +471,10 @@ def test_columns_of_paths_and_of_pandas_index(tmp_path):
         frame[frame["w"] < 0.6 if year == 2020 else frame["w"] >= 0.6].to_parquet(
             folder / "part.parquet"
         )
-    fitted = model(max_epochs=1).fit(tmp_path / "files", TASKS, "w")
-    assert fitted.feature_names_in_.tolist() == [*FEATURES, "year"]
-    scaler = fitted._encoder.features
-    place = scaler.list_names(fitted.feature_names_in_).index("year")
-    assert scaler.scaler_.mean_[place] == pytest.approx(
+    learnt = learn(model(), tmp_path / "files", TASKS, "w")
+    assert learnt.estimator.feature_names_in_.tolist() == [*FEATURES, "year"]
+    place = learnt.names.index("year")
+    assert learnt.features.scaler_.mean_[place] == pytest.approx(
         np.average(2020 + (frame["w"] >= 0.6), weights=_row_weights(frame)), rel=1e-12
     )
 
@@ -599,8 +559,8 @@ def test_large_dictionaries_are_cut_to_what_rows_hold(tmp_path):
     source = Source.of(folder)
     sizes = [block.rows["id"].chunk(0).dictionary for block in source.blocks(["id"])]
     assert [len(values) for values in sizes] == [200, 200, 200]
-    fitted = model(max_epochs=1, early_stopping=False).fit(folder, TASKS)
-    assert fitted._encoder.features.columns_[0].categories.tolist() == ids.astype(str).tolist()
+    features = learn(model(early_stopping=False), folder, TASKS).features
+    assert features.columns_[0].categories.tolist() == ids.astype(str).tolist()
 
 
 def test_sorted_files_of_rare_categories_do_not_warn(tmp_path):
@@ -669,8 +629,8 @@ def test_dictionaries_of_files_may_differ(tmp_path):
         codes = codes.cast(pa.dictionary([pa.int8(), pa.int32()][number], pa.string()))
         rows = arrow(part.drop(columns="kind")).append_column("kind", codes)
         feather.write_feather(rows, folder / f"{number}.arrow", chunksize=80)
-    fitted = model(max_epochs=1, early_stopping=False).fit(folder, TASKS)
-    categories = fitted._encoder.features.columns_[0].categories
+    features = learn(model(early_stopping=False), folder, TASKS).features
+    categories = features.columns_[0].categories
     assert sorted(categories) == [f"{i}{k}" for i in range(2) for k in range(4)]
 
 
