@@ -246,9 +246,9 @@ def test_labels_are_counted_as_the_first_pass_reads_them(tmp_path, monkeypatch, 
     frame = make_table(1000)
     frame.loc[::7, "w"] = 0.0
     folder = write(tmp_path / "files", frame, n_each=100)
-    fitted = model(class_weight="balanced", early_stopping=early_stopping, max_epochs=2)
-    streamed = learn(fitted, folder, TASKS, "w")
-    rows, aside = streamed.stream(), streamed.table.aside
+    recorder = Recorder()
+    options = {"early_stopping": early_stopping, "max_epochs": 2, "callbacks": [recorder]}
+    fitted = model(class_weight="balanced", **options)
     passes, read = Counter(), Source._read
 
     def counted(self, unit, columns):
@@ -272,8 +272,10 @@ def test_labels_are_counted_as_the_first_pass_reads_them(tmp_path, monkeypatch, 
             share = weights[:, k].sum() / counted_on[name].nunique()
             weights[there, k] *= share / sums[there].to_numpy()
     # The classes are balanced in all rows, also those of validation.
+    aside = learn(model(early_stopping=early_stopping), folder, TASKS, "w").table.aside
     weights = np.delete(weights, aside.numbers if early_stopping else [], axis=0)
     trained = weights[weights.any(axis=1)]
+    rows = recorder.trainings[0][0]
     assert len(rows) == len(trained)
     found = np.concatenate([block[3] for block in rows.read(range(10))]).astype(float)
     np.testing.assert_allclose(found.sum(axis=0), trained.sum(axis=0), rtol=1e-5)
