@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from credibility import credible
-from makers import read_table
+from makers import Recorder, learn
+from skorch.callbacks import Callback
 from streamed import OPTIONS, arrow, assert_same, write
 
 from sklearn_ple import PLEClassifierRegressor, export
@@ -15,8 +16,6 @@ from sklearn_ple.tables.files import survey
 from sklearn_ple.tables.files.sampling import hash_rows
 from sklearn_ple.tables.files.source import Source
 from sklearn_ple.tables.table import N_PARTS
-from sklearn_ple.training import fit as fitting
-from sklearn_ple.training.validation import HeldOut
 
 TASKS = ["click", "color", "amount"]
 FEATURES = ["row", "user", "town"]
@@ -51,39 +50,21 @@ def model(**params):
     return PLEClassifierRegressor(**(OPTIONS | params))
 
 
-def seen(monkeypatch):
-    """Keep the rows that each fit trains on."""
-    kept, rows = [], fitting.stream_rows
-
-    def spy(self, *args):
-        kept.append(rows(self, *args))
-        return kept[-1]
-
-    monkeypatch.setattr(fitting, "stream_rows", spy)
-    return kept
-
-
-def numbers_of(rows, fitted):
+def numbers_of(rows, learnt):
     """The target statistics of the rows that are trained on, by numbers of rows."""
-    features = fitted._encoder.features
+    features = learnt.features
     read = np.concatenate([block[0] for block in rows.read(range(rows.n_units))])
     scale, mean = features.scaler_.scale_[0], features.scaler_.mean_[0]
     found = np.round(read[:, 0].astype(float) * scale + mean).astype(int)
     return pd.DataFrame(read[:, features.n_numbers_ :], index=found).sort_index()
 
 
-def in_memory(fitted, frame, keep=()):
+def in_memory(learnt, frame, keep):
     """Some rows, encoded as in memory."""
-    kept = frame.iloc[keep] if len(keep) else frame
+    kept = frame.iloc[keep]
     rows = arrow(kept)
-    read = read_table(
-        fitted,
-        rows.select(FEATURES),
-        rows.select(TASKS),
-        kept["w"].to_numpy(),
-        like=fitted._encoder.targets.form,
-    )
-    return fitted._encoder.apply(read), kept.index.to_numpy()[read.numbers]
+    read = learnt.read(rows.select(FEATURES), rows.select(TASKS), kept["w"].to_numpy())
+    return learnt.encoder.apply(read), kept.index.to_numpy()[read.numbers]
 
 
 def questions(encoded):
@@ -101,20 +82,20 @@ def questions(encoded):
 )
 def test_numbers_are_those_of_rows_in_memory(tmp_path, monkeypatch, n_sampled, validated, dtype):
     monkeypatch.setattr(survey, "SAMPLED_ROWS", n_sampled)
-    kept, frame = seen(monkeypatch), make_visits()
+    frame = make_visits()
     folder = write(tmp_path / "files", frame, n_each=130)
-    streamed = model(early_stopping=validated, validation_fraction=0.2, dtype=dtype)
-    streamed.fit(folder, TASKS, "w")
-    own = numbers_of(kept[0], streamed)
+    estimator = model(early_stopping=validated, validation_fraction=0.2, dtype=dtype)
+    streamed = learn(estimator, folder, TASKS, "w")
+    own = numbers_of(streamed.stream(), streamed)
     assert own.index.is_unique
     assert len(own) == (664 if validated else 830)
     # Those that validate take no part.
     encoded, numbers = in_memory(streamed, frame, own.index)
     assert numbers.tolist() == own.index.tolist()
-    learnt = streamed._encoder.statistics
+    learnt = streamed.encoder.statistics
     memory = TargetStatistics(learnt.columns)
-    args = encoded.codes, encoded.targets, encoded.sample_weights, streamed._encoder.tasks
-    memory.learn(*args, streamed._encoder.features.cardinalities_)
+    args = encoded.codes, encoded.targets, encoded.sample_weights, streamed.encoder.tasks
+    memory.learn(*args, streamed.features.cardinalities_)
     np.testing.assert_allclose(learnt.tables[0], memory.tables[0], rtol=1e-10, atol=1e-10)
     assert learnt.tables[0].any(axis=0).all()
     # Each row's are those of a loop over the rows of earlier parts.
@@ -132,23 +113,16 @@ def test_numbers_are_those_of_rows_in_memory(tmp_path, monkeypatch, n_sampled, v
     assert own.any(axis=1).to_numpy()[part_of > 3].mean() > 0.9
 
 
-def test_validation_reads_what_was_learnt_from_all_rows_of_training(tmp_path, monkeypatch):
-    frame = make_visits()
-    renumbered, renumber = [], HeldOut.renumber
-
-    def spy(self, *args):
-        train = renumber(self, *args)
-        renumbered.append(self.rows.arrays["numbers"].numpy())
-        return train
-
-    monkeypatch.setattr(HeldOut, "renumber", spy)
+def test_validation_reads_what_was_learnt_from_all_rows_of_training(tmp_path):
+    frame, recorder = make_visits(), Recorder()
     folder = write(tmp_path / "files", frame)
-    streamed = model(early_stopping=True, validation_split="last", validation_fraction=0.2)
-    streamed.fit(folder, TASKS, "w")
+    estimator = model(early_stopping=True, validation_split="last", validation_fraction=0.2)
+    learnt = learn(estimator, folder, TASKS, "w")
+    estimator.set_params(callbacks=[recorder]).fit(folder, TASKS, "w")
     last = frame[frame["w"] > 0].iloc[-166:]
-    rows = arrow(last).select(FEATURES)
-    expected, _ = streamed._encoder.read(rows.to_pandas())
-    np.testing.assert_array_equal(renumbered[0], expected)
+    expected, _ = learnt.encoder.read(last[FEATURES])
+    held_out = recorder.trainings[0][1]
+    np.testing.assert_array_equal(held_out.rows.array("numbers"), expected)
 
 
 @pytest.mark.parametrize("n_sampled", [10_000, 150])
@@ -164,8 +138,10 @@ def test_rows_are_not_read_once_more_for_them(tmp_path, monkeypatch, n_sampled):
     monkeypatch.setattr(Source, "readers", spy)
     counts = []
     for choice in (["user"], False):
-        fitted = model(target_statistics=choice).fit(folder, TASKS, "w")
-        assert (fitted._encoder.statistics is None) == (choice is False)
+        learnt = learn(model(target_statistics=choice), folder, TASKS, "w")
+        assert (learnt.encoder.statistics is None) == (choice is False)
+        rows = learnt.stream()
+        assert sum(len(block[0]) for block in rows.read(range(rows.n_units))) == 830
         counts.append(len(passes))
         passes.clear()
     assert counts[0] == counts[1]
@@ -178,9 +154,9 @@ def test_by_themselves_columns_like_ids_have_them_by_all_rows(tmp_path, monkeypa
     monkeypatch.setattr(survey, "SAMPLED_ROWS", 200)
     for rows, expected in ((frame, ["user"]), (few, None)):
         folder = write(tmp_path / str(len(rows)), rows)
-        encoder = model(target_statistics="auto").fit(folder, TASKS, "w")._encoder
-        names = encoder.features.list_names(["row", "user", "town"])[encoder.features.n_columns_ :]
-        found = encoder.statistics and [names[place] for place in encoder.statistics.columns]
+        learnt = learn(model(target_statistics="auto"), folder, TASKS, "w")
+        names, statistics = learnt.names[learnt.features.n_columns_ :], learnt.encoder.statistics
+        found = statistics and [names[place] for place in statistics.columns]
         assert found == expected
 
 
@@ -208,38 +184,45 @@ def test_random_labels_are_not_found_out(tmp_path):
 @pytest.mark.parametrize(("kind", "n_sampled"), [("parquet", 150), ("ipc", 10_000)])
 def test_the_same_files_are_known_again_and_others_are_not(tmp_path, monkeypatch, kind, n_sampled):
     monkeypatch.setattr(survey, "SAMPLED_ROWS", n_sampled)
-    kept, frame = seen(monkeypatch), make_visits()
+    recorder, frame = Recorder(), make_visits()
     folder = write(tmp_path / "files", frame, kind=kind)
-    fitted = model(warm_start=True).partial_fit(folder, TASKS, "w")
-    learnt = fitted._encoder.statistics.tables[0]
-    export.save(fitted, tmp_path / "model.safetensors")
+    fitted = model(warm_start=True, callbacks=[recorder]).partial_fit(folder, TASKS, "w")
+    export.save(fitted.set_params(callbacks=None), tmp_path / "model.safetensors")
+    loaded = export.load(tmp_path / "model.safetensors")
+    for each in (fitted, loaded):
+        each.set_params(callbacks=[recorder])
     other = write(tmp_path / "others", make_visits(seed=1), kind=kind)
     moved = shutil.copytree(folder, tmp_path / "moved")
     for rows in (folder, moved, other):
         fitted.partial_fit(rows, TASKS, "w")
     fitted.fit(folder, TASKS, "w")
-    export.load(tmp_path / "model.safetensors").partial_fit(folder, TASKS, "w")
-    assert fitted._encoder.statistics.tables[0] is learnt
-    first, again, elsewhere, others, warm, loaded = (numbers_of(own, fitted) for own in kept)
+    loaded.partial_fit(folder, TASKS, "w")
+    learnt = learn(model(), folder, TASKS, "w")
+    table = learnt.encoder.statistics.tables[0]
+    np.testing.assert_array_equal(fitted._encoder.statistics.tables[0], table)
+    first, again, elsewhere, others, warm, loaded = (
+        numbers_of(rows, learnt) for rows, *_ in recorder.trainings
+    )
     for same in (again, warm, loaded, *([elsewhere] if kind == "parquet" else [])):
         assert same.equals(first)
     # Other rows are read by all that was learnt.
     read = [(others, make_visits(seed=1)), (elsewhere, frame)][: 1 if kind == "parquet" else 2]
     for own, rows in read:
-        codes = in_memory(fitted, rows, own.index)[0].codes[:, 1]
-        np.testing.assert_array_equal(own.to_numpy(), learnt[codes].astype(np.float32))
+        codes = in_memory(learnt, rows, own.index)[0].codes[:, 1]
+        np.testing.assert_array_equal(own.to_numpy(), table[codes].astype(np.float32))
     assert (first.to_numpy() != elsewhere.to_numpy()).any() == (kind == "ipc")
 
 
-def test_rows_that_validated_are_read_without_their_own_labels_later(tmp_path, monkeypatch):
-    kept, frame = seen(monkeypatch), make_visits()
-    folder = write(tmp_path / "files", frame)
-    fitted = model(early_stopping=True, validation_fraction=0.3).fit(folder, TASKS, "w")
-    fitted.partial_fit(folder, TASKS, "w")
-    first, later = (numbers_of(own, fitted) for own in kept)
+def test_rows_that_validated_are_read_without_their_own_labels_later(tmp_path):
+    folder, recorder = write(tmp_path / "files", make_visits()), Recorder()
+    estimator = model(early_stopping=True, validation_fraction=0.3)
+    learnt = learn(estimator, folder, TASKS, "w")
+    estimator.set_params(callbacks=[recorder]).fit(folder, TASKS, "w")
+    estimator.partial_fit(folder, TASKS, "w")
+    first, later = (numbers_of(rows, learnt) for rows, *_ in recorder.trainings)
     assert len(first) < len(later) == 830
-    fresh = model().fit(folder, TASKS, "w")
-    np.testing.assert_allclose(later, numbers_of(kept[2], fresh), atol=1e-6)
+    fresh = learn(model(), folder, TASKS, "w")
+    np.testing.assert_allclose(later, numbers_of(fresh.stream(), fresh), atol=1e-6)
 
 
 def test_two_fits_are_the_same_and_are_saved(tmp_path, monkeypatch):
@@ -249,7 +232,7 @@ def test_two_fits_are_the_same_and_are_saved(tmp_path, monkeypatch):
     one, two = (model(max_epochs=2).fit(folder, TASKS, "w") for _ in range(2))
     assert_same(one, two)
     # What rows of training read is not kept.
-    statistics = one._encoder.statistics
+    statistics = learn(model(), folder, TASKS, "w").encoder.statistics
     assert sorted(vars(statistics)) == ["columns", "learnt_from", "tables"]
     assert statistics.tables[0].shape == (32, 5)
     export.save(one, tmp_path / "model.safetensors")
@@ -258,29 +241,26 @@ def test_two_fits_are_the_same_and_are_saved(tmp_path, monkeypatch):
     pd.testing.assert_frame_equal(again.predict(rows), one.predict(rows))
 
 
+class Interrupt(Callback):
+    """Ends fits as their second epoch begins, until its list, which copies share, is empty."""
+
+    def __init__(self):
+        self.ends_ = [True]
+
+    def on_epoch_begin(self, net, **_):
+        if self.ends_ and len(net.history) == 2:
+            raise KeyError
+
+
 def test_a_fit_that_stopped_goes_on_alike(tmp_path, monkeypatch):
     monkeypatch.setattr(survey, "SAMPLED_ROWS", 150)
     folder = write(tmp_path / "files", make_visits())
     params = {"max_epochs": 3, "early_stopping": True}
     whole = model(**params).fit(folder, TASKS, "w")
-    read, n_passes = fitting.stream_rows, []
-
-    def stops(self, *args):
-        rows = read(self, *args)
-        every = rows.read
-
-        def once(order):
-            n_passes.append(1)
-            if len(n_passes) == 2:
-                raise KeyError
-            return every(order)
-
-        rows.read = once
-        return rows
-
-    with monkeypatch.context() as patch:
-        patch.setattr(fitting, "stream_rows", stops)
-        with pytest.raises(KeyError):
-            model(**params, checkpoint_dir=tmp_path / "kept").fit(folder, TASKS, "w")
-    gone_on = model(**params, checkpoint_dir=tmp_path / "kept").fit(folder, TASKS, "w")
+    interrupt = Interrupt()
+    params |= {"callbacks": [interrupt], "checkpoint_dir": tmp_path / "kept"}
+    with pytest.raises(KeyError):
+        model(**params).fit(folder, TASKS, "w")
+    interrupt.ends_.clear()
+    gone_on = model(**params).fit(folder, TASKS, "w")
     assert_same(gone_on, whole)
