@@ -72,6 +72,12 @@ def make_encoder(estimator, n_bins=2):
     return build.make_encoder(estimator._settings.replace(n_bins=n_bins))
 
 
+def read_arrays(rows):
+    """Read what an epoch of rows in files reads: numbers, codes, targets and weights."""
+    blocks = rows.read(range(rows.n_units))
+    return [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
+
+
 class Learnt(NamedTuple):
     """What a fit learns from its rows before it trains a network.
 

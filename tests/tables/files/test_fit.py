@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from makers import Recorder, learn
+from makers import Recorder, learn, read_arrays
 from pyarrow import dataset as ds
 from pyarrow import feather, parquet
 from sklearn.base import clone
@@ -161,10 +161,13 @@ def test_labels_that_the_sample_lacks_are_classes(tmp_path, monkeypatch):
     count[777] = 0.5
     frame = frame[FEATURES].assign(color=color, size=size, count=count)
     folder = write(tmp_path / "files", frame, n_each=300)
-    fitted = model(max_epochs=1).fit(folder, ["color", "size", "count"])
-    assert fitted.classes_[0].tolist() == ["blue", "mauve", "red"]
-    assert fitted.task_types_ == {"color": "multiclass", "size": "ordinal", "count": "regression"}
-    assert sorted(fitted.classes_[1]) == ["M", "S", "XL"]
+    learnt = learn(model(early_stopping=False), folder, ["color", "size", "count"])
+    of_color, of_size, of_count = learnt.encoder.tasks
+    assert of_color.kind == "multiclass" and of_color.classes.tolist() == ["blue", "mauve", "red"]
+    assert of_size.kind == "ordinal" and sorted(of_size.classes) == ["M", "S", "XL"]
+    assert of_count.kind == "regression"
+    codes = read_arrays(learnt.stream())[2][:, 0].astype(int)
+    assert sorted(of_color.classes[codes]) == sorted(color)
 
 
 def test_a_task_that_the_sample_has_no_label_of_is_learnt(tmp_path, monkeypatch):
@@ -173,9 +176,10 @@ def test_a_task_that_the_sample_has_no_label_of_is_learnt(tmp_path, monkeypatch)
     rare = np.full(2000, np.nan)
     rare[[400, 1500, 1999]] = [1.0, 2.5, 7.0]
     folder = write(tmp_path / "files", frame[FEATURES].assign(click=frame["a"] > 0, rare=rare))
-    fitted = model(max_epochs=1, early_stopping=False).fit(folder, ["click", "rare"])
-    task = fitted.tasks_[1]
+    learnt = learn(model(early_stopping=False), folder, ["click", "rare"])
+    task = learnt.encoder.tasks[1]
     assert task.kind == "regression" and 1.0 < task.mean < 7.0
+    assert np.count_nonzero(read_arrays(learnt.stream())[3][:, 1]) == 3
 
 
 def test_two_fits_are_the_same_bit_by_bit(tmp_path, monkeypatch):
@@ -235,8 +239,7 @@ def test_tasks_that_depend_on_others_and_weights_of_classes(tmp_path):
     read = streamed.read(rows.select(["a", "gaps"]), rows.select(["click", "buy"]))
     encoded = streamed.encoder.apply(read, "balanced")
     np.testing.assert_allclose(trained.mean_weights, encoded.weights.mean(axis=0), rtol=1e-6)
-    blocks = list(trained.read(range(8)))
-    totals = sum(block[3].sum(axis=0, dtype=float) for block in blocks)
+    totals = read_arrays(trained)[3].sum(axis=0, dtype=float)
     np.testing.assert_allclose(totals, encoded.weights.sum(axis=0), rtol=1e-5)
 
 
@@ -277,7 +280,7 @@ def test_labels_are_counted_as_the_first_pass_reads_them(tmp_path, monkeypatch, 
     trained = weights[weights.any(axis=1)]
     rows = recorder.trainings[0][0]
     assert len(rows) == len(trained)
-    found = np.concatenate([block[3] for block in rows.read(range(10))]).astype(float)
+    found = read_arrays(rows)[3].astype(float)
     np.testing.assert_allclose(found.sum(axis=0), trained.sum(axis=0), rtol=1e-5)
     np.testing.assert_allclose(rows.mean_weights, found.mean(axis=0), rtol=1e-5)
 
@@ -378,10 +381,9 @@ def test_rows_of_validation_are_not_trained_on(tmp_path, rule):
     else:
         # As from a hat: about as many of the first half as of the second.
         assert 30 < (aside < 500).sum() < 65
-    scaler = learnt.features.scaler_
-    numbers = np.concatenate([block[0] for block in rows.read(range(12))])
-    column = learnt.names.index("a")
-    trained = np.round(numbers[:, column] * scaler.scale_[column] + scaler.mean_[column])
+    scaler, column = learnt.features.scaler_, learnt.names.index("a")
+    numbers = read_arrays(rows)[0][:, column]
+    trained = np.round(numbers * scaler.scale_[column] + scaler.mean_[column])
     assert sorted([*trained.astype(int), *aside]) == [*range(900), *range(950, 1000)]
     assert set(read.sample.features["a"].astype(int)) == set(trained.astype(int))
 
@@ -479,6 +481,8 @@ def test_columns_of_paths_and_of_pandas_index(tmp_path):
     assert learnt.features.scaler_.mean_[place] == pytest.approx(
         np.average(2020 + (frame["w"] >= 0.6), weights=_row_weights(frame)), rel=1e-12
     )
+    years = read_arrays(learnt.stream())[0][:, place]
+    assert np.ptp(years) * learnt.features.scaler_.scale_[place] == pytest.approx(1)
 
 
 def test_folders_above_the_path_are_no_columns(tmp_path):
@@ -561,8 +565,9 @@ def test_large_dictionaries_are_cut_to_what_rows_hold(tmp_path):
     source = Source.of(folder)
     sizes = [block.rows["id"].chunk(0).dictionary for block in source.blocks(["id"])]
     assert [len(values) for values in sizes] == [200, 200, 200]
-    features = learn(model(early_stopping=False), folder, TASKS).features
-    assert features.columns_[0].categories.tolist() == ids.astype(str).tolist()
+    learnt = learn(model(early_stopping=False), folder, TASKS)
+    assert learnt.features.columns_[0].categories.tolist() == ids.astype(str).tolist()
+    assert sorted(read_arrays(learnt.stream())[1][:, 0]) == [*range(2, 602)]
 
 
 def test_sorted_files_of_rare_categories_do_not_warn(tmp_path):
@@ -631,9 +636,13 @@ def test_dictionaries_of_files_may_differ(tmp_path):
         codes = codes.cast(pa.dictionary([pa.int8(), pa.int32()][number], pa.string()))
         rows = arrow(part.drop(columns="kind")).append_column("kind", codes)
         feather.write_feather(rows, folder / f"{number}.arrow", chunksize=80)
-    features = learn(model(early_stopping=False), folder, TASKS).features
-    categories = features.columns_[0].categories
+    learnt = learn(model(early_stopping=False), folder, TASKS)
+    categories = learnt.features.columns_[0].categories
     assert sorted(categories) == [f"{i}{k}" for i in range(2) for k in range(4)]
+    # The codes of known categories begin at 2.
+    codes = read_arrays(learnt.stream())[1][:, 0] - 2
+    expected = [f"{int(row >= 300)}{kind}" for row, kind in enumerate(frame["kind"])]
+    assert sorted(categories[codes]) == sorted(expected)
 
 
 def sizes(folder, *orders, **options):

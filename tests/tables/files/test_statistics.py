@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from credibility import credible
-from makers import Recorder, learn
+from makers import Recorder, learn, read_arrays
 from skorch.callbacks import Callback
 from streamed import OPTIONS, arrow, assert_same, write
 
@@ -53,7 +53,7 @@ def model(**params):
 def numbers_of(rows, learnt):
     """The target statistics of the rows that are trained on, by numbers of rows."""
     features = learnt.features
-    read = np.concatenate([block[0] for block in rows.read(range(rows.n_units))])
+    read = read_arrays(rows)[0]
     scale, mean = features.scaler_.scale_[0], features.scaler_.mean_[0]
     found = np.round(read[:, 0].astype(float) * scale + mean).astype(int)
     return pd.DataFrame(read[:, features.n_numbers_ :], index=found).sort_index()
@@ -140,8 +140,7 @@ def test_rows_are_not_read_once_more_for_them(tmp_path, monkeypatch, n_sampled):
     for choice in (["user"], False):
         learnt = learn(model(target_statistics=choice), folder, TASKS, "w")
         assert (learnt.encoder.statistics is None) == (choice is False)
-        rows = learnt.stream()
-        assert sum(len(block[0]) for block in rows.read(range(rows.n_units))) == 830
+        assert len(read_arrays(learnt.stream())[0]) == 830
         counts.append(len(passes))
         passes.clear()
     assert counts[0] == counts[1]
