@@ -55,7 +55,10 @@ def draw_gains(by_base, path):
         star = np.where((found["low"] > 0) | (found["high"] < 0), "*", "")
         texts = found["mean"].map(change).str.replace("0.", ".", n=1) + star
         texts = texts.where(found["mean"].notna(), "")
-        shown, texts = (own.unstack(sort=False).reindex(order) for own in (found["mean"], texts))
+        columns = found.index.unique(1)
+        shown, texts = (
+            own.unstack().reindex(index=order, columns=columns) for own in (found["mean"], texts)
+        )
         colours = {"cmap": "RdBu", "vmin": -MOST, "vmax": MOST}
         image = draw_cells(ax, shown, texts.fillna("").to_numpy(), size=7.5, **colours)
         ax.set_title(base)

@@ -11,13 +11,15 @@ from tables.cells import MISSING, SHORT, TITLES, cells, change, named, seconds, 
 
 def ablation():
     runs = results("ablation")
-    by_change = runs.groupby(["data", "change"], sort=False)
+    by_change = runs.groupby(["change", "data"])
+    # In the order of the results, which unstack changes differently in each version of pandas.
+    places = runs["change"].unique(), runs["data"].unique()
     means = by_change[["mean_score", "cpu_seconds"]].mean()
-    score, spent = (means[name].unstack("data", sort=False) for name in means)
+    score, spent = (means[name].unstack().loc[places] for name in means)
     more = (score - score.loc["defaults"]).mean(axis=1)
     ratio = np.exp(np.log(spent / spent.loc["defaults"]).mean(axis=1))
     shown = score.map("{:.4f}".format)
-    deviation = by_change["mean_score"].std().unstack("data").loc["defaults"]
+    deviation = by_change["mean_score"].std().unstack().loc["defaults"]
     shown.loc["defaults"] += deviation.map(" ± {:.4f}".format)
     shown["mean change"] = more.map(lambda value: change(value, 4))
     shown["CPU time"] = ratio.map(times)

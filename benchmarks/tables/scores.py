@@ -100,7 +100,7 @@ def ranks():
     for title, own in (("differs from PLE", differ), ("differs there", others_differ)):
         answers = own[OURS].drop(OURS).map({True: "yes", False: "no"})
         shown[title] = answers.reindex(shown.index, fill_value=MISSING)
-    yield "ranks", shown.rename(SHORT)
+    yield "ranks", shown.rename(SHORT).rename_axis("model")
     yield "ranks_tuned", tuned_ranks(scores)
 
 

@@ -3,6 +3,7 @@
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -308,12 +309,18 @@ def test_only_svg_is_written(X, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_drawing_that_cannot_be_written_leaves_the_earlier_one(X, tmp_path):
+def test_a_drawing_that_cannot_be_written_leaves_the_earlier_one(X, tmp_path, monkeypatch):
     earlier = tmp_path / "network.svg"
     earlier.write_text("earlier")
-    half_a_character = "\ud800"
-    with pytest.raises(UnicodeEncodeError):
-        NetworkDiagram.from_estimator(fitted(X, 1, names=half_a_character)).save(earlier)
+    write = Path.write_text
+
+    def write_half(path, text, **options):
+        write(path, text[:9], **options)
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", write_half)
+    with pytest.raises(OSError, match="No space left"):
+        NetworkDiagram.from_estimator(fitted(X)).save(earlier)
     assert [path.read_text() for path in tmp_path.iterdir()] == ["earlier"]
 
 
