@@ -33,6 +33,9 @@ from .statistics import (
 )
 from .targets import TargetEncoder
 
+#: Targets and weights of the labels, both of shape (n_rows, n_tasks).
+EncodedLabels = tuple[np.ndarray, np.ndarray]
+
 
 class Encoded(NamedTuple):
     """The encoded rows of a table.
@@ -166,11 +169,14 @@ class TableEncoder:
         self.dependence = Dependence(self.depends_on, self.tasks)
         names = self.targets.names
         self.order = (sort_names(names) if self.by_name else np.arange(len(names))).tolist()
-        is_new = not hasattr(self, "features")
-        ordered = self._learn_features(table) if is_new else self._learn_again(table)
-        return self.apply(table.sample, class_weight)._replace(ordered=ordered)
+        labels = self.encode_labels(table.sample)
+        if hasattr(self, "features"):
+            ordered = self._learn_again(table)
+        else:
+            ordered = self._learn_features(table, labels)
+        return self._encode(table.sample, labels, class_weight)._replace(ordered=ordered)
 
-    def _learn_features(self, table: AnyTable) -> OrderedStatistics | None:
+    def _learn_features(self, table: AnyTable, labels: EncodedLabels) -> OrderedStatistics | None:
         """Learn scales and categories in two passes over the rows.
 
         The second pass also learns the target statistics of rows in files, which are returned for
@@ -185,8 +191,8 @@ class TableEncoder:
         )
         self._choose_statistics(X, [column.n_known for column in counts])
         sums = self._begin_sums(table, self.statistics)
-        sample = X, self._row_weights(table.sample)
-        self.features.learn_scales(ranges, sample, self._read_weighted(table, sums))
+        sample = X, labels[1].mean(axis=1)
+        self.features.learn_scales(ranges, sample, self._read_weighted(table, sums, labels))
         identity = table.identity
         if self.statistics is None or identity is None:
             return None
@@ -202,7 +208,7 @@ class TableEncoder:
         if statistics is None or identity is None or statistics.learnt_from != identity:
             return None
         sums = self._begin_sums(table, statistics)
-        for _ in self._read_weighted(table, sums):
+        for _ in self._read_weighted(table, sums, self.encode_labels(table.sample)):
             pass
         return TargetStatistics(statistics.columns).settle(sums, identity, self.dtype)
 
@@ -219,21 +225,20 @@ class TableEncoder:
         }
 
     def _read_weighted(
-        self, table: AnyTable, sums: Mapping[int, LabelSums]
+        self, table: AnyTable, sums: Mapping[int, LabelSums], labels: EncodedLabels
     ) -> Iterator[WeightedRows]:
-        """Yield the features of all rows and their weights; add the rows to the sums of labels."""
+        """Yield the features of all rows and their weights; add the rows to the sums of labels.
+
+        The encoded labels of the sample are passed, because it may be the only block.
+        """
         for block in table.blocks():
-            targets, weights = self.encode_labels(block)
+            targets, weights = labels if block is table.sample else self.encode_labels(block)
             if sums:
                 parts: Any = block.parts
                 codes = self.features.encode_categories(block.features, list(sums))
                 for of_labels, of_column in zip(sums.values(), codes.T, strict=True):
                     of_labels.add(of_column, targets, weights, parts)
             yield block.features, weights.mean(axis=1)
-
-    def _row_weights(self, table: Table) -> np.ndarray:
-        """Return the mean weight of the labels in each row."""
-        return self.encode_labels(table)[1].mean(axis=1)
 
     def apply(self, table: Table, class_weight: Any = None, *, warns: bool = True) -> Encoded:
         """Encode a table.
@@ -253,7 +258,13 @@ class TableEncoder:
             The encoded rows.
         """
         self.targets.check_same(table.labels, table.form)
-        targets, weights = self.encode_labels(table)
+        return self._encode(table, self.encode_labels(table), class_weight, warns=warns)
+
+    def _encode(
+        self, table: Table, labels: EncodedLabels, class_weight: Any, *, warns: bool = True
+    ) -> Encoded:
+        """Encode a table whose labels are encoded already; see `apply`."""
+        targets, weights = labels
         numbers, codes = self.features.transform(table.features)
         if warns:
             self.features.find_unknown().add(table.features, codes).report()
@@ -285,7 +296,7 @@ class TableEncoder:
             columns = self.features.find_codes(X, choice, "target_statistics")
         self.statistics = TargetStatistics(columns) if len(columns) else None
 
-    def encode_labels(self, table: Table) -> tuple[np.ndarray, np.ndarray]:
+    def encode_labels(self, table: Table) -> EncodedLabels:
         """Return targets and weights of the labels, also of those that follow from others."""
         targets = self.targets.encode(table.labels)
         # Filling in changes the weights in place, and the table must not change.
