@@ -74,7 +74,7 @@ def check(cls, point):
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_every_point_is_valid_for_scikit_learn(cls):
-    for point in ParameterSampler(cls.search_space(), 25, random_state=0):
+    for point in ParameterSampler(cls.search_space(), 10, random_state=0):
         check(cls, point)
 
 
