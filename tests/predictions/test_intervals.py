@@ -415,7 +415,7 @@ def test_quantiles_are_close_to_the_true_ones_and_cover_as_much(noisy, seed):
     train, test = slice(0, 3000), slice(3000, None)
     # Dropout would be noise too, and widen the intervals.
     params = {"n_members": 2, "dropout": 0.0, "feature_dropout": 0.0, "batch_size": 256}
-    model = PLERegressor(task_types=["quantile"], random_state=seed, **params)
+    model = PLERegressor(task_types=["quantile"], refit=False, random_state=seed, **params)
     quantiles = model.fit(X[train], y[train]).predict_quantiles(X[test])
     for level, column in quantiles.items():
         truth = mean[test] + deviation[test] * norm.ppf(level)
@@ -434,7 +434,7 @@ def test_deviations_are_close_to_that_of_constant_noise_and_cover_nine_tenths(no
     X, _, mean, _ = noisy
     y = mean + 0.5 * np.random.default_rng(1 + seed).normal(size=len(X))
     train, test = slice(0, 3000), slice(3000, None)
-    model = PLERegressor(n_members=2, random_state=seed).fit(X[train], y[train])
+    model = PLERegressor(n_members=2, refit=False, random_state=seed).fit(X[train], y[train])
     labels, deviations = model.predict(X[test], return_std=True)
     assert deviations.mean() == pytest.approx(0.5, abs=0.05)
     covered = np.abs(y[test] - labels) < norm.ppf(0.95) * deviations
@@ -451,7 +451,7 @@ def test_deviations_of_counts_grow_with_the_rate(noisy, overdispersion, seed):
     y = rng.poisson(rng.gamma(rate / scale, scale) if scale else rate).astype(float)
     train, test = slice(0, 3000), slice(3000, None)
     params = {"n_members": 2, "validation_fraction": 0.5, "batch_size": 256, "random_state": seed}
-    model = PLERegressor(task_types="count", **params).fit(X[train], y[train])
+    model = PLERegressor(task_types="count", refit=False, **params).fit(X[train], y[train])
     _, deviations = model.predict(X[test], return_std=True)
     truth = np.sqrt((1 + scale) * rate[test])
     # The root of a mean over 1,500 rows of validation: four times its deviation.
