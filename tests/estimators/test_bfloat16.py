@@ -33,13 +33,13 @@ def nhefs():
 
 
 def make_model(**params):
-    fast = {"n_members": 2, "max_epochs": 3, "random_state": 0, "device": "cpu"}
-    return PLEClassifierRegressor(dtype="bfloat16", **fast | params)
+    fast = {"n_members": 2, "max_epochs": 3, "early_stopping": False, "random_state": 0}
+    return PLEClassifierRegressor(dtype="bfloat16", device="cpu", **fast | params)
 
 
 def test_scores_are_those_of_float32(instructions, nhefs, seed):
     X, y = nhefs
-    options = {"max_epochs": 10, "early_stopping": False, "random_state": seed}
+    options = {"max_epochs": 5, "learning_rate": 0.005, "random_state": seed}
     less = make_model(**options).fit(X[::2], y[::2])
     more = make_model(**options).set_params(dtype="float32").fit(X[::2], y[::2])
     scores = [model.score(X[1::2], y[1::2]) for model in (less, more)]
@@ -69,7 +69,7 @@ def test_only_products_of_the_body_in_training_are_less_precise():
 
 def test_weights_and_predictions_are_float32_and_rows_are_alone(instructions, nhefs):
     X, y = nhefs
-    model = make_model(max_epochs=1).fit(X, y)
+    model = make_model(max_epochs=1).fit(X[:400], y[:400])
     assert {parameter.dtype for parameter in model.module_.parameters()} == {torch.float32}
     states = model.net_.optimizer_.state.values()
     assert {state["exp_avg"].dtype for state in states} <= {torch.float32}
@@ -81,6 +81,7 @@ def test_weights_and_predictions_are_float32_and_rows_are_alone(instructions, nh
 def test_copies_and_pickles(instructions, nhefs):
     X, y = nhefs
     assert clone(make_model()).dtype == "bfloat16"
+    X, y = X[:200], y[:200]
     model = make_model(max_epochs=1).fit(X, y)
     again = pickle.loads(pickle.dumps(model))
     assert again.module_.product_dtype is torch.bfloat16
@@ -90,8 +91,8 @@ def test_copies_and_pickles(instructions, nhefs):
 
 @pytest.mark.parametrize("dtypes", [("float32", "bfloat16"), ("bfloat16", "float32")])
 def test_training_goes_on_in_the_other_dtype(dtypes, instructions, nhefs):
-    X, y = nhefs
-    model = make_model(max_epochs=1, early_stopping=False, warm_start=True)
+    X, y = nhefs[0][:200], nhefs[1][:200]
+    model = make_model(max_epochs=1, warm_start=True)
     products = []
     for dtype in dtypes:
         model.set_params(dtype=dtype).fit(X, y)
