@@ -32,7 +32,8 @@ from sklearn_ple.nn import PLE, BatchedLinear, Body
 from sklearn_ple.nn.transfer import take_over
 
 N = 120
-TINY = {"max_epochs": 2, "n_members": 2, "random_state": 0, "early_stopping": True}
+# Rows of validation are needed for deviations; to train again on all rows takes twice the time.
+TINY = {"max_epochs": 2, "n_members": 2, "random_state": 0, "early_stopping": True, "refit": False}
 
 #: Gates of earlier tasks would weigh the experts of a new one.
 WEIGH_ALL = [STEMClassifierRegressor(**TINY)]
@@ -42,7 +43,9 @@ SYSTEMS = [
         for name in sklearn_ple.__all__
         if "Regressor" in name and "STEM" not in name
     ),
-    PLEClassifierRegressor(n_levels=3, expert_hidden_units=(8,), residual=True, **TINY),
+    PLEClassifierRegressor(
+        n_levels=3, expert_hidden_units=(8,), residual=True, **(TINY | {"refit": True})
+    ),
     PLEClassifierRegressor(n_levels=2, n_specific_experts={"kind": 2}, **TINY),
     AdaTTClassifierRegressor(n_levels=2, n_shared_experts=1, n_specific_experts=2, **TINY),
     PLEClassifierRegressor(numeric_embedding="periodic", balancing="equal", **TINY),
