@@ -1,7 +1,5 @@
 """The main job: learn all tasks of a real table together, and compare with one model per task."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """Base class of the estimators: fit, partial_fit and add_task, for any network."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from inspect import signature
 from typing import Any, ClassVar, Self

@@ -1,7 +1,5 @@
 """Number of parameters and layers of networks, and networks of the same size for comparisons."""
 
-from __future__ import annotations
-
 from bisect import bisect
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Data parallelism: several processes, each with its own device, train one network together."""
 
-from __future__ import annotations
-
 import atexit
 import os
 from collections.abc import Callable, Iterator

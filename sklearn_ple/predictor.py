@@ -1,7 +1,5 @@
 """Methods of fitted estimators: predictions, scores, calibration, representations, gates."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Sequence
 from functools import partial

@@ -1,7 +1,5 @@
 """Balancers: they turn the losses of several tasks into one step of training."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Sequence
 from functools import partial

@@ -1,7 +1,5 @@
 """The base class of balancers, and the weighted sum of the losses."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar

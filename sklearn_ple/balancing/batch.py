@@ -1,7 +1,5 @@
 """The losses of a batch, as a balancer receives them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

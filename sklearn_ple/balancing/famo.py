@@ -1,7 +1,5 @@
 """Fast adaptive multitask optimization (Liu, Feng, Stone and Liu: NeurIPS 2023)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

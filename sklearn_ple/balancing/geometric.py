@@ -1,7 +1,5 @@
 """The geometric mean of the losses (Chennupati, Sistu, Yogamani and Rawashdeh: CVPRW 2019)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

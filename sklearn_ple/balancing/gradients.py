@@ -1,7 +1,5 @@
 """Balancing by the gradients of the tasks with respect to the input of the towers."""
 
-from __future__ import annotations
-
 import copy
 import importlib
 from collections.abc import Callable, Sequence

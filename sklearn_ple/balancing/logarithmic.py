@@ -1,7 +1,5 @@
 """Balancers that compare the logarithms of the losses, which must not be negative."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """The input of the towers in a batch, with respect to which gradients are compared."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any

@@ -1,7 +1,5 @@
 """Uncertainty weighting (Kendall, Gal and Cipolla: CVPR 2018)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """Ali-CCP, impressions with clicks and purchases, converted to Parquet because of its size."""
 
-from __future__ import annotations
-
 import os
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """Functions that the loaders share: folders, files, the choice of tasks, the form of results."""
 
-from __future__ import annotations
-
 import json
 import os
 import zlib

@@ -1,7 +1,5 @@
 """UCI Census-Income (KDD), the benchmark of the papers on MMoE and PLE."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import os

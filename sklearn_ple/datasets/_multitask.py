@@ -1,7 +1,5 @@
 """Synthetic tasks with a chosen relatedness, as in the papers on MMoE and MultiTab."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any

@@ -1,7 +1,5 @@
 """NHEFS, a health survey with binary, continuous and multi-class tasks and missing labels."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any

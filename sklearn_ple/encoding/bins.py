@@ -1,7 +1,5 @@
 """The edges of bins, for embeddings of numbers: where targets change, and where values are."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

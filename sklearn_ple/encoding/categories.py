@@ -1,7 +1,5 @@
 """The encoding of a column of categories as codes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from decimal import Decimal
 from numbers import Integral
@@ -60,10 +58,10 @@ class CategoryEncoder:
 
     def learn(
         self,
-        counts: CategoryCounts,
+        counts: "CategoryCounts",
         max_categories: int | None = None,
         min_frequency: float | None = None,
-    ) -> CategoryEncoder:
+    ) -> "CategoryEncoder":
         """Learn the categories of a column, and which of them are rare.
 
         Parameters
@@ -181,7 +179,7 @@ class UnknownColumns:
         self.encoders = encoders
         self.positions = positions
 
-    def add(self, X: pd.DataFrame, codes: np.ndarray) -> UnknownColumns:
+    def add(self, X: pd.DataFrame, codes: np.ndarray) -> "UnknownColumns":
         """Take note of the next rows and their codes."""
         for place, (_, n_values, some) in list(self._found.items()):
             if codes[:, place].max(initial=MISSING) > UNKNOWN:
@@ -219,7 +217,7 @@ class CategoryCounts:
         # merged, and one for each later block.
         self._parts: list[tuple[pd.Index, np.ndarray, np.ndarray]] = []
 
-    def add(self, column: pd.Series) -> CategoryCounts:
+    def add(self, column: pd.Series) -> "CategoryCounts":
         """Count the values of the next rows."""
         places, values = _factorize(column)
         self.declared = values if isinstance(column.dtype, pd.CategoricalDtype) else None

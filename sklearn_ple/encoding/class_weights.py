@@ -1,7 +1,5 @@
 """Class weights: factors of the sample weights, by class."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from numbers import Real
 from typing import Any
@@ -34,7 +32,7 @@ class ClassTotals:
         self.of_all = [np.zeros(size) for size in sizes]
         self.of_training = [np.zeros(size) for size in sizes]
 
-    def add(self, targets: np.ndarray, weights: np.ndarray) -> ClassTotals:
+    def add(self, targets: np.ndarray, weights: np.ndarray) -> "ClassTotals":
         """Add encoded labels, and their weights, of shape (n_rows, n_tasks)."""
         for k, sums in enumerate(self._sum(targets, weights)):
             self.of_all[k] += sums

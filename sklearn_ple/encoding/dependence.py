@@ -1,7 +1,5 @@
 """Dependences between tasks: a purchase, for example, requires a click."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The encoder: from a table to the arrays that a network reads."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -145,7 +143,7 @@ class TableEncoder:
         """Raise an error if numbers of some rows are infinite or too large."""
         self.features.scaler_.check(X)
 
-    def encode_features_as(self, other: TableEncoder) -> None:
+    def encode_features_as(self, other: "TableEncoder") -> None:
         """Take scales, categories, bins and statistics from another encoder, before `learn`."""
         self.features, self.maker, self.statistics = other.features, other.maker, other.statistics
 
@@ -306,7 +304,7 @@ class TableEncoder:
 
     def start(
         self, encoded: Encoded, trained_on: np.ndarray | None = None
-    ) -> tuple[TableEncoder, Any]:
+    ) -> "tuple[TableEncoder, Any]":
         """Learn target statistics, bins, and the initial coefficients of the linear path.
 
         Nothing is learnt from the labels of rows that are not trained on. Statistics and bins are
@@ -358,7 +356,7 @@ class TableEncoder:
             )
         return started, numbers
 
-    def without_start(self) -> TableEncoder:
+    def without_start(self) -> "TableEncoder":
         """Return a copy without initial coefficients, for a network whose weights are replaced."""
         copied = copy.copy(self)
         copied.linear_start = None
@@ -393,7 +391,7 @@ class TableEncoder:
             return numbers
         return append_statistics(numbers, self.statistics.transform(codes))
 
-    def for_blocks(self) -> tuple[TableEncoder, UnknownColumns]:
+    def for_blocks(self) -> "tuple[TableEncoder, UnknownColumns]":
         """Return a copy that reads rows block by block, and what to report after the last."""
         copied = copy.copy(self)
         copied.unknown = self.features.find_unknown()

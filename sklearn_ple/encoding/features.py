@@ -1,7 +1,5 @@
 """The encoding of X as standardised numbers and category codes."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Iterable, Sequence
 from numbers import Integral
 from typing import Any

@@ -1,7 +1,5 @@
 """Adding tasks to a fitted encoder."""
 
-from __future__ import annotations
-
 import copy
 from dataclasses import replace
 from functools import partial

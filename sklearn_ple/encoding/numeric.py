@@ -1,7 +1,5 @@
 """Makers of the embeddings of numbers, which learn from a table."""
 
-from __future__ import annotations
-
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence

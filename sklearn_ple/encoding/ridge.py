@@ -1,7 +1,5 @@
 """Initial coefficients of the linear path: ridge regressions of the tasks with squared errors."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Standardising the numbers of a table, without a second copy of the table."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -91,7 +89,7 @@ class NumberScaler:
 
     def learn(
         self, ranges: Ranges, sample: WeightedRows, blocks: Iterable[WeightedRows]
-    ) -> NumberScaler:
+    ) -> "NumberScaler":
         """Learn means and standard deviations, and which columns have missing values.
 
         Numbers are first scaled to the range from -1 to 1, so that squares neither overflow nor

@@ -1,7 +1,5 @@
 """Target statistics: the mean labels of each category, as additional numeric features."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -126,8 +124,8 @@ class TargetStatistics:
         return ordered.transform(codes, parts)
 
     def settle(
-        self, sums: dict[int, LabelSums], learnt_from: str, dtype: str
-    ) -> OrderedStatistics:
+        self, sums: "dict[int, LabelSums]", learnt_from: str, dtype: str
+    ) -> "OrderedStatistics":
         """Learn from sums of labels over all rows.
 
         Parameters

@@ -1,7 +1,5 @@
 """The encoding of labels as a matrix of targets, and the decoding of outputs."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -50,7 +48,7 @@ class TargetEncoder:
         self.family = family
         self.classes = classes
 
-    def fit(self, labels: list[Labels], form: TargetForm, weights: np.ndarray) -> TargetEncoder:
+    def fit(self, labels: list[Labels], form: TargetForm, weights: np.ndarray) -> "TargetEncoder":
         """Determine the kind of each task, and learn its classes or scale.
 
         Parameters

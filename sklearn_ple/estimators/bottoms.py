@@ -2,8 +2,6 @@
 # The hooks are documented in MultiTaskEstimator.
 # ruff: noqa: D102
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -2,8 +2,6 @@
 # The hooks are documented in MultiTaskEstimator.
 # ruff: noqa: D102
 
-from __future__ import annotations
-
 from typing import Any
 
 from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters

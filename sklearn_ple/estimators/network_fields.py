@@ -1,7 +1,5 @@
 """Declarations of parameters that several networks have: numbers of parts, widths of layers."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from ..base import WIDTHS, parameter

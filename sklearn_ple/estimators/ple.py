@@ -1,7 +1,5 @@
 """Progressive Layered Extraction as scikit-learn estimators."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from sklearn.base import ClassifierMixin, RegressorMixin
@@ -418,7 +416,7 @@ class CGCClassifierRegressor(Extraction):
     class_weight: Any = class_weight()
 
 
-def _is_single_task(estimator: PLEClassifier) -> bool:
+def _is_single_task(estimator: "PLEClassifier") -> bool:
     """Return whether y was 1-D in fit or, before fit, could be."""
     return not isinstance(getattr(estimator, "classes_", None), list)
 

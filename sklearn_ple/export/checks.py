@@ -1,7 +1,5 @@
 """The check of a model before it is saved, exported or applied to files."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from sklearn.utils.validation import check_is_fitted

@@ -1,7 +1,5 @@
 """The classes whose objects can be saved, and the types of their attributes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints

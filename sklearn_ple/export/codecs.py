@@ -1,7 +1,5 @@
 """Codecs: values of Python, numpy and torch as lists of plain data and arrays, and back."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta

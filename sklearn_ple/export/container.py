@@ -1,7 +1,5 @@
 """The format of safe files: the arrays of a safetensors file, and a header in JSON."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

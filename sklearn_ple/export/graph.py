@@ -1,7 +1,5 @@
 """A fitted estimator as one torch module: from the numbers and codes of rows to predictions."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Safe files of fitted estimators: saving and loading."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable
 from pathlib import Path

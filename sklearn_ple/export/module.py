@@ -1,7 +1,5 @@
 """Networks of files, whose sizes are checked before memory is allocated."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

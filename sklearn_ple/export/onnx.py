@@ -1,7 +1,5 @@
 """ONNX files: a fitted estimator as one graph, which predicts without Python."""
 
-from __future__ import annotations
-
 import json
 import logging
 import os

@@ -1,7 +1,5 @@
 """Codecs of objects of pandas and polars: indices of categories, their elements, and dtypes."""
 
-from __future__ import annotations
-
 import re
 from datetime import timezone
 from typing import Any

@@ -1,7 +1,5 @@
 """The check that an ONNX file predicts the same as the estimator, on random rows."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """Conversion of an estimator, fitted or not, to plain data and arrays, and back."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Set
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Predictions of a dataset, written to a file block by block."""
 
-from __future__ import annotations
-
 import os
 from itertools import chain
 from pathlib import Path

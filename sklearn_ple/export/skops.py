@@ -1,7 +1,5 @@
 """State of an estimator for tools that list the types that they load, such as skops."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar

@@ -1,7 +1,5 @@
 """What a fitted estimator has learnt, as a dict of attributes, and back."""
 
-from __future__ import annotations
-
 from inspect import signature
 from typing import Any
 

@@ -6,8 +6,6 @@ and classes only by the names of `KNOWN` ones or of those that the user trusts. 
 create no objects of other classes, and call nothing else.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any

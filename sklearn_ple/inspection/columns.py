@@ -1,7 +1,5 @@
 """Columns of tables of any type: names, groups of columns, and shuffling of their values."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Gains of each task from learning the tasks together, with confidence intervals."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import product
@@ -96,7 +94,7 @@ class MTLGain:
         confidence: float = 0.95,
         overlap: float = 0.0,
         repeats: str | None = None,
-    ) -> MTLGain:
+    ) -> "MTLGain":
         """Compute the gains from given scores.
 
         Parameters

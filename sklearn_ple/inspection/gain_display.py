@@ -1,7 +1,5 @@
 """Plot of the gains of tasks over a reference."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from itertools import product
 from typing import Any
@@ -97,7 +95,7 @@ class MTLGainDisplay:
         self.confidence = confidence
 
     @classmethod
-    def from_gain(cls, gain: MTLGain, *, ax: Any = None, **kwargs: Any) -> MTLGainDisplay:
+    def from_gain(cls, gain: MTLGain, *, ax: Any = None, **kwargs: Any) -> "MTLGainDisplay":
         """Draw gains that have been measured.
 
         Parameters
@@ -125,7 +123,7 @@ class MTLGainDisplay:
     @classmethod
     def from_estimators(
         cls, estimators: Mapping[str, Any], X: Any, y: Any, *, ax: Any = None, **kwargs: Any
-    ) -> MTLGainDisplay:
+    ) -> "MTLGainDisplay":
         """Fit the systems, measure their gains and draw them.
 
         Parameters
@@ -155,7 +153,7 @@ class MTLGainDisplay:
         """
         return cls.from_gain(mtl_gain(estimators, X, y, **kwargs), ax=ax)
 
-    def plot(self, ax: Any = None, **kwargs: Any) -> MTLGainDisplay:
+    def plot(self, ax: Any = None, **kwargs: Any) -> "MTLGainDisplay":
         """Draw the gains.
 
         Parameters

@@ -1,7 +1,5 @@
 """Plot of how much the gates use their experts."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Iterator
 from typing import Any
@@ -117,7 +115,7 @@ class GateUtilizationDisplay:
     @classmethod
     def from_estimator(
         cls, estimator: Any, X: Any, *, ax: Any = None, **kwargs: Any
-    ) -> GateUtilizationDisplay:
+    ) -> "GateUtilizationDisplay":
         """Draw the weights of the experts in the gates of a fitted estimator, and warn of faults.
 
         Parameters
@@ -158,7 +156,7 @@ class GateUtilizationDisplay:
             warn(message)
         return cls(utilization, collapsed, health).plot(ax, **kwargs)
 
-    def plot(self, ax: Any = None, **kwargs: Any) -> GateUtilizationDisplay:
+    def plot(self, ax: Any = None, **kwargs: Any) -> "GateUtilizationDisplay":
         """Draw the utilization.
 
         Parameters

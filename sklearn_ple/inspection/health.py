@@ -1,7 +1,5 @@
 """Health of experts: whether they are active, shared by the tasks, and used by their own task."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from operator import itemgetter
@@ -117,7 +115,7 @@ class NoGatesError(TypeError):
     """Raised for an estimator that has no gates."""
 
     @classmethod
-    def of(cls, estimator: Any) -> NoGatesError:
+    def of(cls, estimator: Any) -> "NoGatesError":
         """Return the error that names the estimator."""
         return cls(
             f"{type(estimator).__name__} has no gates: use an estimator with gates, such as PLE, "

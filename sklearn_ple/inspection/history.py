@@ -1,7 +1,5 @@
 """Plot of the losses over the epochs of training."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Sequence
 from typing import Any
@@ -74,7 +72,7 @@ class TrainingHistoryDisplay:
     @classmethod
     def from_estimator(
         cls, estimator: Any, *, ax: Any = None, **kwargs: Any
-    ) -> TrainingHistoryDisplay:
+    ) -> "TrainingHistoryDisplay":
         """Draw the history of a fitted estimator.
 
         Parameters
@@ -104,7 +102,7 @@ class TrainingHistoryDisplay:
         check_is_fitted(fitted, "history_")
         return cls(fitted.history_, fitted.task_names_).plot(ax, **kwargs)
 
-    def plot(self, ax: Any = None, **kwargs: Any) -> TrainingHistoryDisplay:
+    def plot(self, ax: Any = None, **kwargs: Any) -> "TrainingHistoryDisplay":
         """Draw the history.
 
         Parameters

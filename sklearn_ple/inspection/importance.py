@@ -1,7 +1,5 @@
 """Permutation importance of columns, for all tasks at once."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any

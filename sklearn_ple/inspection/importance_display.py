@@ -1,7 +1,5 @@
 """Heat map of the importance of each column for each task."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -84,7 +82,7 @@ class ImportanceDisplay:
         max_features: int | None = 20,
         ax: Any = None,
         **kwargs: Any,
-    ) -> ImportanceDisplay:
+    ) -> "ImportanceDisplay":
         """Draw importances that have been measured.
 
         Parameters
@@ -122,7 +120,7 @@ class ImportanceDisplay:
         max_features: int | None = 20,
         ax: Any = None,
         **kwargs: Any,
-    ) -> ImportanceDisplay:
+    ) -> "ImportanceDisplay":
         """Measure the importances for a fitted estimator and draw them.
 
         Parameters
@@ -159,7 +157,7 @@ class ImportanceDisplay:
 
     def plot(
         self, ax: Any = None, *, max_features: int | None = 20, **kwargs: Any
-    ) -> ImportanceDisplay:
+    ) -> "ImportanceDisplay":
         """Draw the importances.
 
         Parameters

@@ -1,7 +1,5 @@
 """Drawing of the network of a fitted estimator."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any
@@ -55,7 +53,7 @@ class NetworkDiagram:
         self.weights = weights
 
     @classmethod
-    def from_estimator(cls, estimator: Any, X: Any = None) -> NetworkDiagram:
+    def from_estimator(cls, estimator: Any, X: Any = None) -> "NetworkDiagram":
         """Draw the network of a fitted estimator.
 
         Parameters

@@ -1,7 +1,5 @@
 """What plots share: matplotlib, which may not be installed, colours, names, numbers and grids."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Calibration error of predicted probabilities."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The tasks to score, read from an estimator or from predictions that are passed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache

@@ -1,7 +1,5 @@
 """Scorers of one or all tasks, for hyperparameter search and cross-validation."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

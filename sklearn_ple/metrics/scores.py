@@ -1,7 +1,5 @@
 """Scores of each task on the rows with a label, and a single score of all tasks."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Mapping, Sequence
 from inspect import signature

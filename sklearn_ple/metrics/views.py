@@ -1,7 +1,5 @@
 """The labels and the predictions of each task separately, for scikit-learn's scorers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -89,7 +87,7 @@ class ScoredTask:
         """View of the task as a classifier or regressor whose X is an array of row numbers."""
         return task_view(TaskPredictions(self.name, self.classes, self.responses), self.name)
 
-    def encode(self) -> ScoredTask:
+    def encode(self) -> "ScoredTask":
         """Replace classes with fractions, which scikit-learn would treat as numbers, by codes."""
         if self.classes is None or not _holds_fractions(self.classes):
             return self

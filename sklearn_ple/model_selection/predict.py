@@ -1,7 +1,5 @@
 """Cross-validated predictions for many tasks."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Stratified folds and random splits as splitters of scikit-learn, and a single split."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from numbers import Integral
 from typing import Any

@@ -1,7 +1,5 @@
 """Iterative stratification: parts of the rows in which all tasks' labels are spread evenly."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -43,7 +41,7 @@ class Strata:
         n_bins: int,
         least_share: float,
         is_class: bool | None = None,
-    ) -> Strata:
+    ) -> "Strata":
         """Read a task's labels; a bin of numbers has at least two for the smallest part.
 
         They are classes or numbers as ``is_class`` says; if it is None, as with "auto".
@@ -141,7 +139,7 @@ def stratify(
     return part
 
 
-def _list_needs(tasks: list[Strata], unit_of: np.ndarray, n_parts: int) -> Needs:
+def _list_needs(tasks: list[Strata], unit_of: np.ndarray, n_parts: int) -> "Needs":
     """Return what each part needs: a label of each task and class of which there are enough."""
     units, columns = [], []
     weights: list[int] = []

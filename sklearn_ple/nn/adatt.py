@@ -1,7 +1,5 @@
 """Adaptive Task-to-Task Fusion (Li et al., KDD 2023): each task reads the experts of all tasks."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """The axes of parameters and buffers: to which members and tasks their entries belong."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch
@@ -56,7 +54,7 @@ class Axis:
         return [task for task, n in self.runs for _ in range(n)]
 
     @classmethod
-    def of_tasks(cls, n_tasks: int, n_members: int = 1) -> Axis:
+    def of_tasks(cls, n_tasks: int, n_members: int = 1) -> "Axis":
         """Return the axis with one entry for each task.
 
         Parameters
@@ -90,7 +88,7 @@ class Axis:
         is_own = torch.tensor([owner == task for owner, _ in self.runs])
         return is_own.repeat_interleave(numbers).nonzero().flatten()
 
-    def repeat(self, n: int) -> Axis:
+    def repeat(self, n: int) -> "Axis":
         """Return an axis with n adjacent entries in place of each one.
 
         Parameters

@@ -1,7 +1,5 @@
 """The base class of multi-task networks: from features to the outputs of all tasks."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """The description of a network by nodes, for drawings."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,7 +38,7 @@ class Node:
     name: str
     task: int | None
     n_parameters: int
-    reads: Sequence[Node] = field(default=(), repr=False)
+    reads: "Sequence[Node]" = field(default=(), repr=False)
 
 
 #: Rows of nodes, from the features up, without the towers; and the nodes that each tower reads.

@@ -1,7 +1,5 @@
 """The drawing of a network as SVG, from its diagram: features at the bottom, tasks at the top."""
 
-from __future__ import annotations
-
 import xml.etree.ElementTree as ET
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -64,7 +62,7 @@ class Outline:
     totals: Sequence[str]
 
     @classmethod
-    def of(cls, module: Any, title: str, tasks: Mapping[str, str], n_features: int) -> Outline:
+    def of(cls, module: Any, title: str, tasks: Mapping[str, str], n_features: int) -> "Outline":
         """Make the outline of a `TabularNetwork`; the other arguments are attributes."""
         n = sum(parameter.numel() for parameter in module.parameters())
         members = module.body.n_members

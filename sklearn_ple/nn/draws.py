@@ -1,7 +1,5 @@
 """Random numbers from a thread's own generators instead of torch's global random state."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar

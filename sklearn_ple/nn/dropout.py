@@ -1,7 +1,5 @@
 """Dropout for several networks that are evaluated together, each with its own rate."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 
@@ -102,7 +100,7 @@ class MemberDropout(nn.Module):
         drawn.ge_(levels).mul_(_N_LEVELS / (_N_LEVELS - levels))
         return factors
 
-    def draw_among(self, every: MemberDropout, members: MemberRange) -> None:
+    def draw_among(self, every: "MemberDropout", members: MemberRange) -> None:
         """Drop what some members of an ensemble drop when all members are evaluated.
 
         Parameters

@@ -1,7 +1,5 @@
 """Gates that weigh experts, and the weighted sums."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from torch import Tensor, nn

@@ -2,8 +2,6 @@
 # The hooks are documented in Body.
 # ruff: noqa: D102
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from itertools import chain, pairwise
 from typing import Any

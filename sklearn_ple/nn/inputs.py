@@ -1,7 +1,5 @@
 """The input layer: from the numbers and category codes of a table to features, by columns."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 

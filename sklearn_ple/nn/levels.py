@@ -2,8 +2,6 @@
 # The hooks are documented in Body.
 # ruff: noqa: D102
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
@@ -46,14 +44,16 @@ class Level(nn.Module):
     shared_experts: BatchedMLP | None
     shared_gate: Gates | None
 
-    def __init__(self, network: LevelNetwork, width: int, units: Sequence[int]):
+    def __init__(self, network: "LevelNetwork", width: int, units: Sequence[int]):
         super().__init__()
         self.n_members, self.n_tasks = network.n_members, network.n_tasks
         self.specific_experts = self.shared_experts = self.shared_gate = None
         if len(network.specific):
             self.specific_experts = network.make_mlps(network.specific, width, units)
 
-    def _add_shared_experts(self, network: LevelNetwork, width: int, units: Sequence[int]) -> None:
+    def _add_shared_experts(
+        self, network: "LevelNetwork", width: int, units: Sequence[int]
+    ) -> None:
         """Make the shared experts, if there are any."""
         if len(network.shared):
             self.shared_experts = network.make_mlps(network.shared, width, units)

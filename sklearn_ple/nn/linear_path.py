@@ -1,7 +1,5 @@
 """The linear path from the numbers to the outputs, beside a network."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Links between the outputs of events that depend on other events, such as clicks and sales."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 

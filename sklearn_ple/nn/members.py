@@ -1,7 +1,5 @@
 """Members of an ensemble: how they differ, and some of them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Self
 

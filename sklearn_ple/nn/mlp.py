@@ -1,7 +1,5 @@
 """Many small MLPs of the same shape, which are evaluated together."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """Names of the gates and experts of a network."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Progressive Layered Extraction (Tang, Liu, Zhao, Gong: RecSys 2020)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

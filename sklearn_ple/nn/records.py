@@ -1,7 +1,5 @@
 """Records of what the modules of a network compute while it predicts."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager

@@ -1,7 +1,5 @@
 """STEM networks (Su, Pan, Wang, Xiao, Quan, Chen, Jiang: AAAI 2024)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

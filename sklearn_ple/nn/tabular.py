@@ -1,7 +1,5 @@
 """Networks that read a table: from its numbers and category codes to ordered outputs."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -69,7 +67,7 @@ class TabularNetwork(nn.Module):
         linear: LinearPath | None = None,
         link: EventLink | None = None,
         mean: Any = None,
-        order: TaskOrder | None = None,
+        order: "TaskOrder | None" = None,
     ):
         super().__init__()
         self.inputs = inputs

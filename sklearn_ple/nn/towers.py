@@ -1,7 +1,5 @@
 """Towers, which turn the representation of each task into its outputs."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import groupby

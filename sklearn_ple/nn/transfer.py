@@ -1,7 +1,5 @@
 """Copying weights from another network: one of fewer tasks, or one of other tasks."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any

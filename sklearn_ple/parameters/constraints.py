@@ -1,7 +1,5 @@
 """Constraints on the values of parameters, in addition to those of scikit-learn."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Set
 from functools import partial
 from numbers import Integral, Real

@@ -1,7 +1,5 @@
 """Completion of docstrings with parameters and attributes described in other classes."""
 
-from __future__ import annotations
-
 import inspect
 import re
 

@@ -1,7 +1,5 @@
 """Declaration of parameters as fields of a class: default, constraint, search range and so on."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields

@@ -1,7 +1,5 @@
 """The parameters that determine a network, as text, and what differs from an earlier fit."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Optimizers and schedules of the learning rate, by the names that the estimators accept."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """Spaces of values for hyperparameter search, for scikit-learn and Optuna."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The settings of a fit: the parameters of an estimator as they are while it is fitted."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

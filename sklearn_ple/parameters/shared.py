@@ -4,8 +4,6 @@
 `PLEClassifierRegressor` describes the parameters.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from numbers import Integral, Real
 from os import PathLike

@@ -1,7 +1,5 @@
 """Predictions for a dataset, one block of rows at a time."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any

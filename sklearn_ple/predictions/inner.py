@@ -1,7 +1,5 @@
 """The estimator of this package in a pipeline or a search."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from sklearn.pipeline import Pipeline

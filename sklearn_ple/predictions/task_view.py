@@ -1,7 +1,5 @@
 """One task of a multi-task estimator as a fitted scikit-learn classifier or regressor."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -24,7 +22,7 @@ from .inner import tasks_of
 _R2 = ignore_unit(r2_score)
 
 
-def task_view(estimator: Any, name: str) -> TaskClassifierView | TaskRegressorView:
+def task_view(estimator: Any, name: str) -> "TaskClassifierView | TaskRegressorView":
     """Return one task of a fitted estimator as a fitted classifier or regressor.
 
     This function does the same as the method ``task_view`` of the estimators, but also accepts an

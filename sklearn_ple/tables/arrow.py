@@ -1,7 +1,5 @@
 """Turns tables and columns of Arrow into those of pandas, where neither library does it."""
 
-from __future__ import annotations
-
 import sys
 from typing import Any
 

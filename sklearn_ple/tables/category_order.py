@@ -1,7 +1,5 @@
 """The order of categories that several lists have in common."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import suppress
 from graphlib import CycleError, TopologicalSorter

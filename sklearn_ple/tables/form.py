@@ -1,7 +1,5 @@
 """The form of y, in which predictions are returned."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -46,7 +44,7 @@ class TargetForm:
     levels: list[Any] = field(default_factory=list)
 
     @classmethod
-    def of(cls, y: Any, ndim: int, names: list[str]) -> TargetForm:
+    def of(cls, y: Any, ndim: int, names: list[str]) -> "TargetForm":
         """Return the form of a y with a number of dimensions and names of tasks."""
         if is_polars(y) or isinstance(y, (pd.DataFrame, pd.Series)):
             library = "polars" if is_polars(y) else "pandas"
@@ -68,7 +66,7 @@ class TargetForm:
             replace(column, name=name) for column, name in zip(labels, self.names, strict=True)
         ]
 
-    def take(self, positions: Sequence[int]) -> TargetForm:
+    def take(self, positions: Sequence[int]) -> "TargetForm":
         """Return the form for some of the columns; the number of dimensions stays the same."""
         columns, dtypes = (
             [entries[k] for k in positions] if entries else []

@@ -1,7 +1,5 @@
 """Tables of pandas, polars, Arrow and NumPy; polars and pyarrow are not imported to read them."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys

@@ -1,7 +1,5 @@
 """Groups of rows that belong together."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The parameter ``task_types``: the kind of task of each column of y, or that it is ignored."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any

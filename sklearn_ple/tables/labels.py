@@ -1,7 +1,5 @@
 """Reading y: the labels of its columns."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -51,7 +49,7 @@ class Labels:
     weighed: bool = False
 
     @classmethod
-    def read(cls, name: str, column: pd.Series) -> Labels:
+    def read(cls, name: str, column: pd.Series) -> "Labels":
         """Read a column of any dtype; errors name the column."""
         declared, ordered = None, False
         if isinstance(column.dtype, pd.CategoricalDtype):
@@ -61,13 +59,13 @@ class Labels:
         mask = column.notna().to_numpy()
         return cls(name, _as_array(name, column[mask]), mask, declared, ordered)
 
-    def take(self, rows: np.ndarray) -> Labels:
+    def take(self, rows: np.ndarray) -> "Labels":
         """Return the labels of some rows, by number."""
         places = np.cumsum(self.mask) - 1
         mask = self.mask[rows]
         return replace(self, observed=self.observed[places[rows][mask]], mask=mask)
 
-    def drop(self, mask: np.ndarray) -> Labels:
+    def drop(self, mask: np.ndarray) -> "Labels":
         """Return labels without those of a weight of zero, in a mask of shape (n_rows,)."""
         if not (mask & self.mask).any():
             return self

@@ -1,7 +1,5 @@
 """Warnings about X and y that can be learnt from, but are probably not what was meant."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import Any

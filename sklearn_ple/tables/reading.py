@@ -1,7 +1,5 @@
 """Reading X: its shape and names, and what columns of objects hold."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable
 from contextlib import suppress
 from functools import lru_cache
@@ -218,7 +216,7 @@ class TooLargeError(ValueError):
     """Raised for a column with infinity, or with a value too large for the dtype."""
 
     @classmethod
-    def of(cls, name: Any, dtype: str) -> TooLargeError:
+    def of(cls, name: Any, dtype: str) -> "TooLargeError":
         """Return the error that names the column and the dtype."""
         return cls(
             f"Input X contains infinity or a value too large for dtype({dtype!r}), in column "

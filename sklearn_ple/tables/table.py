@@ -1,7 +1,5 @@
 """The rows of a fit, after reading and checking and before encoding."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -54,7 +52,7 @@ class Table:
     @classmethod
     def of_weighted(
         cls, features: Any, labels: list[Labels], weights: np.ndarray, form: TargetForm
-    ) -> Table:
+    ) -> "Table":
         """Return the table of those of the rows that have a label with a weight."""
         kept = np.flatnonzero(weights.any(axis=1))
         if len(kept) < len(weights):
@@ -63,7 +61,7 @@ class Table:
         return cls(features, labels, weights, form, kept)
 
     @property
-    def sample(self) -> Table:
+    def sample(self) -> "Table":
         """The rows for what need not be learnt from all of them; here the table itself."""
         return self
 
@@ -72,7 +70,7 @@ class Table:
         """Hash that identifies rows in files; here None."""
         return None
 
-    def blocks(self) -> Iterator[Table]:
+    def blocks(self) -> "Iterator[Table]":
         """Yield all rows in their order, block by block; here the table itself."""
         yield self
 

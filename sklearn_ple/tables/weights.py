@@ -1,7 +1,5 @@
 """The weights of labels: sample weights and class weights."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

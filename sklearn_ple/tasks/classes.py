@@ -1,7 +1,5 @@
 """The kinds of task whose labels are classes."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from typing import Any, Self
 

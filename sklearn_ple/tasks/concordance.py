@@ -1,7 +1,5 @@
 """The concordance index: how well predicted times order rows, some of which are censored."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

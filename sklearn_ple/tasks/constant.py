@@ -1,7 +1,5 @@
 """Constants of a task, on the device where its loss is computed."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import torch

@@ -1,7 +1,5 @@
 """Regression for labels with outliers."""
 
-from __future__ import annotations
-
 from typing import Self
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Amounts of which many are zero, such as spending: whether it is zero and, if not, how much."""
 
-from __future__ import annotations
-
 from typing import Self
 
 import numpy as np

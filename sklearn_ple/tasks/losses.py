@@ -1,7 +1,5 @@
 """The losses of all tasks, each over the labels that are not missing."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """The mean of the members' predictions for each task, and the weights of the members in it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

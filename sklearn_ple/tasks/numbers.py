@@ -1,7 +1,5 @@
 """The kinds of task whose labels are numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import wraps
 from numbers import Real

@@ -1,7 +1,5 @@
 """Parameters that have one value for all tasks, or one for each."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 

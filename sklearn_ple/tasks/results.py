@@ -1,7 +1,5 @@
 """Checks of what the methods of a task return, which may be of a user's own class."""
 
-from __future__ import annotations
-
 from numbers import Real
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Times until an event, some of which are censored: no event had happened by then."""
 
-from __future__ import annotations
-
 import math
 from typing import Self
 

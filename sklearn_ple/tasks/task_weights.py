@@ -1,7 +1,5 @@
 """The weights of the tasks' losses, which may change with the epoch."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from numbers import Real
 from typing import Any

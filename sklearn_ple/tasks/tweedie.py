@@ -1,7 +1,5 @@
 """Amounts that are sums of a random number of amounts, often none: claims, rain, sales."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

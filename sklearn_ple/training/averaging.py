@@ -1,7 +1,5 @@
 """The average of a network's weights over the last part of its steps."""
 
-from __future__ import annotations
-
 import copy
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What a training is built of: the encoder, the network, and the net that trains it."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Callbacks between epochs: records, the best weights and early stopping, a progress bar."""
 
-from __future__ import annotations
-
 import copy
 import time
 from collections.abc import Sequence

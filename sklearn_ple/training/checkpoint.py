@@ -1,7 +1,5 @@
 """Checkpoints: the state of a fit in a folder, from which a fit that was killed can continue."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import tempfile
@@ -72,7 +70,7 @@ class Checkpoint:
     @classmethod
     def of(
         cls, settings: Settings, device: str, table: Any, split: Split, module: nn.Module | None
-    ) -> Checkpoint | None:
+    ) -> "Checkpoint | None":
         """Open the folder for a fit, if there is one; see `describe_fit` for the parameters."""
         if settings.checkpoint_dir is None:
             return None

@@ -1,7 +1,5 @@
 """The use of the CPU: the number of threads, and memory that is kept from step to step."""
 
-from __future__ import annotations
-
 import os
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache, partial

@@ -1,7 +1,5 @@
 """The device to compute on, the dtype of products, and torch's modes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 

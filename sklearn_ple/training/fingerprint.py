@@ -1,7 +1,5 @@
 """The fingerprint of a fit: short texts of all that determines its result, to compare fits."""
 
-from __future__ import annotations
-
 import pickle
 from collections.abc import Mapping
 from typing import Any

@@ -4,8 +4,6 @@
 where it starts from, and keep its result.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass

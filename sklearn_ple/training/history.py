@@ -1,7 +1,5 @@
 """The history of a training, in the net and in ``history_`` of the estimators."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Sequence
 from typing import Any
@@ -30,7 +28,7 @@ class SharedHistory(History):
     Otherwise each call of ``partial_fit``, which trains a copy of the net, would take longer.
     """
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> SharedHistory:
+    def __deepcopy__(self, memo: dict[int, Any]) -> "SharedHistory":
         """Copy the list of epochs, and the last epoch."""
         return type(self)([*self[:-1], *copy.deepcopy(list(self[-1:]), memo)])
 

@@ -1,7 +1,5 @@
 """The check of ``net_params``, parameters that are passed on to skorch's net."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import inf

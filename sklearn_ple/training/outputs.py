@@ -1,7 +1,5 @@
 """What the network of a net computes for rows, batch by batch."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

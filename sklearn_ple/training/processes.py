@@ -1,7 +1,5 @@
 """The additional steps of a training by several processes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from numbers import Real
 from typing import Any

@@ -1,7 +1,5 @@
 """The random states of torch in a training."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Reading of the arguments of fit: a table in memory or in files, and its validation rows."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple
 

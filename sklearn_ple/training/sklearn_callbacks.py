@@ -1,7 +1,5 @@
 """scikit-learn's own callbacks, from its version 1.9 on, which see fit as a tree of tasks."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

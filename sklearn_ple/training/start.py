@@ -1,7 +1,5 @@
 """Where a fit starts from: anew, the last fit, another model, or a model of fewer tasks."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """The training rows of a table in files, which are read and encoded again in each epoch."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Checks that several modules share, and what their messages have in common."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager

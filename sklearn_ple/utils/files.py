@@ -1,7 +1,5 @@
 """Atomic writing of files, which are written completely or not at all."""
 
-from __future__ import annotations
-
 import os
 import secrets
 import shutil

@@ -1,7 +1,5 @@
 """Progress bars with a width of at most 100 columns."""
 
-from __future__ import annotations
-
 import sys
 from shutil import get_terminal_size
 from typing import Any

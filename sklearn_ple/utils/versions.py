@@ -1,7 +1,5 @@
 """Versions of packages on which a saved model depends."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping
 from functools import cache

@@ -4,8 +4,6 @@ Before Python 3.14, `warnings.catch_warnings` changes the filters of all threads
 threads overlap. `collected` does not.
 """
 
-from __future__ import annotations
-
 import contextlib
 import copy
 import pickle

@@ -1,7 +1,5 @@
 """What the page of a report shows of the data and the model."""
 
-from __future__ import annotations
-
 import platform
 from collections.abc import Iterator
 from importlib.metadata import version

@@ -1,7 +1,5 @@
 """Formats of numbers on the page of a report."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

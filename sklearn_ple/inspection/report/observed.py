@@ -1,7 +1,5 @@
 """The labels and predictions of a task in a report."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,7 +35,7 @@ class Observed:
     proba: np.ndarray | None
 
     @classmethod
-    def of(cls, scored: ScoredTask) -> Observed:
+    def of(cls, scored: ScoredTask) -> "Observed":
         """Predict the rows of a task that have a label."""
         rows = np.flatnonzero(scored.labels.notna())
         labels = to_plain_array(scored.labels.iloc[rows])

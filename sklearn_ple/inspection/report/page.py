@@ -1,7 +1,5 @@
 """The HTML page of a report, which is written by templates and loads nothing else."""
 
-from __future__ import annotations
-
 import base64
 import re
 import warnings

@@ -1,7 +1,5 @@
 """The two plots of each task in a report, drawn by scikit-learn's displays."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial

@@ -1,7 +1,5 @@
 """Report on how well a fitted estimator predicts each task."""
 
-from __future__ import annotations
-
 import os
 import textwrap
 from typing import Any
@@ -117,7 +115,7 @@ class MultiTaskReport:
         n_bootstrap: int = 200,
         confidence: float = 0.95,
         random_state: Any = None,
-    ) -> MultiTaskReport:
+    ) -> "MultiTaskReport":
         """Score a fitted estimator, with confidence intervals.
 
         Parameters
@@ -212,7 +210,7 @@ class MultiTaskReport:
             f"task{'s' if len(tasks) > 1 else ''} ({named})>"
         )
 
-    def plot(self) -> MultiTaskReport:
+    def plot(self) -> "MultiTaskReport":
         """Draw two plots for each task.
 
         For a task with classes these are the ROC curve and the calibration curve; with more than

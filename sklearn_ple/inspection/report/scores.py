@@ -1,7 +1,5 @@
 """What a report measures: scores and gains with bootstrap intervals, and importances."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Embeddings of category codes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """Embeddings of numbers by sines and cosines with learnt frequencies."""
 
-from __future__ import annotations
-
 import torch
 from rtdl_num_embeddings import PeriodicEmbeddings
 from torch import Tensor, nn

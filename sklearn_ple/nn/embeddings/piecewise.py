@@ -1,7 +1,5 @@
 """Embeddings of numbers by bins."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

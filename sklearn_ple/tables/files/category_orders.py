@@ -1,7 +1,5 @@
 """The order of a column's categories, if each file may list only some of them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

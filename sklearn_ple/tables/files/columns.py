@@ -1,7 +1,5 @@
 """Columns of a dataset: features, labels and weights."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -43,7 +41,7 @@ class Columns:
         sample_weight: Any = None,
         features: Sequence[str] | None = None,
         ending: str = "",
-    ) -> Columns:
+    ) -> "Columns":
         """Read and check the arguments that name columns of a dataset.
 
         Parameters

@@ -1,7 +1,5 @@
 """Weights of the distinct labels of a table that is read block by block."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Iterators whose next items are computed in threads, with progress bars."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor

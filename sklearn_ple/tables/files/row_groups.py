@@ -1,7 +1,5 @@
 """Files of a dataset, and their row groups: the rows that are stored together."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager

@@ -1,7 +1,5 @@
 """Reproducible samples of rows that are read block by block, limited in number and size."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Datasets of files: their columns, and their rows block by block."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -111,7 +109,7 @@ class Source:
             raise ValueError(f"{self} has no rows: pass a dataset with rows.")
 
     @classmethod
-    def of(cls, X: Any) -> Source:
+    def of(cls, X: Any) -> "Source":
         """Return the source for a dataset, or for the files at a path."""
         if isinstance(X, (str, os.PathLike)):
             return cls(_fill_null_types(_dataset_at(Path(X))), all_columns=True)

@@ -1,7 +1,5 @@
 """The first pass over a dataset: counts of rows and labels, and a sample of the rows."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any

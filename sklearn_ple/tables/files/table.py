@@ -1,7 +1,5 @@
 """A table in files: a sample is in memory, and all rows are read block by block."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -108,7 +106,7 @@ class StreamedTable:
         verbose: int = 0,
         n_aside: Callable[[int], int] = lambda n_rows: 0,
         last: bool = False,
-    ) -> StreamedTable:
+    ) -> "StreamedTable":
         """Read the labels of a dataset, and draw a sample and validation rows.
 
         Parameters
