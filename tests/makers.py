@@ -53,14 +53,6 @@ def make_complete_table(n_rows=60, seed=0):
     return X, pd.DataFrame({"late": X["u"] > 0, "price": X["v"] + X["w"]})
 
 
-def to_polars(table):
-    """Make a frame of polars without pyarrow, which the package does not need for it."""
-    import polars as pl
-
-    columns = {name: column.astype(object) for name, column in table.items()}
-    return pl.DataFrame({n: c.where(c.notna(), None).tolist() for n, c in columns.items()})
-
-
 def read_table(estimator, X, y, sample_weight=None, like=None):
     """Read what fit would, for an estimator that keeps the columns of X."""
     reader = TableReader(FeatureReader(estimator), estimator.task_types)

@@ -8,7 +8,6 @@ import pandas as pd
 import polars as pl
 import pytest
 import sklearn
-from makers import to_polars
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import StackingClassifier
@@ -217,7 +216,7 @@ def test_column_transformer_keeps_categories_as_frames(table):
 
 
 def test_a_search_with_polars_frames_predicts_polars_frames(table):
-    X, y = (to_polars(part) for part in table)
+    X, y = (pl.from_pandas(part) for part in table)
     X_test = X[100:]
     search = GridSearchCV(tiny(), {"n_levels": [1]}, cv=2, error_score="raise").fit(X, y)
     predicted = search.predict(X_test)

@@ -1,4 +1,4 @@
-"""Tables of pandas, polars, Arrow and NumPy; polars and pyarrow are not imported to read them."""
+"""Tables of pandas, polars, Arrow and NumPy; polars is not imported to read them."""
 
 import os
 import re
@@ -15,6 +15,8 @@ from .arrow import is_foreign, to_frame, to_native, unpack
 
 # What has no rows yet: the module and the name of its class, and the method that reads them.
 _UNREAD = (("polars", "LazyFrame", "collect"), ("pyarrow", "RecordBatchReader", "read_all"))
+# Dtypes of polars that Arrow does not have.
+_NOT_OF_ARROW = ("Int128", "UInt128", "Object")
 
 
 def is_polars(data: Any) -> bool:
@@ -23,49 +25,29 @@ def is_polars(data: Any) -> bool:
     return polars is not None and isinstance(data, (polars.DataFrame, polars.Series))
 
 
-def convert_polars(data: Any) -> Any:
-    """Turn a frame or series of polars into one of pandas, without pyarrow.
+def _polars_to_arrow(frame: Any) -> Any:
+    """Turn a frame of polars into a table of Arrow.
 
-    Numbers without missing values are not copied.
+    Raises
+    ------
+    ImportError
+        If pyarrow is not installed.
+    TypeError
+        If Arrow does not have the dtype of a column.
     """
-    if isinstance(data, sys.modules["polars"].Series):
-        # Without a name, a Series of polars has an empty one.
-        return _series_to_pandas(data).rename(data.name or None)
-    columns = {name: _series_to_pandas(data[name]) for name in data.columns}
-    return pd.DataFrame(columns, copy=False)
-
-
-def _series_to_pandas(data: Any) -> pd.Series:
-    polars = sys.modules["polars"]
-    if data.dtype.is_integer() and str(data.dtype).endswith("Int128"):
-        raise TypeError(
-            f"Column {data.name!r} is of dtype {data.dtype}, which NumPy does not have: cast it "
-            "to Int64 or Float64."
-        )
-    is_ordered = isinstance(data.dtype, polars.Enum)
-    if isinstance(data.dtype, polars.Categorical):
-        # Unlike an Enum, a Categorical may list categories that occur in other columns only.
-        names = data.drop_nulls().unique().cast(polars.String).sort()
-        data = data.cast(polars.String).cast(polars.Enum(names))
-    values: Any
-    if isinstance(data.dtype, polars.Enum):
-        codes = data.to_physical().cast(polars.Int64).fill_null(-1).to_numpy()
-        categories = data.dtype.categories.to_list()
-        values = pd.Categorical.from_codes(codes, categories, ordered=is_ordered)
-    elif data.dtype.is_integer() and data.null_count():
-        values = pd.arrays.IntegerArray(data.fill_null(0).to_numpy(), data.is_null().to_numpy())
-    elif data.dtype == polars.String and data.null_count() == len(data):
-        # As objects, they would be read as numbers.
-        values = pd.array([None] * len(data), dtype="string")
-    elif data.dtype.is_nested():
-        # With several values per row, to_numpy may return a matrix.
-        values = pd.Series(data.to_list(), dtype=object)
-    else:
-        values = data.to_numpy()
-    column = pd.Series(values, name=data.name, copy=False)
-    if zone := getattr(data.dtype, "time_zone", None):
-        column = column.dt.tz_localize("UTC").dt.tz_convert(zone)
-    return column
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            "Data of polars need pyarrow: pip install 'sklearn-ple[polars]'."
+        ) from error
+    for name, dtype in frame.schema.items():
+        if str(dtype) in _NOT_OF_ARROW:
+            raise TypeError(
+                f"Column {name!r} is of dtype {dtype}, which Arrow does not have: cast it to "
+                "Int64, Float64 or String."
+            )
+    return frame.to_arrow()
 
 
 def drop_order(data: Any) -> Any:
@@ -112,10 +94,13 @@ def to_pandas(data: Any, needs_order: bool = False) -> Any:
     it is that of all parts of a column.
     """
     for module, name, method in _UNREAD:
-        if module in sys.modules and isinstance(data, getattr(sys.modules[module], name)):
+        if sys.modules.get(module) and isinstance(data, getattr(sys.modules[module], name)):
             raise TypeError(f"A {name} has no rows in memory: pass what its {method}() returns.")
     if is_polars(data):
-        return convert_polars(data)
+        is_series = isinstance(data, sys.modules["polars"].Series)
+        frame = to_pandas(_polars_to_arrow(data.to_frame() if is_series else data), needs_order)
+        # Without a name, a Series of polars has an empty one.
+        return frame.iloc[:, 0].rename(data.name or None) if is_series else frame
     if is_arrow(data):
         data = to_frame(data)
     if isinstance(data, pd.Series):

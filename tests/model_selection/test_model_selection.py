@@ -12,7 +12,6 @@ import pytest
 import sklearn
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from makers import to_polars
 from scipy import sparse
 from sklearn import model_selection
 from sklearn.base import BaseEstimator, clone
@@ -241,7 +240,7 @@ def test_folds_do_not_depend_on_the_form_of_y(data, change):
     forms = {
         "list": lambda: y.to_numpy(dtype=object).tolist(),
         "object": lambda: y.to_numpy(dtype=object),
-        "polars": lambda: to_polars(y),
+        "polars": lambda: pl.from_pandas(y),
         "nullable": lambda: y.convert_dtypes(),
         "categorical": lambda: y.astype({"paid": "category", "colour": "category"}),
     }
@@ -252,7 +251,7 @@ def test_folds_do_not_depend_on_the_form_of_a_single_task(data):
     X, y = data
     one = y["colour"]
     expected = rows_of_tests(MultiTaskKFold(3).split(X, one))
-    for form in (one.to_frame(), one.to_numpy(), one.tolist(), to_polars(y)["colour"]):
+    for form in (one.to_frame(), one.to_numpy(), one.tolist(), pl.from_pandas(y)["colour"]):
         assert rows_of_tests(MultiTaskKFold(3).split(sparse.csr_array(X), form)) == expected
 
 
@@ -750,7 +749,7 @@ def test_train_test_split_cuts_all_tables_at_the_same_rows(seed):
 
 def test_train_test_split_keeps_the_forms_of_tables(data):
     X, y = data
-    frame = to_polars(y)
+    frame = pl.from_pandas(y)
     groups = np.arange(len(X)) % 20
     X_train, X_test, y_train, y_test, g_train, g_test = train_test_split(
         sparse.csr_array(X), frame, groups, test_size=0.4, random_state=0, groups=groups
@@ -987,7 +986,7 @@ def test_predictions_have_the_form_of_y(data, library):
     if library == "numpy":
         forms = X.to_numpy(), y.to_numpy(dtype=object)
     else:
-        forms = to_polars(X), to_polars(y)
+        forms = pl.from_pandas(X), pl.from_pandas(y)
     found = cross_val_predict(PLEClassifierRegressor(**TINY), *forms, cv=2)
     assert type(found) is type(forms[1])
     if library == "polars":
