@@ -42,7 +42,7 @@ _OLDEST_TORCH = "2.6"
 _TRACED_ROWS = 3
 
 
-def to_onnx(model: Any, path: str | os.PathLike[str], batch: int | str = "dynamic") -> None:
+def to_onnx(model: Any, path: str | os.PathLike[str]) -> None:
     """Write a fitted estimator to an ONNX file, for servers without this package or torch.
 
     The graph contains all steps of ``predict`` and ``predict_proba``: scaling in float64,
@@ -82,8 +82,6 @@ def to_onnx(model: Any, path: str | os.PathLike[str], batch: int | str = "dynami
         The fitted estimator. If it was fitted to a sparse X, the graph reads dense numbers.
     path : str or path-like
         The file to write, such as "model.onnx". An existing file is replaced.
-    batch : int or "dynamic", default="dynamic"
-        Number of rows that the graph predicts at a time; "dynamic" for any number.
 
     Raises
     ------
@@ -92,9 +90,8 @@ def to_onnx(model: Any, path: str | os.PathLike[str], batch: int | str = "dynami
         a method that predicts, but not its traced form, such as ``traced_predict``; if the
         categories of a column are neither text nor numbers.
     ValueError
-        If ``batch`` is neither a number of rows nor "dynamic"; if a category is infinite; if a
-        network or embedding of your own cannot be traced; if the predictions of the graph differ
-        from those of the estimator.
+        If a category is infinite; if a network or embedding of your own cannot be traced; if the
+        predictions of the graph differ from those of the estimator.
     sklearn.exceptions.NotFittedError
         If the model is not fitted.
     FileNotFoundError
@@ -133,10 +130,6 @@ def to_onnx(model: Any, path: str | os.PathLike[str], batch: int | str = "dynami
     """
     check_model(model, "exported")
     check_folder(path)
-    given: Any = batch
-    is_number = isinstance(given, Integral) and not isinstance(given, bool)
-    if given != "dynamic" and not (is_number and int(given) >= 1):
-        raise ValueError(f"batch must be a number of rows or 'dynamic', not {batch!r}.")
     onnx = _import_onnx()
     name, encoder, network = type(model).__name__, model._encoder, model.module_
     for task in encoder.tasks:
@@ -144,9 +137,8 @@ def to_onnx(model: Any, path: str | os.PathLike[str], batch: int | str = "dynami
     graph = PredictionGraph(network, encoder, model.calibrators_)
     names = getattr(model, "feature_names_in_", [f"x{k}" for k in range(model.n_features_in_)])
     description = describe_graph(graph, name, names, encoder)
-    n_rows = None if batch == "dynamic" else int(batch)
     try:
-        traced = _trace(graph, name_outputs(description), n_rows)
+        traced = _trace(graph, name_outputs(description))
     except Exception as error:
         raise _explain(error, name, network) from error
     onnx.helper.set_model_props(traced, {KEY: json.dumps(description, allow_nan=False)})
@@ -156,7 +148,7 @@ def to_onnx(model: Any, path: str | os.PathLike[str], batch: int | str = "dynami
 
     with replacing(path) as partial:
         onnx.save_model(traced, partial)
-        check_parity(partial, graph, description, encoder, compute, n_rows)
+        check_parity(partial, graph, description, encoder, compute)
 
 
 def _import_onnx() -> Any:
@@ -276,16 +268,15 @@ def _to_json(what: str, values: Any) -> list[Any]:
     return plain
 
 
-def _trace(graph: PredictionGraph, outputs: list[str], n_rows: int | None) -> Any:
-    """Trace the graph with torch, for some number of rows or any; return the ONNX model."""
+def _trace(graph: PredictionGraph, outputs: list[str]) -> Any:
+    """Trace the graph with torch, for any number of rows; return the ONNX model."""
     from onnxscript import optimizer, rewriter
     from onnxscript.rewriter.rules.common import materialize_reshape_shape_rule
 
-    example_rows = _TRACED_ROWS if n_rows is None else n_rows
-    rows = {} if n_rows is not None else {0: torch.export.Dim("n_rows")}
+    rows = {0: torch.export.Dim("n_rows")}
     n_numbers, n_categories = len(graph.number_columns), len(graph.category_columns)
-    numbers = torch.zeros(example_rows, n_numbers, dtype=torch.float64) if n_numbers else None
-    codes = torch.zeros(example_rows, n_categories, dtype=torch.int64) if n_categories else None
+    numbers = torch.zeros(_TRACED_ROWS, n_numbers, dtype=torch.float64) if n_numbers else None
+    codes = torch.zeros(_TRACED_ROWS, n_categories, dtype=torch.int64) if n_categories else None
     given = {NUMBERS: numbers, CATEGORIES: codes}
     with _silence_exporter(), torch.no_grad():
         program: Any = torch.onnx.export(

@@ -334,14 +334,6 @@ def test_the_documented_example_runs():
     assert doctest.DocTestRunner().run(example).failed == 0
 
 
-def test_a_graph_may_take_one_row(tmp_path):
-    model = simple_model()
-    export.to_onnx(model, tmp_path / "one.onnx", batch=1)
-    assert_same(model, FRAME[["b10"]][:1], by_file(tmp_path / "one.onnx", FRAME[["b10"]][:1]))
-    session = onnxruntime.InferenceSession(tmp_path / "one.onnx")
-    assert all(entry.shape[0] == 1 for entry in [*session.get_inputs(), *session.get_outputs()])
-
-
 @pytest.mark.skipif(not EVERY, reason="takes some minutes: SKLEARN_PLE_ONNX=1 runs it")
 @pytest.mark.parametrize(
     ("cls", "embedding"),
@@ -461,7 +453,7 @@ def test_a_network_that_cannot_be_traced_is_refused(tmp_path, monkeypatch, body,
     model = simple_model()
     monkeypatch.setattr(model.module_, "body", body(1, [1]))
     with pytest.raises(ValueError, match=message):
-        export.to_onnx(model, path, batch=1)
+        export.to_onnx(model, path)
     assert [entry.name for entry in tmp_path.iterdir()] == ["model.onnx"]
     assert path.read_text() == "as it was"
 
@@ -481,10 +473,6 @@ def test_what_is_no_model_is_refused(tmp_path):
         export.to_onnx(LinearRegression(), path)
     with pytest.raises(NotFittedError):
         export.to_onnx(PLERegressor(), path)
-    model = model_of("regression", LABELS["regression"])
-    for batch in (0, -1, 1.5, True, "all"):
-        with pytest.raises(ValueError, match="batch must be a number of rows or 'dynamic'"):
-            export.to_onnx(model, path, batch=batch)
 
 
 def test_categories_that_json_has_not_are_refused(tmp_path):
