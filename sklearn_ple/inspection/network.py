@@ -16,7 +16,7 @@ class NetworkDiagram:
     From the bottom to the top, the drawing shows the features, then for each level its experts and
     gates, or bottoms or layers, then the towers and the tasks. Parts of a single task have the
     colour of the task, and shared parts are grey. Parts, lines and tasks show details when the
-    mouse pointer is on them. More than eight experts of a kind are drawn as one.
+    mouse pointer is on them.
 
     A fitted estimator shows the same drawing in a notebook, without the weights. It is
     recommended to use `from_estimator` to create a diagram. All parameters are stored as

@@ -1,7 +1,7 @@
 """The drawing of a network as SVG, from its diagram: features at the bottom, tasks at the top."""
 
 import xml.etree.ElementTree as ET
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -26,8 +26,6 @@ _LEAST_WIDTH = 345  # for the lines of text below
 _ROOT = {"xmlns": "http://www.w3.org/2000/svg", "role": "img", "fill": "currentColor"}
 _ROOT |= {"font-family": "system-ui, sans-serif", "font-size": "12"}
 
-_MOST_IN_BANK = 8
-_MOST_IN_ROW = 32
 _LONGEST = 12
 _WEIGHS = {"gate", "mixing"}
 
@@ -76,24 +74,16 @@ class Outline:
 
 @dataclass(eq=False)
 class _Glyph:
-    """A node at its position, or a bank of too many nodes to draw one by one."""
+    """A node at its position."""
 
-    nodes: Sequence[Node]
+    node: Node
     x: float
     y: float
 
     @property
     def colour(self) -> str:
-        task = self.nodes[0].task
+        task = self.node.task
         return SHARED_COLOUR if task is None else COLOURS[task % len(COLOURS)]
-
-    @property
-    def title(self) -> str:
-        first, n = self.nodes[0], len(self.nodes)
-        if n == 1:
-            return f"{first.kind} {first.name}: {first.n_parameters:,} parameters"
-        names = f"{first.name} to {self.nodes[-1].name}"
-        return f"{n} {first.kind}s, {names}: {first.n_parameters:,} parameters each"
 
 
 def draw_svg(outline: Outline, weights: Weights | None = None, *, on_page: bool = False) -> str:
@@ -156,14 +146,9 @@ def _find_y(depth: int, rows: Rows) -> float:
     return 58 + _ROW * (len(rows) - depth)
 
 
-def _split_row(row: Sequence[Node]) -> list[list[list[Node]]]:
-    """Split a row by the tasks and what they share, and each part into what is drawn as one."""
-    parts = [list(nodes) for _, nodes in groupby(row, key=lambda node: node.task)]
-    is_full = len(row) > _MOST_IN_ROW
-    return [
-        [part] if is_full or len(part) > _MOST_IN_BANK else [[node] for node in part]
-        for part in parts
-    ]
+def _split_row(row: Sequence[Node]) -> list[list[Node]]:
+    """Split a row by the tasks and what they share."""
+    return [list(nodes) for _, nodes in groupby(row, key=lambda node: node.task)]
 
 
 def _place_columns(rows: Rows, n_tasks: int) -> tuple[dict[int | None, float], float]:
@@ -173,7 +158,7 @@ def _place_columns(rows: Rows, n_tasks: int) -> tuple[dict[int | None, float], f
         order.insert((n_tasks + 1) // 2, None)
     widths: dict[int | None, float] = dict.fromkeys(order, _COLUMN)
     for part in (part for row in rows for part in _split_row(row)):
-        task, needed = part[0][0].task, _CELL * len(part)
+        task, needed = part[0].task, _CELL * len(part)
         wider, each = ([task], needed) if task in widths else (order, needed / len(order))
         widths |= {column: max(widths[column], each) for column in wider}
     centres, left = {}, float(_MARGIN)
@@ -188,9 +173,9 @@ def _place_row(
     row: Sequence[Node], columns: dict[int | None, float], y: float
 ) -> Iterator[_Glyph]:
     for part in _split_row(row):
-        start = columns[part[0][0].task] - _CELL * (len(part) - 1) / 2
-        for place, nodes in enumerate(part):
-            yield _Glyph(nodes, start + _CELL * place, y)
+        start = columns[part[0].task] - _CELL * (len(part) - 1) / 2
+        for place, node in enumerate(part):
+            yield _Glyph(node, start + _CELL * place, y)
 
 
 def _pair_means(rows: Rows, weights: Weights) -> dict[Node, Sequence[float]]:
@@ -252,28 +237,19 @@ def _draw_features(svg: ET.Element, n: int, y: float, right: float) -> None:
 def _draw_lines(
     svg: ET.Element, glyphs: list[list[_Glyph]], bottom: float, means: dict[Node, Sequence[float]]
 ) -> None:
-    places = {node: glyph for row in glyphs for glyph in row for node in glyph.nodes}
+    places = {glyph.node: glyph for row in glyphs for glyph in row}
     group = _add(svg, "g", fill="none", stroke_opacity=0.75)
-    for target in (glyph for row in glyphs for glyph in row):
-        sources: dict[_Glyph, list[float]] = defaultdict(list)
-        for node in target.nodes:
-            of_node = means.get(node, [0.0] * len(node.reads))
-            for read, weight in zip(node.reads, of_node, strict=True):
-                sources[places[read]].append(weight)
-        if not sources:
+    for node, target in places.items():
+        if not node.reads:
             line = f"M{target.x:g} {bottom:g}V{target.y:g}"
             _add(group, "path", d=line, stroke="currentColor", stroke_opacity=0.45)
-        for source, weights in sources.items():
-            line = _draw_curve(source, target)
-            if target.nodes[0] not in means:
-                _add(group, "path", d=line, stroke=source.colour)
-                continue
-            # Several gates that are drawn as one show the mean of their weights.
-            weight = sum(weights) / len(target.nodes)
-            width = f"{_WIDEST * weight:.3f}"
-            path = _add(group, "path", d=line, stroke=source.colour, stroke_width=width)
-            first, second = target.nodes[0].name, source.nodes[0].name
-            _add(path, "title", f"{first} reads {second}: mean weight {weight:.3f}")
+        weights = means.get(node, [None] * len(node.reads))
+        for read, weight in zip(node.reads, weights, strict=True):
+            source = places[read]
+            path = _add(group, "path", d=_draw_curve(source, target), stroke=source.colour)
+            if weight is not None:
+                path.set("stroke-width", f"{_WIDEST * weight:.3f}")
+                _add(path, "title", f"{node.name} reads {read.name}: mean weight {weight:.3f}")
 
 
 def _draw_curve(source: _Glyph, target: _Glyph) -> str:
@@ -287,21 +263,16 @@ def _draw_curve(source: _Glyph, target: _Glyph) -> str:
 
 
 def _draw_glyph(svg: ET.Element, glyph: _Glyph) -> None:
-    kind, n, x, y = glyph.nodes[0].kind, len(glyph.nodes), glyph.x, glyph.y
-    group = _add(svg, "g", data_kind=kind, data_count=n)
-    _add(group, "title", glyph.title)
-    if kind in _WEIGHS and n == 1:
+    node, x, y = glyph.node, glyph.x, glyph.y
+    group = _add(svg, "g", data_kind=node.kind)
+    _add(group, "title", f"{node.kind} {node.name}: {node.n_parameters:,} parameters")
+    if node.kind in _WEIGHS:
         _add(group, "circle", cx=x, cy=y, r=7, fill=glyph.colour)
-    elif kind == "tower":
+    elif node.kind == "tower":
         outline = f"M{x - 17:g} {y + 11:g}L{x - 11:g} {y - 11:g}H{x + 11:g}L{x + 17:g} {y + 11:g}Z"
         _add(group, "path", d=outline, fill=glyph.colour)
     else:
-        half = 8 if n == 1 else 17
-        box = {"x": x - half, "y": y - 8, "width": 2 * half, "height": 16}
-        _add(group, "rect", **box, rx=8 if kind in _WEIGHS else 3, fill=glyph.colour)
-    if n > 1:
-        bold = {"font_size": 11, "font_weight": "bold", "fill": "#fff"}
-        _write(group, x, y + 4, f"×{n}", text_anchor="middle", **bold)
+        _add(group, "rect", x=x - 8, y=y - 8, width=16, height=16, rx=3, fill=glyph.colour)
 
 
 def _draw_labels(svg: ET.Element, rows: Rows) -> None:
