@@ -19,14 +19,13 @@ from .training.device import in_own_modes
 from .training.fit import Fit
 from .training.plan import for_one_epoch
 from .training.read import Arguments
-from .training.sklearn_callbacks import fit_task
 from .training.start import FewerTasks, LastFit, LastStep, OtherModel, Start
-from .utils._sklearn import CallbackSupportMixin, _fit_context, with_callbacks
+from .utils._sklearn import _fit_context
 
 __all__ = ["WIDTHS", "MultiTaskEstimator", "class_weight", "parameter", "with_parameters"]
 
 
-class MultiTaskEstimator(CallbackSupportMixin, Predictor):
+class MultiTaskEstimator(Predictor):
     """Base class of estimators that learn several tasks together with a neural network.
 
     To make an estimator of your own network, write a subclass that sets its class, ``network``,
@@ -172,7 +171,6 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor):
     # -- fit ------------------------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=True)
-    @with_callbacks
     def fit(
         self,
         X: Any,
@@ -235,8 +233,7 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor):
         start = LastFit(self._fitted) if self.warm_start and self._is_fitted else self._start()
         apart = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
         arguments = Arguments(X, y, sample_weight, **apart, groups=groups)
-        with fit_task(self, **arguments._asdict()) as reporters:
-            return self._run(Fit(self._settings, FeatureReader(self), start, reporters), arguments)
+        return self._run(Fit(self._settings, FeatureReader(self), start), arguments)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:

@@ -47,7 +47,7 @@ PAGES = sorted(
 #: So many characters fit beside both sidebars in a window of 1,280 pixels.
 WIDTH = 79
 OPTIONAL = {"deepctr_torch", "mlflow", "optuna", "shap", "skrub", "tensorboard", "torch_rechub"}
-OPTIONAL |= {"onnxruntime", "pyarrow", "safetensors", "skops", "torchjd", "sklearn.callback"}
+OPTIONAL |= {"onnxruntime", "pyarrow", "safetensors", "skops", "torchjd"}
 # What the code of a page needs beside its module's own name.
 NEEDS = {"export": "safetensors", "torch.utils.tensorboard": "tensorboard"}
 
@@ -172,7 +172,6 @@ def test_the_names_of_other_projects_have_a_reference_and_exist():
         for name in pattern.findall(page.read_text(encoding="utf-8"))
     }
     assert named <= listed
-    # sklearn.callback is there from 1.9 on.
-    for name in (name for name in named if not name.startswith("sklearn.callback")):
+    for name in named:
         module, _, attribute = name.rpartition(".")
         assert hasattr(importlib.import_module(module), attribute), name

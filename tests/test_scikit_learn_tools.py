@@ -119,13 +119,6 @@ def routing():
         check_finite(cross_val_score(model, X, Y, params=params, error_score="raise"))
 
 
-def callbacks():
-    callback = pytest.importorskip("sklearn.callback", reason="needs scikit-learn 1.9")
-    monitor = callback.ScoringMonitor(scoring=make_multitask_scorer())
-    new().set_callbacks(monitor).fit(X, Y)
-    check_finite([row["score"] for row in monitor.get_logs().data])
-
-
 def copies(fitted):
     for twin in (pickle.loads(pickle.dumps(fitted)), clone(fitted).fit(X, Y)):
         np.testing.assert_array_equal(twin.predict(X), fitted.predict(X))
@@ -191,7 +184,6 @@ WORKING = {
     "transform, set_output": lambda _: as_frames(),
     "polars in and out": lambda _: polars(),
     "metadata routing of weights": lambda _: routing(),
-    "scikit-learn's callbacks (1.9)": lambda _: callbacks(),
     "clone, pickle": copies,
     "FrozenEstimator": frozen,
     "HTML representation": lambda fitted: fitted._repr_html_(),

@@ -35,7 +35,7 @@ def save(model: Any, path: str | os.PathLike[str], *, trusted: Iterable[type] = 
     - the state of the optimizer: ``partial_fit`` continues with a new one;
     - ``checkpoint_dir``, which is a folder of this machine, and ``warm_start_from``, which is
       another model;
-    - settings for other tools: metadata requests, and scikit-learn's callbacks.
+    - requests for metadata.
 
     Parameters
     ----------

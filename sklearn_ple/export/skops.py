@@ -17,9 +17,8 @@ _STATE = "_plain_state"
 # Attributes that are in that state, or are derived from it.
 _LEARNT = {path.partition(".")[0] for path in STATE} | {"_network_params", "tasks_", "task_names_"}
 _LEARNT |= {"task_types_", "classes_", "ignored_targets_", "history_", "n_iter_"}
-# Attributes for other tools. Metadata requests refer to their estimator, and skops cannot write
-# such cycles.
-_OF_TOOLS = {"_metadata_request", "_skl_callbacks"}
+# Requests for metadata refer to their estimator, and skops cannot write such cycles.
+_OF_TOOLS = {"_metadata_request"}
 
 _keeps_attributes: ContextVar[bool] = ContextVar("_as_attributes", default=False)
 

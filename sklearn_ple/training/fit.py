@@ -4,7 +4,6 @@
 where it starts from, and keep its result.
 """
 
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -33,7 +32,6 @@ from .random_state import seeded
 from .read import Arguments
 from .rows import TableRows
 from .schedule import make_schedule
-from .sklearn_callbacks import EpochTasks
 from .split import Split, naming_validation_rows
 from .start import Fitted, Start
 from .stream_rows import stream_rows
@@ -73,8 +71,6 @@ class Fit:
         Reads X.
     start : Start
         Where the fit starts from.
-    reporters : sequence of EpochTasks, default=()
-        Callbacks that call those of scikit-learn.
     classes : None, array-like, sequence or dict, default=None
         Declared classes.
     """
@@ -82,7 +78,6 @@ class Fit:
     settings: Settings
     features: FeatureReader
     start: Start
-    reporters: Sequence[EpochTasks] = ()
     classes: Any = None
 
     def run(self, arguments: Arguments) -> Fitted:
@@ -256,19 +251,17 @@ class Fit:
             )
 
     def _make_net(self, training: Training) -> MultiTaskNet:
-        for reporter in self.reporters:
-            reporter.settle = lambda net: self._settle(net, training.encoder, None)
         columns = self.features.names
         return self.start.make_net(training.settings, training.encoder, self.device, columns)
 
     def _make_callbacks(self, number: int, training: Training) -> list[Callback]:
-        """Make the callbacks in order: progress bar, user's, learning rate, scikit-learn's."""
+        """Make the callbacks in order: progress bar, user's, learning rate."""
         settings, names = training.settings, training.encoder.targets.names
         n_batches = -(-len(training.rows) // settings.batch_size)
         title = "Training" if number == 1 else "Training on all rows"
         bar = [ProgressBar(names, title)] if settings.verbose else []
         rates = make_schedule(settings.lr_schedule, settings.max_epochs, n_batches)
-        return [*bar, *copy_callbacks(settings.callbacks or []), *rates, *self.reporters]
+        return [*bar, *copy_callbacks(settings.callbacks or []), *rates]
 
     def _divide(self, net: MultiTaskNet, training: Training) -> Jobs | None:
         """Divide the members among jobs; None if they are trained together."""

@@ -2,8 +2,7 @@
 
 These names may move, change or disappear with any release of scikit-learn. They are imported only
 here, so that there is a single place to adapt. They keep their names, including underscores.
-Additions are only replacements for names that an older scikit-learn lacks, and types that preserve
-those of decorated methods.
+Additions are only types that preserve those of decorated methods.
 """
 
 from collections.abc import Callable
@@ -27,26 +26,9 @@ from sklearn.utils._param_validation import (
 from sklearn.utils._pprint import _changed_params
 from sklearn.utils.validation import _check_response_method, _check_sample_weight, _num_samples
 
-try:
-    from sklearn.callback import CallbackSupportMixin
-    from sklearn.callback import with_callbacks as _with_callbacks
-except ImportError:  # before scikit-learn 1.9
-
-    class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Replacement for scikit-learn's class, without callbacks."""
-
-    def _with_callbacks(method: Any) -> Any:
-        return method
-
-
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
 def _fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[_Method], _Method]:
     """Decorate a fit method, so that parameters are validated first."""
     return base._fit_context(prefer_skip_nested_validation=prefer_skip_nested_validation)
-
-
-def with_callbacks(method: _Method) -> _Method:
-    """Decorate a fit method, so that callbacks of scikit-learn are called, if it has them."""
-    return _with_callbacks(method)
