@@ -7,7 +7,6 @@ import pandas as pd
 
 from ..utils.checks import check_unique
 from ..utils.warn import warn
-from .category_order import merge_orders
 
 # Types of Arrow that pandas has itself, or that it reads as objects.
 _FOREIGN = [
@@ -155,22 +154,20 @@ def _unify_dictionaries(column: Any, name: Any, needs_order: bool) -> Any:
     for dictionary in (chunk.dictionary for chunk in column.chunks):
         if not any(map(dictionary.equals, different)):
             different.append(dictionary)
-    is_clean = all(len(list_categories(dictionary)) == len(dictionary) for dictionary in different)
+    parts = [list_categories(dictionary) for dictionary in different]
+    is_clean = list(map(len, parts)) == list(map(len, different))
     is_ordered = dtype.ordered and needs_order
     if is_clean and (not is_ordered or len(different) < 2):
         return column
-    orders = [list_categories(dictionary).to_pylist() for dictionary in different]
-    merged = list(dict.fromkeys(value for order in orders for value in order))
+    categories = arrow.chunked_array(parts).unique()
     # Two categories make a binary task, which needs no order.
-    if is_ordered and len(merged) > 2:
-        if (in_order := merge_orders(orders)) is None:
-            warn(
-                f"The parts of column {name!r} have the orders {orders}, which do not determine a "
-                "single order: it is read without one."
-            )
-            return _decode(column)
-        merged = in_order
-    categories = arrow.array(merged, dtype.value_type)
+    if is_ordered and len(categories) > 2 and not all(map(parts[0].equals, parts)):
+        orders = [part.to_pylist() for part in parts]
+        warn(
+            f"The parts of column {name!r} have the orders {orders}: it is read without one. Make "
+            "all parts with the same categories in the same order."
+        )
+        return _decode(column)
     codes = compute.index_in(_decode(column), value_set=categories).combine_chunks()
     whole = arrow.DictionaryArray.from_arrays(codes, categories, ordered=dtype.ordered)
     return arrow.chunked_array([whole])

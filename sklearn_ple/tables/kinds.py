@@ -10,6 +10,9 @@ from ..utils.checks import shown
 #: Value of ``task_types`` for a column of y that is not a task.
 IGNORE = "ignore"
 
+# Kinds for which the order of categories matters; of "auto", it may make an ordinal task.
+_IN_ORDER = ("auto", "ordinal")
+
 
 def find_ignored(task_types: Any, names: Sequence[str]) -> list[int]:
     """Return the positions of the columns of y that ``task_types`` ignores."""
@@ -40,6 +43,17 @@ def split_kind(task_type: Any) -> tuple[Any, tuple]:
     if isinstance(task_type, tuple) and task_type:
         return task_type[0], task_type[1:]
     return task_type, ()
+
+
+def find_ordered(task_types: Any, names: Sequence[str]) -> set[str]:
+    """Return the names of targets whose kind may depend on the order of their categories.
+
+    These are ordinal tasks, tasks whose kind is still to be determined, and tasks of a user's own
+    class.
+    """
+    entries = assign_kinds(task_types, names)
+    kinds = {name: split_kind(entry)[0] for name, entry in entries.items()}
+    return {n for n, kind in kinds.items() if not isinstance(kind, str) or kind in _IN_ORDER}
 
 
 def check_kind(name: str, kind: Any) -> None:

@@ -11,9 +11,9 @@ from ..arrow import list_categories
 from ..labels import Labels, join_labels, read_targets
 from ..table import Table
 from ..weights import find_label_weights
-from .category_orders import CategoryOrders
 from .columns import Columns
 from .distinct import DistinctLabels
+from .row_groups import RowGroup
 from .sampling import LowestRows, hash_rows
 from .source import Block, Source
 
@@ -69,7 +69,7 @@ class Survey:
         self.distinct = DistinctLabels(pairs)
         # Dictionaries of the columns of y, whose values need not occur in any row.
         self._declared: dict[str, Any] = {}
-        self._orders = {name: CategoryOrders(name) for name in ordered}
+        self._ordered = ordered
         self._key = _descend if last else hash_rows
         # The sample is larger at first: rows that are set aside are removed from it at the end.
         n_bytes = 2 * SAMPLED_BYTES if most_aside else SAMPLED_BYTES
@@ -108,7 +108,6 @@ class Survey:
             self._sample.keep(lambda numbers: key(numbers) > highest)
         self._sample.n_bytes = SAMPLED_BYTES
         self._sample.cut(SAMPLED_ROWS)
-        self._put_in_order()
 
     @property
     def unit(self) -> float:
@@ -161,16 +160,28 @@ class Survey:
             before = [self._declared[name]] if name in self._declared else []
             parts = [list_categories(chunk.dictionary) for chunk in rows.column(name).chunks]
             self._declared[name] = pa.chunked_array([*before, *parts]).unique()
-            if dtype.ordered and name in self._orders:
-                for part in parts:
-                    self._orders[name].add(block.row_group, part.to_pylist())
+            if dtype.ordered and name in self._ordered:
+                self._check_order(name, parts, block.row_group)
 
-    def _put_in_order(self) -> None:
-        import pyarrow as pa
-
-        for name, orders in self._orders.items():
-            if values := orders.merge():
-                self._declared[name] = pa.array(values, self._declared[name].type)
+    def _check_order(self, name: str, parts: Sequence[Any], group: RowGroup) -> None:
+        """Check that a row group lists all categories of a column, in the order of the others."""
+        categories = self._declared[name]
+        # Two categories make a binary task, which needs no order.
+        if len(categories) <= 2:
+            return
+        remedy = f"or pass task_types={{{name!r}: 'multiclass'}}."
+        if not group.keeps_order(name):
+            raise ValueError(
+                f"Column {name!r} is stored without its order of categories: write all files with "
+                f"dictionary encoding, {remedy}"
+            )
+        for part in parts:
+            if not part.equals(categories):
+                raise ValueError(
+                    f"Column {name!r} lists the ordered categories {part.to_pylist()} here, of "
+                    f"{categories.to_pylist()} in all rows so far: write all files with the same "
+                    f"categories in the same order, {remedy}"
+                )
 
     def _with_dictionaries(self, rows: Any) -> Any:
         """Convert columns back to dictionaries; those of y contain all declared values."""

@@ -10,10 +10,9 @@ import joblib
 import numpy as np
 
 from ..form import TargetForm
-from ..kinds import pair_dependent_tasks, select_learnt
+from ..kinds import find_ordered, pair_dependent_tasks, select_learnt
 from ..reading import TooLargeError
 from ..table import N_PARTS, Table, TableReader
-from .category_orders import find_ordered_targets
 from .columns import Columns
 from .read_ahead import interleave, show_progress
 from .sampling import hash_rows
@@ -131,7 +130,7 @@ class StreamedTable:
         names = like.names if like else [columns.targets[k] for k in kept]
         pairs = pair_dependent_tasks(depends_on, names)
         # A fitted form has its order already.
-        ordered = set() if like else find_ordered_targets(reader.task_types, columns.targets)
+        ordered = set() if like else find_ordered(reader.task_types, columns.targets)
         most_aside = n_aside(source.n_rows)
         survey = Survey(source, columns, ignored, most_aside, last, pairs, ordered)
         blocks = source.blocks(columns.names)
