@@ -1,7 +1,6 @@
 """Ali-CCP, impressions with clicks and purchases, converted to Parquet because of its size."""
 
 import os
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from numbers import Integral
@@ -15,20 +14,11 @@ from sklearn.utils import check_scalar
 from ..utils.files import replacing
 from ..utils.progress import progress_bar
 from ..utils.warn import warn
-from ._base import (
-    convert,
-    list_homes,
-    make_bunch,
-    naming_damage,
-    read_numbers,
-    read_text,
-    select,
-)
+from ._base import convert, list_homes, make_bunch, naming_damage, read_text, select
 
 _PAGE = "https://tianchi.aliyun.com/dataset/408"
 _FOLDER = "ali_ccp"
-_ORIGINALS = ("train", "test")
-_SAMPLES = ("train_sample", "val_sample", "test_sample")
+_SUBSETS = ("train", "test")
 
 _TASKS = ("click", "purchase")
 
@@ -76,9 +66,8 @@ def fetch_ali_ccp(
 
     Parameters
     ----------
-    subset : {"train", "test", "train_sample", "val_sample", "test_sample"}, default="train"
-        The published part to load, with about 42 million rows each, or a part of the small
-        preprocessed sample that other libraries include.
+    subset : {"train", "test"}, default="train"
+        The published part to load, with about 42 million rows each.
     tasks : str, sequence of str or None, default=None
         The tasks to return, in this order; a single name for one task, None for both. The column
         of a task that is left out does not become a feature.
@@ -119,7 +108,7 @@ def fetch_ali_ccp(
         DESCR : str
             The description of the data set.
         filename : str
-            The file that was read, a Parquet file for the published parts.
+            The Parquet file that was read.
 
     (data, target) : tuple if `return_X_y=True`
         `data` and `target` as above.
@@ -134,7 +123,7 @@ def fetch_ali_ccp(
     OSError
         If a file is not found; the message says which file to put where.
     ImportError
-        If a published part is requested and `pyarrow` is not installed.
+        If `pyarrow` is not installed.
 
     Warns
     -----
@@ -148,10 +137,10 @@ def fetch_ali_ccp(
     `subset="test"`. The first call converts them, block by block, to `ali_ccp_train.parquet`,
     which needs `pyarrow` (`pip install 'sklearn-ple[parquet]'`). Later calls need only this file.
     The conversion needs less than 1 GB of memory, for a block and the common features, whatever
-    the number of impressions. The parts of the sample are `ali_ccp_train_sample.csv` and so on, in
-    the same folder. Files are searched for in `data_home`, if it is given, then in the folder that
-    the environment variable `SKLEARN_PLE_DATA` names, then in the data home of scikit-learn. The
-    Parquet file is searched for in all of these folders before the original files.
+    the number of impressions. Files are searched for in `data_home`, if it is given, then in the
+    folder that the environment variable `SKLEARN_PLE_DATA` names, then in the data home of
+    scikit-learn. The Parquet file is searched for in all of these folders before the original
+    files.
 
     Each impression is a list of entries, each with a field, an id and a weight. The entries of the
     user (101 to 129 and `109_14`, `110_14`, `127_14`, `150_14`) are in the common features to
@@ -159,8 +148,7 @@ def fetch_ali_ccp(
     is kept, and the first of them if several have this weight. Weights that are not always 1 are
     features, too: `D109_14`, `D110_14`, `D127_14` and `D150_14` measure how often the user dealt
     with the category, shop, brand or intention, and `D508`, `D509`, `D702` and `D853` the same
-    for those of the item. They have their published values, except in the sample, where they are
-    scaled. The sample also has its own ids, among which 0 stands for a missing field.
+    for those of the item.
 
     There can be no purchase without a click. As in [3]_, rows with a purchase but no click are
     regarded as errors and dropped, with a warning when the Parquet file is written.
@@ -187,11 +175,10 @@ def fetch_ali_ccp(
     features = select("columns", columns, _FEATURES)
     if n_rows is not None:
         check_scalar(n_rows, "n_rows", Integral, min_val=1)
-    if subset not in (*_ORIGINALS, *_SAMPLES):
-        raise ValueError(f"subset must be one of {[*_ORIGINALS, *_SAMPLES]}, got {subset!r}.")
+    if subset not in _SUBSETS:
+        raise ValueError(f"subset must be one of {list(_SUBSETS)}, got {subset!r}.")
     path = _locate(subset, data_home)
-    read = _read_parquet if subset in _ORIGINALS else _read_sample
-    raw = read(path, [*features, *names], n_rows)
+    raw = _read_parquet(path, [*features, *names], n_rows)
     data, target = raw[features], raw[names]
     if return_X_y:
         return convert(data, target, as_frame)
@@ -200,39 +187,28 @@ def fetch_ali_ccp(
 
 def _locate(subset: str, data_home: str | os.PathLike[str] | None) -> Path:
     """Return the path of the file to read, which is first converted if it does not exist."""
+    _require_pyarrow()
     folders = [home / _FOLDER for home in list_homes(data_home)]
     home = folders[-1 if data_home is None else 0]
-    if subset in _SAMPLES:
-        name = f"ali_ccp_{subset}.csv"
-        return _find([name], folders, home, "the examples of torch-rechub") / name
-
-    _require_pyarrow()
     name = f"ali_ccp_{subset}.parquet"
     for folder in folders:
         if (folder / name).is_file():
             return folder / name
     skeleton, common = f"sample_skeleton_{subset}.csv", f"common_features_{subset}.csv"
-    source = f"sample_{subset}.tar.gz of {_PAGE}, which asks for a login"
-    folder = _find([skeleton, common], folders, home, source)
-    _convert(folder / skeleton, folder / common, home / name)
-    return home / name
-
-
-def _find(names: list[str], folders: list[Path], home: Path, source: str) -> Path:
-    """Return the first folder that contains all files."""
     for folder in folders:
-        if all((folder / name).is_file() for name in names):
-            return folder
-    paths = " and ".join(str(home / name) for name in names)
-    raise OSError(f"Ali-CCP not found: save {paths}, from {source}.")
+        if (folder / skeleton).is_file() and (folder / common).is_file():
+            _convert(folder / skeleton, folder / common, home / name)
+            return home / name
+    raise OSError(
+        f"Ali-CCP not found: save {home / skeleton} and {home / common}, from "
+        f"sample_{subset}.tar.gz of {_PAGE}, which asks for a login."
+    )
 
 
 def _require_pyarrow() -> None:
     """Raise an error that says how to install pyarrow, if it is missing."""
     if find_spec("pyarrow") is None:
-        raise ImportError(
-            "The published parts of Ali-CCP need pyarrow: pip install 'sklearn-ple[parquet]'."
-        )
+        raise ImportError("Ali-CCP needs pyarrow: pip install 'sklearn-ple[parquet]'.")
 
 
 def _make_schema() -> Any:
@@ -250,7 +226,7 @@ def _convert(skeleton: Path, common: Path, path: Path) -> None:
 
     shared = pa.concat_tables(_parse(common, _COMMON_COLUMNS, (*_PROFILE, *_BEHAVIOUR)))
     keys = shared["key"].combine_chunks()
-    shared = shared.drop_columns(["key", "line"]).combine_chunks()
+    shared = shared.drop_columns(["key"]).combine_chunks()
     n_errors = 0
     path.parent.mkdir(parents=True, exist_ok=True)
     # Without checksums, damage to the file could remain unnoticed.
@@ -261,8 +237,8 @@ def _convert(skeleton: Path, common: Path, path: Path) -> None:
         for table in _parse(skeleton, _SKELETON_COLUMNS, _IMPRESSION):
             places = compute.index_in(table["key"], value_set=keys)
             if places.null_count:
-                key, line = (table.filter(places.is_null())[c][0].as_py() for c in ("key", "line"))
-                raise _damage(skeleton, f"no common features of {key!r} in {common}.", line)
+                key = table["key"].filter(places.is_null())[0].as_py()
+                raise _damage(skeleton, f"no common features of {key!r} in {common}")
             user = shared.take(places)
             columns = dict(zip(table.column_names, table.columns, strict=True))
             columns |= dict(zip(user.column_names, user.columns, strict=True))
@@ -275,56 +251,34 @@ def _convert(skeleton: Path, common: Path, path: Path) -> None:
         warn(f"Dropped {n_errors} purchases without a click in {skeleton}.")
 
 
-def _damage(path: Path, reason: Any, line: int | None = None) -> ValueError:
+def _damage(path: Path, reason: Any) -> ValueError:
     """Create the error for a damaged original file."""
-    where = "" if line is None else f", line {line}"
     archive = f"sample_{path.stem.rsplit('_', 1)[1]}.tar.gz"
-    return ValueError(f"{path} is damaged{where}: {reason} Delete it and unpack {archive} again.")
+    return ValueError(f"{path} is damaged: {reason}. Delete it and unpack {archive} again.")
 
 
 def _parse(path: Path, names: Sequence[str], fields: Sequence[str]) -> Iterator[Any]:
-    """Read tables of labels, keys, fields and the numbers of lines from a file, block by block."""
+    """Read tables of labels, keys and fields from a file, block by block."""
     import pyarrow as pa
 
     size = path.stat().st_size
-    n_lines, n_rows = 0, 0
+    n_rows = 0
     with (
         path.open("rb") as file,
         progress_bar(total=size, desc=path.name, unit="B", unit_scale=True, disable=None) as bar,
     ):
         # csv.open_csv would read dozens of blocks ahead
         while block := file.readlines(_BLOCK_SIZE):
-            lines = [number for number, line in enumerate(block) if line.strip()]
-            rows = [block[number] for number in lines]
-            if rows:
+            if rows := [line for line in block if line.strip()]:
                 try:
                     table = _parse_block(rows, names, fields)
-                except pa.ArrowInvalid:
-                    row, reason = _find_wrong(rows, names, fields)
-                    raise _damage(path, f"{reason}.", n_lines + lines[row] + 1) from None
-                yield table.append_column("line", pa.array(np.add(lines, n_lines + 1)))
-            n_lines, n_rows = n_lines + len(block), n_rows + len(rows)
+                except pa.ArrowInvalid as error:
+                    raise _damage(path, error) from error
+                yield table
+            n_rows += len(rows)
             bar.update(sum(map(len, block)))
     if not n_rows:
-        raise _damage(path, "it has no lines.")
-
-
-def _find_wrong(
-    rows: list[bytes], names: Sequence[str], fields: Sequence[str]
-) -> tuple[int, Exception | None]:
-    """Find the first row that cannot be parsed, by bisection; return its number and the error."""
-    import pyarrow as pa
-
-    def find_error(part: list[bytes]) -> Exception | None:
-        try:
-            _parse_block(part, names, fields)
-        except pa.ArrowInvalid as error:
-            return error
-        return None
-
-    ends = range(1, len(rows))
-    row = bisect_left(ends, True, key=lambda end: find_error(rows[:end]) is not None)
-    return row, find_error(rows[row : row + 1])
+        raise _damage(path, "it has no lines")
 
 
 def _parse_block(rows: list[bytes], names: Sequence[str], fields: Sequence[str]) -> Any:
@@ -347,7 +301,7 @@ def _parse_block(rows: list[bytes], names: Sequence[str], fields: Sequence[str])
     )
     for name in set(_TASKS) & set(wanted):
         if wrong := _find_wrong_label(name, table[name].to_numpy()):
-            raise pa.ArrowInvalid(wrong[1])
+            raise pa.ArrowInvalid(wrong)
     lists = compute.split_pattern(table["entries"].combine_chunks(), "\x01")
     # without entries, the text is empty
     n_entries = compute.if_else(
@@ -361,14 +315,13 @@ def _parse_block(rows: list[bytes], names: Sequence[str], fields: Sequence[str])
     return pa.table(labels | _read_columns(lists, fields))
 
 
-def _find_wrong_label(name: str, labels: np.ndarray) -> tuple[int, str] | None:
-    """Find the first label that is neither 0 nor 1; return its row and a description."""
-    wrong = ~np.isin(labels, (0, 1))
-    if not wrong.any():
+def _find_wrong_label(name: str, labels: np.ndarray) -> str | None:
+    """Describe the first label that is neither 0 nor 1; return None if there is none."""
+    wrong = labels[~np.isin(labels, (0, 1))]
+    if not len(wrong):
         return None
-    row = int(wrong.argmax())
-    label = "none" if np.isnan(labels[row]) else f"{labels[row]:g}"
-    return row, f"labels of {name} must be 0 or 1, got {label}"
+    label = "none" if np.isnan(wrong[0]) else f"{wrong[0]:g}"
+    return f"labels of {name} must be 0 or 1, got {label}"
 
 
 def _read_columns(lists: Any, fields: Sequence[str]) -> dict[str, Any]:
@@ -423,7 +376,7 @@ def _read_parquet(path: Path, columns: list[str], n_rows: int | None) -> pd.Data
             table = file.read_row_groups(groups[: last + 1], columns).slice(0, n_rows)
         for name in set(_TASKS) & set(columns):
             if wrong := _find_wrong_label(name, table[name].to_numpy()):
-                raise ValueError(f"row {wrong[0] + 1}: {wrong[1]}")
+                raise ValueError(wrong)
     read = {}
     for name in columns:
         if name in _CATEGORIES:
@@ -432,24 +385,3 @@ def _read_parquet(path: Path, columns: list[str], n_rows: int | None) -> pd.Data
         else:
             read[name] = table[name].to_pandas()
     return pd.DataFrame(read)
-
-
-def _read_sample(path: Path, columns: list[str], n_rows: int | None) -> pd.DataFrame:
-    """Read columns of the first rows of a preprocessed file."""
-    names = [*_TASKS, *_FEATURES]
-    with naming_damage(path, "Replace it by an undamaged copy."):
-        # all columns, because the last ones are missing in a truncated line
-        raw = pd.read_csv(path, nrows=n_rows)
-        # if the first line has more columns than the header, they become the index
-        if not isinstance(raw.index, pd.RangeIndex):
-            raise ValueError("line 2 has more columns than line 1")
-        if missing := [name for name in names if name not in raw]:
-            raise ValueError(f"it lacks the columns {missing}")
-        if not len(raw):
-            raise ValueError("it has no rows")
-        numbers = read_numbers(raw, names, first_line=2)
-        for name in _TASKS:
-            if found := _find_wrong_label(name, numbers[name].to_numpy(dtype=float)):
-                raise ValueError(f"line {found[0] + 2}: {found[1]}")
-    types = dict.fromkeys(_CATEGORIES, "category") | dict.fromkeys(_TASKS, int)
-    return numbers[columns].astype({name: types.get(name, float) for name in columns})

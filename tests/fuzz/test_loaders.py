@@ -10,7 +10,6 @@ from fuzzing import fuzz, outcome
 from hypothesis import strategies as st
 
 from sklearn_ple.datasets import _census_income, fetch_ali_ccp, fetch_census_income
-from sklearn_ple.datasets._ali_ccp import _FEATURES, _TASKS
 from sklearn_ple.datasets._base import read_codebook
 
 BOOK = read_codebook("census_income")
@@ -125,16 +124,3 @@ def test_damaged_files_of_ali_ccp_are_named(home, drawn, which):
         if which == "parquet":
             pd.testing.assert_frame_equal(X, expected[0])
             pd.testing.assert_frame_equal(y, expected[1])
-
-
-def sample():
-    rng = np.random.RandomState(0)
-    frame = pd.DataFrame({name: rng.randint(0, 5, 8) for name in (*_TASKS, *_FEATURES)})
-    return frame.assign(click=1, purchase=0).to_csv(index=False).encode()
-
-
-@fuzz(0.01, drawn=DAMAGE)
-def test_damaged_samples_of_ali_ccp_are_named(home, drawn):
-    names = write(home / "ali_ccp" / "ali_ccp_train_sample.csv", damaged(sample(), drawn))
-    with outcome(names):
-        check_table(*fetch_ali_ccp(subset="train_sample", return_X_y=True))
