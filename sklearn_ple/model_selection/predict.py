@@ -18,7 +18,7 @@ from ..utils.checks import check_choice
 from ..utils.warn import warn
 from .split import to_splitter
 
-_METHODS = ["predict", "predict_proba", "decision_function"]
+_METHODS = ["predict", "predict_proba"]
 
 
 def cross_val_predict(
@@ -52,7 +52,7 @@ def cross_val_predict(
         :class:`MultiTaskKFold` by the kinds of tasks of the estimator, and None means five folds.
     groups : array-like of shape (n_samples,), default=None
         Group of each row, for the splitter. If metadata routing is enabled, pass it in ``params``.
-    method : {"predict", "predict_proba", "decision_function"}, default="predict"
+    method : {"predict", "predict_proba"}, default="predict"
         The method of the fitted clones to call.
     n_jobs : int or None, default=None
         Number of fits that run at the same time, as in :class:`joblib.Parallel`.
@@ -66,23 +66,21 @@ def cross_val_predict(
     -------
     predictions : ndarray, DataFrame or list
         What the method of the estimator returns, for all rows in the order of X. A data frame has
-        the index of X. Probabilities and scores have a column for each class that the model of any
-        fold knows, in sorted order.
+        the index of X. Probabilities have a column for each class that the model of any fold
+        knows, in sorted order.
 
     Raises
     ------
     ValueError
-        If ``method`` is none of the three; if a row is in no fold or in more than one; if a task
-        has classes in some folds and numbers in others; if ``method`` is "decision_function" and
-        the model of a fold knows only two of a task's three or more classes.
+        If ``method`` is neither of the two; if a row is in no fold or in more than one; if a task
+        has classes in some folds and numbers in others.
     AttributeError
         If the estimator does not have the method.
 
     Warns
     -----
     RuntimeWarning
-        If the training rows of a fold lack a class. In this fold its probability is 0, and its
-        score is the lowest number of the dtype.
+        If the training rows of a fold lack a class. In this fold its probability is 0.
 
     See Also
     --------
@@ -125,7 +123,7 @@ def cross_val_predict(
     classes = zip(*(_as_list(model.classes_) for model in models), strict=True)
     names = _name_tasks(models[0], y, len(parts))
     whole = [
-        None if of_task[0] is None else _in_order(_join_task(name, of_task, known, method), rows)
+        None if of_task[0] is None else _in_order(_join_task(name, of_task, known), rows)
         for name, of_task, known in zip(names, parts, classes, strict=True)
     ]
     return whole if isinstance(results[0], list) else whole[0]
@@ -197,38 +195,20 @@ def _in_order(parts: Sequence[Any], rows: np.ndarray, index: pd.Index | None = N
     return np.concatenate(parts)[order]
 
 
-def _join_task(
-    name: str, parts: Sequence[Any], classes: Sequence[Any], method: str
-) -> list[np.ndarray]:
-    """Return a task's results in all folds, with columns for all classes that any fold knows."""
-    known = classes[0]
-    if not all(np.array_equal(known, found) for found in classes):
-        known = np.unique(np.concatenate(classes))
-    return [
-        part
-        if len(found) == len(known)
-        else _with_all_classes(name, fold, part, found, known, method)
-        for fold, (part, found) in enumerate(zip(parts, classes, strict=True))
-    ]
-
-
-def _with_all_classes(
-    name: str, fold: int, part: np.ndarray, found: np.ndarray, known: np.ndarray, method: str
-) -> np.ndarray:
-    """Add columns to the result of a fold for classes that its model does not know."""
-    lacking = np.setdiff1d(known, found).tolist()
-    if part.ndim == 1:
-        raise ValueError(
-            f"In fold {fold} there are no training labels of the classes {lacking} of task "
-            f"{name!r}, and scores of two classes cannot be compared with those of "
-            f"{len(known)}: use method='predict_proba', or fewer folds."
-        )
-    warn(
-        f"In fold {fold} there are no training labels of the classes {lacking} of task {name!r}: "
-        "its model cannot predict them. Use stratified folds, such as those of MultiTaskKFold.",
-        RuntimeWarning,
-    )
-    fill = 0 if method == "predict_proba" else np.finfo(part.dtype).min
-    full = np.full((len(part), len(known)), fill, dtype=part.dtype)
-    full[:, np.searchsorted(known, found)] = part
-    return full
+def _join_task(name: str, parts: Sequence[Any], classes: Sequence[Any]) -> list[np.ndarray]:
+    """Return a task's probabilities in all folds, of all classes that any fold knows."""
+    if all(np.array_equal(classes[0], found) for found in classes):
+        return list(parts)
+    known, whole = np.unique(np.concatenate(classes)), []
+    for fold, (part, found) in enumerate(zip(parts, classes, strict=True)):
+        if lacking := np.setdiff1d(known, found).tolist():
+            warn(
+                f"In fold {fold} there are no training labels of the classes {lacking} of task "
+                f"{name!r}: its model cannot predict them. Use stratified folds, such as those of "
+                "MultiTaskKFold.",
+                RuntimeWarning,
+            )
+        full = np.zeros((len(part), len(known)), dtype=part.dtype)
+        full[:, np.searchsorted(known, found)] = part
+        whole.append(full)
+    return whole

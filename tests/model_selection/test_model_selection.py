@@ -801,13 +801,6 @@ class Constant(BaseEstimator):
         parts = [None if s.ndim == 0 else s * noise for s in map(np.asarray, self.shares_)]
         return [part if part is None else part / part.sum() for part in parts]
 
-    def decision_function(self, X):
-        parts = [None if part is None else np.log(part) for part in self.predict_proba(X)]
-        return [
-            part[:, 1] - part[:, 0] if part is not None and part.shape[1] == 2 else part
-            for part in parts
-        ]
-
 
 def test_folds_serve_a_search(data):
     X, y = data
@@ -892,21 +885,18 @@ def test_any_form_of_numbers_is_stratified_in_the_same_way(data, dtype):
         np.testing.assert_array_equal(one, two)
 
 
-@pytest.mark.parametrize("method", ["predict_proba", "decision_function"])
 @pytest.mark.parametrize("cv", [3, MultiTaskKFold(3), list(KFold(3).split(np.ones(600)))])
-def test_probabilities_are_those_of_a_loop(data, method, cv):
+def test_probabilities_are_those_of_a_loop(data, cv):
     X, y = data
-    found = cross_val_predict(Constant(), X, y, cv=cv, method=method)
+    found = cross_val_predict(Constant(), X, y, cv=cv, method="predict_proba")
     splits = cv if isinstance(cv, list) else MultiTaskKFold(3).split(X, y)
-    assert [None if part is None else part.ndim for part in found] == (
-        [2, 2, None, None] if method == "predict_proba" else [1, 2, None, None]
-    )
-    for test, parts in by_loop(Constant(), X, y, method, splits):
+    assert [None if part is None else part.ndim for part in found] == [2, 2, None, None]
+    for test, parts in by_loop(Constant(), X, y, "predict_proba", splits):
         for whole, part in zip(found[:2], parts[:2], strict=True):
             np.testing.assert_array_equal(whole[test], part)
 
 
-@pytest.mark.parametrize("method", ["predict", "predict_proba", "decision_function"])
+@pytest.mark.parametrize("method", ["predict", "predict_proba"])
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_one_complete_task_is_predicted_as_by_scikit_learn(method, n_classes):
     rng = np.random.RandomState(0)
@@ -930,16 +920,15 @@ def test_complete_classes_of_many_tasks_are_predicted_as_by_scikit_learn():
         )
 
 
-@pytest.mark.parametrize("method", ["predict_proba", "decision_function"])
-def test_a_class_that_a_fold_does_not_know_is_warned_of_as_by_scikit_learn(method):
+def test_a_class_that_a_fold_does_not_know_is_warned_of_as_by_scikit_learn():
     rng = np.random.RandomState(0)
     X, y = rng.normal(size=(80, 3)), np.repeat([0, 1, 2, 3], 20)
     cv = PredefinedSplit(np.where(y == 2, 1, np.arange(80) % 3 % 2 * 2))
     with pytest.warns(RuntimeWarning, match=r"In fold 1 .* classes \[2\] of task 'y'"):
-        found = cross_val_predict(LogisticRegression(), X, y, cv=cv, method=method)
+        found = cross_val_predict(LogisticRegression(), X, y, cv=cv, method="predict_proba")
     with pytest.warns(RuntimeWarning):
         expected = model_selection.cross_val_predict(
-            LogisticRegression(), X, y, cv=cv, method=method
+            LogisticRegression(), X, y, cv=cv, method="predict_proba"
         )
     np.testing.assert_allclose(found, expected)
 
@@ -953,11 +942,9 @@ def test_a_class_that_a_fold_of_mixed_tasks_does_not_know_has_the_probability_0(
         )
     assert found[1].shape == (len(X), 3) and found[2] is None
     assert (found[1][fold == 0, 2] == 0).all() and (found[1][fold > 0] > 0).all()
-    with pytest.raises(ValueError, match="In fold 0 .*'red'.* of task 'colour'.*predict_proba"):
-        cross_val_predict(Constant(), X, y, cv=PredefinedSplit(fold), method="decision_function")
 
 
-@pytest.mark.parametrize("method", ["predict", "predict_proba", "decision_function"])
+@pytest.mark.parametrize("method", ["predict", "predict_proba"])
 def test_predictions_of_a_pipeline_are_those_of_a_loop(data, method):
     X, y = data
     y = y.astype({"paid": "category"})
