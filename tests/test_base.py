@@ -623,20 +623,12 @@ def test_partial_fit_learns_classes_that_were_declared(table):
     assert [len(c) for c in as_list.classes_] == [3, 3]
 
 
-@pytest.mark.parametrize(
-    ("kinds", "declared", "ending"),
-    [
-        ("auto", None, r"\. If it is a quantity, set task_types=\{'n': 'regression'\}\."),
-        ({"u": "binary"}, None, r"If it is a quantity, set .*"),
-        ({"n": "multiclass"}, None, r"partial_fit\."),
-        ("auto", {"n": range(5)}, r"partial_fit\."),
-    ],
-)
-def test_integers_of_a_small_first_chunk_may_be_a_quantity(table, kinds, declared, ending):
+def test_integers_of_a_small_first_chunk_may_be_a_quantity(table):
     X, _ = table
     y = pd.DataFrame({"u": np.arange(N) % 2 > 0, "n": np.arange(N) % 5}, index=X.index)
-    model = make_model(task_types=kinds).partial_fit(X, y, classes=declared)
-    with pytest.raises(ValueError, match=rf"Target 'n' holds the label 10, .*{ending}$"):
+    model = make_model(task_types="auto").partial_fit(X, y)
+    remedy = r"\. If it is a quantity, set task_types=\{'n': 'regression'\}\.$"
+    with pytest.raises(ValueError, match=f"Target 'n' holds the label 10, .*{remedy}"):
         model.partial_fit(X, y.assign(n=10))
 
 

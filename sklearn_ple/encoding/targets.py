@@ -1,8 +1,8 @@
 """The encoding of labels as a matrix of targets, and the decoding of outputs."""
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from inspect import signature
 from typing import Any
@@ -89,7 +89,7 @@ class TargetEncoder:
             if task.kind == "ordinal" and classes is None:
                 _warn_of_order(column)
             among = naming("Among the labels with a positive sample_weight")
-            with among if column.weighed else nullcontext(), self._suggesting_numbers(task):
+            with among if column.weighed else nullcontext():
                 task.fit(column.observed, weights[column.mask, position], column.declared)
             what = f"n_outputs of {type(task).__name__}, the task {column.name!r},"
             check_integer(what, task.n_outputs)
@@ -148,25 +148,8 @@ class TargetEncoder:
         targets = np.zeros((len(labels[0].mask), len(labels)))
         for position, (task, column) in enumerate(zip(self.tasks, labels, strict=True)):
             if len(column.observed):
-                with self._suggesting_numbers(task):
-                    targets[column.mask, position] = array_of(task, "encode", column.observed)
+                targets[column.mask, position] = array_of(task, "encode", column.observed)
         return targets
-
-    @contextmanager
-    def _suggesting_numbers(self, task: Task) -> Iterator[None]:
-        """Context manager that adds a remedy to errors, if a task's numbers became classes."""
-        try:
-            yield
-        except ValueError as error:
-            types = self.task_types
-            kind = types.get(task.name, "auto") if isinstance(types, Mapping) else types
-            is_inferred = isinstance(kind, str) and kind == "auto" and self.classes is None
-            has_numbers = np.asarray(task.classes).dtype.kind in "iuf"
-            if self.family is not None or not (is_inferred and has_numbers):
-                raise
-            raise ValueError(
-                f"{error} If it is a quantity, set task_types={{{task.name!r}: 'regression'}}."
-            ) from None
 
     @property
     def names(self) -> list[str]:

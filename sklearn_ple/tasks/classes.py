@@ -80,7 +80,7 @@ class ClassTask(Task):
                 f"Target {self.name!r} has 1 class only, {self.classes.tolist()[0]!r}: there is "
                 f"nothing to learn. Pass task_types={{{self.name!r}: 'ignore'}} to leave it out, "
                 "or declare more classes, with a categorical column or with the classes of "
-                "partial_fit."
+                f"partial_fit.{self._describe_remedy(labels)}"
             )
         return self
 
@@ -92,8 +92,14 @@ class ClassTask(Task):
                 f"Target {self.name!r} holds the label {labels[unknown].tolist()[0]!r}, which "
                 f"is not among its classes {self.classes.tolist()}: declare all classes at the "
                 "start, with a categorical column or with the classes of partial_fit."
+                f"{self._describe_remedy(labels)}"
             )
         return positions.astype(np.float64)
+
+    def _describe_remedy(self, labels: np.ndarray) -> str:
+        """Return a remedy for numbers that may be no classes."""
+        kinds = f"task_types={{{self.name!r}: 'regression'}}"
+        return f" If it is a quantity, set {kinds}." if labels.dtype.kind in "iuf" else ""
 
     def score(self, labels: Any, predictions: Any, weights: Any = None) -> float:
         """Compute the accuracy."""
