@@ -19,7 +19,7 @@ from .style import (
     SKY_BLUE,
     VERMILION,
     add_legend,
-    make_grid,
+    import_pyplot,
     merge_style,
     shorten,
 )
@@ -113,9 +113,7 @@ class GateUtilizationDisplay:
         self.health = health
 
     @classmethod
-    def from_estimator(
-        cls, estimator: Any, X: Any, *, ax: Any = None, **kwargs: Any
-    ) -> "GateUtilizationDisplay":
+    def from_estimator(cls, estimator: Any, X: Any, **kwargs: Any) -> "GateUtilizationDisplay":
         """Draw the weights of the experts in the gates of a fitted estimator, and warn of faults.
 
         Parameters
@@ -125,8 +123,6 @@ class GateUtilizationDisplay:
             contains one.
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
             The features.
-        ax : matplotlib Axes or None, default=None
-            The axes to divide into panels; None for a new figure.
         **kwargs : dict
             Passed to :meth:`matplotlib.axes.Axes.bar` for every gate of every level.
 
@@ -154,15 +150,13 @@ class GateUtilizationDisplay:
         collapsed = _find_collapsed(weights)
         for message in [*_describe_collapsed(collapsed), *describe_faults(health)]:
             warn(message)
-        return cls(utilization, collapsed, health).plot(ax, **kwargs)
+        return cls(utilization, collapsed, health).plot(**kwargs)
 
-    def plot(self, ax: Any = None, **kwargs: Any) -> "GateUtilizationDisplay":
+    def plot(self, **kwargs: Any) -> "GateUtilizationDisplay":
         """Draw the utilization.
 
         Parameters
         ----------
-        ax : matplotlib Axes or None, default=None
-            The axes to divide into panels; None for a new figure.
         **kwargs : dict
             Passed to :meth:`matplotlib.axes.Axes.bar` for every gate of every level.
 
@@ -191,26 +185,28 @@ class GateUtilizationDisplay:
         crowded = longest > 11 * breadth / span * np.diff(experts).min(initial=span)
         wide = breadth + 1.1 + 0.09 * max(15, *(len(shorten(gate)) for gate in styles))
         high = 0.6 + 1.8 * len(levels) + 0.08 * longest * crowded
-        size = (wide, max(high, 1.3 + 0.21 * len(styles)))
-        self.figure_, grid = make_grid(ax, len(levels), 1, size, hspace=0.35)
-
-        axes: list[Any] = []
+        self.figure_, grid = import_pyplot().subplots(
+            len(levels),
+            1,
+            figsize=(wide, max(high, 1.3 + 0.21 * len(styles))),
+            sharex=True,
+            sharey=True,
+            squeeze=False,
+            layout="constrained",
+        )
+        self.axes_ = grid[:, 0]
         self.bars_ = []
-        for position, rows in enumerate(levels):
-            first = axes[0] if axes else None
-            panel = self.figure_.add_subplot(grid[position], sharex=first, sharey=first)
-            panel.tick_params(axis="x", length=0, labelbottom=position == len(levels) - 1)
+        for panel, rows in zip(self.axes_, levels, strict=True):
+            panel.tick_params(axis="x", length=0)
             self.bars_.append(_draw(panel, rows, styles, kwargs))
             title = self._title(rows["level"].iloc[0], wide)
             panel.set_title(title, fontsize="medium", parse_math=False)
-            axes.append(panel)
-        self.axes_ = np.array(axes)
         turned = 90 * crowded
-        axes[-1].set_xticks(experts, labels, rotation=turned, parse_math=False)
-        axes[0].set_xlim(0, span)
+        self.axes_[-1].set_xticks(experts, labels, rotation=turned, parse_math=False)
+        self.axes_[0].set_xlim(0, span)
         # Lines of standard deviations may extend below zero, but weights cannot.
-        axes[0].set_ylim(0, 1.05 * (bars["mean"] + bars["std"]).max())
-        self._add_legend(on_figure=ax is None)
+        self.axes_[0].set_ylim(0, 1.05 * (bars["mean"] + bars["std"]).max())
+        self._add_legend()
         return self
 
     def _title(self, level: int, width: float) -> str:
@@ -240,18 +236,15 @@ class GateUtilizationDisplay:
         bars["x"] = bars["centre"] + readers.cumcount() - (n_readers - 1) / 2
         return bars
 
-    def _add_legend(self, *, on_figure: bool) -> None:
+    def _add_legend(self) -> None:
         entries: dict[str, Any] = {}
         for bars in self.bars_:
             entries |= bars
         even = next(c for c in self.axes_[0].collections if c.get_label() == _EVEN)
-        place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1)}
-        owner = self.axes_[0]
-        if on_figure:
-            owner, place = self.figure_, {"loc": "outside right upper"}
         title = "bars: mean\nlines: standard\ndeviation"
         handles, names = [*entries.values(), even], [*entries, _EVEN]
-        add_legend(owner, handles, names, title=title, alignment="left", frameon=False, **place)
+        look = {"loc": "outside right upper", "alignment": "left", "frameon": False}
+        add_legend(self.figure_, handles, names, title=title, **look)
 
 
 def _style(position: int) -> dict[str, Any]:

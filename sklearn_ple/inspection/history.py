@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ..predictions.inner import tasks_of
-from .style import make_grid, merge_style, shorten
+from .style import import_pyplot, merge_style, shorten
 
 _MAX_COLUMNS = 4
 # Size of a panel with its texts, in inches.
@@ -70,17 +70,13 @@ class TrainingHistoryDisplay:
         self.task_names = task_names
 
     @classmethod
-    def from_estimator(
-        cls, estimator: Any, *, ax: Any = None, **kwargs: Any
-    ) -> "TrainingHistoryDisplay":
+    def from_estimator(cls, estimator: Any, **kwargs: Any) -> "TrainingHistoryDisplay":
         """Draw the history of a fitted estimator.
 
         Parameters
         ----------
         estimator : object
             A fitted estimator of this package, or a pipeline or search that contains one.
-        ax : matplotlib Axes or None, default=None
-            The axes to divide into panels; None for a new figure.
         **kwargs : dict
             Passed to :meth:`matplotlib.axes.Axes.plot` for every line.
 
@@ -100,15 +96,13 @@ class TrainingHistoryDisplay:
         """
         fitted = tasks_of(estimator)
         check_is_fitted(fitted, "history_")
-        return cls(fitted.history_, fitted.task_names_).plot(ax, **kwargs)
+        return cls(fitted.history_, fitted.task_names_).plot(**kwargs)
 
-    def plot(self, ax: Any = None, **kwargs: Any) -> "TrainingHistoryDisplay":
+    def plot(self, **kwargs: Any) -> "TrainingHistoryDisplay":
         """Draw the history.
 
         Parameters
         ----------
-        ax : matplotlib Axes or None, default=None
-            The axes to divide into panels; None for a new figure.
         **kwargs : dict
             Passed to :meth:`matplotlib.axes.Axes.plot` for every line.
 
@@ -123,29 +117,32 @@ class TrainingHistoryDisplay:
             If matplotlib is not installed.
         """
         panels = self._panels()
-        n_rows, n_columns = _shape(ax, len(panels))
-        size = (0.6 + _WIDTH * n_columns, 0.4 + _HEIGHT * n_rows)
-        self.figure_, grid = make_grid(ax, n_rows, n_columns, size, wspace=0.5, hspace=0.6)
+        n_rows = -(-len(panels) // _MAX_COLUMNS)
+        n_columns = -(-len(panels) // n_rows)
+        self.figure_, grid = import_pyplot().subplots(
+            n_rows,
+            n_columns,
+            figsize=(0.6 + _WIDTH * n_columns, 0.4 + _HEIGHT * n_rows),
+            sharex=True,
+            squeeze=False,
+            layout="constrained",
+        )
+        self.axes_, rest = np.split(grid.ravel(), [len(panels)])
 
         valid_loss = np.array([entry.get("valid_loss", np.nan) for entry in self.history])
         self.best_epoch_ = None
         if np.isfinite(valid_loss).any():
             self.best_epoch_ = self.history[int(np.nanargmin(valid_loss))]["epoch"]
-        axes: list[Any] = []
         lines: list[Any] = []
-        for position, (title, losses) in enumerate(panels):
-            panel = self.figure_.add_subplot(grid[position], sharex=axes[0] if axes else None)
+        for position, (panel, (title, losses)) in enumerate(zip(self.axes_, panels, strict=True)):
             lines += self._draw(panel, losses, kwargs)
             panel.set_title(textwrap.fill(shorten(title), 32), fontsize="medium", parse_math=False)
             if position % n_columns == 0:
                 panel.set_ylabel("loss")
             if position + n_columns >= len(panels):
                 panel.set_xlabel("epoch")
-            else:
-                panel.tick_params(labelbottom=False)
-            axes.append(panel)
-        self._add_legend(axes[0], grid, len(panels))
-        self.axes_ = np.array(axes)
+                panel.tick_params(labelbottom=True)
+        self._add_legend(rest)
         self.lines_ = np.array(lines).reshape(len(panels), -1)
         return self
 
@@ -166,14 +163,15 @@ class TrainingHistoryDisplay:
         panel.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         return lines
 
-    def _add_legend(self, panel: Any, grid: Any, n_panels: int) -> None:
-        """Put the legend into the cell after the panels or, if there is none, into the first."""
-        if n_panels == grid.nrows * grid.ncols:
-            panel.legend(fontsize="small")
-            return
-        empty = self.figure_.add_subplot(grid[n_panels])
-        empty.set_axis_off()
-        empty.legend(*panel.get_legend_handles_labels(), loc="center", frameon=False)
+    def _add_legend(self, rest: np.ndarray) -> None:
+        """Put the legend into the axes after the panels or, if there are none, into the first."""
+        if not len(rest):
+            self.axes_[0].legend(fontsize="small")
+        for empty in rest:
+            empty.set_axis_off()
+        for empty in rest[:1]:
+            legend = self.axes_[0].get_legend_handles_labels()
+            empty.legend(*legend, loc="center", frameon=False)
 
     def _panels(self) -> list[tuple[str, np.ndarray]]:
         """Return title and losses (training, validation) of each panel, the joint loss first."""
@@ -193,14 +191,3 @@ class TrainingHistoryDisplay:
         # With a single task the joint loss is the loss of the task, up to a factor.
         titles = names if len(names) == 1 else ["joint loss", *names]
         return list(zip(titles, panels[-len(titles) :], strict=True))
-
-
-def _shape(ax: Any, n_panels: int) -> tuple[int, int]:
-    """Return the numbers of rows and columns; in given axes, panels are not narrow or flat."""
-    if ax is None:
-        n_rows = -(-n_panels // _MAX_COLUMNS)
-        return n_rows, -(-n_panels // n_rows)
-    room = ax.get_window_extent()
-    usual = room.width / room.height / (_WIDTH / _HEIGHT)
-    shapes = [(-(-n_panels // n_columns), n_columns) for n_columns in range(1, n_panels + 1)]
-    return min(shapes, key=lambda shape: abs(np.log(usual * shape[0] / shape[1])))

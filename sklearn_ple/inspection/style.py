@@ -1,4 +1,4 @@
-"""What plots share: matplotlib, which may not be installed, colours, names, numbers and grids."""
+"""What plots share: matplotlib, which may not be installed, colours, names and numbers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -159,48 +159,3 @@ def measure_labels(labels: Sequence[str]) -> tuple[float, float]:
     """
     excess = max(0, max(map(len, labels)) - 13)
     return 0.07 * excess, 0.05 * excess
-
-
-def make_grid(
-    ax: Any, n_rows: int, n_columns: int, size: tuple[float, float], **spacing: float
-) -> tuple[Any, Any]:
-    """Create a grid of panels, in given axes or in a new figure.
-
-    Parameters
-    ----------
-    ax : matplotlib Axes or None
-        The axes to divide into panels; None for a new figure.
-    n_rows, n_columns : int
-        Number of rows and columns of the grid.
-    size : (float, float)
-        Width and height of a new figure, in inches.
-    **spacing : float
-        Spaces ``wspace`` and ``hspace`` between panels in given axes; they are not used for a new
-        figure, whose layout is automatic.
-
-    Returns
-    -------
-    figure : matplotlib Figure
-        The figure.
-    grid : matplotlib GridSpecBase
-        The grid.
-
-    Raises
-    ------
-    ImportError
-        If matplotlib is not installed.
-    """
-    if ax is None:
-        figure = import_pyplot().figure(figsize=size, layout="constrained")
-        return figure, figure.add_gridspec(n_rows, n_columns)
-    ax.set_axis_off()
-    if place := ax.get_subplotspec():
-        engine = ax.figure.get_layout_engine()
-        if engine is not None and not engine.adjust_compatible:
-            # The constrained layout computes the spaces itself, and measures them in another unit.
-            spacing = {}
-        return ax.figure, place.subgridspec(n_rows, n_columns, **spacing)
-    # Axes outside a grid, such as those of figure.add_axes.
-    box = ax.get_position()
-    sides = {"left": box.x0, "right": box.x1, "bottom": box.y0, "top": box.y1}
-    return ax.figure, ax.figure.add_gridspec(n_rows, n_columns, **sides, **spacing)

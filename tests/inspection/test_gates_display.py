@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from makers import make_complete_table, make_tiny
-from matplotlib import pyplot as plt
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -212,24 +211,6 @@ def test_names_are_shown_as_they_are():
     display.figure_.canvas.draw()
     (legend,) = display.figure_.legends
     assert [text.get_text() for text in legend.get_texts()] == [*tasks, "shared", "even share"]
-
-
-def test_given_axes_are_divided():
-    figure, (left, right) = plt.subplots(1, 2)
-    display = draw(*random_ple(), ax=right)
-    assert display.figure_ is figure and not figure.legends and not left.patches
-    room = right.get_position()
-    for ax in display.axes_:
-        place = ax.get_position()
-        assert room.x0 - 1e-9 <= place.x0 <= place.x1 <= room.x1 + 1e-9
-    assert display.axes_[0].get_legend() is not None
-
-
-def test_given_axes_of_a_constrained_layout_are_divided():
-    figure, axes = plt.subplots(2, 2, figsize=(14, 9), layout="constrained")
-    display = draw(*random_ple(), ax=axes[0, 0])
-    figure.draw_without_rendering()
-    assert all(ax.get_position().height > 0.1 for ax in display.axes_)
 
 
 def test_keywords_reach_the_bars():

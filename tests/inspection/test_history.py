@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from matplotlib import pyplot as plt
 from sklearn.datasets import make_regression
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression
@@ -108,35 +107,6 @@ def test_names_are_shown_as_they_are():
     display = TrainingHistoryDisplay(history, ["x$_$y", "_b"]).plot()
     display.figure_.canvas.draw()
     assert [ax.get_title() for ax in display.axes_] == ["joint loss", "x$_$y", "_b"]
-
-
-@pytest.mark.parametrize("in_grid", [True, False])
-def test_given_axes_are_divided(in_grid):
-    figure, (left, right) = plt.subplots(1, 2)
-    if not in_grid:
-        right.remove()
-        right = figure.add_axes([0.6, 0.2, 0.3, 0.7])
-    display = TrainingHistoryDisplay.from_estimator(fit(), ax=right)
-    assert display.figure_ is figure
-    room = right.get_position()
-    for ax in display.axes_:
-        assert ax.figure is figure
-        assert room.x0 - 1e-9 <= ax.get_position().x0 <= ax.get_position().x1 <= room.x1 + 1e-9
-    assert not left.lines
-
-
-@pytest.mark.parametrize(
-    ("size", "shape"), [((3, 12), (3, 1)), ((12, 3), (1, 3)), ((6, 5), (2, 2))]
-)
-@pytest.mark.parametrize("layout", [None, "constrained"])
-def test_panels_in_given_axes_are_neither_narrow_nor_flat(size, shape, layout):
-    figure, ax = plt.subplots(figsize=size, layout=layout)
-    display = TrainingHistoryDisplay.from_estimator(fit(), ax=ax)
-    figure.draw_without_rendering()
-    grid = display.axes_[0].get_gridspec()
-    assert (grid.nrows, grid.ncols) == shape
-    boxes = [panel.get_position() for panel in display.axes_]
-    assert all(box.width * size[0] > 1 and box.height * size[1] > 1 for box in boxes)
 
 
 def test_keywords_reach_the_lines():

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from scipy import sparse
 from sklearn import config_context
 
@@ -68,9 +67,7 @@ def draw_losses(fitted: Any) -> Iterator[tuple[str, TrainingHistoryDisplay]]:
     names = fitted.task_names_
     for place, name in enumerate(["", *names] if len(names) > 1 else names, -(len(names) > 1)):
         history = [_single_out(entry, place) for entry in fitted.history_]
-        figure = Figure(figsize=(3.7, 3.0), layout="constrained")
-        display = TrainingHistoryDisplay(history, [name or "joint loss"])
-        yield name, display.plot(figure.subplots())
+        yield name, TrainingHistoryDisplay(history, [name or "joint loss"]).plot()
 
 
 def _single_out(entry: dict[str, Any], place: int) -> dict[str, Any]:
