@@ -124,18 +124,8 @@ class Source:
 
     def check_columns(self, names: Sequence[str], what: str) -> None:
         """Check that the columns exist; the error message starts with ``what``."""
-        missing = [name for name in names if name not in self.schema.names]
-        if not missing:
-            return
-        message = f"{what} {missing}, but {self} has the columns {self.names}"
-        file = self.files[0]
-        if _find_keys(Path(file.path).parts[:-1]).issuperset(missing):
-            options = f"path, format={file.format!r}, partitioning='hive'"
-            message += (
-                f". Names of folders above {file.path} are columns in pyarrow.dataset.dataset("
-                f"{options}) only: pass that"
-            )
-        raise ValueError(f"{message}.")
+        if missing := [name for name in names if name not in self.schema.names]:
+            raise ValueError(f"{what} {missing}, but {self} has the columns {self.names}.")
 
     def blocks(self, columns: Sequence[str]) -> Iterator[Block]:
         """Yield blocks of some columns of all rows in order, which are read in advance."""
@@ -198,17 +188,9 @@ class Source:
         import pyarrow as pa
 
         if field.name not in schema.names:
-            for other in self.files:
-                if field.name in other.constants:
-                    raise ValueError(
-                        f"The folders of {other.path} name the column {field.name!r}, but those "
-                        f"of {file.path} do not, and it has no such column: give all files such "
-                        "folders, or pass pyarrow.dataset.dataset(path, "
-                        f"format={file.format!r}), which reads no names of folders."
-                    )
             raise ValueError(
-                f"{file.path} has no column {field.name!r}, which {self} has: all files need the "
-                "same columns."
+                f"{file.path} has no column {field.name!r}, which other files or the names of "
+                "their folders have: all files need the same columns."
             )
         there, expected = (storable(other.type) for other in (schema.field(field.name), field))
         # Versions of pandas, polars and Spark write text of either type.

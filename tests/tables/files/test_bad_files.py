@@ -196,7 +196,7 @@ def replaced(folder, change, number=1):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda t: t.drop_columns(["gaps"]), "part1.parquet has no column 'gaps', which .*part0"),
+        (lambda t: t.drop_columns(["gaps"]), "part1.parquet has no column 'gaps', which other"),
         (
             lambda t: t.set_column(0, "a", t["a"].cast(pa.string())),
             "'a' is of type string in .*part1.parquet, but of type double in .*part0.parquet",
@@ -234,7 +234,7 @@ def test_files_beside_folders_that_name_a_column(tmp_path):
     (tmp_path / "year=2024").mkdir()
     for file in ("a.parquet", "year=2024/a.parquet"):
         parquet.write_table(arrow(make_table(100)), tmp_path / file)
-    message = r"The folders of .*year=2024.a.parquet name the column 'year', but those of .*a.parq"
+    message = r"a.parquet has no column 'year', which other files or the names of their folders"
     refuses(tmp_path, message=message)
     rows = ds.dataset(tmp_path, format="parquet")
     assert len(model().fit(rows, TASKS, "w").history_) == 2
@@ -254,13 +254,10 @@ def test_what_is_advised_about_names_of_folders_works(tmp_path):
         path = tmp_path / f"my%20run={run}" / "a.arrow"
         feather.write_feather(arrow(frame.drop(columns="my run")), path)
     fitted = model().fit(tmp_path, ["click"])
-    options = {"format": "ipc", "partitioning": "hive"}
-    message = (
-        r"\['my run'\], but .*pyarrow.dataset.dataset\(path, format='ipc', partitioning='hive'\)"
-    )
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=r"fitted to the columns \['my run'\], but .*has the"):
         fitted.predict(path)
-    assert len(next(fitted.predict(ds.dataset(path, **options)))) == 100
+    whole = ds.dataset(path, format="ipc", partitioning="hive")
+    assert len(next(fitted.predict(whole))) == 100
 
 
 def test_a_later_file_may_lack_all_values(folder):
