@@ -60,41 +60,71 @@ def learn_linear_start(
     most = max(1, min(_MAX_ROWS, _MAX_NUMBERS // numbers.shape[1]))
     ends = np.cumsum([task.n_outputs for task in tasks])
     coefficients = np.zeros((len(trained_on), ends[-1], numbers.shape[1]))
-    for position in np.flatnonzero(has_start).tolist():
-        rows = np.flatnonzero((weights[:, position] > 0) & trained_on.any(axis=0))
+    positions = np.flatnonzero(has_start)
+    # Tasks whose labels have the same weights, and so the same rows, share the matrices.
+    _, alike = np.unique(weights[:, positions], axis=1, return_inverse=True)
+    for number in range(alike.max() + 1):
+        chosen = positions[alike == number]
+        of_rows = weights[:, chosen[0]]
+        rows = np.flatnonzero((of_rows > 0) & trained_on.any(axis=0))
         rows = rows[:: max(1, -(-len(rows) // most))]
         read = clip_smoothly(torch.as_tensor(numbers[rows], dtype=torch.float64), clip_numbers)
-        outputs = slice(ends[position] - tasks[position].n_outputs, ends[position])
-        coefficients[:, outputs] = _fit_members(
-            read.numpy(), targets[rows, position], weights[rows, position], trained_on[:, rows]
-        )[:, None]
+        found = _fit_members(
+            read.numpy(), targets[np.ix_(rows, chosen)], of_rows[rows], trained_on[:, rows]
+        )
+        for position, of_task in zip(chosen, found, strict=True):
+            outputs = slice(ends[position] - tasks[position].n_outputs, ends[position])
+            coefficients[:, outputs] = of_task[:, None]
     return coefficients
 
 
 def _fit_members(
-    X: np.ndarray, y: np.ndarray, weights: np.ndarray, trained_on: np.ndarray
+    X: np.ndarray, Y: np.ndarray, weights: np.ndarray, trained_on: np.ndarray
 ) -> np.ndarray:
     """Compute the coefficients of each member from the sums of products over its rows.
 
     Most rows are common to all members, and are summed only once.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, n_numbers)
+        The numbers.
+    Y : ndarray of shape (n_rows, n_tasks)
+        The targets of some tasks.
+    weights : ndarray of shape (n_rows,)
+        Weights of the labels, the same for these tasks.
+    trained_on : ndarray of bool of shape (n_members, n_rows)
+        Which rows each member is trained on.
+
+    Returns
+    -------
+    ndarray of shape (n_tasks, n_members, n_numbers)
+        The coefficients.
     """
-    alike = np.array([hash(row.tobytes()) for row in np.column_stack([X, y])])
+    keys = [hash(row.tobytes()) for row in X]
     basis = None
     if len(X) < X.shape[1]:
         # Coefficients are linear combinations of the rows: with fewer rows than columns, the
         # problem has only as many unknowns as rows.
         basis = np.linalg.qr(X.T)[0]
         X = X @ basis
-    table = np.column_stack([np.ones(len(X)), X, y])
+    n_numbers, n_tasks = X.shape[1], Y.shape[1]
+    table = np.column_stack([np.ones(len(X)), X, Y])
     common = trained_on.all(axis=0)
     of_all = _sum_products(table[common], weights[common])
-    coefficients = np.zeros((len(trained_on), X.shape[1]))
+    coefficients = np.zeros((n_tasks, len(trained_on), n_numbers))
     for member, rows in enumerate(trained_on):
         if rows.any():
             apart = rows & ~common
             products = of_all + _sum_products(table[apart], weights[apart])
-            coefficients[member] = _fit_ridge(products, len(np.unique(alike[rows])))
+            n_distinct = [_count_distinct(keys, y, rows) for y in Y.T]
+            coefficients[:, member] = _fit_ridge(products, np.array(n_distinct))
     return coefficients if basis is None else coefficients @ basis.T
+
+
+def _count_distinct(keys: Sequence[int], y: np.ndarray, rows: np.ndarray) -> int:
+    """Count the distinct rows among some, given keys of their numbers and a target."""
+    return len({(keys[row], y[row]) for row in np.flatnonzero(rows).tolist()})
 
 
 def _sum_products(table: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -102,7 +132,7 @@ def _sum_products(table: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return table.T @ (weights[:, None] * table)
 
 
-def _fit_ridge(products: np.ndarray, n_distinct: int) -> np.ndarray:
+def _fit_ridge(products: np.ndarray, n_distinct: np.ndarray) -> np.ndarray:
     """Compute the coefficients for the penalty with the least generalized cross-validation error.
 
     With this error [1]_, a row with a weight of 2 is equivalent to two rows with a weight of 1.
@@ -112,14 +142,14 @@ def _fit_ridge(products: np.ndarray, n_distinct: int) -> np.ndarray:
 
     Parameters
     ----------
-    products : ndarray of shape (2 + n_numbers, 2 + n_numbers)
-        Weighted sums of products of ones, the numbers and the target.
-    n_distinct : int
-        Number of distinct rows.
+    products : ndarray of shape (1 + n_numbers + n_tasks, 1 + n_numbers + n_tasks)
+        Weighted sums of products of ones, the numbers and the targets.
+    n_distinct : ndarray of int of shape (n_tasks,)
+        Number of distinct rows, of numbers and a target.
 
     Returns
     -------
-    ndarray of shape (n_numbers,)
+    ndarray of shape (n_tasks, n_numbers)
         The coefficients.
 
     References
@@ -127,19 +157,39 @@ def _fit_ridge(products: np.ndarray, n_distinct: int) -> np.ndarray:
     .. [1] G. H. Golub, M. Heath, G. Wahba. "Generalized Cross-Validation as a Method for Choosing
            a Good Ridge Parameter". Technometrics 1979.
     """
-    products = products * (n_distinct / products[0, 0])
-    sums = products[0, 1:]
-    centred = products[1:, 1:] - np.outer(sums, sums) / n_distinct
-    squares, directions = np.linalg.eigh(centred[:-1, :-1])
-    squares = squares.clip(min=0)
-    along, total = directions.T @ centred[:-1, -1], centred[-1, -1]
+    n_numbers = len(products) - 1 - len(n_distinct)
+    means = products[0, 1:] / products[0, 0]
+    centred = products[1:, 1:] / products[0, 0] - np.outer(means, means)
+    squares, directions = np.linalg.eigh(centred[:n_numbers, :n_numbers])
+    result = np.zeros((len(n_distinct), n_numbers))
+    for task, n in enumerate(n_distinct.tolist()):
+        target = centred[:, n_numbers + task] * n
+        along, total = directions.T @ target[:n_numbers], target[n_numbers + task]
+        found = _choose_penalty(n * squares.clip(min=0), along, total, n)
+        result[task] = directions @ found
+    return result
+
+
+def _choose_penalty(squares: np.ndarray, along: np.ndarray, total: float, n: int) -> np.ndarray:
+    """Compute the coefficients along the eigenvectors, for the penalty with the least error.
+
+    Parameters
+    ----------
+    squares, along : ndarray of shape (n_numbers,)
+        Eigenvalues of the products of the centred numbers, and the products of the numbers with
+        the target along the eigenvectors.
+    total : float
+        Sum of squares of the centred target.
+    n : int
+        Number of distinct rows.
+    """
     shares = 1 / (squares + np.array(_PENALTIES)[:, None])
     residuals = total - (shares * along * (2 * along - squares * shares * along)).sum(axis=1)
-    n_free = n_distinct - 1 - (squares * shares).sum(axis=1)
+    n_free = n - 1 - (squares * shares).sum(axis=1)
     errors = np.full_like(residuals, np.inf)
     np.divide(residuals, n_free**2, out=errors, where=n_free > 0)
     # With two distinct rows all errors are equal except for rounding, which must not decide: among
     # equal errors, the highest penalty is chosen.
     least = errors.min()
     best = np.flatnonzero(errors <= least + 1e-9 * abs(least))[-1]
-    return directions @ (shares * along)[best]
+    return (shares * along)[best]

@@ -245,3 +245,12 @@ def test_without_linear_path_no_regression_is_learnt(random, monkeypatch):
     PLERegressor(linear_path=False, max_epochs=1).fit(x, y)
     with pytest.raises(TypeError):
         PLERegressor(linear_path=True, max_epochs=1).fit(x, y)
+
+
+def test_tasks_with_the_same_rows_learn_what_each_learns_alone(random):
+    x = random.normal(size=(60, 4)).round()
+    y = np.column_stack([x[:, 0], random.normal(size=60), x[:, 1] + random.normal(size=60)])
+    weights, tasks = np.ones((60, 3)), tasks_of(*["regression"] * 3)
+    together = learn_linear_start(x, y, weights, tasks)
+    alone = [learn_linear_start(x, y[:, [k]], weights[:, [k]], tasks[:1])[0] for k in range(3)]
+    np.testing.assert_allclose(together, alone)
