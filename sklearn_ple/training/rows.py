@@ -210,7 +210,7 @@ class Batches:
     rows : TableRows
         The rows.
     batch_size : int
-        Number of rows in a batch; the last batch may have fewer.
+        Greatest number of rows in a batch, see `split_evenly`.
     indices : Tensor of shape (n_rows,) or (n_members, n_rows), optional
         The row numbers, the same for all members or different for each. By default all rows, in a
         new random order in each pass.
@@ -233,7 +233,7 @@ class Batches:
         if order is None:
             processes = current()
             order = processes.same(_draw_order(len(self.rows)))
-        batches = order.to(self.rows.device).split(self.batch_size, dim=-1)
+        batches = split_evenly(order.to(self.rows.device), self.batch_size)
         return map(processes.part, batches)
 
 
@@ -286,7 +286,7 @@ class ShuffledBatches:
     rows : ShuffledRows
         The rows.
     batch_size : int
-        Number of rows in a batch; the last batch may have fewer.
+        Greatest number of rows in a batch, see `split_evenly`.
     """
 
     rows: ShuffledRows
@@ -308,7 +308,7 @@ class ShuffledBatches:
             n_held = sum(len(part[1]) for part in held)
             if n_held >= self._count_most(block):
                 shuffled = _shuffle(held)
-                # Only whole batches, so that no batch but the very last has fewer rows.
+                # Only whole batches; at least as many rows remain, and are split evenly.
                 n_out = max(n_held // 2 // size, 1) * size
                 yield from self._split_batches([part[:n_out] for part in shuffled], size)
                 held = [tuple(part[n_out:] for part in shuffled)]
@@ -323,12 +323,21 @@ class ShuffledBatches:
     def _count_most(self, block: Arrays) -> int:
         """Return the number of rows that the buffer holds."""
         size = sum(part.nbytes for part in block) / len(block[1])
-        return max(min(_BUFFERED_ROWS, int(_BUFFERED_BYTES / max(size, 1))), self.batch_size)
+        return max(min(_BUFFERED_ROWS, int(_BUFFERED_BYTES / max(size, 1))), 2 * self.batch_size)
 
     def _split_batches(self, arrays: Sequence[np.ndarray], size: int) -> Iterator[Any]:
-        numbers, codes, targets, weights = (torch.from_numpy(part).split(size) for part in arrays)
+        parts = (split_evenly(torch.from_numpy(part), size, dim=0) for part in arrays)
+        numbers, codes, targets, weights = parts
         for batch in zip(numbers, codes, targets, weights, strict=True):
             yield {"numbers": batch[0], "codes": batch[1]}, (batch[2], batch[3])
+
+
+def split_evenly(rows: Tensor, batch_size: int, dim: int = -1) -> Sequence[Tensor]:
+    """Split rows into batches of equal size, which differ by at most one row.
+
+    A last batch of few rows would move the weights as much as any other batch.
+    """
+    return rows.tensor_split(max(-(-rows.shape[dim] // batch_size), 1), dim=dim)
 
 
 def _draw_order(n: int) -> Tensor:
