@@ -42,7 +42,7 @@ def find_optimizer(optimizer: Any) -> type[torch.optim.Optimizer]:
 
 
 # One cycle: the share of the steps in which the rate rises, and the factors at its start and end.
-_RISE = 0.3
+RISE = 0.3
 _START = 1 / 25
 _END = 1 / 25e4
 
@@ -67,9 +67,9 @@ def one_cycle(done: float) -> float:
     L. N. Smith, N. Topin. "Super-Convergence: Very Fast Training of Neural Networks Using Large
     Learning Rates". 2018.
     """
-    if done < _RISE:
-        return 1 + (_START - 1) * cosine(done / _RISE)
-    return _END + (1 - _END) * cosine((done - _RISE) / (1 - _RISE))
+    if done < RISE:
+        return 1 + (_START - 1) * cosine(done / RISE)
+    return _END + (1 - _END) * cosine((done - RISE) / (1 - RISE))
 
 
 #: Schedules: from the share of the steps that are done to a factor; None for a constant rate.

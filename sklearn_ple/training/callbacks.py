@@ -78,6 +78,9 @@ class KeepBestWeights(Callback):
         Number of epochs without an improvement of the validation loss after which training ends.
     tol : float
         Least decrease of the loss that counts as an improvement.
+    n_rising : int, default=0
+        Number of epochs in which the learning rate rises, after which patience begins. The loss
+        may improve late while the steps are small.
 
     Attributes
     ----------
@@ -87,11 +90,19 @@ class KeepBestWeights(Callback):
         Why this callback ended the training; None if it did not.
     """
 
-    def __init__(self, task_names: Sequence[str], stop_early: bool, patience: int, tol: float):
+    def __init__(
+        self,
+        task_names: Sequence[str],
+        stop_early: bool,
+        patience: int,
+        tol: float,
+        n_rising: int = 0,
+    ):
         self.task_names = task_names
         self.stop_early = stop_early
         self.patience = patience
         self.tol = tol
+        self.n_rising = n_rising
 
     def on_train_begin(self, net: Any, X: Any = None, **_: Any) -> None:
         """Keep the initial weights; X are the rows to train on."""
@@ -100,7 +111,7 @@ class KeepBestWeights(Callback):
         self.best_ = self.latest_ = net.snapshot()
         self.best_loss_, self.epochs_since_ = float("inf"), 0
         self.best_epoch_ = 0
-        self.n_compared_ = len(net.history)
+        self.n_before_ = self.n_compared_ = len(net.history)
         self.stop_reason_: str | None = None
 
     def on_epoch_end(self, net: Any, **_: Any) -> None:
@@ -133,7 +144,9 @@ class KeepBestWeights(Callback):
             self.best_, self.latest_ = self.latest_, net.snapshot()
             return
         loss = epoch["valid_loss"]
-        self.epochs_since_ = 0 if loss < self.best_loss_ - self.tol else self.epochs_since_ + 1
+        rises = epoch["epoch"] - self.n_before_ <= self.n_rising
+        improves = loss < self.best_loss_ - self.tol
+        self.epochs_since_ = 0 if rises or improves else self.epochs_since_ + 1
         if loss < self.best_loss_:
             # The initial weights are no longer needed.
             self.best_ = self.latest_ = net.snapshot()

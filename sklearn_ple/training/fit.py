@@ -31,7 +31,7 @@ from .processes import check_same_fit, share_random_state
 from .random_state import seeded
 from .read import Arguments
 from .rows import TableRows
-from .schedule import make_schedule
+from .schedule import count_rising_epochs, make_schedule
 from .split import Split, naming_validation_rows
 from .start import Fitted, Start
 from .stream_rows import stream_rows
@@ -243,8 +243,9 @@ class Fit:
                 training.rows,
                 n_epochs,
                 validation=training.validation,
-                patience=training.settings.n_iter_no_change,
-                tol=training.settings.tol,
+                patience=settings.n_iter_no_change,
+                tol=settings.tol,
+                n_rising=count_rising_epochs(settings.lr_schedule, settings.max_epochs),
                 callbacks=self._make_callbacks(number, training),
                 progress=Progress(self.checkpoint, number) if self.checkpoint else None,
                 jobs=self._divide(net, training),

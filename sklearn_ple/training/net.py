@@ -106,6 +106,7 @@ class MultiTaskNet(NeuralNet):
         validation: Validation | None = None,
         patience: int = 1,
         tol: float = 0.0,
+        n_rising: int = 0,
         callbacks: Sequence[Callback] = (),
         progress: Progress | None = None,
         jobs: Jobs | None = None,
@@ -129,6 +130,8 @@ class MultiTaskNet(NeuralNet):
             ends.
         tol : float, default=0.0
             Least decrease of the loss that counts as an improvement.
+        n_rising : int, default=0
+            Number of epochs in which the learning rate rises, after which patience begins.
         callbacks : sequence of Callback, default=()
             Callbacks of this training. The net keeps neither them nor the rows afterwards.
         progress : Progress, optional
@@ -154,7 +157,7 @@ class MultiTaskNet(NeuralNet):
         if progress is not None and progress.best_epoch is not None:
             progress.restore(self)
             return Trained(True, progress.best_epoch)
-        best = KeepBestWeights(self.losses.names, validation is not None, patience, tol)
+        best = KeepBestWeights(self.losses.names, validation is not None, patience, tol, n_rising)
         last = [best] if progress is None else [best, progress]
         self.callbacks: Any = [*make_synchronisers(), RecordEpoch(), *callbacks, *last]
         self.initialize_callbacks()

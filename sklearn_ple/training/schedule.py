@@ -1,12 +1,13 @@
 """The learning rate of each step."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 from skorch.callbacks import Callback
 
 from ..distributed import current
-from ..parameters.optimizers import LR_SCHEDULES
+from ..parameters.optimizers import LR_SCHEDULES, RISE
 
 
 class FollowSchedule(Callback):
@@ -69,3 +70,8 @@ def make_schedule(name: str, n_epochs: int, n_batches: int) -> list[Callback]:
     """Make the callback of a schedule in a list, which is empty for a constant rate."""
     factor = LR_SCHEDULES[name]
     return [] if factor is None else [FollowSchedule(factor, n_epochs, n_batches)]
+
+
+def count_rising_epochs(name: str, n_epochs: int) -> int:
+    """Return the number of epochs in which the rate of a schedule rises, the last one included."""
+    return math.ceil(RISE * n_epochs) if name == "one_cycle" else 0
