@@ -14,7 +14,7 @@ from ..nn.members import Members
 from ..tables.files.table import AnyTable
 from ..tables.frames import sort_names
 from ..tables.table import Table
-from ..tasks import Task, TaskWeights
+from ..tasks import Task, TaskWeights, count_labels
 from .categories import UnknownColumns
 from .class_weights import weigh_classes
 from .dependence import Dependence
@@ -96,6 +96,8 @@ class TableEncoder:
         The dependences between tasks.
     order : list of int
         For each task of the network, its position in y.
+    n_labels : ndarray of shape (n_tasks,)
+        Number of labels of each task, see `count_labels`; of a streamed table those of its sample.
     features : FeatureEncoder
         Scales and categories.
     maker : EmbeddingMaker or None
@@ -128,6 +130,7 @@ class TableEncoder:
     targets: TargetEncoder = field(init=False)
     dependence: Dependence = field(init=False)
     order: list[int] = field(init=False)
+    n_labels: np.ndarray = field(init=False)
     features: FeatureEncoder = field(init=False)
     maker: EmbeddingMaker | None = field(init=False)
     statistics: TargetStatistics | None = field(init=False)
@@ -168,6 +171,7 @@ class TableEncoder:
         names = self.targets.names
         self.order = (sort_names(names) if self.by_name else np.arange(len(names))).tolist()
         labels = self.encode_labels(table.sample)
+        self.n_labels = count_labels(*labels, self.tasks)
         if hasattr(self, "features"):
             ordered = self._learn_again(table)
         else:
@@ -349,8 +353,9 @@ class TableEncoder:
                 codes, targets, weights, self.tasks, self.features.cardinalities_, by_all
             )
             numbers = append_statistics(numbers, of_codes)
-        task_weights = TaskWeights(self.targets.names, self.task_weights, 1.0).initial
         if self.linear_path:
+            names = self.targets.names
+            task_weights = TaskWeights(names, self.task_weights, 1.0, self.n_labels).initial
             started.linear_start = learn_linear_start(
                 numbers, targets, weights, self.tasks, task_weights, self.clip_numbers, trained_on
             )

@@ -15,6 +15,7 @@ from ..tables.plausibility import warn_of_order
 from ..tables.reading import FeatureReader
 from ..tables.table import Table
 from ..tables.weights import weigh
+from ..tasks import count_labels
 from .dependence import Dependence
 from .encoder import Encoded, TableEncoder
 from .targets import TargetEncoder
@@ -44,6 +45,7 @@ class Grown(NamedTuple):
         # Labels of an earlier task that follow from those of a new one would have a single class.
         kept = ~self.unlabelled
         weights, sample_weights = encoded.weights * kept, encoded.sample_weights * kept
+        self.encoder.n_labels = count_labels(encoded.targets, sample_weights, self.encoder.tasks)
         return encoded._replace(weights=weights, sample_weights=sample_weights)
 
 

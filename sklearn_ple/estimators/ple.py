@@ -172,9 +172,12 @@ class PLEClassifierRegressor(_Progressive):
         everything else (Holzmüller, Grinsztajn and Steinwart, NeurIPS 2024). Embeddings of numbers
         are not clipped. Pass None for no clipping, for example if targets are linear in the
         numbers. c must be at least 0.001.
-    task_weights : list of float or dict, default=None
-        Weights of the tasks in the joint loss at epoch 0, in the order of y's columns or by name;
-        1 for a task that is not named.
+    task_weights : "labels", list of float, dict or None, default="labels"
+        Weights of the tasks in the joint loss at epoch 0. With "labels", every label counts the
+        same: the weight of a task is its number of labels (the sum of their sample weights),
+        divided by that of the task with the most. A task with rare extreme numbers counts as one
+        with fewer labels, see :doc:`/guide/labels`. Or pass a list in the order of y's columns, or
+        a dict by name (1 for a task that is not named). With None, all weights are 1.
     task_weight_decay : float, list of float or dict, default=1.0
         Factor gamma by which the weight of a task is multiplied after every epoch: the weight at
         epoch t is ``w(t) = w(0) * gamma**t``. One number for all tasks, a list in the order of y's

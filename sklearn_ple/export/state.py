@@ -32,6 +32,7 @@ STATE: dict[str, Any] = {
     "feature_names_in_": np.ndarray | None,
     "_encoder.targets": TargetEncoder,
     "_encoder.order": list[int],
+    "_encoder.n_labels": np.ndarray,
     "_encoder.features": FeatureEncoder,
     "_encoder.maker": EmbeddingMaker | None,
     "_encoder.statistics": TargetStatistics | None,
@@ -121,7 +122,7 @@ def put_together(model: Any, state: dict[str, Any]) -> None:
 def _make_encoder(settings: Settings, state: dict[str, Any]) -> TableEncoder:
     """Return the encoder of a state, after a check that its parts fit each other."""
     encoder = make_encoder(settings)
-    for name in ("targets", "order", "features", "maker", "statistics"):
+    for name in ("targets", "order", "n_labels", "features", "maker", "statistics"):
         setattr(encoder, name, state[f"_encoder.{name}"])
     # Parameters are not learnt.
     for part in (encoder.targets, encoder.features):

@@ -124,7 +124,9 @@ class SharedParameters:
         published=None,
         network=True,
     )
-    task_weights: Any = parameter(default=None, constraint=[LISTED, dict, None])
+    task_weights: Any = parameter(
+        default="labels", constraint=[StrOptions({"labels"}), LISTED, dict, None], published=None
+    )
     task_weight_decay: Any = parameter(default=1.0, constraint=[POSITIVE, LISTED, dict])
     balancing: Any = parameter(
         default="equal", constraint=[StrOptions(set(BALANCERS)), Balancer, AGGREGATOR]

@@ -8,6 +8,9 @@ import numpy as np
 
 from ..utils.checks import shown
 from .per_task import by_task
+from .task import Task
+
+_HUGE = 1e100
 
 
 class TaskWeights:
@@ -17,12 +20,14 @@ class TaskWeights:
     ----------
     names : sequence of str
         Names of the tasks.
-    task_weights : None, sequence of float or dict
-        The weights at epoch 0, ``w_k0``: 1 for all tasks if None, and for a task that the dict
-        does not name.
+    task_weights : "labels", None, sequence of float or dict
+        The weights at epoch 0, ``w_k0``: with "labels" in proportion to ``n_labels``, with a
+        maximum of 1; 1 for all tasks if None, and for a task that the dict does not name.
     task_weight_decay : float, sequence of float or dict
         The factor per epoch, ``gamma_k``: 1, a constant weight, for a task that the dict does not
         name.
+    n_labels : ndarray of shape (n_tasks,), optional
+        Number of labels of each task, needed for "labels", see `count_labels`.
 
     Raises
     ------
@@ -30,7 +35,15 @@ class TaskWeights:
         If a weight or gamma is not a finite number or is negative, or if all weights are 0.
     """
 
-    def __init__(self, names: Sequence[str], task_weights: Any, task_weight_decay: Any):
+    def __init__(
+        self,
+        names: Sequence[str],
+        task_weights: Any,
+        task_weight_decay: Any,
+        n_labels: np.ndarray | None = None,
+    ):
+        if isinstance(task_weights, str) and n_labels is not None:
+            task_weights = n_labels / n_labels.max()
         self.initial = _numbers(names, "task_weights", task_weights)
         if not self.initial.any():
             raise ValueError("task_weights is 0 for all tasks: at least one must be positive.")
@@ -39,6 +52,35 @@ class TaskWeights:
     def at(self, epoch: int) -> np.ndarray:
         """Return the weights at an epoch, counted from 0, of shape (n_tasks,)."""
         return self.initial * self.decay**epoch
+
+
+def count_labels(targets: np.ndarray, weights: np.ndarray, tasks: Sequence[Task]) -> np.ndarray:
+    """Count the labels of each task by their weights; those with rare extreme numbers count less.
+
+    The mean of squared errors is as uncertain as that of fewer labels if some errors are much
+    larger than others. With the kurtosis k of the labels, its variance is ``k - 1`` divided by the
+    number of labels, and 2 divided by it for a normal distribution. So ``n`` labels with a squared
+    error count as ``n * min(1, 2 / (k - 1))``.
+
+    Parameters
+    ----------
+    targets, weights : ndarray of shape (n_rows, n_tasks)
+        The encoded labels, and their weights, which are 0 for missing labels.
+    tasks : sequence of Task
+        The fitted tasks.
+
+    Returns
+    -------
+    ndarray of shape (n_tasks,)
+        The numbers.
+    """
+    counts = weights.sum(axis=0)
+    for position, task in enumerate(tasks):
+        if task.linear_start and counts[position]:
+            squares = (targets[:, position] ** 2).clip(max=_HUGE)
+            fourth = weights[:, position] @ squares**2 / counts[position]
+            counts[position] *= min(1.0, 2 / max(fourth - 1, 1e-9))
+    return counts
 
 
 def _numbers(names: Sequence[str], parameter: str, value: Any) -> np.ndarray:

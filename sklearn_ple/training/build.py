@@ -183,7 +183,8 @@ def make_first_net(
     module.product_dtype = product_dtype(settings.dtype, device)
     net = make_net(settings, module, encoder, device)
     balancer: Any = net.criterion_
-    if balancer.ignores_size and len(set(net.task_weights.initial) - {0.0}) > 1:
+    given = not isinstance(settings.task_weights, str)
+    if given and balancer.ignores_size and len(set(net.task_weights.initial) - {0.0}) > 1:
         warn(
             "task_weights have next to no effect with "
             f"balancing={settings.balancing!r}, whose steps do not depend on the size of the "
@@ -224,7 +225,7 @@ def make_net(
     names, decay = encoder.targets.names, settings.task_weight_decay
     options: dict[str, Any] = {
         "losses": TaskLosses(encoder.tasks),
-        "task_weights": TaskWeights(names, settings.task_weights, decay),
+        "task_weights": TaskWeights(names, settings.task_weights, decay, encoder.n_labels),
         "weight_averaging": settings.weight_averaging,
         "dtype": settings.tensor_dtype,
         "batch_size": settings.batch_size,

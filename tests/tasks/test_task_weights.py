@@ -5,9 +5,40 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklearn_ple.tasks import TaskWeights
+from sklearn_ple.tasks import Binary, Regression, TaskWeights, count_labels
 
 NAMES = ["income", "age", "smokes"]
+
+
+def encode(task, labels):
+    """Fit a task; return its targets."""
+    return task.fit(labels, np.ones(len(labels)), None).encode(labels)
+
+
+def test_every_label_counts_the_same():
+    weights = TaskWeights(NAMES, "labels", 0.5, np.array([30.0, 60.0, 0.0]))
+    np.testing.assert_array_equal(weights.at(1), [0.25, 0.5, 0.0])
+
+
+def test_labels_count_by_their_weights():
+    tasks = [Binary(), Binary()]
+    targets = np.column_stack([encode(task, np.arange(8) % 2) for task in tasks])
+    weights = np.ones((8, 2))
+    weights[2:, 1], weights[0, 0] = 0, 3
+    np.testing.assert_array_equal(count_labels(targets, weights, tasks), [10, 2])
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])
+def test_rare_extreme_numbers_count_less(scale):
+    rng = np.random.default_rng(0)
+    columns = rng.normal(size=20_000), rng.uniform(size=20_000), rng.laplace(size=20_000)
+    tasks = [Regression() for _ in columns]
+    targets = np.column_stack(
+        [encode(task, scale * column) for task, column in zip(tasks, columns, strict=True)]
+    )
+    shares = count_labels(targets, np.ones(targets.shape), tasks) / 20_000
+    # The kurtosis of a normal distribution is 3, of a uniform one less, of Laplace's 6.
+    np.testing.assert_allclose(shares, [1, 1, 2 / 5], rtol=0.15)
 
 
 @given(
