@@ -28,7 +28,7 @@ from .tables.reading import FeatureReader, check_in_memory
 from .tables.weights import weigh
 from .tasks import Task, class_array, is_between, warn_without_score
 from .training.history import public_history
-from .training.outputs import compute_outputs, compute_representations
+from .training.outputs import compute_means, compute_outputs, compute_representations
 from .training.rows import TableRows
 from .training.start import Fitted
 from .utils.versions import check_versions, versions
@@ -133,26 +133,19 @@ class Predictor(TransformerMixin, Parameters):
 
     def _member_outputs(self, X: Any) -> Tensor:
         """Compute the members' outputs, of shape (n_members, n_rows, sum of n_outputs)."""
-        rows = self._rows(X)
-        return compute_outputs(self.net_, rows, self.n_jobs)
+        return compute_outputs(self.net_, self._rows(X), self.n_jobs)
 
-    def _mean_outputs(self, members: Tensor) -> list[np.ndarray]:
-        """Average the members; return each task's outputs, of shape (n_rows, n_outputs)."""
-        with self.net_.threads(members.shape[1], self.n_jobs):
-            mean = self.net_.module_.mean(members)
-        return self._encoder.targets.split_outputs(mean.numpy())
+    def _compute(self, X: Any) -> list[np.ndarray]:
+        """Compute each task's outputs for rows of X; see `_outputs`."""
+        return self._outputs(compute_means(self.net_, self._rows(X), self.n_jobs))
 
-    def _outputs(self, members: Tensor) -> list[np.ndarray]:
-        """Average the members, and calibrate the mean if ``calibrate`` was called."""
-        parts = self._mean_outputs(members)
+    def _outputs(self, means: Tensor) -> list[np.ndarray]:
+        """Split the members' means by task, and calibrate them if ``calibrate`` was called."""
+        parts = self._encoder.targets.split_outputs(means.numpy())
         if not self._calibration.calibrators:
             return parts
         calibrated = self._calibration.apply(self.tasks_, parts)
         return self._encoder.dependence.ordered(calibrated)
-
-    def _compute(self, X: Any) -> list[np.ndarray]:
-        """Compute each task's outputs for rows of X; see `_outputs`."""
-        return self._outputs(self._member_outputs(X))
 
     def _by_task(self, parts: list[np.ndarray], compute: Callable[[Any, np.ndarray], Any]) -> Any:
         """Apply a function to each task; return a list, or a single result for a 1-D y."""
@@ -212,12 +205,13 @@ class Predictor(TransformerMixin, Parameters):
         if is_dataset(X):
             options = {"return_std": return_std, "tasks": tasks}
             return self._predict_blocks(X, lambda model, rows: model.predict(rows, **options))
-        members = self._member_outputs(X)
-        form, index = targets.form.take(positions), _index(X)
-        labels = targets.decode(self._outputs(members))
+        members = None if learnt is None else self._member_outputs(X)
+        mean = self.net_.module_.mean
+        outputs = self._compute(X) if members is None else self._outputs(mean(members))
+        form, index, labels = targets.form.take(positions), _index(X), targets.decode(outputs)
         chosen = [self.tasks_[k] for k in positions]
         y = form.assemble(chosen, [labels[k] for k in positions], index)
-        if learnt is None:
+        if learnt is None or members is None:
             return y
         deviations = learnt.compute(members.numpy())
         return y, form.assemble_floats([deviations[k] for k in positions], index)
@@ -564,8 +558,9 @@ class Predictor(TransformerMixin, Parameters):
         B. Zadrozny, C. Elkan. "Transforming Classifier Scores into Accurate Multiclass Probability
         Estimates". KDD 2002.
         """
-        parts = self._mean_outputs(self._member_outputs(X))
         targets = self._encoder.targets
+        means = compute_means(self.net_, self._rows(X), self.n_jobs)
+        parts = targets.split_outputs(means.numpy())
         labels, weights = weigh(targets.read(y, parts[0], X, sample_weight), sample_weight)
         codes = targets.encode(labels)
         # Labels that follow from others alone would be of a single class.

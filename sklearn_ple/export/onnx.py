@@ -17,7 +17,7 @@ from torch import nn
 from ..encoding.categories import MISSING, UNKNOWN
 from ..encoding.encoder import TableEncoder
 from ..tasks import ClassTask, Task
-from ..training.outputs import compute_outputs
+from ..training.outputs import compute_means
 from ..training.rows import TableRows
 from ..utils.checks import shown
 from ..utils.files import check_folder, replacing
@@ -144,7 +144,7 @@ def to_onnx(model: Any, path: str | os.PathLike[str]) -> None:
     onnx.helper.set_model_props(traced, {KEY: json.dumps(description, allow_nan=False)})
 
     def compute(rows: TableRows) -> list[np.ndarray]:
-        return model._outputs(compute_outputs(model.net_, rows, model.n_jobs))
+        return model._outputs(compute_means(model.net_, rows, model.n_jobs))
 
     with replacing(path) as partial:
         onnx.save_model(traced, partial)

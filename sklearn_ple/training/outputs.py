@@ -25,6 +25,20 @@ def compute_outputs(net: Any, rows: TableRows, n_jobs: int | None = None) -> Ten
     return outputs.double()
 
 
+def compute_means(net: Any, rows: TableRows, n_jobs: int | None = None) -> Tensor:
+    """Compute the outputs of the mean of the members, as float64, of shape (n_rows, n_outputs).
+
+    Each batch is averaged at once: the outputs of all members take more memory than X may.
+    """
+    module = net.module_
+
+    def compute(**inputs: Tensor) -> list[Tensor]:
+        return [module.mean(module.member_outputs(**inputs).double()).unsqueeze(0)]
+
+    ((means,),) = _compute_by_batch(net, compute, rows, n_jobs)
+    return means
+
+
 def compute_representations(net: Any, rows: TableRows, n_jobs: int | None = None) -> list[Tensor]:
     """Compute the input of each task's towers, of shape (n_members, n_rows, width)."""
     return _compute_by_batch(net, net.module_.representations, rows, n_jobs)
