@@ -81,7 +81,7 @@ class Predictor(TransformerMixin, Parameters):
         net, encoder = fitted.net, fitted.encoder
         classes = [task.classes for task in encoder.tasks]
         self.net_, self._encoder, self._deviations, self._rng, self.device_ = fitted[:5]
-        self._network_params = fitted.network
+        self._network_params, self._split_seed = fitted.network, fitted.split_seed
         self._calibration = Calibration()
         self.tasks_ = list(encoder.tasks)
         self.task_names_ = encoder.targets.names
@@ -99,7 +99,7 @@ class Predictor(TransformerMixin, Parameters):
     def _fitted(self) -> Fitted:
         """The result of the last fit."""
         learnt = self.net_, self._encoder, self._deviations, self._rng, self.device_
-        return Fitted(*learnt, self._network_params)
+        return Fitted(*learnt, self._network_params, self._split_seed)
 
     @property
     def module_(self) -> Any:

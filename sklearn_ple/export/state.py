@@ -40,6 +40,7 @@ STATE: dict[str, Any] = {
     "_deviations": Deviations | None,
     "_calibration": Calibration,
     "_rng": np.random.RandomState,
+    "_split_seed": int,
     "_sklearn_output_config": dict[str, Any] | None,
     "device_": str,
     "net_.lr": float,
@@ -115,7 +116,8 @@ def put_together(model: Any, state: dict[str, Any]) -> None:
     if (deviations := state["_deviations"]) is not None:
         deviations.targets = encoder.targets
     network = describe_network(settings.owner, settings.parameters)
-    model._settle(Fitted(net, encoder, deviations, state["_rng"], device, network))
+    learnt = net, encoder, deviations, state["_rng"], device, network
+    model._settle(Fitted(*learnt, state["_split_seed"]))
     model._calibration = state["_calibration"]
 
 

@@ -59,6 +59,10 @@ class Training(NamedTuple):
     validation: Validation | None = None
 
 
+_LARGEST_SEED = np.iinfo(np.int32).max
+_KEPT_IN_REFIT = ("max_epochs", "batch_size", "learning_rate")
+
+
 @dataclass(eq=False)
 class Fit:
     """One fit, from the arguments to the trained net.
@@ -111,6 +115,8 @@ class Fit:
         checkpoint = self.checkpoint = Checkpoint.of(*compared)
         source = self.settings if checkpoint is None else checkpoint
         self.rng = share_random_state(self.start.draw(source.random_state))
+        seed = self.start.split_seed
+        self.split_seed = int(self.rng.randint(_LARGEST_SEED)) if seed is None else seed
 
     # -- before the training --------------------------------------------------------------------
 
@@ -142,8 +148,9 @@ class Fit:
         encoder, train = self._start_encoder(encoder, encoded, train, validation)
         settings = resolve(self.settings, len(train), split, validates=validation is not None)
         first = Training(train, encoder, settings, validation)
-        plan = plan.replace(max_epochs=settings.max_epochs)
-        return first, Training(rows, of_all, plan) if refits else None
+        # The number of epochs was chosen for these batches.
+        kept = {name: getattr(settings, name) for name in _KEPT_IN_REFIT}
+        return first, Training(rows, of_all, plan.replace(**kept)) if refits else None
 
     def _split_rows(
         self,
@@ -166,11 +173,12 @@ class Fit:
             return rows, rows, HeldOut(apart, split.table, targets, np.arange(len(apart)))
         if isinstance(table, StreamedTable):
             return rows, rows, None
+        rng = np.random.RandomState(self.split_seed)
         if plan.n_left_out:
-            folds = split.folds(len(table), plan.n_members, plan.n_left_out, self.rng)
+            folds = split.folds(len(table), plan.n_members, plan.n_left_out, rng)
             crossed = OutOfFold(rows, table, targets, folds)
             return rows, crossed.rows, crossed
-        train, valid = split.rows(len(table), plan.validation_fraction, self.rng)
+        train, valid = split.rows(len(table), plan.validation_fraction, rng)
         held_out = None if valid is None else HeldOut(rows, table, targets, valid, train)
         return rows, rows.take(train), held_out
 
@@ -238,6 +246,7 @@ class Fit:
         self, number: int, net: MultiTaskNet, training: Training, n_epochs: int
     ) -> Trained:
         """Run a training of a net, the first or the second one; return how it ended."""
+        settings = training.settings
         with self.start.hold(net, training.rows):
             return net.train(
                 training.rows,
@@ -281,7 +290,8 @@ class Fit:
         self, net: MultiTaskNet, encoder: TableEncoder, deviations: Deviations | None
     ) -> Fitted:
         network = describe_network(self.settings.owner, self.settings.parameters)
-        result = Fitted(net, encoder, deviations, self.rng, self.device, network)
+        learnt = net, encoder, deviations, self.rng, self.device, network
+        result = Fitted(*learnt, self.split_seed)
         return self.start.settle(result)
 
 

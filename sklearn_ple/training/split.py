@@ -148,9 +148,7 @@ class Split:
             return np.arange(n_train), np.arange(n_train, n_rows)
         if self.groups is None:
             return split_rows(n_rows, validation_fraction, rng)
-        n_groups = self.groups.max() + 1
-        n_aside = count_set_aside(n_groups, validation_fraction, "groups")
-        aside = np.isin(self.groups, rng.permutation(n_groups)[:n_aside])
+        aside = np.isin(self.groups, draw_groups(self.groups, validation_fraction, rng))
         return np.flatnonzero(~aside), np.flatnonzero(aside)
 
 
@@ -250,8 +248,31 @@ def split_rows(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw the rows to train on and the validation rows at random."""
     n_valid = count_set_aside(n_rows, validation_fraction, "rows")
-    order = rng.permutation(n_rows)
+    order = draw_order(n_rows, rng)
     return order[n_valid:], order[:n_valid]
+
+
+def draw_order(n_rows: int, rng: np.random.RandomState) -> np.ndarray:
+    """Draw a random order of rows, which hardly changes if rows are appended.
+
+    So a model that is trained on with more rows is validated on nearly the same rows.
+    """
+    return np.argsort(rng.random_sample(n_rows))
+
+
+def draw_groups(
+    groups: np.ndarray, validation_fraction: float, rng: np.random.RandomState
+) -> np.ndarray:
+    """Draw groups that have about a fraction of the rows together, at least the smallest group."""
+    sizes = np.bincount(groups)
+    count_set_aside(len(sizes), validation_fraction, "groups")
+    left = max(validation_fraction * len(groups), sizes.min())
+    aside = []
+    for group in draw_order(len(sizes), rng):
+        if sizes[group] <= left:
+            aside.append(group)
+            left -= sizes[group]
+    return np.array(aside)
 
 
 def draw_folds(
@@ -259,7 +280,7 @@ def draw_folds(
 ) -> np.ndarray:
     """Draw as many folds as members, an array of shape (n_members, n_rows in a fold)."""
     n_of_fold = n_left_out // 2
-    return rng.permutation(n_rows)[: n_members * n_of_fold].reshape(n_members, n_of_fold)
+    return draw_order(n_rows, rng)[: n_members * n_of_fold].reshape(n_members, n_of_fold)
 
 
 def _draw_folds_of_groups(
@@ -272,9 +293,10 @@ def _draw_folds_of_groups(
     """
     sizes = np.bincount(groups)
     fold_of, n_rows = np.full(len(sizes), -1), np.zeros(n_members, dtype=int)
-    for group in rng.permutation(
-        np.flatnonzero(sizes <= _count_most_left_out(len(groups), n_members))
-    ):
+    most = _count_most_left_out(len(groups), n_members)
+    for group in draw_order(len(sizes), rng):
+        if sizes[group] > most:
+            continue
         smallest = n_rows.argmin()
         if n_rows[smallest] >= n_left_out // 2:
             break

@@ -60,6 +60,9 @@ class Fitted(NamedTuple):
         The device.
     network : dict of str to str
         The parameters of the network, see `describe_network`.
+    split_seed : int
+        Seed of the choice of validation rows. Fits that start from this one draw the same rows,
+        because the network has been trained on the others.
     """
 
     net: MultiTaskNet
@@ -68,6 +71,7 @@ class Fitted(NamedTuple):
     rng: np.random.RandomState
     device: str
     network: dict[str, str]
+    split_seed: int
 
 
 class Start:
@@ -79,6 +83,8 @@ class Start:
     divides: ClassVar[bool] = True
     #: The model that the fit goes on with, if there is one.
     fitted: Fitted | None = None
+    #: Seed of the choice of validation rows, if rows were chosen before.
+    split_seed: int | None = None
 
     def read(self, arguments: Arguments, settings: Settings, features: FeatureReader) -> Reading:
         """Read the arguments; see `read`."""
@@ -132,6 +138,7 @@ class OtherModel(Start):
 
     def __init__(self, other: Fitted, owner: type, columns: FeatureReader):
         self.other = other
+        self.split_seed = other.split_seed
         self.owner = owner
         self.columns = columns
 
@@ -198,6 +205,7 @@ class LastFit(Start):
 
     def __init__(self, fitted: Fitted):
         self.fitted: Fitted = fitted
+        self.split_seed = fitted.split_seed
 
     def read(self, arguments: Arguments, settings: Settings, features: FeatureReader) -> Reading:
         """Read the arguments in the form of those of the last fit, for the same network."""
@@ -262,6 +270,7 @@ class FewerTasks(Start):
 
     def __init__(self, fitted: Fitted, task_types: Any, freeze: bool):
         self.fitted: Fitted = fitted
+        self.split_seed = fitted.split_seed
         self.task_types = task_types
         self.freeze = freeze
 
