@@ -8,12 +8,16 @@ from typing import Any
 
 from ..parameters.settings import Settings
 from .net_params import make_plain, read_net_params
-from .split import LEAST_ROWS_TO_STOP_EARLY, Split, stops_early
+from .split import LEAST_ROWS_TO_CROSS, Split, stops_early
 
 # More validation rows than this do not improve the choice of when to stop.
 _ROWS_OF_VALIDATION = 3000
-# Number of steps for small tables without validation; more would overfit.
+# Number of steps without validation on small tables, where more would overfit if labels are noisy.
 _STEPS = 120
+# Least number of steps and of epochs with early stopping, which ends them sooner if it can.
+_LEAST_STEPS, _LEAST_EPOCHS = 400, 25
+# Fewer rows in a step take nearly as long; more rows do not make use of the memory's speed.
+_LEAST_ROWS, _MOST_ROWS = 64, 2048
 # Up to this many rows, validation rows are worth training on, and a second training is fast.
 _MOST_ROWS_TO_REFIT = 30_000
 
@@ -52,14 +56,16 @@ def resolve(
         # If there are no rows, the encoder raises an error later.
         return rule(max(n_rows, 1)) if isinstance(value, str) else make_plain(value)
 
+    n_left_out = 0
+    if isinstance(settings.validation_fraction, str):
+        n_left_out = split.n_left_out(n_rows, settings.n_members)
     if validates is None:
-        validates = stops_early(settings, n_rows, apart=split.table is not None)
+        apart = split.table is not None
+        validates = stops_early(settings, n_rows, apart, crosses=n_left_out > 0)
+    n_left_out *= validates
     batch_size = find("batch_size", BY_ROWS["batch_size"])
     max_epochs = find("max_epochs", lambda n: default_epochs(n, batch_size, validates))
     fraction = find("validation_fraction", lambda n: min(0.1, _ROWS_OF_VALIDATION / n))
-    n_left_out = 0
-    if validates and isinstance(settings.validation_fraction, str):
-        n_left_out = split.n_left_out(n_rows, settings.n_members)
 
     def is_worth_refitting(n: int) -> bool:
         # Callbacks may rely on validation rows.
@@ -94,8 +100,11 @@ def for_one_epoch(settings: Settings) -> Settings:
 
 
 def default_batch_size(n_rows: int) -> int:
-    """Return 64 for up to 2,000 rows, else a power of two near 3 sqrt(n_rows), at most 2048."""
-    return 64 if n_rows <= 2000 else 2 ** round(math.log2(min(3 * n_rows**0.5, 2048)))
+    """Return 3 % of the rows, up to 3 sqrt(n_rows), between 64 and 2048.
+
+    With `default_epochs`, these are about 830 steps, from 2,000 to half a million rows.
+    """
+    return round(max(_LEAST_ROWS, min(0.03 * n_rows, 3 * n_rows**0.5, _MOST_ROWS)))
 
 
 def default_learning_rate(batch_size: int) -> float:
@@ -104,9 +113,13 @@ def default_learning_rate(batch_size: int) -> float:
 
 
 def default_epochs(n_rows: int, batch_size: int, stops_early: bool) -> int:
-    """Return the epochs: 25 with early stopping, else for 120 steps, but fewer for many rows."""
+    """Return the epochs: 25, or more on small tables for 400 steps, but fewer for many rows.
+
+    Without early stopping, they are 10, or more for 120 steps.
+    """
     n_batches = -(-n_rows // batch_size)
-    enough = 25 if stops_early else max(math.ceil(_STEPS / n_batches), 10)
+    steps, least = (_LEAST_STEPS, _LEAST_EPOCHS) if stops_early else (_STEPS, 10)
+    enough = max(math.ceil(steps / n_batches), least)
     return min(enough, max(round(25 * (10_000 / n_rows) ** 0.5), 4))
 
 
@@ -124,7 +137,7 @@ def default_n_bins(n_rows: int) -> int:
 BY_ROWS: dict[str, Callable[[int], int]] = {
     "batch_size": default_batch_size,
     "max_epochs": lambda n_rows: default_epochs(
-        n_rows, default_batch_size(n_rows), n_rows >= LEAST_ROWS_TO_STOP_EARLY
+        n_rows, default_batch_size(n_rows), n_rows >= LEAST_ROWS_TO_CROSS
     ),
     "n_iter_no_change": lambda n_rows: default_patience(BY_ROWS["max_epochs"](n_rows)),
 }

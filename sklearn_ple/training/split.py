@@ -17,8 +17,10 @@ from ..utils._sklearn import _num_samples
 from ..utils.checks import naming
 from ..utils.warn import collected, warn
 
-# With fewer rows than this, there would be too few validation rows to show when to stop.
-LEAST_ROWS_TO_STOP_EARLY = 500
+# With fewer rows than this, the rows set aside would be too few to show when to stop.
+LEAST_ROWS_TO_SET_ASIDE = 500
+# Folds need fewer rows, because together they have a third of them, and none is lost.
+LEAST_ROWS_TO_CROSS = 100
 # Each member leaves out at most one row in _PARTS: otherwise it would lack too many rows.
 _PARTS = 12
 # More rows that a member leaves out do not improve the choice of when to stop.
@@ -152,7 +154,9 @@ class Split:
         return np.flatnonzero(~aside), np.flatnonzero(aside)
 
 
-def stops_early(settings: Settings, n_rows: int, apart: bool = False) -> bool:
+def stops_early(
+    settings: Settings, n_rows: int, apart: bool = False, crosses: bool = False
+) -> bool:
     """Return whether a fit validates: with "auto", if there are enough rows.
 
     Parameters
@@ -163,6 +167,8 @@ def stops_early(settings: Settings, n_rows: int, apart: bool = False) -> bool:
         Number of rows.
     apart : bool, default=False
         Whether there are separate validation rows, which are always enough.
+    crosses : bool, default=False
+        Whether folds are drawn, so that no rows are set aside.
 
     Returns
     -------
@@ -170,7 +176,7 @@ def stops_early(settings: Settings, n_rows: int, apart: bool = False) -> bool:
         Whether it does.
     """
     if isinstance(settings.early_stopping, str):
-        return apart or n_rows >= LEAST_ROWS_TO_STOP_EARLY
+        return apart or n_rows >= (LEAST_ROWS_TO_CROSS if crosses else LEAST_ROWS_TO_SET_ASIDE)
     return bool(settings.early_stopping)
 
 

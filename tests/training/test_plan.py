@@ -6,6 +6,7 @@ import pytest
 
 from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.training.plan import BY_ROWS
+from sklearn_ple.training.split import LEAST_ROWS_TO_CROSS
 
 
 def plan(n_rows, **params):
@@ -32,7 +33,7 @@ def test_rows_are_set_aside_from_500_rows_on_a_tenth_of_them_and_3000_at_most():
 
 
 def test_members_leave_a_twelfth_of_the_rows_out_and_600_at_most():
-    assert plan(499).n_left_out == 0
+    assert plan(LEAST_ROWS_TO_CROSS - 1).n_left_out == 0
     assert plan(99, early_stopping=True).n_left_out == 8
     assert plan(1200).n_left_out == 100
     assert plan(100_000).n_left_out == 600
@@ -58,15 +59,15 @@ def test_large_tables_and_members_that_leave_rows_out_are_not_trained_twice():
 
 
 @pytest.mark.parametrize("given", [{"batch_size": 16}, {"net_params": {"batch_size": 16}}])
-def test_epochs_make_120_steps_of_batches_of_any_size(given):
-    assert plan(120, **given).max_epochs == 15
-    assert plan(120, batch_size=120).max_epochs == 120
+def test_epochs_make_400_steps_of_batches_of_any_size(given):
+    assert plan(120, **given).max_epochs == 50
+    assert plan(120, batch_size=120).max_epochs == 400
     assert plan(5000, **given).max_epochs == plan(5000).max_epochs == 25
 
 
 def test_without_validation_small_tables_are_trained_for_120_steps():
-    for n_rows in (20, 100, 300, 499):
-        settled = plan(n_rows)
+    for n_rows, members in ((20, 8), (99, 8), (100, 1), (300, 1), (499, 1)):
+        settled = plan(n_rows, n_members=members)
         n_steps = settled.max_epochs * -(-n_rows // settled.batch_size)
         assert 120 <= n_steps < 120 + -(-n_rows // settled.batch_size)
     assert plan(5000, early_stopping=False).max_epochs == 10

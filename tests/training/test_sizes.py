@@ -1,0 +1,108 @@
+"""How long training takes and which rows stop it, at every size of a table."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from makers import Recorder, make_complete_table
+from numpy.testing import assert_array_equal
+from sklearn.metrics import r2_score
+
+from sklearn_ple import PLEClassifierRegressor, PLERegressor
+from sklearn_ple.training.plan import BY_ROWS
+from sklearn_ple.training.split import draw_groups, draw_order
+
+
+def draw_signal(n_rows, seed=0):
+    """Draw ten columns and a number that follows from three of them."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_rows, 10))
+    return X, np.sin(2 * X[:, 0]) + X[:, 1] * X[:, 2] + 0.2 * rng.normal(size=n_rows)
+
+
+# -- one stop for all tasks -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("beside", ["few labels", "extreme labels"])
+def test_tasks_of_noise_do_not_end_the_training_of_others(beside):
+    X, signal = draw_signal(3000)
+    y, rng = pd.DataFrame({"signal": signal}), np.random.default_rng(1)
+    if beside == "few labels":
+        for k in range(5):
+            y[f"noise{k}"] = np.where(np.arange(3000) < 25, rng.normal(size=3000), np.nan)
+    else:
+        y["noise"] = np.exp(3 * rng.normal(size=3000))
+    model = PLEClassifierRegressor(n_members=4, random_state=0).fit(X[:1500], y[:1500])
+    assert r2_score(signal[1500:], model.predict(X[1500:])["signal"]) > 0.85
+
+
+# -- patience -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("schedule", "n_epochs"), [("one_cycle", 7), ("cosine", 2)])
+def test_patience_begins_when_the_rate_no_longer_rises(schedule, n_epochs):
+    X, y = make_complete_table(60)
+    # No decrease of the loss is enough to count.
+    model = PLEClassifierRegressor(
+        early_stopping=True,
+        max_epochs=20,
+        n_iter_no_change=1,
+        tol=100.0,
+        lr_schedule=schedule,
+        random_state=0,
+    ).fit(X, y)
+    assert len(model.history_) == n_epochs
+
+
+# -- batches, epochs and rates --------------------------------------------------------------------
+
+
+def test_nothing_jumps_with_the_number_of_rows():
+    sizes = np.unique(np.geomspace(30, 3e6, 3000).astype(int))
+    batch, epochs = (
+        np.array([BY_ROWS[name](n) for n in sizes.tolist()]) for name in ("batch_size", "max_epochs")
+    )
+    assert (np.abs(np.diff(batch)) <= 0.02 * batch[1:] + 1).all()
+    # At 100 rows early stopping begins. Numbers of batches and of epochs are whole.
+    steps = (epochs * np.ceil(sizes / batch))[sizes >= 100]
+    assert (np.abs(np.diff(steps)) <= 0.25 * steps[1:]).all()
+    assert steps.min() >= 390
+
+
+# -- which rows validate --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("params", [{}, {"n_members": 1, "validation_fraction": 0.2}])
+def test_a_warm_start_validates_on_the_rows_that_were_not_trained_on(params):
+    X, y = make_complete_table(300)
+    recorder = Recorder()
+    params |= {"early_stopping": True, "max_epochs": 2, "refit": False, "callbacks": [recorder]}
+    model = PLEClassifierRegressor(warm_start=True, random_state=None, **params)
+    rows = []
+    for _ in range(2):
+        model.fit(X, y)
+        rows.append(model.callbacks[0].trainings)
+    (_, first, _), (_, again, _) = recorder.trainings
+    assert_array_equal(first.numbers, again.numbers)
+
+
+def test_appended_rows_leave_the_order_of_the_others():
+    few, many = (draw_order(n, np.random.RandomState(0)) for n in (100, 140))
+    assert_array_equal(many[many < 100], few)
+
+
+def test_unequal_groups_leave_most_rows_to_train_on():
+    groups = np.repeat([0, 1, 2, 3, 4, 5], [1500, 200, 150, 100, 40, 10])
+    for seed in range(20):
+        aside = draw_groups(groups, 0.1, np.random.RandomState(seed))
+        assert 10 <= np.isin(groups, aside).sum() <= 200
+    # Each group is larger than the fraction: the smallest is set aside.
+    assert draw_groups(np.repeat([0, 1, 2], [50, 30, 40]), 0.1, np.random.RandomState(0)) == [1]
+
+
+def test_the_second_training_has_the_batches_for_which_its_epochs_were_chosen():
+    X, y = draw_signal(2300)
+    recorder = Recorder()
+    model = PLERegressor(n_members=1, max_epochs=2, callbacks=[recorder], refit=True)
+    model.set_params(random_state=0).fit(X, y)
+    assert len(recorder.trainings) == 2
+    assert model.net_.batch_size == BY_ROWS["batch_size"](2300 * 9 // 10)
