@@ -206,19 +206,23 @@ class PLEClassifierRegressor(_Progressive):
         Share of the steps so far, the most recent ones, over which the weights are averaged for
         validation and prediction. With 0, the last weights are used.
     batch_size : int or "auto", default="auto"
-        Number of rows in a step of training. "auto" is 64 for up to 2,000 rows, and for more a
-        power of two near three times the square root of their number, at most 2048.
+        Greatest number of rows in a step of training; the batches of an epoch have the same size
+        up to one row. "auto" is 3 % of the rows, but at least 64, and for more than 10,000 rows
+        three times the square root of their number, at most 2048.
     max_epochs : int or "auto", default="auto"
         Largest number of passes over the data. The schedule of the learning rate has this length.
-        "auto" is 25 for up to 10,000 rows, 11 for 50,000 and 4 for half a million or more. Without
-        early stopping it is the number of epochs that make 120 steps, but at least 10; from 60,000
-        rows on it is the same as with early stopping.
+        "auto" is 25 from 1,000 to 10,000 rows, 11 for 50,000 and 4 for half a million or more. For
+        fewer than 1,000 rows it is the number of epochs that make 400 steps. Without early
+        stopping it is the number of epochs that make 120 steps, but at least 10; from 60,000 rows
+        on it is the same as with early stopping.
     early_stopping : bool or "auto", default="auto"
         Whether to stop when the joint validation loss no longer decreases, and to return to the
-        best weights. "auto" stops early from 500 rows on, and if ``fit`` is passed ``X_val``.
+        best weights. "auto" stops early from 100 rows on if each member leaves out rows of its
+        own, from 500 rows on if rows are set aside for all members, and if ``fit`` is passed
+        ``X_val``.
     validation_fraction : float or "auto", default="auto"
-        Share of the rows that early stopping sets aside, or of the groups if ``fit`` is passed
-        ``groups``. With "auto" and four members or more, no rows are set aside for all members.
+        Share of the rows that early stopping sets aside; whole groups that have about this share
+        if ``fit`` is passed ``groups``. With "auto" and four members or more, no rows are set aside for all members.
         Instead each member leaves out a twelfth of the rows (with more than 12 members, one part
         in ``n_members``), at most 600, and is validated on them, while other members are trained
         on them. With fewer members, with ``validation_split="last"`` or for a dataset, "auto" sets
@@ -231,8 +235,9 @@ class PLEClassifierRegressor(_Progressive):
         uses rows that are in neither part of that split. To validate on rows that are not in X,
         pass them to ``fit`` as ``X_val`` and ``y_val``.
     n_iter_no_change : int or "auto", default="auto"
-        Number of epochs without improvement after which early stopping ends the training. "auto"
-        is a fifth of ``max_epochs``, but at least 3.
+        Number of epochs without improvement after which early stopping ends the training. Epochs
+        in which the learning rate rises do not count. "auto" is a fifth of ``max_epochs``, but at
+        least 3.
     tol : float, default=0.0
         The joint validation loss must decrease by more than this to count as an improvement.
     refit : bool or "auto", default="auto"
@@ -245,7 +250,9 @@ class PLEClassifierRegressor(_Progressive):
     warm_start : bool, default=False
         Whether another call of ``fit`` starts from the learnt weights, with the classes, scales
         and categories of the first call. It trains once: if rows are set aside, they are not
-        trained on, and ``refit`` has no effect.
+        trained on, and ``refit`` has no effect. Rows validate by their position: pass the same
+        rows in the same order, perhaps with new ones after them. Otherwise the network may have
+        been trained on rows that now validate it.
     warm_start_from : FrozenEstimator, estimator or None, default=None
         A fitted estimator with the same network, from whose weights a fit starts: those of the
         embeddings, of the parts that all tasks share, and of tasks with the same name. Its scales,

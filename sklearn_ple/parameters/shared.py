@@ -195,7 +195,8 @@ class Parameters(SharedParameters, BaseEstimator):
         a constant ``learning_rate`` of 1e-3, without ``weight_decay`` and ``weight_averaging``.
 
         All other parameters have their defaults. These include the number and widths of experts,
-        which papers choose for the data, and the length of training. From 500 rows on, early
+        which papers choose for the data, and the length of training. All tasks have the same
+        weight in the loss, however many labels they have. From 500 rows on, early
         stopping sets rows aside, and ``refit`` trains the same network again on all rows. With
         ``early_stopping=False`` the network is trained once, for ``max_epochs`` epochs.
 

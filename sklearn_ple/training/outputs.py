@@ -33,7 +33,8 @@ def compute_means(net: Any, rows: TableRows, n_jobs: int | None = None) -> Tenso
     module = net.module_
 
     def compute(**inputs: Tensor) -> list[Tensor]:
-        return [module.mean(module.member_outputs(**inputs).double()).unsqueeze(0)]
+        # Some GPUs have no float64.
+        return [module.mean(module.member_outputs(**inputs).cpu().double()).unsqueeze(0)]
 
     ((means,),) = _compute_by_batch(net, compute, rows, n_jobs)
     return means

@@ -77,7 +77,8 @@ def test_an_epochs_loss_is_the_mean_over_its_rows(table, seen):
         assert inside["n_train"] == N
         losses, sizes = np.transpose(inside["losses"])
         assert_allclose(epoch["loss"], np.average(losses, weights=sizes), rtol=1e-5)
-        assert_allclose(epoch["loss"], sum(epoch["task_losses"]), rtol=1e-5)
+        weighted = np.dot(epoch["task_weights"], epoch["task_losses"])
+        assert_allclose(epoch["loss"], weighted, rtol=1e-5)
 
 
 def documented_loss(module, arrays, task_weights):
@@ -290,7 +291,7 @@ def test_an_interrupted_refit_keeps_the_first_network(table, seen, epoch):
 
 def test_validation_scores_are_recorded(table):
     X, y = table
-    mixed = np.column_stack([y, X[:, 2] > 0])
+    mixed, recorder = np.column_stack([y, X[:, 2] > 0]), Recorder()
     fitted = PLEClassifierRegressor(
         early_stopping=True,
         max_epochs=3,
@@ -298,13 +299,16 @@ def test_validation_scores_are_recorded(table):
         lr_schedule="constant",
         validation_fraction=0.1,
         refit=False,
+        callbacks=[recorder],
         random_state=0,
     ).fit(X, mixed)
     epoch = fitted.history_[-1]
     assert_allclose(epoch["valid_score"], np.mean(epoch["valid_task_scores"]))
     assert epoch["seconds"] > 0 and epoch["learning_rate"] == 0.01
     # The last epoch was the best, so the fitted network has its scores on the rows set aside.
-    order = np.random.RandomState(0).permutation(N)[: N // 10]
+    ((_, validation, _),) = recorder.trainings
+    order = validation.numbers
+    assert len(order) == N // 10
     assert [e["valid_loss"] for e in fitted.history_][-1] == min(
         e["valid_loss"] for e in fitted.history_
     )

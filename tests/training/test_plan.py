@@ -61,7 +61,7 @@ def test_large_tables_and_members_that_leave_rows_out_are_not_trained_twice():
 @pytest.mark.parametrize("given", [{"batch_size": 16}, {"net_params": {"batch_size": 16}}])
 def test_epochs_make_400_steps_of_batches_of_any_size(given):
     assert plan(120, **given).max_epochs == 50
-    assert plan(120, batch_size=120).max_epochs == 400
+    assert plan(120, batch_size=60).max_epochs == 200
     assert plan(5000, **given).max_epochs == plan(5000).max_epochs == 25
 
 

@@ -104,8 +104,10 @@ def test_without_a_random_state_the_seed_is_the_first_process_s(both):
 def test_dropout_differs_by_row_and_not_what_is_learnt(both):
     (first, drawn), (second, of_second) = (result["dropout"] for result in both)
     assert_same(first, second)
-    # Each has half of a batch of 60 rows.
-    assert drawn.numel() == of_second.numel() > 100
+    # Each has half of a batch, of which one may have a row more.
+    n_rows = min(drawn.shape[-1], of_second.shape[-1])
+    drawn, of_second = drawn[..., :n_rows], of_second[..., :n_rows]
+    assert drawn.numel() > 100
     same = (drawn == of_second).float().mean()
     assert 0.3 < same < 0.7
 

@@ -59,7 +59,8 @@ def test_patience_begins_when_the_rate_no_longer_rises(schedule, n_epochs):
 def test_nothing_jumps_with_the_number_of_rows():
     sizes = np.unique(np.geomspace(30, 3e6, 3000).astype(int))
     batch, epochs = (
-        np.array([BY_ROWS[name](n) for n in sizes.tolist()]) for name in ("batch_size", "max_epochs")
+        np.array([BY_ROWS[name](n) for n in sizes.tolist()])
+        for name in ("batch_size", "max_epochs")
     )
     assert (np.abs(np.diff(batch)) <= 0.02 * batch[1:] + 1).all()
     # At 100 rows early stopping begins. Numbers of batches and of epochs are whole.

@@ -201,7 +201,8 @@ def test_training_is_as_long_as_with_early_stopping_however_few_rows_are_left(pa
     # It ends after two epochs.
     auto = {"early_stopping": "auto", "max_epochs": "auto", "n_iter_no_change": 1, "tol": 10.0}
     fitted = model(**auto, refit=False, **params).fit(*make(500))
-    assert fitted.net_.max_epochs == 25
+    # Without early stopping, 20 epochs would be enough for 120 steps.
+    assert fitted.net_.max_epochs >= 25
 
 
 # -- groups ---------------------------------------------------------------------------------------
