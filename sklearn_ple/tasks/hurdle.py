@@ -9,7 +9,7 @@ from sklearn.metrics import d2_tweedie_score, make_scorer
 from torch import Tensor
 from torch.nn import functional as F
 
-from .numbers import Amount, exact
+from .numbers import Amount
 from .task import average_logs
 
 
@@ -66,7 +66,7 @@ class Hurdle(Amount):
 
     def traced_predict(self, outputs: Tensor) -> Tensor:
         """Compute what `predict` returns with torch operations only."""
-        return (F.logsigmoid(outputs[:, 0]) + outputs[:, 1]).exp() * exact(self.mean)
+        return self._traced_amount(F.logsigmoid(outputs[:, 0]) + outputs[:, 1])
 
     def variance(self, means: np.ndarray) -> np.ndarray:
         """Return the mean to the power of 1.5, between those of a Poisson (1) and a gamma (2)."""

@@ -262,7 +262,11 @@ class Amount(NumberTask):
 
     def traced_predict(self, outputs: Tensor) -> Tensor:
         """Return the predicted mean, in the units of the labels."""
-        return outputs[:, 0].exp() * exact(self.mean)
+        return self._traced_amount(outputs[:, 0])
+
+    def _traced_amount(self, logs: Tensor) -> Tensor:
+        """Compute what `_amount` returns with torch operations only."""
+        return torch.minimum(logs.exp() * exact(self.mean), exact(np.finfo(np.float64).max))
 
 
 class Count(Amount):

@@ -103,6 +103,7 @@ def test_amounts_are_finite_whatever_the_outputs(kind):
         outputs = np.full((2, task.n_outputs), [[1e4], [0.0]], dtype)
         largest, small = task.predict(outputs)
         assert largest == np.finfo(dtype).max and small < 10
+    np.testing.assert_allclose(task.traced_predict(torch.as_tensor(outputs)), [largest, small])
 
 
 @pytest.mark.parametrize("labels", TWO_CLASSES.values(), ids=TWO_CLASSES.keys())
