@@ -528,6 +528,7 @@ def test_letters_that_the_font_lacks_are_texts_that_the_browser_draws(tmp_path):
 def test_control_characters_in_names_leave_the_pictures_valid(tmp_path):
     X, y = make_table()
     y = y[["late", "price"]].set_axis(["la\x0bte", "pri\x00ce"], axis=1)
+    y["la\x0bte"] = y["la\x0bte"].replace("yes", "\ufffe\uffff yes")
     model = PLEClassifierRegressor(**TINY).fit(X, y)
     report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=2, importance=False)
     for src in Page(write(report, tmp_path)).loads:

@@ -22,6 +22,8 @@ from .formats import FORMATS, format_interval
 from .observed import N_BINS, Observed
 from .panels import make_panels
 
+_NOT_OF_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
 
 def render_page(report: Any, title: str) -> str:
     """Return the HTML page of a report."""
@@ -67,11 +69,9 @@ def write_svg(figure: Any) -> str:
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure.savefig(file, format="svg", bbox_inches="tight", metadata={"Date": None})
     plt.close(figure)
-    # Control characters, which names may contain, are not allowed in XML.
-    svg = re.sub(
-        rb"[\x00-\x08\x0b\x0c\x0e-\x1f]", "\N{REPLACEMENT CHARACTER}".encode(), file.getvalue()
-    )
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode('ascii')}"
+    # Names may contain control characters and others that are not allowed in XML.
+    svg = _NOT_OF_XML.sub("\N{REPLACEMENT CHARACTER}", file.getvalue().decode())
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode('ascii')}"
 
 
 def _lacks_letters(figure: Any) -> bool:
