@@ -29,4 +29,10 @@ def progress_bar(*args: Any, **options: Any) -> Any:
         # A program without a console has nowhere to show it.
         options["disable"] = True
     columns = min(_COLUMNS, get_terminal_size((_COLUMNS, 1)).columns)
-    return tqdm(*args, ncols=None if in_notebook else columns, **options)
+
+    class Bar(tqdm):
+        # tqdm's thread that watches its bars would never end. Without it, each update looks at
+        # the clock.
+        monitor_interval = 0
+
+    return Bar(*args, ncols=None if in_notebook else columns, miniters=1, **options)

@@ -214,13 +214,13 @@ class Stop(Callback):
 
 
 def test_no_thread_or_open_file_is_left_behind(fitted, folder):
-    process = psutil.Process()
+    process, before = psutil.Process(), set(threading.enumerate())
 
     def held():
-        threads = {own.name for own in threading.enumerate() if own.name.startswith("sklearn")}
-        return threads, [own.path for own in process.open_files() if "part" in own.path]
+        files = [own.path for own in process.open_files() if "part" in own.path]
+        return set(threading.enumerate()) - before, files
 
-    model().fit(folder, TASKS, "w")
+    model(verbose=1).fit(folder, TASKS, "w")
     assert held() == (set(), [])
     with pytest.raises(RuntimeError, match="stop"):
         model(callbacks=[Stop()]).fit(folder, TASKS, "w")
