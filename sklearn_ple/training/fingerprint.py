@@ -1,13 +1,15 @@
 """The fingerprint of a fit: short texts of all that determines its result, to compare fits."""
 
-import pickle
 from collections.abc import Mapping
+from inspect import unwrap
+from types import CodeType, FunctionType
 from typing import Any
 
 import joblib
 import numpy as np
 import pandas as pd
 import torch
+from joblib.hashing import NumpyHasher
 from scipy import sparse
 from skorch.callbacks import Callback
 from torch import Tensor, nn
@@ -115,15 +117,13 @@ def _describe_value(name: str, value: Any) -> str:
         entries = simple if isinstance(simple, list) else [simple]
         if all(isinstance(entry, _SHOWN) for entry in entries):
             return repr(simple)
-        # joblib does not notice each object that cannot be pickled.
-        pickle.dumps(simple)
-        return joblib.hash(simple)
+        return _Hasher("md5").hash(simple)
     # An object may raise any error as it is pickled.
     except Exception as error:
         raise ValueError(
             f"{name} cannot be compared with that of another fit or process, because it holds an "
-            f"object that cannot be pickled ({error}): define its class at the top level of a "
-            "module, or train without checkpoint_dir and by a single process."
+            f"object that cannot be pickled ({error}): leave the object out, or train without "
+            "checkpoint_dir and by a single process."
         ) from error
 
 
@@ -141,8 +141,8 @@ def _simplify(value: Any) -> Any:
     if isinstance(value, nn.Module):
         options = {name: vars(value)[name] for name in vars(value).keys() - vars(nn.Module())}
         return _simplify([type(value), options, value.state_dict()])
-    if isinstance(value, type):
-        return f"{value.__module__}.{value.__qualname__}"
+    if isinstance(value, (type, FunctionType)):
+        return _describe_code(value)
     if isinstance(value, Tensor):
         return value.numpy(force=True)
     if isinstance(value, np.generic):
@@ -154,8 +154,54 @@ def _simplify(value: Any) -> Any:
 
 def _can_be_pickled(value: Any) -> bool:
     try:
-        pickle.dumps(value)
+        _Hasher("md5").hash(value)
     # An object may raise any error.
     except Exception:
         return False
     return True
+
+
+class _Hasher(NumpyHasher):
+    """joblib's hash, but of the code of functions and classes in place of their names alone."""
+
+    def save(self, obj: Any) -> None:
+        try:
+            super().save(_describe_code(obj) if isinstance(obj, (type, FunctionType)) else obj)
+        except TypeError as error:
+            # joblib would take it for keys of a dict that cannot be sorted, and go on.
+            raise ValueError(str(error)) from error
+
+
+def _describe_code(value: type | FunctionType) -> str:
+    """Return the name of a function or class, and a hash of its code, wherever that stands."""
+    if isinstance(value, type):
+        parts: list[Any] = [_describe_members(base) for base in value.__mro__]
+    else:
+        parts = [_describe_function(value), *(c.cell_contents for c in value.__closure__ or ())]
+    return f"{value.__module__}.{value.__qualname__} {_Hasher('md5').hash(parts)}"
+
+
+def _describe_members(cls: type) -> dict[str, Any]:
+    """Describe the methods of a class, and those of its attributes that are numbers or text."""
+    members = {}
+    for name, member in vars(cls).items():
+        function = getattr(member, "__func__", None) or getattr(member, "fget", None) or member
+        if isinstance(function := unwrap(function), FunctionType):
+            members[name] = _describe_function(function)
+        elif isinstance(member, _SHOWN) and not name.startswith("__"):
+            members[name] = member
+    return members
+
+
+def _describe_function(function: FunctionType) -> list[Any]:
+    """Describe a function without its closure, in which a method may hold its class."""
+    return [_list_code(function.__code__), function.__defaults__, function.__kwdefaults__]
+
+
+def _list_code(value: Any) -> Any:
+    """List the instructions, names and constants of code, without line numbers."""
+    if isinstance(value, CodeType):
+        return [value.co_code, *value.co_varnames, *value.co_names, _list_code(value.co_consts)]
+    if isinstance(value, frozenset):
+        return sorted(map(repr, value))
+    return [*map(_list_code, value)] if isinstance(value, tuple) else value

@@ -85,6 +85,28 @@ def test_other_parameters_are_another_fit(one, other):
     assert [key for key in first if first[key] != second[key]] == [name]
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def own(epoch): return {}",
+        "def own(epoch, step={}): return step",
+        "own = lambda epoch: [lambda: epoch in ('a', {})]",
+        "class own(Quantile):\n def loss(self, *given): return super().loss(*given) * {}",
+        "class own(Quantile):\n factor = {}",
+        "class base(Quantile):\n @property\n def lowest(self): return {}\nclass own(base): pass",
+        "class cls(Quantile):\n def encode(self, labels): return labels + {}\nown = cls()",
+    ],
+)
+def test_code_that_was_edited_is_another_fit(source):
+    def found_with(number, lines=""):
+        value = edited(lines + source.format(number), Quantile=Quantile)
+        return found({"task_types": {"n": value}})["task_types"]
+
+    assert found_with(1) != found_with(2)
+    # Where it is in the file does not count.
+    assert found_with(1) == found_with(1, "\n\n")
+
+
 def test_each_value_of_the_data_counts():
     others = [found(X=X.assign(a=[0.0, 1.0, 0.0])), found(X=X.assign(b=["u", "v", "v"]))]
     others += [
@@ -132,7 +154,22 @@ class Log(Callback):
         self.seen_.append(value)
 
 
+def edited(source, **names):
+    """Return what the code of a module defines as `own`, as if the module had been edited."""
+    names["__name__"] = __name__
+    exec(source, names)
+    return names["own"]
+
+
+def add(n):
+    return lambda epoch: epoch + n
+
+
 OTHER_CALLBACKS = {
+    "lambda": [LRScheduler("LambdaLR", lr_lambda=own) for own in (lambda n: n, lambda n: 2 * n)],
+    "closure": [LRScheduler("LambdaLR", lr_lambda=add(n)) for n in (1, 2)],
+    "partial": [Noting(partial(lambda n, by: n * by, by=by)) for by in (1, 2)],
+    "names": [Freezer(lambda name: "a" in name), Freezer(lambda name: "b" in name)],
     "list": [LRScheduler("MultiStepLR", milestones=[n]) for n in (1, 5)],
     "function": [LRScheduler("LambdaLR", lr_lambda=own) for own in (plus, times)],
     "pattern": [Freezer("a*"), Freezer("b*"), Freezer(["a*"]), ParamMapper("a*")],
@@ -171,7 +208,7 @@ def test_what_a_callback_learns_or_records_does_not_count():
     ("name", "value"),
     [
         ("net_params", {"x": [Lock()]}),
-        ("net_params", {"x": lambda: None}),
+        ("net_params", {"x": partial(max, Lock())}),
         ("class_weight", {"c": Lock()}),
     ],
 )
