@@ -525,6 +525,13 @@ def test_two_fits_that_begin_at_once_do_not_share_a_folder(data, tmp_path):
     assert kept["n_epochs"] == 1
 
 
+def test_a_folder_without_a_name_is_an_error(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="checkpoint_dir is empty"):
+        flagship(checkpoint_dir="").fit(*data)
+    assert not [*tmp_path.iterdir()]
+
+
 @pytest.mark.parametrize("below", ["", "folder"])
 def test_a_file_in_the_folder_s_place_is_an_error(below, data, tmp_path):
     path = tmp_path / "file"
