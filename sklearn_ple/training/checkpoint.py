@@ -61,10 +61,10 @@ class Checkpoint:
         self.of_fit = of_fit
         self.random_state = random_state
         self.path = folder / f"{_PREFIX}fit.json"
-        seed = current().from_first(self._open)
+        self._seed = current().from_first(self._open)
         if random_state is None:
-            self.random_state = seed
-        self._text = json.dumps({"fit": self.of_fit, "seed": seed}, indent=1)
+            self.random_state = self._seed
+        self._text = json.dumps({"fit": self.of_fit, "seed": self._seed}, indent=1)
         self.digest = hashlib.sha256(self._text.encode()).hexdigest()
 
     @classmethod
@@ -84,10 +84,16 @@ class Checkpoint:
         return cls(Path(settings.checkpoint_dir), of_fit, settings.random_state)
 
     def claim(self) -> None:
-        """Write the file that identifies the fit to the folder."""
-        if self._read_description() is None:
+        """Write the file that identifies the fit, unless another one has claimed the folder."""
+        kept = self._read_description()
+        if kept is None:
             with replacing(self.path) as partial:
                 partial.write_text(self._text, encoding="utf-8")
+        elif kept["seed"] != self._seed:
+            raise ValueError(
+                f"checkpoint_dir={str(self.folder)!r} belongs to another fit, which began at the "
+                "same time and drew another seed: set another checkpoint_dir, or a random_state."
+            )
 
     def _open(self) -> int | None:
         """Check the folder; return a seed in place of None: the saved one, or else a new one."""

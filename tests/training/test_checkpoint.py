@@ -525,6 +525,25 @@ def test_two_fits_that_begin_at_once_do_not_share_a_folder(data, tmp_path):
     assert kept["n_epochs"] == 1
 
 
+def test_two_fits_of_a_folder_do_not_mix_their_seeds(data, tmp_path):
+    """Without a random state each draws a seed, but the folder keeps that of one."""
+    ended = []
+
+    class Another(Callback):
+        def on_train_begin(self, net, **_):
+            if not ended:
+                ended.append(None)
+                ended[0] = fit()
+
+    def fit():
+        options = {"early_stopping": False, "max_epochs": 1, "random_state": None}
+        return flagship(**options, callbacks=[Another()], checkpoint_dir=tmp_path).fit(*data)
+
+    with pytest.raises(ValueError, match="another fit, which began at the same time"):
+        fit()
+    assert_same(fit(), ended[0], data)
+
+
 def test_a_folder_without_a_name_is_an_error(data, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match="checkpoint_dir is empty"):
