@@ -20,6 +20,7 @@ from ..utils.files import replacing
 from .fingerprint import describe_fit
 from .history import SharedHistory
 from .split import Split
+from .states import restore_state
 
 _PREFIX = "sklearn_ple_"
 _LARGEST_SEED = np.iinfo(np.int32).max
@@ -175,9 +176,15 @@ class Progress(Callback):
     def restore(self, net: Any) -> None:
         """Set a net to the saved state."""
         kept: Any = self.kept_
-        for name, part in net.states().items():
-            part.load_state_dict(kept["states"][name])
-        net.history = SharedHistory(json.loads(kept["history"]))
+        try:
+            for name, part in net.states().items():
+                restore_state(part, kept["states"][name])
+            epochs = json.loads(kept["history"])
+            if not all(isinstance(epoch, dict) for epoch in epochs):
+                raise ValueError("its history is no list of epochs")
+            net.history = SharedHistory(epochs)
+        except Exception as error:
+            raise _describe_damage(self.path, error) from error
         self.kept_ = None
 
     def _write(self, net: Any) -> None:
@@ -205,6 +212,8 @@ class Progress(Callback):
         try:
             kept = _load(self.path)
             is_of_fit = kept["fit"] == self.checkpoint.digest
+            if any(type(n) is not int for n in (kept["n_epochs"], kept["best_epoch"] or 0)):
+                raise ValueError("it does not count epochs")
         # A damaged file can raise any error.
         except Exception as error:
             raise _describe_damage(self.path, error) from error

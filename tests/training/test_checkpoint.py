@@ -476,6 +476,54 @@ def test_a_training_of_torch_is_read_as_tensors_alone(state, kept, data, ended):
         clone(ended).set_params(checkpoint_dir=kept).fit(*data)
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        *((("states", "optimizer", "state", 0, "exp_avg"), torch.zeros(n)) for n in (0, 1)),
+        (("states", "optimizer", "state", 0, "step"), torch.zeros(3)),
+        (("states", "optimizer", "state", 0, "step"), "1"),
+        (("states", "optimizer", "state", 99), {"step": torch.zeros(())}),
+        (("states", "optimizer", "param_groups", 0, "lr"), "fast"),
+        (("states", "optimizer", "param_groups", 0, "fused"), "yes"),
+        (("states", "draws", "cpu"), torch.zeros(3, dtype=torch.uint8)),
+        (("states", "module"), {}),
+        (("n_epochs",), "1"),
+        (("best_epoch",), 1.5),
+        (("history",), "[1]"),
+    ],
+)
+def test_a_training_of_another_form_is_an_error_that_names_the_file(path, value, kept, data):
+    """Kernels of torch would read and write beyond the state of an optimizer."""
+    file = edit(kept, path, value)
+    with pytest.raises(ValueError, match=rf"{file} is damaged"):
+        flagship(early_stopping=False, checkpoint_dir=kept).fit(*data)
+
+
+@pytest.mark.parametrize(
+    "path", [("average", "n_steps"), ("callback FollowSchedule", "step"), ("optimizer", "state")]
+)
+def test_parts_of_an_interrupted_training_are_checked(path, data, tmp_path):
+    interrupt = Interrupt()
+    model = with_interrupt(MODELS["one training"], interrupt, tmp_path)
+    interrupt.left_[0] = 2
+    with pytest.raises(StopFitError):
+        model.fit(*data)
+    file = edit(tmp_path, ("states", *path), "many")
+    with pytest.raises(ValueError, match=rf"{file} is damaged"):
+        model.fit(*data)
+
+
+def edit(folder, path, value):
+    """Replace a value in the file of the first training, and return the file."""
+    file = folder / "sklearn_ple_training_1.pt"
+    training = entry = torch.load(file, weights_only=True)
+    for name in path[:-1]:
+        entry = entry[name]
+    entry[path[-1]] = value
+    torch.save(training, file)
+    return file
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"fit": 2, "seed": null}'])
 def test_a_foreign_description_is_an_error_that_names_the_file(text, kept, data, ended):
     path = kept / "sklearn_ple_fit.json"
