@@ -92,6 +92,8 @@ class GradientBalancer(Balancer):
 
     reads_representation: ClassVar[bool] = True
 
+    method: Any
+
     def __init__(self, method: Any = "upgrad"):
         super().__init__()
         self.method = method

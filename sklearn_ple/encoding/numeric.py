@@ -103,6 +103,9 @@ class EmbeddingMaker(ABC):
 class Piecewise(EmbeddingMaker):
     """Makes a `NumericEmbedding`, by bins: with a piecewise-linear part, with steps, or both."""
 
+    edges: list[np.ndarray]
+    has_atom: np.ndarray
+
     def __init__(self, *, linear: bool, steps: bool):
         self.linear = linear
         self.steps = steps

@@ -246,12 +246,12 @@ def _read_declared(classes: Any, names: Sequence[str]) -> dict[str, np.ndarray |
     declared = by_task(classes, names, "classes", default=None)
     for name, given in declared.items():
         if given is not None:
-            declared[name] = _read_classes(name, given)
+            declared[name] = read_classes(name, given)
     return declared
 
 
-def _read_classes(name: str, classes: Any) -> np.ndarray:
-    """Read the declared classes of a task, as labels are read."""
+def read_classes(name: str, classes: Any) -> np.ndarray:
+    """Read declared classes of a task, as labels are read, and check that they may be labels."""
     column = None
     if np.ndim(classes) == 1:
         with naming("classes"):

@@ -1,8 +1,9 @@
 """The classes whose objects can be saved, and the types of their attributes."""
 
+import sys
 from collections.abc import Mapping
 from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 import torch
@@ -30,20 +31,43 @@ ANNOTATED: dict[type, dict[str, Any]] = {
     )
 }
 
+#: Objects as they are before they learn, by their classes. Others of these classes may have more
+#: of the attributes that are annotated.
+_UNLEARNT: dict[type, Any] = {
+    type(new): new
+    for new in (
+        *(kind() for kind in TASK_KINDS.values()),
+        *NUMERIC_EMBEDDINGS.values(),
+        *(make() for make in BALANCERS.values()),
+    )
+}
+
 #: Classes that a file may name, by their names.
 KNOWN: dict[str, type] = {
     cls.__name__: cls
     for cls in (
         *ANNOTATED,
-        *TASK_KINDS.values(),
-        *(type(maker) for maker in NUMERIC_EMBEDDINGS.values()),
-        *(type(make()) for make in BALANCERS.values()),
+        *_UNLEARNT,
     )
 } | {
     f"torch.optim.{name}": cls
     for name, cls in vars(torch.optim).items()
     if isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer)
 }
+
+
+def check_attributes(cls: type, attributes: Any) -> None:
+    """Check the attributes of an object of a class; those of a user's class can be any."""
+    what = f"a {cls.__name__}"
+    if cls in ANNOTATED:
+        check_types(attributes, ANNOTATED[cls], what)
+    elif cls in _UNLEARNT:
+        hints = get_type_hints(cls).items()
+        types = {name: type(value) for name, value in vars(_UNLEARNT[cls]).items()}
+        types |= {name: hint for name, hint in hints if get_origin(hint) is not ClassVar}
+        # Attributes that are not there are those of the class, or have not been learnt.
+        known = {name: hint for name, hint in types.items() if name in attributes}
+        check_types(attributes, known, what)
 
 
 def check_types(attributes: Any, types: Mapping[str, Any], what: str) -> None:
@@ -72,14 +96,18 @@ def check_types(attributes: Any, types: Mapping[str, Any], what: str) -> None:
 
 
 def _is_of(value: Any, hint: Any) -> bool:
-    """Return whether a value is of an annotated type; a bool is not a number."""
+    """Return whether a value is of an annotated type; bools and NaN are no numbers."""
     kind, parts = get_origin(hint), get_args(hint)
     if kind in (Union, UnionType):
         return any(_is_of(value, part) for part in parts)
     if kind is list:
         return isinstance(value, list) and all(_is_of(entry, *parts) for entry in value)
     if kind is dict:
-        return isinstance(value, dict) and all(_is_of(v, parts[1]) for v in value.values())
+        return isinstance(value, dict) and all(
+            _is_of(k, parts[0]) and _is_of(v, parts[1]) for k, v in value.items()
+        )
     if hint is float:
-        hint = (float, int, np.floating)
-    return hint is Any or (isinstance(value, hint) and not isinstance(value, bool))
+        is_number = isinstance(value, (float, int, np.floating)) and not isinstance(value, bool)
+        return is_number and abs(value) <= sys.float_info.max
+    is_bool = hint is bool or not isinstance(value, bool)
+    return hint is Any or (isinstance(value, hint) and is_bool)

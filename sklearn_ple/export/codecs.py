@@ -1,6 +1,7 @@
 """Codecs: values of Python, numpy and torch as lists of plain data and arrays, and back."""
 
 import math
+import sys
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -15,6 +16,8 @@ from torch.nn import Parameter
 
 # Kinds of arrays that are stored as arrays of another dtype with the same bytes.
 _STORED_AS = {"U": np.uint32, "m": np.int64, "M": np.int64}
+# Number of words of a random state.
+_N_WORDS = 624
 
 
 class Codec(NamedTuple):
@@ -70,6 +73,10 @@ def _dump_array(array: np.ndarray) -> list[Any]:
 def _load_array(name: str, shape: list[int], entries: Any) -> np.ndarray:
     dtype = load_dtype(name)
     if isinstance(entries, np.ndarray):
+        if entries.dtype != _STORED_AS.get(dtype.kind):
+            raise ValueError(f"an array of {dtype} is stored as {entries.dtype}")
+        if dtype.kind == "U" and entries.max(initial=0) > sys.maxunicode:
+            raise ValueError("an array of text holds what is no letter")
         return entries.view(dtype).reshape(shape)
     if dtype.kind != "O" or math.prod(shape) != len(entries):
         raise ValueError("an array's shape is not that of its entries")
@@ -80,14 +87,28 @@ def _load_array(name: str, shape: list[int], entries: Any) -> np.ndarray:
     return array.reshape(shape)
 
 
-def _load_random_state(*state: Any) -> RandomState:
+def _load_random_state(
+    name: str, key: Any, position: Any, has_gauss: Any, gauss: Any
+) -> RandomState:
+    # NumPy would read at any position, and draw for ever from words without a bit.
+    is_key = isinstance(key, np.ndarray) and key.dtype == np.uint32 and key.shape == (_N_WORDS,)
+    is_place = type(position) is int and 0 <= position <= _N_WORDS
+    is_gauss = has_gauss in (0, 1) and type(gauss) is float and math.isfinite(gauss)
+    if not (is_key and is_place and is_gauss and (key[0] >> 31 or key[1:].any())):
+        raise ValueError("its random state is none of NumPy")
     random_state = RandomState()
-    random_state.set_state(state)
+    random_state.set_state((name, key, position, has_gauss, gauss))
     return random_state
 
 
 def _dump_tensor(tensor: Tensor) -> list[Any]:
     return [tensor.detach().cpu().numpy(), type(tensor) is Parameter, tensor.requires_grad]
+
+
+def _load_isotonic(x: Any, y: Any) -> IsotonicRegression:
+    if not (isinstance(x, np.ndarray) and isinstance(y, np.ndarray)):
+        raise ValueError("an isotonic regression has no arrays")
+    return IsotonicRegression(out_of_bounds="clip").fit(x, y)
 
 
 def _load_tensor(array: np.ndarray, is_parameter: bool, requires_grad: bool) -> Tensor:
@@ -110,7 +131,7 @@ CODECS = [
         "$isotonic",
         match_types(IsotonicRegression),
         lambda v: [v.X_thresholds_, v.y_thresholds_],
-        lambda x, y: IsotonicRegression(out_of_bounds="clip").fit(x, y),
+        _load_isotonic,
     ),
     *(
         Codec(f"${cls.__name__}", match_types(cls), lambda v: [v.isoformat()], cls.fromisoformat)

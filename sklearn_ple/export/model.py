@@ -5,14 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-from scipy import sparse
-
 from ..parameters.shared import Parameters
 from ..utils.checks import is_ours
 from ..utils.versions import check_versions, versions
-from ..utils.warn import collected
 from .checks import check_model
 from .container import read, write
 from .plain import NOT_SAVED, from_plain, to_plain
@@ -147,9 +142,9 @@ def load(path: str | os.PathLike[str], *, trusted: Iterable[type] = ()) -> Any:
     Path(path).open("rb").close()
     try:
         header, arrays = read(path)
-        model = _make_model(header, Reader(arrays, classes))
-        saved = dict(header["versions"])
-        _try_predictions(model)
+        saved = {name: str(version) for name, version in header.pop("versions").items()}
+        estimator = header.pop("estimator")
+        model = _make_model(estimator, header, Reader(arrays, classes))
     except ImportError:
         raise
     except Exception as error:
@@ -166,29 +161,10 @@ def _own_estimators() -> dict[str, type]:
     return {cls.__name__: cls for cls in classes if is_ours(cls)}
 
 
-def _make_model(header: dict[str, Any], reader: Reader) -> Any:
-    cls = reader.read(header["estimator"])
+def _make_model(estimator: Any, plain: dict[str, Any], reader: Reader) -> Any:
+    cls = reader.read(estimator)
     if not (isinstance(cls, type) and issubclass(cls, Parameters)):
         raise ValueError(f"it holds {cls!r}, which is not an estimator of this package")
-    return from_plain(cls, header, reader, _NOT_SAVED)
-
-
-def _try_predictions(model: Any) -> None:
-    """Predict a row without values and one of zeros, so that a damaged model fails at once."""
-    names, features = getattr(model, "feature_names_in_", None), model._encoder.features
-    X: Any = sparse.csr_matrix((2, model.n_features_in_))
-    if features.columns_ or names is not None:
-        X = pd.DataFrame(np.zeros(X.shape), columns=names)
-        X.iloc[0] = np.nan
-        for position in features.categorical_positions_:
-            X.isetitem(position, pd.Series([None, None], dtype=object))
-    # Two rows need no threads.
-    n_jobs, model.n_jobs = model.n_jobs, 1
-    model.predict(X)
-    model.transform(X)
-    if model._deviations is not None:
-        model.predict(X, return_std=True)
-        # A warning that labels are too few for the default level would come unasked.
-        with collected(UserWarning):
-            model.predict_interval(X)
-    model.n_jobs = n_jobs
+    if "state" not in plain:
+        raise ValueError("it holds an estimator that is not fitted")
+    return from_plain(cls, plain, reader, _NOT_SAVED)

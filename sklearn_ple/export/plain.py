@@ -5,6 +5,7 @@ from typing import Any
 
 from ..parameters.network import describe_network, list_differences
 from .state import put_together, take_apart
+from .trial import try_model
 from .values import Reader, Writer
 
 #: Version of the format. A change of what files hold raises it.
@@ -121,6 +122,8 @@ def from_plain(
         If the plain data are invalid. Other errors are possible, too.
     """
     check_format(plain["format_version"])
+    if unknown := plain.keys() - {"format_version", "parameters", "state"}:
+        raise ValueError(f"it contains {min(unknown)!r}, which is unknown")
     parameters = reader.read(plain["parameters"])
     if refused := sorted(set(parameters) & not_saved):
         raise ValueError(f"it sets the parameters {refused}, which is not allowed in a file")
@@ -128,6 +131,7 @@ def from_plain(
     if "state" in plain:
         model._validate_params()
         put_together(model, reader.read(plain["state"]))
+        try_model(model)
     return model
 
 

@@ -9,6 +9,7 @@ from torch import nn
 
 from ..encoding.numeric import EmbeddingMaker
 from ..tasks import Task
+from ..training.states import restore_state
 from .plain import from_plain, to_plain
 from .state import STATE
 from .values import Reader, Writer
@@ -97,9 +98,12 @@ def restore_attributes(cls: type, state: dict[str, Any]) -> dict[str, Any]:
     try:
         plain, arrays = state[_STATE]["plain"], state[_STATE]["arrays"]
         reader = Reader(arrays, {})
-        model = from_plain(cls, plain, reader)
+        of_model = {name: value for name, value in plain.items() if name != "optimizer"}
+        model = from_plain(cls, of_model, reader)
         if "optimizer" in plain:
-            model.net_.optimizer_.load_state_dict(reader.read(plain["optimizer"]))
+            restore_state(model.net_.optimizer_, reader.read(plain["optimizer"]))
+        if both := sorted(vars(model).keys() & others):
+            raise ValueError(f"it sets {both} twice")
     except ImportError:
         raise
     except Exception as error:

@@ -11,17 +11,18 @@ from ..encoding.encoder import TableEncoder
 from ..encoding.features import FeatureEncoder
 from ..encoding.numeric import EmbeddingMaker
 from ..encoding.statistics import TargetStatistics
-from ..encoding.targets import TargetEncoder
+from ..encoding.targets import TargetEncoder, read_classes
 from ..parameters.network import describe_network
 from ..parameters.settings import Settings
 from ..predictions.calibration import Calibration
 from ..predictions.intervals import Deviations
+from ..tasks import Task
 from ..training.build import make_encoder, make_net
 from ..training.device import resolve_device
 from ..training.plan import resolve
 from ..training.random_state import seeded
 from ..training.start import Fitted
-from ..utils.checks import naming
+from ..utils.checks import check_integer, naming
 from .classes import check_types
 from .module import load_state, restore_network
 
@@ -86,9 +87,14 @@ def put_together(model: Any, state: dict[str, Any]) -> None:
         or the parameters.
     """
     check_types(state, STATE, "the state")
+    for name in ("net_.batch_size", "net_.max_epochs", "_encoder.n_bins"):
+        check_integer(name, state[name])
+    names = state["feature_names_in_"]
+    if names is not None and not all(isinstance(name, str) for name in names):
+        raise ValueError("the names of its columns are not text")
     model.n_features_in_ = state["n_features_in_"]
-    if state["feature_names_in_"] is not None:
-        model.feature_names_in_ = state["feature_names_in_"]
+    if names is not None:
+        model.feature_names_in_ = names
     model.set_output(**(state["_sklearn_output_config"] or {}))
     settings = resolve(model._settings, n_rows=1).replace(
         batch_size=state["net_.batch_size"],
@@ -100,7 +106,6 @@ def put_together(model: Any, state: dict[str, Any]) -> None:
     except ValueError:
         # It was fitted on a machine with other devices.
         device = "cpu"
-    names = state["feature_names_in_"]
     encoder = _make_encoder(settings, state)
     with seeded(np.random.RandomState(0)):
         module = restore_network(
@@ -132,6 +137,8 @@ def _make_encoder(settings: Settings, state: dict[str, Any]) -> TableEncoder:
         vars(part).update(given | vars(part))
     # The initial linear path is no longer needed.
     encoder.linear_start = None
+    for task in encoder.tasks:
+        _check_task(task)
     if [task.name for task in encoder.tasks] != encoder.targets.names:
         raise ValueError("its tasks are not the columns of y")
     if sorted(encoder.order) != list(range(len(encoder.tasks))):
@@ -141,6 +148,18 @@ def _make_encoder(settings: Settings, state: dict[str, Any]) -> TableEncoder:
     if encoder.statistics is not None:
         _check_statistics(encoder.statistics, encoder.features.cardinalities_)
     return encoder
+
+
+def _check_task(task: Task) -> None:
+    """Check that a task has classes if it should, each of them once, and an order of them."""
+    if not task.has_classes:
+        return
+    n = len(task.classes)
+    if not isinstance(task.classes, np.ndarray) or n < 2 or len(set(task.classes.tolist())) < n:
+        raise ValueError(f"the task {task.name!r} does not have several classes, each once")
+    read_classes(task.name, task.classes)
+    if not np.array_equal(np.sort(np.arange(n)[getattr(task, "order", ...)]), np.arange(n)):
+        raise ValueError(f"the order of the task {task.name!r} is not one of its classes")
 
 
 def _check_columns(features: FeatureEncoder, n_features: int, names: np.ndarray | None) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from . import codecs, pandas
-from .classes import ANNOTATED, KNOWN, check_types
+from .classes import ANNOTATED, KNOWN, check_attributes
 
 _CODECS = {codec.tag: codec for codec in (*codecs.CODECS, *pandas.CODECS)}
 # Largest depth of nested values, which no state of a model reaches.
@@ -67,7 +67,7 @@ class Writer:
             return [self.write(entry, f"[{place}]") for place, entry in enumerate(value)]
         if isinstance(value, dict) and all(type(key) is str and key[:1] != "$" for key in value):
             return {key: self.write(entry, f"[{key!r}]") for key, entry in value.items()}
-        if kind in (np.ndarray, np.memmap) and value.dtype.kind in "biuf" and value.itemsize <= 8:
+        if kind in (np.ndarray, np.memmap) and _is_plain(value.dtype.newbyteorder("=")):
             return {"$array": self._keep(value)}
         if isinstance(value, type) and value in self.names:
             return {"$class": self.names[value]}
@@ -127,7 +127,7 @@ class Reader:
     """
 
     def __init__(self, arrays: Mapping[str, np.ndarray], classes: Mapping[str, type]):
-        self.arrays = arrays
+        self.arrays = dict(arrays)
         self.classes = {**KNOWN, **classes}
 
     def read(self, plain: Any) -> Any:
@@ -153,8 +153,14 @@ class Reader:
 
     def _read_array(self, name: Any) -> np.ndarray:
         if not isinstance(name, str) or name not in self.arrays:
-            raise ValueError(f"it lacks the array {name!r}")
-        return self.arrays[name]
+            raise ValueError(f"it lacks the array {name!r}, or uses it twice")
+        # Used once, an array does not become much more than is in the file.
+        array: Any = self.arrays.pop(name)
+        if type(array) is not np.ndarray or not _is_plain(array.dtype):
+            raise ValueError(f"{name} is no array of numbers")
+        if array.dtype == bool and array.view(np.uint8).max(initial=0) > 1:
+            raise ValueError(f"{name} holds bools that are neither true nor false")
+        return array
 
     def _read_class(self, name: Any) -> type:
         if not isinstance(name, str) or name not in self.classes:
@@ -167,13 +173,17 @@ class Reader:
 
     def _read_object(self, content: Any) -> Any:
         cls, attributes = content
-        if cls in ANNOTATED:
-            check_types(attributes, ANNOTATED[cls], f"a {cls.__name__}")
+        check_attributes(cls, attributes)
         value = cls.__new__(cls)
         if isinstance(value, torch.nn.Module):
             torch.nn.Module.__init__(value)
         vars(value).update(attributes)
         return value
+
+
+def _is_plain(dtype: np.dtype) -> bool:
+    """Return whether a dtype is one of the numbers and bools that a file can hold."""
+    return dtype.kind in "biuf" and dtype.itemsize <= 8 and dtype.isnative
 
 
 def name_classes(trusted: Iterable[type], ours: Mapping[str, type]) -> dict[str, type]:

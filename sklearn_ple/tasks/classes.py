@@ -230,6 +230,7 @@ class Ordinal(Multiclass):
 
     kind = "ordinal"
     words = "classes in an order"
+    order: np.ndarray
 
     @property
     def group(self) -> tuple:

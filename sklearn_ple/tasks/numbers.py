@@ -95,6 +95,8 @@ class Regression(NumberTask):
 
     kind = "regression"
     linear_start = True
+    mean: float
+    scale: float
 
     def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Self:
         """Learn the weighted mean and standard deviation."""
@@ -174,6 +176,7 @@ class Quantile(Regression):
     metric = "d2_absolute_error_score"
     linear_start = False
     score_function = staticmethod(ignore_unit(d2_absolute_error_score))
+    levels: list[float]
 
     def __init__(self, levels: Sequence[float] = (0.05, 0.5, 0.95)):
         super().__init__()
@@ -219,6 +222,7 @@ class Amount(NumberTask):
 
     words = "an amount"
     lowest = 0.0
+    mean: float
 
     def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Self:
         """Learn the weighted mean of the labels."""

@@ -61,6 +61,7 @@ class Survival(NumberTask):
     metric = make_scorer(concordance_index)
     censored = True
     score_function = staticmethod(concordance)
+    edges: np.ndarray
 
     def __init__(self, n_intervals: int = 20):
         super().__init__()

@@ -7,6 +7,7 @@ others every time.
 import copy
 import json
 import os
+import pickle
 import random
 import sys
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ import safetensors
 import safetensors.numpy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sklearn.base import clone
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor, export
 from sklearn_ple.export import container
@@ -132,8 +134,19 @@ def loads_or_says_why(data):
         X = pd.DataFrame(np.zeros((1, model.n_features_in_)), columns=names)
         for position in model._encoder.features.categorical_positions_:
             X.isetitem(position, pd.Series([np.nan], dtype=object))
-        model.predict(X)
+        work_on(model, X)
         return True
+
+
+def work_on(model, X):
+    """Do with a loaded model what may be done with any."""
+    y = model.predict(X)
+    if hasattr(model, "predict_proba"):
+        model.predict_proba(X)
+    clone(model)
+    pickle.loads(pickle.dumps(model)).predict(X)
+    if np.isfinite(pd.DataFrame(y).select_dtypes("number")).all(axis=None):
+        copy.deepcopy(model).partial_fit(X, y)
 
 
 def signed(header, arrays):

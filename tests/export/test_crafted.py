@@ -1,0 +1,182 @@
+"""Files that somebody made on purpose: each value is checked before NumPy or torch reads it."""
+
+import copy
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklearn_ple import PLEClassifierRegressor, export
+from sklearn_ple.export import container
+
+STATE = "state['{}']"
+
+
+@pytest.fixture(scope="module")
+def model():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"n": rng.normal(size=30), "c": rng.choice(["a", "b"], 30)})
+    y = pd.DataFrame({"m": rng.choice(["p", "q", "r"], 30), "h": rng.normal(size=30)})
+    small = {"expert_hidden_units": (3,), "tower_hidden_units": (2,), "n_bins": 2, "n_members": 1}
+    random_state = np.random.RandomState(3)
+    return PLEClassifierRegressor(
+        **small, task_types={"h": "huber"}, max_epochs=1, random_state=random_state
+    ).fit(X, y)
+
+
+@pytest.fixture(scope="module")
+def contents(model, tmp_path_factory):
+    """The header and the arrays of a safe file, and the state in a file of skops."""
+    path = tmp_path_factory.mktemp("models") / "model"
+    export.save(model, path)
+    return {"safe": container.read(path), "skops": model.__getstate__()}
+
+
+@pytest.fixture(params=["safe", "skops"])
+def craft(request, model, contents, tmp_path):
+    """Return a function that loads the model from a file that another function has edited."""
+
+    def load(edit):
+        content = copy.deepcopy(contents[request.param])
+        if request.param == "safe":
+            edit(*content)
+            container.write(tmp_path / "model", *content)
+            return export.load(tmp_path / "model")
+        edit(content["_plain_state"]["plain"], content["_plain_state"]["arrays"])
+        return type(model).__new__(type(model)).__setstate__(content)
+
+    load.of_safe_file = request.param == "safe"
+    return load
+
+
+def find(header, path):
+    for key in path:
+        header = header[key]
+    return header
+
+
+def test_what_is_not_edited_loads(craft):
+    craft(lambda header, arrays: None)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        *((2, value) for value in (100_000_000, 625, -1, 1.0, True, None)),
+        *((3, value) for value in (2, "1")),
+        *((4, value) for value in (0, {"$float": ["nan"]})),
+        *((1, value) for value in ([1] * 624, "key")),
+    ],
+)
+def test_a_random_state_that_would_be_read_out_of_bounds_is_refused(craft, place, value):
+    path = ("state", "_rng") if craft.of_safe_file else ("parameters", "random_state")
+
+    def edit(header, arrays):
+        find(header, path)["$random_state"][place] = value
+
+    with pytest.raises(ValueError, match=r"cannot be loaded: its random state is none of NumPy"):
+        craft(edit)
+
+
+@pytest.mark.parametrize(
+    "key", [np.ones(623, np.uint32), np.ones(624), np.zeros(624, np.uint32), np.eye(624)]
+)
+def test_the_words_of_a_random_state_are_checked(craft, key):
+    """From words without a bit NumPy would draw for ever."""
+
+    def edit(header, arrays):
+        arrays[header["state"]["_rng"]["$random_state"][1]["$array"]] = key
+
+    with pytest.raises(ValueError, match=r"cannot be loaded: its random state is none of NumPy"):
+        craft(edit)
+
+
+def test_bools_are_true_or_false(craft):
+    """Of others, NumPy selects another number of entries than it counts."""
+
+    def edit(header, arrays):
+        name = STATE.format("_encoder.features") + ".scaler_.missing_"
+        arrays[name] = np.full(arrays[name].shape, 7, np.uint8).view(bool)
+
+    with pytest.raises(ValueError, match="holds bools that are neither true nor false"):
+        craft(edit)
+
+
+def test_text_consists_of_letters(craft):
+    def edit(header, arrays):
+        arrays["text"] = np.array([2**31, 97], np.uint32)
+        header["state"]["feature_names_in_"] = {"$entries": ["U1", [2], {"$array": "text"}]}
+
+    with pytest.raises(ValueError, match="an array of text holds what is no letter"):
+        craft(edit)
+
+
+def test_an_array_is_used_once(craft):
+    """A small file could have a large array copied a thousand times."""
+
+    def edit(header, arrays):
+        arrays["large"] = np.arange(3)
+        index = {"$index": [{"$dtype": ["numpy", "f8"]}, {"$array": "large"}]}
+        header["parameters"]["net_params"] = {"x": [index, index]}
+
+    with pytest.raises(ValueError, match="lacks the array 'large', or uses it twice"):
+        craft(edit)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("other",), [], "it contains 'other', which is unknown"),
+        (("state", "feature_names_in_", "$entries", 2, 0), None, "columns are not text"),
+        (("state", "net_.batch_size"), 0, "net_.batch_size must be an integer"),
+        (("state", "net_.lr"), {"$float": ["nan"]}, "net_.lr of the state is of type float"),
+        (("task", 1, "delta"), "wide", "delta of a Huber is of type str"),
+        (("task", 1, "predict"), 3, "a Huber does not have the attributes"),
+        (("task", 1, "mean"), {"$float": ["inf"]}, "mean of a Huber is of type float"),
+        (("task", 0, "classes", "$entries", 2, 0), "q", "several classes, each once"),
+        (("task", 0, "classes", "$entries", 2, 0), {"$class": "Binary"}, "cannot be loaded"),
+    ],
+)
+def test_values_of_another_type_or_place_are_refused(craft, path, value, message):
+    if path[0] == "task":
+        tasks = ("state", "_encoder.targets", "$object", 1, "tasks")
+        path = (*tasks, path[1], "$object", 1, *path[2:])
+
+    def edit(header, arrays):
+        find(header, path[:-1])[path[-1]] = value
+
+    with pytest.raises(ValueError, match=message):
+        craft(edit)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused(craft, value):
+    def edit(header, arrays):
+        name = STATE.format("net_.module_") + "['body.towers.heads.1.bias'][0]"
+        arrays[name] = np.full_like(arrays[name], value)
+
+    with pytest.raises(ValueError, match="outputs of the task '.' are not finite"):
+        craft(edit)
+
+
+@pytest.mark.parametrize("craft", ["skops"], indirect=True)
+@pytest.mark.parametrize(
+    "change", [lambda a: a[:0], lambda a: a.repeat(2), lambda a: a.reshape(-1, 1).repeat(2, 1)]
+)
+@pytest.mark.parametrize("name", ["exp_avg", "step"])
+def test_the_state_of_an_optimizer_fits_its_weights(craft, name, change):
+    """Kernels of torch would read and write beyond it."""
+
+    def edit(header, arrays):
+        key = next(key for key in arrays if key.endswith(f"['{name}'][0]") and "'state'" in key)
+        arrays[key] = np.ascontiguousarray(change(np.atleast_1d(arrays[key])))
+
+    with pytest.raises(ValueError, match="the state of the optimizer"):
+        craft(edit)
+
+
+def test_attributes_that_are_checked_are_not_set_beside(model, contents):
+    state = copy.deepcopy(contents["skops"])
+    state["_rng"] = np.random.RandomState(0)
+    with pytest.raises(ValueError, match=r"cannot be loaded: it sets .'_rng'. twice"):
+        type(model).__new__(type(model)).__setstate__(state)
