@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ from .plain import check_format
 
 # Keys of the file's metadata: the header, and a hash of the header and all arrays.
 _HEADER, _HASH = "sklearn-ple", "sha256"
+# The greatest number of lists and objects in a header, and text in JSON.
+_MOST_NESTED = 2**20
+_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 def write(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str, Any]) -> None:
@@ -28,6 +32,7 @@ def write(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str
     """
     safetensors = _import_safetensors()
     text = json.dumps(header, allow_nan=False)
+    _check_size(text)
     data = safetensors.numpy.save(arrays, {_HEADER: text, _HASH: _hash(text, arrays)})
     with replacing(path) as partial:
         partial.write_bytes(data)
@@ -71,9 +76,18 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
 
 def _parse(text: str) -> dict[str, Any]:
     """Parse the header, and check the version of its format."""
+    _check_size(text)
     header = json.loads(text)
     check_format(header.get("format_version") if isinstance(header, dict) else None)
     return header
+
+
+def _check_size(text: str) -> None:
+    """Check the number of lists and objects in JSON, which take much more memory than text."""
+    if text.count("[") + text.count("{") > _MOST_NESTED:
+        outside = _TEXT.sub("", text)
+        if outside.count("[") + outside.count("{") > _MOST_NESTED:
+            raise ValueError(f"its header has more than {_MOST_NESTED:,} lists and objects")
 
 
 def _hash(text: str, arrays: dict[str, Any]) -> str:

@@ -1,10 +1,13 @@
 """Files that somebody made on purpose: each value is checked before NumPy or torch reads it."""
 
 import copy
+import json
+import tracemalloc
 
 import numpy as np
 import pandas as pd
 import pytest
+import safetensors.numpy
 
 from sklearn_ple import PLEClassifierRegressor, export
 from sklearn_ple.export import container
@@ -180,3 +183,18 @@ def test_attributes_that_are_checked_are_not_set_beside(model, contents):
     state["_rng"] = np.random.RandomState(0)
     with pytest.raises(ValueError, match=r"cannot be loaded: it sets .'_rng'. twice"):
         type(model).__new__(type(model)).__setstate__(state)
+
+
+def test_a_header_of_very_many_lists_is_refused_before_it_is_read(contents, tmp_path):
+    header, arrays = copy.deepcopy(contents["safe"])
+    header["parameters"]["net_params"] = {"x": [[]] * (2**20 + 1)}
+    with pytest.raises(ValueError, match="more than 1,048,576 lists and objects"):
+        container.write(tmp_path / "model", header, arrays)
+    text = json.dumps(header)
+    data = safetensors.numpy.save(arrays, {"sklearn-ple": text, "sha256": ""})
+    (tmp_path / "model").write_bytes(data)
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="more than 1,048,576 lists and objects"):
+        export.load(tmp_path / "model")
+    assert tracemalloc.get_traced_memory()[1] < 8 * len(data)
+    tracemalloc.stop()
