@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from functools import cache
 from types import UnionType
 from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
@@ -62,12 +63,17 @@ def check_attributes(cls: type, attributes: Any) -> None:
     if cls in ANNOTATED:
         check_types(attributes, ANNOTATED[cls], what)
     elif cls in _UNLEARNT:
-        hints = get_type_hints(cls).items()
-        types = {name: type(value) for name, value in vars(_UNLEARNT[cls]).items()}
-        types |= {name: hint for name, hint in hints if get_origin(hint) is not ClassVar}
         # Attributes that are not there are those of the class, or have not been learnt.
-        known = {name: hint for name, hint in types.items() if name in attributes}
-        check_types(attributes, known, what)
+        types = {name: hint for name, hint in _find_types(cls).items() if name in attributes}
+        check_types(attributes, types, what)
+
+
+@cache
+def _find_types(cls: type) -> dict[str, Any]:
+    """Return the types of the attributes that an object of a class has, or may learn."""
+    types = {name: type(value) for name, value in vars(_UNLEARNT[cls]).items()}
+    hints = get_type_hints(cls).items()
+    return types | {name: hint for name, hint in hints if get_origin(hint) is not ClassVar}
 
 
 def check_types(attributes: Any, types: Mapping[str, Any], what: str) -> None:

@@ -483,6 +483,7 @@ def test_a_training_of_torch_is_read_as_tensors_alone(state, kept, data, ended):
         (("states", "optimizer", "state", 0, "step"), torch.zeros(3)),
         (("states", "optimizer", "state", 0, "step"), "1"),
         (("states", "optimizer", "state", 99), {"step": torch.zeros(())}),
+        (("states", "optimizer", "param_groups", 0, "params", 0), 1.5),
         (("states", "optimizer", "param_groups", 0, "lr"), "fast"),
         (("states", "optimizer", "param_groups", 0, "fused"), "yes"),
         (("states", "draws", "cpu"), torch.zeros(3, dtype=torch.uint8)),
