@@ -153,6 +153,8 @@ def _make_encoder(settings: Settings, state: dict[str, Any]) -> TableEncoder:
 def _check_task(task: Task) -> None:
     """Check that a task has classes if it should, each of them once, and an order of them."""
     if not task.has_classes:
+        if task.classes is not None:
+            raise ValueError(f"the task {task.name!r} has classes, but its labels are numbers")
         return
     n = len(task.classes)
     if not isinstance(task.classes, np.ndarray) or n < 2 or len(set(task.classes.tolist())) < n:

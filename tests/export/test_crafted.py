@@ -136,6 +136,7 @@ def test_an_array_is_used_once(craft):
         (("task", 1, "delta"), "wide", "delta of a Huber is of type str"),
         (("task", 1, "predict"), 3, "a Huber does not have the attributes"),
         (("task", 1, "mean"), {"$float": ["inf"]}, "mean of a Huber is of type float"),
+        (("task", 1, "classes"), [1, 2], "has classes, but its labels are numbers"),
         (("task", 0, "classes", "$entries", 2, 0), "q", "several classes, each once"),
         (("task", 0, "classes", "$entries", 2, 0), {"$class": "Binary"}, "cannot be loaded"),
     ],
