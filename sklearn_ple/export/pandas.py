@@ -65,11 +65,10 @@ def _dump_dtype(dtype: Any) -> list[Any]:
 
 def _load_dtype(kind: str, first: Any, second: Any = None) -> Any:
     if kind == "numpy":
-        dtype = load_dtype(first)
         # pandas has no dtype of text of some length, which would make short texts large.
-        if dtype.kind == "U":
+        if (plain := load_dtype(first)).kind == "U":
             raise ValueError(f"it names the dtype {first!r}, which is unknown")
-        return dtype
+        return plain
     if kind == "category":
         return pd.CategoricalDtype(first, second)
     if kind == "string":

@@ -53,7 +53,7 @@ def _take_step(twin: torch.optim.Optimizer) -> dict[str, Any]:
     for group in twin.param_groups:
         for parameter in group["params"]:
             parameter.grad = torch.zeros_like(parameter)
-    twin.step(lambda: torch.zeros(()))
+    twin.step(lambda: 0.0)
     return twin.state_dict()
 
 
