@@ -183,7 +183,7 @@ def _describe_code(value: type | FunctionType) -> str:
 
 def _describe_members(cls: type) -> dict[str, Any]:
     """Describe the methods of a class, and those of its attributes that are numbers or text."""
-    members = {}
+    members: dict[str, Any] = {}
     for name, member in vars(cls).items():
         function = getattr(member, "__func__", None) or getattr(member, "fget", None) or member
         if isinstance(function := unwrap(function), FunctionType):
