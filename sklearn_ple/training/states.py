@@ -39,7 +39,7 @@ def restore_state(part: Any, state: Any) -> None:
             raise ValueError("the state of the optimizer is that of other parameters")
         found = part.state_dict()
         # A parameter without a gradient so far has no state.
-        places = [place for place, of_place in found["state"].items() if of_place]
+        places = [place for place, of_place in found["state"].items() if of_place != {}]
         expected["state"] = {place: expected["state"][place] for place in places}
         _check_form(found, expected, "the optimizer")
         return

@@ -479,6 +479,7 @@ def test_a_training_of_torch_is_read_as_tensors_alone(state, kept, data, ended):
 @pytest.mark.parametrize(
     ("path", "value"),
     [
+        (("states", "optimizer", "state", 0), []),
         *((("states", "optimizer", "state", 0, "exp_avg"), torch.zeros(n)) for n in (0, 1)),
         (("states", "optimizer", "state", 0, "step"), torch.zeros(3)),
         (("states", "optimizer", "state", 0, "step"), "1"),
