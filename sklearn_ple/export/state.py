@@ -1,5 +1,6 @@
 """What a fitted estimator has learnt, as a dict of attributes, and back."""
 
+import sys
 from inspect import signature
 from typing import Any
 
@@ -89,6 +90,8 @@ def put_together(model: Any, state: dict[str, Any]) -> None:
     check_types(state, STATE, "the state")
     for name in ("net_.batch_size", "net_.max_epochs", "_encoder.n_bins"):
         check_integer(name, state[name])
+        if state[name] > sys.maxsize:
+            raise ValueError(f"{name} is too large")
     names = state["feature_names_in_"]
     if names is not None and not all(isinstance(name, str) for name in names):
         raise ValueError("the names of its columns are not text")
