@@ -92,6 +92,8 @@ def put_together(model: Any, state: dict[str, Any]) -> None:
         check_integer(name, state[name])
         if state[name] > sys.maxsize:
             raise ValueError(f"{name} is too large")
+    # NumPy refuses other seeds.
+    np.random.RandomState(state["_split_seed"])
     names = state["feature_names_in_"]
     if names is not None and not all(isinstance(name, str) for name in names):
         raise ValueError("the names of its columns are not text")
@@ -146,6 +148,11 @@ def _make_encoder(settings: Settings, state: dict[str, Any]) -> TableEncoder:
         raise ValueError("its tasks are not the columns of y")
     if sorted(encoder.order) != list(range(len(encoder.tasks))):
         raise ValueError("the tasks of its network are not those of y")
+    counts = np.asarray(encoder.n_labels, dtype=np.float64)
+    if counts.shape != (len(encoder.tasks),) or not (
+        0 <= counts.min() and 0 < counts.max() < np.inf
+    ):
+        raise ValueError("it does not have one number of labels for each task")
     encoder.dependence = Dependence(settings.depends_on, encoder.tasks)
     _check_columns(encoder.features, state["n_features_in_"], state["feature_names_in_"])
     if encoder.statistics is not None:
