@@ -222,9 +222,9 @@ class PLEClassifierRegressor(_Progressive):
         ``X_val``.
     validation_fraction : float or "auto", default="auto"
         Share of the rows that early stopping sets aside; whole groups that have about this share
-        if ``fit`` is passed ``groups``. With "auto" and four members or more, no rows are set aside
-        for all members. Instead each member leaves out a twelfth of the rows (with more than 12
-        members, one part in ``n_members``), at most 600, and is validated on them, while other
+        if ``fit`` is passed ``groups``. With "auto" and four members or more, no rows are set
+        aside for all members. Instead each member leaves out a twelfth of the rows (with more than
+        12 members, one part in ``n_members``), at most 600, and is validated on them, while other
         members are trained on them. With fewer members, with ``validation_split="last"`` or for a
         dataset, "auto" sets aside a tenth, but at most 3,000 rows.
     validation_split : {"random", "last"} or splitter, default="random"

@@ -150,7 +150,7 @@ def _make_encoder(settings: Settings, state: dict[str, Any]) -> TableEncoder:
         raise ValueError("the tasks of its network are not those of y")
     counts = np.asarray(encoder.n_labels, dtype=np.float64)
     if counts.shape != (len(encoder.tasks),) or not (
-        0 <= counts.min() and 0 < counts.max() < np.inf
+        counts.min() >= 0 and 0 < counts.max() < np.inf
     ):
         raise ValueError("it does not have one number of labels for each task")
     encoder.dependence = Dependence(settings.depends_on, encoder.tasks)
