@@ -558,6 +558,7 @@ class Predictor(TransformerMixin, Parameters):
         B. Zadrozny, C. Elkan. "Transforming Classifier Scores into Accurate Multiclass Probability
         Estimates". KDD 2002.
         """
+        check_is_fitted(self)
         targets = self._encoder.targets
         means = compute_means(self.net_, self._rows(X), self.n_jobs)
         parts = targets.split_outputs(means.numpy())
