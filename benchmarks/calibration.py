@@ -14,7 +14,6 @@ from sklearn.model_selection import train_test_split
 from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.metrics import expected_calibration_error
 
-METHODS = ("none", "temperature", "isotonic")
 SIZES = {"single network": {"n_members": 1}, "default": {}}
 
 
@@ -25,9 +24,9 @@ def measure(size, seed, n_rows=None):
     )
     model = PLEClassifierRegressor(random_state=seed, **SIZES[size]).fit(X, y)
     rows = []
-    for method in METHODS:
-        if method != "none":
-            model.calibrate(X_hold, y_hold, method)
+    for method in ("none", "temperature"):
+        if method == "temperature":
+            model.calibrate(X_hold, y_hold)
         rows += [{"method": method} | row for row in errors(model, data.X_test, data.y_test)]
     return rows
 

@@ -511,14 +511,16 @@ class Predictor(TransformerMixin, Parameters):
         return self._by_task(outputs, lambda task, part: class_array(task, method, part))
 
     @_for_classes
-    def calibrate(
-        self, X: Any, y: Any, method: str = "temperature", sample_weight: Any = None
-    ) -> Self:
+    def calibrate(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Calibrate the probabilities of every task with classes, on rows that fit has not used.
 
-        Calibration affects everything that follows from the probabilities, including ``predict``
-        and ``score``, until the estimator is fitted or calibrated again. Tasks that are numbers
-        are not calibrated, nor are tasks without a label in y.
+        The logits of a task are divided by one number, its temperature, which minimises the log
+        loss. Predicted labels do not change. To calibrate by isotonic regression, pass a task's
+        view to scikit-learn's `CalibratedClassifierCV`, within a `FrozenEstimator`.
+
+        Calibration affects everything that follows from the probabilities, until the estimator is
+        fitted or calibrated again. Tasks that are numbers are not calibrated, nor are tasks
+        without a label in y.
 
         For a task that ``depends_on`` another, the probability that both events happen is
         calibrated, after missing labels that follow from others have been filled in. If it is then
@@ -530,12 +532,6 @@ class Predictor(TransformerMixin, Parameters):
             The features.
         y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
             The labels. NaN, None or NA where a task has no label.
-        method : {"temperature", "isotonic"}, default="temperature"
-            "temperature" divides the logits of a task by one number, which minimises the log loss;
-            predicted labels do not change. "isotonic" replaces the probability of each class
-            against the rest by a non-decreasing step function of it, and then normalises the
-            probabilities of each row. It is more flexible, but needs about 1000 labels per task,
-            may change predicted labels, and may make probabilities equal or zero.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
             Weights of the rows, or of every single label.
 
@@ -547,16 +543,12 @@ class Predictor(TransformerMixin, Parameters):
         Raises
         ------
         ValueError
-            If all labels of a task are of one class; if, for "isotonic", a class has no label; if
-            no task has a label; if the method is unknown.
+            If all labels of a task are of one class; if no task has a label.
 
         References
         ----------
         C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger. "On Calibration of Modern Neural Networks".
         ICML 2017.
-
-        B. Zadrozny, C. Elkan. "Transforming Classifier Scores into Accurate Multiclass Probability
-        Estimates". KDD 2002.
         """
         check_is_fitted(self)
         targets = self._encoder.targets
@@ -568,7 +560,7 @@ class Predictor(TransformerMixin, Parameters):
         labelled = weights.any(axis=0)
         self._encoder.dependence.complete(codes, weights)
         weights = weights * labelled
-        self._calibration = Calibration().learn(method, self.tasks_, parts, codes, weights)
+        self._calibration = Calibration().learn(self.tasks_, parts, codes, weights)
         return self
 
     # -- representations and gates --------------------------------------------------------------

@@ -337,8 +337,8 @@ class PLEClassifierRegressor(_Progressive):
     module_ : torch.nn.Module
         The network.
     calibrators_ : dict
-        The calibrators that ``calibrate`` fitted, by task, with the attribute ``temperature_`` or
-        ``regressions_``; empty after fit.
+        The calibrators that ``calibrate`` fitted, by task, with the attribute
+        ``temperature_``; empty after fit.
     net_ : skorch.NeuralNet
         The skorch net that contains the network.
     device_ : str

@@ -16,7 +16,7 @@ from ..encoding.numeric import NUMERIC_EMBEDDINGS
 from ..encoding.scaling import NumberScaler
 from ..encoding.statistics import TargetStatistics
 from ..encoding.targets import TargetEncoder
-from ..predictions.calibration import Calibration, IsotonicCalibration, TemperatureScaling
+from ..predictions.calibration import Calibration, TemperatureScaling
 from ..predictions.intervals import Deviations, StandardisedErrors
 from ..tables.form import TargetForm
 from ..tasks import TASK_KINDS
@@ -28,7 +28,7 @@ ANNOTATED: dict[type, dict[str, Any]] = {
     for cls in (
         *(TargetEncoder, TargetForm, TargetStatistics),
         *(FeatureEncoder, CategoryEncoder, NumberScaler),
-        *(Deviations, StandardisedErrors, Calibration, TemperatureScaling, IsotonicCalibration),
+        *(Deviations, StandardisedErrors, Calibration, TemperatureScaling),
     )
 }
 

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.random import RandomState
-from sklearn.isotonic import IsotonicRegression
 from torch import Tensor
 from torch.nn import Parameter
 
@@ -105,12 +104,6 @@ def _dump_tensor(tensor: Tensor) -> list[Any]:
     return [tensor.detach().cpu().numpy(), type(tensor) is Parameter, tensor.requires_grad]
 
 
-def _load_isotonic(x: Any, y: Any) -> IsotonicRegression:
-    if not (isinstance(x, np.ndarray) and isinstance(y, np.ndarray)):
-        raise ValueError("an isotonic regression has no arrays")
-    return IsotonicRegression(out_of_bounds="clip").fit(x, y)
-
-
 def _load_tensor(array: np.ndarray, is_parameter: bool, requires_grad: bool) -> Tensor:
     tensor = torch.from_numpy(array).requires_grad_(requires_grad)
     return Parameter(tensor, requires_grad) if is_parameter else tensor
@@ -126,13 +119,6 @@ CODECS = [
     Codec("$scalar", match_kinds(np.generic), lambda v: [np.asarray(v)], lambda array: array[()]),
     Codec("$random_state", match_types(RandomState), RandomState.get_state, _load_random_state),
     Codec("$tensor", match_types(Tensor, Parameter), _dump_tensor, _load_tensor),
-    # A regression that is fitted to its own steps is the same.
-    Codec(
-        "$isotonic",
-        match_types(IsotonicRegression),
-        lambda v: [v.X_thresholds_, v.y_thresholds_],
-        _load_isotonic,
-    ),
     *(
         Codec(f"${cls.__name__}", match_types(cls), lambda v: [v.isoformat()], cls.fromisoformat)
         for cls in (datetime, date, time)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..encoding.categories import UNKNOWN
 from ..encoding.encoder import TableEncoder
 from ..nn import NumericEmbedding, TabularNetwork
-from ..predictions.calibration import IsotonicCalibration, TemperatureScaling
+from ..predictions.calibration import TemperatureScaling
 
 # Least width of a bin in the computation of its slope, which would otherwise be infinite.
 _NARROWEST = 1e-30
@@ -26,7 +26,7 @@ class PredictionGraph(nn.Module):
         The trained network; it is copied.
     encoder : TableEncoder
         The fitted encoder.
-    calibrators : dict of str to (TemperatureScaling or IsotonicCalibration)
+    calibrators : dict of str to TemperatureScaling
         The fitted calibrators, by task.
 
     Attributes
@@ -59,7 +59,7 @@ class PredictionGraph(nn.Module):
         self.dependent = list(encoder.dependence.pairs)
         self.calibrators: Any = nn.ModuleDict(
             {
-                str(k): _CALIBRATORS[type(calibrators[task.name])](calibrators[task.name])
+                str(k): _Temperature(calibrators[task.name])
                 for k, task in enumerate(self.tasks)
                 if task.name in calibrators
             }
@@ -174,9 +174,6 @@ class _Statistics(nn.Module):
 
 
 class _Temperature(nn.Module):
-    # Whether probabilities are steep functions of the outputs.
-    steep = False
-
     def __init__(self, learnt: TemperatureScaling):
         super().__init__()
         self.temperature = learnt.temperature_
@@ -184,61 +181,6 @@ class _Temperature(nn.Module):
     def forward(self, outputs: Tensor) -> Tensor:
         scaled = outputs / self.temperature
         return scaled if outputs.shape[1] == 1 else scaled.log_softmax(dim=1)
-
-
-class _Isotonic(nn.Module):
-    steep = True
-
-    def __init__(self, learnt: IsotonicCalibration):
-        super().__init__()
-        self.steps = nn.ModuleList(_Line(step) for step in learnt.regressions_)
-
-    def forward(self, outputs: Tensor) -> Tensor:
-        if outputs.shape[1] == 1:
-            scores = outputs
-        elif outputs.shape[1] == 2:
-            scores = outputs[:, 1:] - outputs[:, :1]
-        else:
-            scores = outputs.log_softmax(dim=1)
-        columns = zip(self.steps, scores.split(1, dim=1), strict=True)
-        proba = torch.cat([step(column) for step, column in columns], dim=1)
-        if proba.shape[1] == 1:
-            proba = torch.cat([1 - proba, proba], dim=1)
-        total = proba.sum(dim=1, keepdim=True)
-        none = total <= 0
-        shares = torch.where(none, 1 / proba.shape[1], proba / torch.where(none, 1.0, total))
-        logs = shares.clamp(min=np.finfo(np.float64).tiny).log()
-        return logs[:, 1:] - logs[:, :1] if outputs.shape[1] == 1 else logs
-
-
-_CALIBRATORS: dict[type, Any] = {IsotonicCalibration: _Isotonic, TemperatureScaling: _Temperature}
-
-
-class _Line(nn.Module):
-    """Linear interpolation between the points of an isotonic regression, constant beyond them."""
-
-    x: Tensor
-    y: Tensor
-    slopes: Tensor
-
-    def __init__(self, step: Any):
-        super().__init__()
-        x, y = (np.asarray(part, np.float64) for part in (step.X_thresholds_, step.y_thresholds_))
-        self.register_buffer("x", torch.as_tensor(x))
-        self.register_buffer("y", torch.as_tensor(y))
-        slopes = np.diff(y) / np.diff(x)
-        self.register_buffer("slopes", torch.as_tensor(slopes))
-
-    def forward(self, values: Tensor) -> Tensor:
-        if len(self.x) == 1:
-            return self.y.expand_as(values)
-        inside = values.clamp(self.x[0], self.x[-1])
-        place = _count_reached(self.x[1:-1], inside.unsqueeze(-1), dim=-1)
-        flat = place.flatten()
-        start, low, slope = (
-            part.index_select(0, flat).view_as(values) for part in (self.x, self.y, self.slopes)
-        )
-        return low + (inside - start) * slope
 
 
 def _count_reached(edges: Tensor, values: Tensor, dim: int) -> Tensor:

@@ -108,8 +108,7 @@ def to_onnx(model: Any, path: str | os.PathLike[str]) -> None:
     The graph has opset 18. It is made by torch's exporter, which takes some seconds.
 
     The graph does not reject the input that ``predict`` rejects: infinity counts as a very large
-    number. After calibration by isotonic regression, probabilities are steep functions of float32
-    numbers: near a step, rounding may change them by more than other predictions.
+    number.
 
     Examples
     --------

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
-from sklearn.isotonic import IsotonicRegression
 
 from ..tasks import ClassTask, Task
-from ..utils.checks import check_choice, is_ours
+from ..utils.checks import is_ours
 
 # Limits of the log temperature. If all labels were predicted correctly, the best one would be 0.
 _LOG_TEMPERATURES = (-5.0, 5.0)
@@ -21,18 +20,17 @@ class Calibration:
 
     Attributes
     ----------
-    calibrators : dict of str to TemperatureScaling or IsotonicCalibration
+    calibrators : dict of str to TemperatureScaling
         The fitted calibrators, by task.
     """
 
-    calibrators: dict[str, TemperatureScaling | IsotonicCalibration]
+    calibrators: dict[str, TemperatureScaling]
 
     def __init__(self) -> None:
         self.calibrators = {}
 
     def learn(
         self,
-        method: str,
         tasks: Sequence[Task],
         parts: Sequence[np.ndarray],
         targets: np.ndarray,
@@ -42,8 +40,6 @@ class Calibration:
 
         Parameters
         ----------
-        method : {"temperature", "isotonic"}
-            The method of calibration.
         tasks : sequence of Task
             The fitted tasks. Those without classes or without a label are not calibrated.
         parts : sequence of ndarray of shape (n_rows, n_outputs)
@@ -59,17 +55,15 @@ class Calibration:
         Raises
         ------
         ValueError
-            If the method is unknown; if no task with classes has a label; if all labels of a task
-            are of one class; if, for "isotonic", a class has no label.
+            If no task with classes has a label; if all labels of a task are of one class.
         """
-        check_choice("method", method, _METHODS)
         for task, part, codes, weight in zip(tasks, parts, targets.T, weights.T, strict=True):
             rows = np.flatnonzero(weight)
             if isinstance(task, ClassTask) and len(rows):
                 codes = codes[rows].astype(int)
-                _check_classes(task, codes, method)
-                calibrator = _METHODS[method]()
-                self.calibrators[task.name] = calibrator.fit(part[rows], codes, weight[rows])
+                _check_classes(task, codes)
+                calibrator = TemperatureScaling().fit(part[rows], codes, weight[rows])
+                self.calibrators[task.name] = calibrator
         if not self.calibrators:
             raise ValueError(
                 "y has no label of a task with classes: pass labels of at least one such task."
@@ -84,8 +78,8 @@ class Calibration:
         ]
 
 
-def _check_classes(task: ClassTask, codes: np.ndarray, method: str) -> None:
-    """Check that the outputs are logits, and that the labels contain the classes needed."""
+def _check_classes(task: ClassTask, codes: np.ndarray) -> None:
+    """Check that the outputs are logits, and that the labels are of several classes."""
     owner = next(cls for cls in type(task).__mro__ if "predict_proba" in vars(cls))
     if not is_ours(owner):
         raise ValueError(
@@ -99,12 +93,6 @@ def _check_classes(task: ClassTask, codes: np.ndarray, method: str) -> None:
             f"Task {task.name!r} has labels of one class only here, "
             f"{task.classes[there].tolist()[0]!r}: pass rows of other classes, too, or remove its "
             "labels to leave it uncalibrated."
-        )
-    if method == "isotonic" and not there.all():
-        raise ValueError(
-            f"Task {task.name!r} has no label {task.classes[~there].tolist()[0]!r} here, so the "
-            "probability of this class would always be zero: pass rows of all classes, or use "
-            "method='temperature'."
         )
 
 
@@ -159,53 +147,3 @@ class TemperatureScaling:
         """Calibrate outputs of shape (n_rows, n_outputs), and return them in the same form."""
         scaled = outputs / self.temperature_
         return scaled if outputs.shape[1] == 1 else log_softmax(scaled, axis=1)
-
-
-class IsotonicCalibration:
-    """Calibrator that replaces the probability of each class by a step function of it.
-
-    Attributes
-    ----------
-    regressions_ : list of IsotonicRegression
-        A regression for each class against the rest; with two classes, only for the second.
-    """
-
-    regressions_: list[IsotonicRegression]
-
-    def fit(
-        self, outputs: np.ndarray, codes: np.ndarray, weights: np.ndarray
-    ) -> IsotonicCalibration:
-        """Fit the step functions; the parameters are those of `TemperatureScaling`."""
-        scores = self._scores(outputs)
-        classes = [1] if scores.shape[1] == 1 else range(scores.shape[1])
-        self.regressions_ = [
-            IsotonicRegression(out_of_bounds="clip").fit(column, codes == k, sample_weight=weights)
-            for k, column in zip(classes, scores.T, strict=True)
-        ]
-        return self
-
-    @staticmethod
-    def _scores(outputs: np.ndarray) -> np.ndarray:
-        """Return the scores of the classes; with two classes, only that of the second."""
-        logits = _logits(outputs)
-        two = logits.shape[1] == 2
-        return logits[:, [1]] - logits[:, [0]] if two else log_softmax(logits, axis=1)
-
-    def transform(self, outputs: np.ndarray) -> np.ndarray:
-        """Calibrate outputs of shape (n_rows, n_outputs), and return them in the same form."""
-        columns = zip(self.regressions_, self._scores(outputs).T, strict=True)
-        proba = np.column_stack([step.predict(column) for step, column in columns])
-        if proba.shape[1] == 1:
-            proba = np.hstack([1 - proba, proba])
-        total = proba.sum(axis=1, keepdims=True)
-        # If the probabilities of all classes are 0, they become equal, as in scikit-learn.
-        uniform = np.full_like(proba, 1 / proba.shape[1])
-        proba = np.divide(proba, total, out=uniform, where=total > 0)
-        logs = np.log(np.maximum(proba, np.finfo(np.float64).tiny))
-        return logs[:, [1]] - logs[:, [0]] if outputs.shape[1] == 1 else logs
-
-
-_METHODS: dict[str, type[TemperatureScaling | IsotonicCalibration]] = {
-    "temperature": TemperatureScaling,
-    "isotonic": IsotonicCalibration,
-}
