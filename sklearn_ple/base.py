@@ -377,12 +377,12 @@ class MultiTaskEstimator(Predictor):
         True
         """
         check_is_fitted(self)
-        calibration, start = self._calibration, FewerTasks(self._fitted, task_types, freeze)
+        temperatures, start = self.temperatures_, FewerTasks(self._fitted, task_types, freeze)
         settings = self._settings.replace(checkpoint_dir=None)
         fit = Fit(settings, FeatureReader(self), start)
         self._run(fit, Arguments(X, y, sample_weight, groups=groups))
         if freeze:
-            self._calibration = calibration
+            self.temperatures_ = temperatures
         return self
 
     # -- what a fit is made of ------------------------------------------------------------------

@@ -20,7 +20,7 @@ from .nn.drawing import Outline, draw_html
 from .nn.records import join_weights, record_outputs
 from .parameters.shared import Parameters
 from .predictions.blocks import compute_with_labels, predict_blocks
-from .predictions.calibration import Calibration
+from .predictions.calibration import find_temperatures
 from .predictions.intervals import Deviations
 from .predictions.task_view import TaskClassifierView, TaskRegressorView, task_view
 from .tables.frames import is_dataset
@@ -82,7 +82,7 @@ class Predictor(TransformerMixin, Parameters):
         classes = [task.classes for task in encoder.tasks]
         self.net_, self._encoder, self._deviations, self._rng, self.device_ = fitted[:5]
         self._network_params, self._split_seed = fitted.network, fitted.split_seed
-        self._calibration = Calibration()
+        self.temperatures_: dict[str, float] = {}
         self.tasks_ = list(encoder.tasks)
         self.task_names_ = encoder.targets.names
         self.ignored_targets_ = list(encoder.targets.form.ignored)
@@ -106,12 +106,6 @@ class Predictor(TransformerMixin, Parameters):
         """The trained network, a torch module that reads encoded numbers and category codes."""
         check_is_fitted(self)
         return self.net_.module_
-
-    @property
-    def calibrators_(self) -> dict[str, Any]:
-        """The calibrators that ``calibrate`` fitted, by task; empty after fit."""
-        check_is_fitted(self)
-        return self._calibration.calibrators
 
     # -- from X to the tasks' outputs -----------------------------------------------------------
 
@@ -142,9 +136,10 @@ class Predictor(TransformerMixin, Parameters):
     def _outputs(self, means: Tensor) -> list[np.ndarray]:
         """Split the members' means by task, and calibrate them if ``calibrate`` was called."""
         parts = self._encoder.targets.split_outputs(means.numpy())
-        if not self._calibration.calibrators:
+        if not self.temperatures_:
             return parts
-        calibrated = self._calibration.apply(self.tasks_, parts)
+        pairs = zip(self.tasks_, parts, strict=True)
+        calibrated = [part / self.temperatures_.get(task.name, 1.0) for task, part in pairs]
         return self._encoder.dependence.ordered(calibrated)
 
     def _by_task(self, parts: list[np.ndarray], compute: Callable[[Any, np.ndarray], Any]) -> Any:
@@ -538,7 +533,7 @@ class Predictor(TransformerMixin, Parameters):
         Returns
         -------
         self : object
-            The calibrated estimator. ``calibrators_`` contains the fitted calibrators, by task.
+            The calibrated estimator. ``temperatures_`` contains the temperatures, by task.
 
         Raises
         ------
@@ -560,7 +555,7 @@ class Predictor(TransformerMixin, Parameters):
         labelled = weights.any(axis=0)
         self._encoder.dependence.complete(codes, weights)
         weights = weights * labelled
-        self._calibration = Calibration().learn(self.tasks_, parts, codes, weights)
+        self.temperatures_ = find_temperatures(self.tasks_, parts, codes, weights)
         return self
 
     # -- representations and gates --------------------------------------------------------------

@@ -305,7 +305,7 @@ def test_probabilities_are_calibrated(data):
     """Calibration of probabilities"""
     X, y = data
     calibrated = model().fit(X[:50], y[:50]).calibrate(X[50:], y[50:])
-    assert list(calibrated.calibrators_) == ["income"]
+    assert list(calibrated.temperatures_) == ["income"]
 
 
 def test_intervals_are_in_order(data, fitted):

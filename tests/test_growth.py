@@ -137,7 +137,7 @@ def test_probabilities_and_their_calibration_stay(table, fitted, grown):
     model = copy.deepcopy(fitted).calibrate(X, y)
     _, before = model.predict_proba(X)
     assert_allclose(grown.predict_proba(X)[1], before, atol=1e-6)
-    assert grown.calibrators_["kind"].temperature_ == model.calibrators_["kind"].temperature_
+    assert grown.temperatures_["kind"] == model.temperatures_["kind"]
 
 
 def test_the_shared_gate_weighs_no_expert_of_a_task_that_was_added(table, fitted, grown):
@@ -312,7 +312,7 @@ def test_everything_is_tuned_without_freeze(table, fitted):
     model = copy.deepcopy(fitted).calibrate(X, y).add_task(X, together, freeze=False)
     assert model.task_names_ == ["size", "kind", "new"]
     assert not np.allclose(model.predict(X)["size"], fitted.predict(X)["size"])
-    assert model.calibrators_ == {}
+    assert model.temperatures_ == {}
     # "size" has labels here, "kind" has none: nothing weighs its members anew.
     assert torch.equal(model.module_.mean.weights[:, 1], fitted.module_.mean.weights[:, 1])
     assert np.isfinite(model.predict(X, return_std=True)[1]["size"]).all()
@@ -343,7 +343,7 @@ def test_a_grown_estimator_is_like_any_other(table, grown, tmp_path):
     assert set(grown.task_view("new").predict(X)) <= {"no", "yes"}
     assert grown.transform(X).shape == (N, len(grown.get_feature_names_out()))
     assert [part.shape[1] for part in grown.predict_proba(X)[1:]] == [2, 2]
-    assert copy.deepcopy(grown).calibrate(X, of_all).calibrators_.keys() == {"kind", "new"}
+    assert copy.deepcopy(grown).calibrate(X, of_all).temperatures_.keys() == {"kind", "new"}
     assert clone(grown).fit(X, y).task_names_ == ["size", "kind"]
 
     before = grown.predict(X)

@@ -336,9 +336,8 @@ class PLEClassifierRegressor(_Progressive):
         ``valid_task_losses``, ``valid_score`` and ``valid_task_scores`` (those of ``score``).
     module_ : torch.nn.Module
         The network.
-    calibrators_ : dict
-        The calibrators that ``calibrate`` fitted, by task, with the attribute
-        ``temperature_``; empty after fit.
+    temperatures_ : dict of str to float
+        The numbers by which ``calibrate`` divides logits, by task; empty after fit.
     net_ : skorch.NeuralNet
         The skorch net that contains the network.
     device_ : str

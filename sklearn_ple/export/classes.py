@@ -16,7 +16,6 @@ from ..encoding.numeric import NUMERIC_EMBEDDINGS
 from ..encoding.scaling import NumberScaler
 from ..encoding.statistics import TargetStatistics
 from ..encoding.targets import TargetEncoder
-from ..predictions.calibration import Calibration, TemperatureScaling
 from ..predictions.intervals import Deviations, StandardisedErrors
 from ..tables.form import TargetForm
 from ..tasks import TASK_KINDS
@@ -28,7 +27,7 @@ ANNOTATED: dict[type, dict[str, Any]] = {
     for cls in (
         *(TargetEncoder, TargetForm, TargetStatistics),
         *(FeatureEncoder, CategoryEncoder, NumberScaler),
-        *(Deviations, StandardisedErrors, Calibration, TemperatureScaling),
+        *(Deviations, StandardisedErrors),
     )
 }
 

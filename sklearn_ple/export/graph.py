@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from ..encoding.categories import UNKNOWN
 from ..encoding.encoder import TableEncoder
 from ..nn import NumericEmbedding, TabularNetwork
-from ..predictions.calibration import TemperatureScaling
 
 # Least width of a bin in the computation of its slope, which would otherwise be infinite.
 _NARROWEST = 1e-30
@@ -26,8 +25,8 @@ class PredictionGraph(nn.Module):
         The trained network; it is copied.
     encoder : TableEncoder
         The fitted encoder.
-    calibrators : dict of str to TemperatureScaling
-        The fitted calibrators, by task.
+    temperatures : dict of str to float
+        The temperatures of calibrated tasks, by their names.
 
     Attributes
     ----------
@@ -38,9 +37,10 @@ class PredictionGraph(nn.Module):
     number_order: Tensor | None
     code_order: Tensor | None
     n_codes: Tensor
+    divisors: Tensor
 
     def __init__(
-        self, network: TabularNetwork, encoder: TableEncoder, calibrators: Mapping[str, Any]
+        self, network: TabularNetwork, encoder: TableEncoder, temperatures: Mapping[str, float]
     ):
         super().__init__()
         features = encoder.features
@@ -56,14 +56,11 @@ class PredictionGraph(nn.Module):
             self.statistics = _Statistics(encoder.statistics, self.dtype)
         self.network: Any = make_exportable(copy.deepcopy(network).cpu())
         self.tasks: list[Any] = list(encoder.tasks)
-        self.dependent = list(encoder.dependence.pairs)
-        self.calibrators: Any = nn.ModuleDict(
-            {
-                str(k): _Temperature(calibrators[task.name])
-                for k, task in enumerate(self.tasks)
-                if task.name in calibrators
-            }
-        )
+        # Only calibration may make a probability greater than the one that it depends on.
+        self.dependent = list(encoder.dependence.pairs) if temperatures else []
+        n_outputs = [task.n_outputs for task in self.tasks]
+        divisors = np.repeat([temperatures.get(task.name, 1.0) for task in self.tasks], n_outputs)
+        self.register_buffer("divisors", torch.as_tensor(divisors))
         self.eval().requires_grad_(False)
 
     def forward(self, numbers: Tensor | None, codes: Tensor | None) -> list[Tensor]:
@@ -95,21 +92,13 @@ class PredictionGraph(nn.Module):
             read = torch.cat([read, self.statistics(codes)], dim=1)
         # As in the estimators, outputs are averaged, calibrated and decoded in float64.
         members = self.network.member_outputs(read, codes).double()
-        parts = self._calibrate(self.network.mean(members))
+        outputs = self.network.mean(members) / self.divisors
+        parts = list(outputs.split([task.n_outputs for task in self.tasks], dim=1))
+        for task, other in self.dependent:
+            parts[task] = torch.minimum(parts[task], parts[other])
         labels = [task.traced_predict(part) for task, part in zip(self.tasks, parts, strict=True)]
         of_classes = [pair for pair in zip(self.tasks, parts, strict=True) if pair[0].has_classes]
         return labels + [task.traced_predict_proba(part) for task, part in of_classes]
-
-    def _calibrate(self, outputs: Tensor) -> list[Tensor]:
-        """Split the outputs by task, and calibrate them as `Calibration` does."""
-        parts = list(outputs.split([task.n_outputs for task in self.tasks], dim=1))
-        if not self.calibrators:
-            return parts
-        for place, calibrator in self.calibrators.items():
-            parts[int(place)] = calibrator(parts[int(place)])
-        for task, other in self.dependent:
-            parts[task] = torch.minimum(parts[task], parts[other])
-        return parts
 
 
 def _sort_columns(positions: np.ndarray) -> tuple[np.ndarray, Tensor | None]:
@@ -173,23 +162,6 @@ class _Statistics(nn.Module):
         return torch.cat([table.index_select(0, codes[:, k]) for k, table in pairs], dim=1)
 
 
-class _Temperature(nn.Module):
-    def __init__(self, learnt: TemperatureScaling):
-        super().__init__()
-        self.temperature = learnt.temperature_
-
-    def forward(self, outputs: Tensor) -> Tensor:
-        scaled = outputs / self.temperature
-        return scaled if outputs.shape[1] == 1 else scaled.log_softmax(dim=1)
-
-
-def _count_reached(edges: Tensor, values: Tensor, dim: int) -> Tensor:
-    """Count the ascending edges, along an axis, that values reach; ONNX has no binary search."""
-    reached = values >= edges
-    # ONNX Runtime sums floats several times as fast as integers.
-    return reached.to(torch.float32).sum(dim=dim).long()
-
-
 def make_exportable(module: nn.Module) -> nn.Module:
     """Replace embeddings of numbers, which search for bins as ONNX cannot, by equivalent ones.
 
@@ -242,7 +214,9 @@ class _BinEmbedding(nn.Module):
         n_rows, n_columns = numbers.shape
         # Rows are the last axis, so that many are compared with an edge at once.
         values = numbers.mT
-        bins = (_count_reached(self.inner, values.unsqueeze(1), dim=1) + self.offsets).flatten()
+        # ONNX has no binary search, and its runtime sums floats several times as fast as integers.
+        reached = (values.unsqueeze(1) >= self.inner).to(torch.float32).sum(dim=1).long()
+        bins = (reached + self.offsets).flatten()
         embeddings = self.starts.index_select(0, bins)
         if self.slopes is not None:
             inside = torch.minimum(torch.maximum(values, self.ends[0]), self.ends[1])

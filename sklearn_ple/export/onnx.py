@@ -133,7 +133,7 @@ def to_onnx(model: Any, path: str | os.PathLike[str]) -> None:
     name, encoder, network = type(model).__name__, model._encoder, model.module_
     for task in encoder.tasks:
         _check_traced(task)
-    graph = PredictionGraph(network, encoder, model.calibrators_)
+    graph = PredictionGraph(network, encoder, model.temperatures_)
     names = getattr(model, "feature_names_in_", [f"x{k}" for k in range(model.n_features_in_)])
     description = describe_graph(graph, name, names, encoder)
     try:

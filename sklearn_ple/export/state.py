@@ -15,7 +15,6 @@ from ..encoding.statistics import TargetStatistics
 from ..encoding.targets import TargetEncoder, read_classes
 from ..parameters.network import describe_network
 from ..parameters.settings import Settings
-from ..predictions.calibration import Calibration
 from ..predictions.intervals import Deviations
 from ..tasks import Task
 from ..training.build import make_encoder, make_net
@@ -40,7 +39,7 @@ STATE: dict[str, Any] = {
     "_encoder.statistics": TargetStatistics | None,
     "_encoder.n_bins": int,
     "_deviations": Deviations | None,
-    "_calibration": Calibration,
+    "temperatures_": dict[str, float],
     "_rng": np.random.RandomState,
     "_split_seed": int,
     "_sklearn_output_config": dict[str, Any] | None,
@@ -94,6 +93,8 @@ def put_together(model: Any, state: dict[str, Any]) -> None:
             raise ValueError(f"{name} is too large")
     # NumPy refuses other seeds.
     np.random.RandomState(state["_split_seed"])
+    if not all(temperature > 0 for temperature in state["temperatures_"].values()):
+        raise ValueError("its temperatures are not above zero")
     names = state["feature_names_in_"]
     if names is not None and not all(isinstance(name, str) for name in names):
         raise ValueError("the names of its columns are not text")
@@ -128,7 +129,7 @@ def put_together(model: Any, state: dict[str, Any]) -> None:
     network = describe_network(settings.owner, settings.parameters)
     learnt = net, encoder, deviations, state["_rng"], device, network
     model._settle(Fitted(*learnt, state["_split_seed"]))
-    model._calibration = state["_calibration"]
+    model.temperatures_ = state["temperatures_"]
 
 
 def _make_encoder(settings: Settings, state: dict[str, Any]) -> TableEncoder:

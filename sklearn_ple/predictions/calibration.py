@@ -1,6 +1,4 @@
-"""Calibration of the probabilities of tasks with classes."""
-
-from __future__ import annotations
+"""Temperatures, which calibrate the probabilities of tasks with classes."""
 
 from collections.abc import Sequence
 
@@ -15,67 +13,45 @@ from ..utils.checks import is_ours
 _LOG_TEMPERATURES = (-5.0, 5.0)
 
 
-class Calibration:
-    """Calibrates the outputs of tasks with classes; before `learn`, those of no task.
+def find_temperatures(
+    tasks: Sequence[Task],
+    parts: Sequence[np.ndarray],
+    targets: np.ndarray,
+    weights: np.ndarray,
+) -> dict[str, float]:
+    """Find the temperature of each task with classes and labels.
 
-    Attributes
+    Parameters
     ----------
-    calibrators : dict of str to TemperatureScaling
-        The fitted calibrators, by task.
+    tasks : sequence of Task
+        The fitted tasks. Those without classes or without a label get no temperature.
+    parts : sequence of ndarray of shape (n_rows, n_outputs)
+        The outputs of the network for each task.
+    targets, weights : ndarray of shape (n_rows, n_tasks)
+        The encoded labels and their weights, which are 0 for missing labels.
+
+    Returns
+    -------
+    dict of str to float
+        The temperatures, by task.
+
+    Raises
+    ------
+    ValueError
+        If no task with classes has a label; if all labels of a task are of one class.
     """
-
-    calibrators: dict[str, TemperatureScaling]
-
-    def __init__(self) -> None:
-        self.calibrators = {}
-
-    def learn(
-        self,
-        tasks: Sequence[Task],
-        parts: Sequence[np.ndarray],
-        targets: np.ndarray,
-        weights: np.ndarray,
-    ) -> Calibration:
-        """Fit a calibrator for each task with classes and labels.
-
-        Parameters
-        ----------
-        tasks : sequence of Task
-            The fitted tasks. Those without classes or without a label are not calibrated.
-        parts : sequence of ndarray of shape (n_rows, n_outputs)
-            The outputs of the network for each task.
-        targets, weights : ndarray of shape (n_rows, n_tasks)
-            The encoded labels and their weights, which are 0 for missing labels.
-
-        Returns
-        -------
-        Calibration
-            The object itself.
-
-        Raises
-        ------
-        ValueError
-            If no task with classes has a label; if all labels of a task are of one class.
-        """
-        for task, part, codes, weight in zip(tasks, parts, targets.T, weights.T, strict=True):
-            rows = np.flatnonzero(weight)
-            if isinstance(task, ClassTask) and len(rows):
-                codes = codes[rows].astype(int)
-                _check_classes(task, codes)
-                calibrator = TemperatureScaling().fit(part[rows], codes, weight[rows])
-                self.calibrators[task.name] = calibrator
-        if not self.calibrators:
-            raise ValueError(
-                "y has no label of a task with classes: pass labels of at least one such task."
-            )
-        return self
-
-    def apply(self, tasks: Sequence[Task], parts: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Calibrate the outputs of each task, of shape (n_rows, n_outputs)."""
-        return [
-            self.calibrators[task.name].transform(part) if task.name in self.calibrators else part
-            for task, part in zip(tasks, parts, strict=True)
-        ]
+    temperatures = {}
+    for task, part, codes, weight in zip(tasks, parts, targets.T, weights.T, strict=True):
+        rows = np.flatnonzero(weight)
+        if isinstance(task, ClassTask) and len(rows):
+            codes = codes[rows].astype(int)
+            _check_classes(task, codes)
+            temperatures[task.name] = find_temperature(part[rows], codes, weight[rows])
+    if not temperatures:
+        raise ValueError(
+            "y has no label of a task with classes: pass labels of at least one such task."
+        )
+    return temperatures
 
 
 def _check_classes(task: ClassTask, codes: np.ndarray) -> None:
@@ -96,54 +72,33 @@ def _check_classes(task: ClassTask, codes: np.ndarray) -> None:
         )
 
 
-def _logits(outputs: np.ndarray) -> np.ndarray:
-    """Return a logit for each class, of shape (n_rows, n_classes)."""
-    return np.column_stack([np.zeros(len(outputs)), outputs]) if outputs.shape[1] == 1 else outputs
+def find_temperature(outputs: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> float:
+    """Find the number for which logits that are divided by it have the lowest log loss.
 
-
-class TemperatureScaling:
-    """Calibrator that divides the logits of a task by one number, the temperature.
-
-    Attributes
+    Parameters
     ----------
-    temperature_ : float
+    outputs : ndarray of shape (n_rows, n_outputs)
+        The outputs of the network for a task: the logit of the second of two classes, or those of
+        all classes.
+    codes : ndarray of int of shape (n_rows,)
+        Positions of the labels among the classes.
+    weights : ndarray of shape (n_rows,)
+        Weights of the labels.
+
+    Returns
+    -------
+    float
         The temperature. If it is above 1, probabilities become less extreme.
     """
+    rows, logits = np.arange(len(outputs)), outputs
+    if outputs.shape[1] == 1:
+        logits = np.column_stack([np.zeros(len(outputs)), outputs])
 
-    temperature_: float
+    def log_loss(log_temperature: float) -> float:
+        logs = log_softmax(logits / np.exp(log_temperature), axis=1)
+        return -np.average(logs[rows, codes], weights=weights)
 
-    def fit(
-        self, outputs: np.ndarray, codes: np.ndarray, weights: np.ndarray
-    ) -> TemperatureScaling:
-        """Find the temperature with the lowest log loss.
-
-        Parameters
-        ----------
-        outputs : ndarray of shape (n_rows, n_outputs)
-            The outputs of the network for the task.
-        codes : ndarray of int of shape (n_rows,)
-            Positions of the labels among the classes.
-        weights : ndarray of shape (n_rows,)
-            Weights of the labels.
-
-        Returns
-        -------
-        TemperatureScaling
-            The object itself.
-        """
-        logits, rows = _logits(outputs), np.arange(len(outputs))
-
-        def log_loss(log_temperature: float) -> float:
-            logs = log_softmax(logits / np.exp(log_temperature), axis=1)
-            return -np.average(logs[rows, codes], weights=weights)
-
-        found = minimize_scalar(
-            log_loss, bounds=_LOG_TEMPERATURES, method="bounded", options={"xatol": 1e-8}
-        )
-        self.temperature_ = float(np.exp(found.x))
-        return self
-
-    def transform(self, outputs: np.ndarray) -> np.ndarray:
-        """Calibrate outputs of shape (n_rows, n_outputs), and return them in the same form."""
-        scaled = outputs / self.temperature_
-        return scaled if outputs.shape[1] == 1 else log_softmax(scaled, axis=1)
+    found = minimize_scalar(
+        log_loss, bounds=_LOG_TEMPERATURES, method="bounded", options={"xatol": 1e-8}
+    )
+    return float(np.exp(found.x))

@@ -83,7 +83,7 @@ def test_a_calibrated_model_predicts_the_same(tmp_path):
     model = fitted(task_types=KINDS).calibrate(FRAME, LABELS)
     twin = twin_of(model, tmp_path)
     assert_same(model, twin)
-    assert twin.calibrators_.keys() == {"binary", "multiclass", "ordinal"}
+    assert twin.temperatures_.keys() == {"binary", "multiclass", "ordinal"}
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,7 @@ def inputs(description, X):
 def by_graph(model, X):
     """Predict rows by the module that is exported, without a file."""
     encoder, name = model._encoder, type(model).__name__
-    graph = PredictionGraph(model.module_, encoder, model.calibrators_)
+    graph = PredictionGraph(model.module_, encoder, model.temperatures_)
     names = getattr(model, "feature_names_in_", [f"x{k}" for k in range(model.n_features_in_)])
     description = json.loads(json.dumps(describe_graph(graph, name, names, encoder)))
     given = inputs(description, X)

@@ -82,7 +82,7 @@ def test_a_calibrated_model_predicts_the_same():
     model = fitted(task_types=KINDS).calibrate(FRAME, LABELS)
     twin = twin_of(model)
     assert_same(model, twin)
-    assert twin.calibrators_.keys() == {"binary", "multiclass", "ordinal"}
+    assert twin.temperatures_.keys() == {"binary", "multiclass", "ordinal"}
 
 
 def test_categories_of_pandas_and_deviations():
