@@ -23,12 +23,10 @@ def measure(size, seed, n_rows=None):
         data.X_train[:n_rows], data.y_train[:n_rows], test_size=0.2, random_state=seed
     )
     model = PLEClassifierRegressor(random_state=seed, **SIZES[size]).fit(X, y)
-    rows = []
-    for method in ("none", "temperature"):
-        if method == "temperature":
-            model.calibrate(X_hold, y_hold)
-        rows += [{"method": method} | row for row in errors(model, data.X_test, data.y_test)]
-    return rows
+    rows = [{"method": "none"} | row for row in errors(model, data.X_test, data.y_test)]
+    model.calibrate(X_hold, y_hold)
+    after = errors(model, data.X_test, data.y_test)
+    return rows + [{"method": "temperature"} | row for row in after]
 
 
 def errors(model, X, y):
