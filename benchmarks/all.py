@@ -51,6 +51,7 @@ STEPS = (
     accuracy([name for name in TUNED_PEERS if "TabM" not in name], TUNED_SETS, 1),
     ("frontier",),
     ("frontier", "--rows", "test", "--seeds", "1", "--models", *N_MEMBERS, "--sets", *PICTURED),
+    ("sizes",),
     ("networks",),
     ("balancing", "--cost"),
     ("balancing",),

@@ -131,7 +131,8 @@ class Predictor(TransformerMixin, Parameters):
 
     def _compute(self, X: Any) -> list[np.ndarray]:
         """Compute each task's outputs for rows of X; see `_outputs`."""
-        return self._outputs(compute_means(self.net_, self._rows(X), self.n_jobs))
+        rows = self._rows(X)
+        return self._outputs(compute_means(self.net_, rows, self.n_jobs))
 
     def _outputs(self, means: Tensor) -> list[np.ndarray]:
         """Split the members' means by task, and calibrate them if ``calibrate`` was called."""

@@ -10,7 +10,7 @@ import numpy as np
 from comparisons import CHEAPEST, OURS
 from matplotlib import ticker
 from tables.cells import SHORT, TITLES
-from tables.fits import growth_lines
+from tables.fits import SIZED, growth_lines
 from tables.scores import shown_runs, test_runs
 
 from pictures.heat_map import draw_cells
@@ -29,6 +29,7 @@ STYLES = {
     "RealMLP": ("X", GREY),
     "Random forest": ("p", "#7A6C00"),
     "TabM": ("P", "#6A4FB3"),
+    "Ridge": ("*", "#808080"),
 }
 N_MEMBERS = {"PLE, 1 member": 1, "PLE, 2 members": 2, "PLE, 4 members": 4, "PLE": 8}
 #: Up to which set each picture goes.
@@ -205,6 +206,35 @@ def draw_growth(path):
         write(figure, path, labels)
 
 
+def draw_sizes(path, n_columns=4):
+    """Draw a panel for each table: the scores of the models over the number of rows."""
+    runs = comparisons.results("sizes")
+    means = runs.groupby(["data", "model", "n_rows"], sort=False)["score"].mean()
+    names = runs["data"].unique()
+    with plt.style.context(STYLE):
+        n_rows = math.ceil(len(names) / n_columns)
+        figure = plt.figure(figsize=(8.4, 2 * n_rows + 0.4), layout="constrained")
+        grid = figure.add_gridspec(n_rows, n_columns)
+        for cell, name in zip(grid, names, strict=False):
+            ax = figure.add_subplot(cell)
+            ax.set_title(TITLES.get(name, name), weight="bold", fontsize=9)
+            for model in SIZED:
+                marker, color = STYLES[model]
+                line = means[name, model].sort_index()
+                # Scores far below those of a constant are no use.
+                ax.plot(line.index, line.clip(lower=-0.1), "-", marker=marker, color=color, ms=4)
+            ax.set_xscale("log")
+            ax.xaxis.set_major_formatter(ticker.EngFormatter(sep=""))
+            ax.xaxis.set_minor_locator(ticker.NullLocator())
+        lines = [
+            plt.Line2D([], [], marker=STYLES[name][0], color=STYLES[name][1], label=name)
+            for name in SIZED
+        ]
+        figure.legend(handles=lines, loc="outside lower center", ncols=len(SIZED), frameon=False)
+        figure.savefig(path, dpi=150, facecolor="white")
+        plt.close(figure)
+
+
 def draw_ranks(path):
     """Draw the mean rank of every model on every data set."""
     summary, by_data, _ = comparisons.ranked(
@@ -226,5 +256,6 @@ def draw_ranks(path):
 def draw(folder):
     draw_overall(folder / "overall.png")
     draw_frontiers(folder)
+    draw_sizes(folder / "sizes.png")
     draw_growth(folder / "growth.png")
     draw_ranks(folder / "accuracy.png")

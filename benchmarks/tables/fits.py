@@ -8,6 +8,9 @@ from comparisons import CHEAPEST, OURS, mean_scores, ran_nearly_everywhere, resu
 
 from tables.cells import MISSING, SHORT, TITLES, cells, change, named, seconds, times
 
+#: The models whose scores are measured over the number of rows.
+SIZED = ("PLE", "LightGBM", "CatBoost", "Ridge")
+
 
 def ablation():
     runs = results("ablation")
@@ -54,6 +57,20 @@ def growth():
         for model, name in ((OURS, "PLE"), (CHEAPEST, "LightGBM"))
     ]
     yield "growth_rows", pd.concat(parts, axis=1).rename("{:,}".format).rename_axis("rows")
+
+
+def sizes():
+    runs = results("sizes")
+    by_model = runs.groupby(["n_rows", "data", "model"])[["score", "fit_cpu_seconds"]].mean()
+    # Of each number of rows, the tables that all models were fitted to.
+    both = by_model.unstack().dropna()
+    score, spent = (both[name].groupby("n_rows").mean() for name in both.columns.levels[0][::-1])
+    order = [name for name in SIZED if name in score]
+    shown = score[order].map("{:.3f}".format)
+    shown.insert(0, "tables", both.groupby("n_rows").size())
+    for name in order[:3]:
+        shown[f"{name}, s"] = spent[name].map(seconds)
+    yield "sizes", shown.rename("{:,}".format).rename_axis("rows")
 
 
 def memory():
@@ -166,5 +183,5 @@ def survival():
     yield "survival", cells(means, **forms, **{"cpu_seconds|CPU seconds": "{:.2g}"})
 
 
-PARTS = (ablation, growth, memory, streaming, speed, n_jobs)
+PARTS = (ablation, sizes, growth, memory, streaming, speed, n_jobs)
 PARTS += (latency, calibration, coverage, survival)

@@ -1,10 +1,13 @@
 """How long training takes and which rows stop it, at every size of a table."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
 from makers import Recorder, make_complete_table
 from numpy.testing import assert_array_equal
+from sklearn.datasets import make_friedman1
 from sklearn.metrics import r2_score
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor
@@ -107,3 +110,22 @@ def test_the_second_training_has_the_batches_for_which_its_epochs_were_chosen():
     model.set_params(random_state=0).fit(X, y)
     assert len(recorder.trainings) == 2
     assert model.net_.batch_size == BY_ROWS["batch_size"](2300 * 9 // 10)
+
+
+# -- scores ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif("SKLEARN_PLE_SIZES" not in os.environ, reason="takes minutes; run nightly")
+def test_scores_rise_with_the_rows_without_a_cliff():
+    sizes = (30, 50, 80, 99, 100, 130, 180, 250, 350, 499, 500, 700, 1000, 1999, 2001, 3000, 5000)
+    scores = np.zeros((len(sizes), 4))
+    for seed in range(scores.shape[1]):
+        X, y = make_friedman1(7000, noise=1.0, random_state=seed)
+        for place, n in enumerate(sizes):
+            model = PLERegressor(random_state=seed).fit(X[:n], y[:n])
+            scores[place, seed] = model.score(X[5000:], y[5000:])
+    steps = np.diff(scores, axis=0)
+    noise = steps.std(axis=1, ddof=1) / np.sqrt(steps.shape[1])
+    assert (steps.mean(axis=1) > -np.maximum(3 * noise, 0.01)).all()
+    close = [place for place, n in enumerate(sizes[1:]) if n - sizes[place] <= 2]
+    assert (np.abs(steps.mean(axis=1)[close]) < np.maximum(3 * noise[close], 0.02)).all()
