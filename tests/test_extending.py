@@ -280,7 +280,7 @@ def test_outputs_of_a_link_of_another_shape_are_an_error(data, forward, add, mes
         def make_link(self, columns, positions):
             return Link(columns, positions)
 
-    X, y = data
+    X = data[0][:64]
     y = pd.DataFrame({"click": X["a"] > 0, "sale": X["a"] > 1})
     with pytest.raises(ValueError, match=f"Link.{message}"):
         Model(depends_on="previous", n_members=2, max_epochs=1, batch_size=64).fit(X, y)

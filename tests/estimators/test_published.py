@@ -42,6 +42,7 @@ OFF = {
     "target_statistics": False,
     "clip_numbers": None,
     "linear_path": False,
+    "task_weights": None,
     "weight_averaging": 0.0,
     "weight_decay": 0.0,
     "optimizer": "adam",

@@ -53,7 +53,9 @@ def model(data):
 
 
 def valid_rows(n_rows):
-    return split_rows(n_rows, 0.1, np.random.RandomState(0))[1]
+    # The seed of the split is the first number that a fit draws.
+    seed = np.random.RandomState(0).randint(np.iinfo(np.int32).max)
+    return split_rows(n_rows, 0.1, np.random.RandomState(seed))[1]
 
 
 # -- standard deviations --------------------------------------------------------------------------
@@ -386,16 +388,21 @@ def test_intervals_of_skewed_noise_cover_as_much_on_either_side(noisy, options):
     # Of 2,000 labels a seventh is missing, which says nothing of the others.
     y[::7] = np.nan
     train, test = slice(0, 2000), slice(2000, None)
-    model = PLERegressor(random_state=0, max_epochs=10, **options).fit(X[train], y[train])
-    low, high = model.predict_interval(X[test], 0.8)
-    there = ~np.isnan(y[test])
-    assert np.mean((y[test] > high)[there]) == pytest.approx(0.1, abs=0.03)
+    there, found = ~np.isnan(y[test]), []
+    # The ends depend on the few hundred errors that a seed holds out: take the mean of three.
+    for number in range(3):
+        model = PLERegressor(random_state=number, max_epochs=10, **options)
+        low, high = model.fit(X[train], y[train]).predict_interval(X[test], 0.8)
+        middle = model.predict(X[test])
+        outside = [np.mean(beyond[there]) for beyond in (y[test] > high, y[test] < low)]
+        found.append([*outside, np.mean(high - middle), np.mean(middle - low)])
+    above, below, upper, lower = np.mean(found, axis=0)
+    assert above == pytest.approx(0.1, abs=0.03)
     # Noise has no labels below -1: an interval that is a little too long leaves none below it.
-    assert np.mean((y[test] < low)[there]) < 0.15
+    assert below < 0.15
     # The quantiles of the noise are log(10) - 1 above its mean and 1 - log(10 / 9) below it.
-    middle = model.predict(X[test])
-    assert np.mean(high - middle) == pytest.approx(np.log(10) - 1, rel=0.15)
-    assert np.mean(middle - low) == pytest.approx(1 - np.log(10 / 9), rel=0.15)
+    assert upper == pytest.approx(np.log(10) - 1, rel=0.15)
+    assert lower == pytest.approx(1 - np.log(10 / 9), rel=0.15)
 
 
 # -- what they cover, where the truth is known ----------------------------------------------------

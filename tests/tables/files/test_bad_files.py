@@ -331,12 +331,12 @@ class Damage(Callback):
     """Calls a function as an epoch begins, which is no parameter that makes it another fit."""
 
     def __init__(self, how, epoch=2):
-        self.when = [epoch, how]
+        # What ends with an underscore is compared by no checkpoint.
+        self.epoch_, self.how_ = epoch, how
 
     def on_epoch_begin(self, net, **_):
-        epoch, how = self.when
-        if len(net.history) >= epoch:
-            how()
+        if len(net.history) >= self.epoch_:
+            self.how_()
 
 
 def flip(path):
