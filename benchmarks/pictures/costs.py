@@ -7,6 +7,7 @@ from pathlib import Path
 import comparisons
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from comparisons import CHEAPEST, OURS
 from matplotlib import ticker
 from tables.cells import SHORT, TITLES
@@ -209,7 +210,8 @@ def draw_growth(path):
 def draw_sizes(path, n_columns=4):
     """Draw a panel for each table: the scores of the models over the number of rows."""
     runs = comparisons.results("sizes")
-    means = runs.groupby(["data", "model", "n_rows"], sort=False)["score"].mean()
+    by_line = runs.groupby(["data", "model"])
+    means = {key: line.groupby("n_rows")["score"].mean() for key, line in by_line}
     names = runs["data"].unique()
     with plt.style.context(STYLE):
         n_rows = math.ceil(len(names) / n_columns)
@@ -220,16 +222,17 @@ def draw_sizes(path, n_columns=4):
             ax.set_title(TITLES.get(name, name), weight="bold", fontsize=9)
             for model in SIZED:
                 marker, color = STYLES[model]
-                line = means[name, model].sort_index()
+                line = means.get((name, model), pd.Series(dtype=float))
                 # Scores far below those of a constant are no use.
-                ax.plot(line.index, line.clip(lower=-0.1), "-", marker=marker, color=color, ms=4)
+                x, y = line.index.to_numpy(), line.clip(lower=-0.1).to_numpy()
+                ax.plot(x, y, "-", marker=marker, color=color, ms=4)
             ax.set_xscale("log")
             ax.xaxis.set_major_formatter(ticker.EngFormatter(sep=""))
             ax.xaxis.set_minor_locator(ticker.NullLocator())
-        lines = [
-            plt.Line2D([], [], marker=STYLES[name][0], color=STYLES[name][1], label=name)
-            for name in SIZED
-        ]
+        lines = []
+        for model in SIZED:
+            marker, color = STYLES[model]
+            lines.append(plt.Line2D([], [], marker=marker, color=color, label=model))
         figure.legend(handles=lines, loc="outside lower center", ncols=len(SIZED), frameon=False)
         figure.savefig(path, dpi=150, facecolor="white")
         plt.close(figure)

@@ -61,16 +61,24 @@ def growth():
 
 def sizes():
     runs = results("sizes")
-    by_model = runs.groupby(["n_rows", "data", "model"])[["score", "fit_cpu_seconds"]].mean()
-    # Of each number of rows, the tables that all models were fitted to.
-    both = by_model.unstack().dropna()
-    score, spent = (both[name].groupby("n_rows").mean() for name in both.columns.levels[0][::-1])
-    order = [name for name in SIZED if name in score]
-    shown = score[order].map("{:.3f}".format)
-    shown.insert(0, "tables", both.groupby("n_rows").size())
-    for name in order[:3]:
-        shown[f"{name}, s"] = spent[name].map(seconds)
-    yield "sizes", shown.rename("{:,}".format).rename_axis("rows")
+    generated = ~runs["data"].isin(TITLES)
+    for name, own in (("sizes_real", runs[~generated]), ("sizes_generated", runs[generated])):
+        by_model = own.groupby(["n_rows", "data", "model"])[["score", "fit_cpu_seconds"]].mean()
+        # Models that were fitted to nearly all tables, and of each size the tables of all of them.
+        both = by_model.unstack()
+        there = [
+            m for m in SIZED if both.get(("score", m), pd.Series(np.nan)).notna().mean() > 0.8
+        ]
+        both = both.loc[:, (slice(None), there)].dropna()
+        score, spent = (
+            both[part].groupby("n_rows").mean() for part in ("score", "fit_cpu_seconds")
+        )
+        shown = score[there].map("{:.3f}".format)
+        shown.insert(0, "tables", both.groupby("n_rows").size())
+        for model in there:
+            if model != "Ridge":
+                shown[f"{model}, s"] = spent[model].map(seconds)
+        yield name, shown.rename("{:,}".format).rename_axis("rows")
 
 
 def memory():

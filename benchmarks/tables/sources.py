@@ -17,9 +17,11 @@ def sources():
     columns = {}
     for name, record in records.items():
         for commit in {row["commit"] for row in record["results"]}:
-            # A commit may not have had all networks yet.
-            same = [digests[present].get(fit) == own for fit, own in digests[commit].items()]
-            cells = {"results": name, f"same fits as {present}": f"{sum(same)} of {len(same)}"}
+            # A commit may not have had all networks yet, or not be compared with others.
+            own = digests.get(commit, {})
+            same = [digests[present].get(fit) == digest for fit, digest in own.items()]
+            both = f"{sum(same)} of {len(same)}" if same else MISSING
+            cells = {"results": name, f"same fits as {present}": both}
             cells |= {"processor": record["processor"], "Python": record["python"]}
             cells |= record["versions"]
             for title, cell in cells.items():
