@@ -325,8 +325,9 @@ def _make_translations() -> dict[Any, Any]:
     from onnxscript import opset18 as op
 
     def log_sigmoid(x: Any) -> Any:
-        # For very negative inputs, the sigmoid is 0 and its logarithm infinite.
-        return op.Neg(op.Softplus(op.Neg(x)))
+        # Far below zero, torch's own translation is the logarithm of 0. Softplus reads numbers up
+        # to 0 only: in float64, ONNX Runtime computes it as log(1 + exp(x)), which overflows.
+        return op.Neg(op.Add(op.Relu(op.Neg(x)), op.Softplus(op.Neg(op.Abs(x)))))
 
     return {torch.ops.aten.log_sigmoid.default: log_sigmoid}
 
