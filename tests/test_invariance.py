@@ -145,6 +145,17 @@ def test_the_order_of_tasks_does_not_count(cls, table):
         assert_allclose(found, expected, atol=atol)
 
 
+@pytest.mark.parametrize("tasks", [["size", "late", "price"], ["price", "size", "late"]])
+def test_the_order_of_tasks_does_not_count_in_target_statistics(tasks, table):
+    X, y, weights = table
+    params = {"dtype": "float64", "target_statistics": ["d", "e"]}
+    expected = predicted(X, y, weights, **params)
+    assert_allclose(predicted(X, y[tasks], weights, **params), expected, atol=1e-9)
+    # Nor does that of the columns.
+    params["target_statistics"] = ["e", "d"]
+    assert_allclose(predicted(X[[*"edcba"]], y, weights, **params), expected, atol=1e-9)
+
+
 @pytest.mark.parametrize("method", ["upgrad", "imtl_g"])
 @pytest.mark.parametrize("depends_on", [None, {"bought": "late"}])
 def test_the_order_of_tasks_does_not_count_in_the_balance_of_gradients(method, depends_on, table):

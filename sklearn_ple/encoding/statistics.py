@@ -6,6 +6,7 @@ from typing import NamedTuple
 import joblib
 import numpy as np
 
+from ..tables.frames import sort_names
 from ..tables.table import N_PARTS
 from ..tasks import Task
 
@@ -18,7 +19,8 @@ class TargetStatistics:
     """Learns the mean labels of each category, and turns codes into these numbers.
 
     A column of categories has one statistic for each task with numbers or two classes, and one for
-    each class of a task with more classes. Tasks with censored times have none.
+    each class of a task with more classes. Tasks with censored times have none. The statistics of
+    a column are in the order of the tasks' names.
 
     The statistic of a category is the difference between the mean of its labels and the mean of
     all labels, shrunk towards 0. If the labels of the category have the weight :math:`w_c`, it is
@@ -246,6 +248,8 @@ class LabelSums:
     def __init__(self, tasks: Sequence[Task], n_codes: int):
         self.n_codes = n_codes
         self._of_tasks = [_TaskSums(task, N_PARTS * n_codes) for task in tasks]
+        # The initial weights are drawn for statistics in this order: that of y must not count.
+        self._by_name = sort_names(task.name for task in tasks)
 
     @property
     def n_statistics(self) -> int:
@@ -275,7 +279,7 @@ class LabelSums:
 
         All are of shape (n_codes, n_statistics). The last ones are learnt from all parts.
         """
-        by_part = [sums for of_task in self._of_tasks for sums in of_task.split()]
+        by_part = [sums for k in self._by_name for sums in self._of_tasks[k].split()]
         so_far = np.zeros((len(by_part), len(_Sums._fields), self.n_codes))
         for part in range(N_PARTS + 1):
             learnt = [_shrink(_Sums(*totals)) for totals in so_far]

@@ -68,12 +68,12 @@ def in_memory(learnt, frame, keep):
 
 
 def questions(encoded):
-    """What means are taken of: the second of two classes, each of three, a number."""
+    """What means are taken of, by name: a number, the second of two classes, each of three."""
     click, color, amount = encoded.targets.T
+    yield amount, encoded.sample_weights[:, 2]
     yield (click == 1) * 1.0, encoded.sample_weights[:, 0]
     for code in range(3):
         yield (color == code) * 1.0, encoded.sample_weights[:, 1]
-    yield amount, encoded.sample_weights[:, 2]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
