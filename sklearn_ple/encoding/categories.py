@@ -25,9 +25,6 @@ _KINDS = {
     "intervals": ("interval",),
 }
 
-# Floats hold all whole numbers up to this one, and round greater ones.
-_LARGEST_EXACT = 2**53
-
 # If no row has a known category, warn only if the probability of this by chance is smaller.
 _CHANCE = 1e-3
 
@@ -117,7 +114,9 @@ class CategoryEncoder:
             # Values of the same dtype are of the same kind, except for objects.
             if values.dtype != self.categories.dtype or values.dtype == object:
                 self._check_kind(column, values[np.unique(places[places >= 0])])
-            lookup = self._look_up(values)
+            both = values.dtype, self.categories.dtype
+            differ = both[0] != both[1] and all(map(types.is_float_dtype, both))
+            lookup = self._look_up_rounded(column, values) if differ else self._look_up(values)
         # The position of a missing value is -1, the last one.
         return lookup.astype(dtype)[places]
 
@@ -130,6 +129,28 @@ class CategoryEncoder:
         # The indexer of unknown values is -1.
         return np.append(categories.get_indexer(values) + 2, MISSING)
 
+    def _look_up_rounded(self, column: pd.Series, values: pd.Index) -> np.ndarray:
+        """Look up floats of another width than in fit: those of both that are equal if rounded."""
+        known = self.categories
+        narrow = min(values.dtype, known.dtype, key=lambda dtype: dtype.itemsize)
+        with np.errstate(over="ignore"):
+            rounded, categories = values.astype(narrow), known.astype(narrow)
+        # Only the wider floats may become equal.
+        exact, wide, other = values, rounded, categories
+        if values.dtype == narrow:
+            exact, wide, other = known, categories, rounded
+        alike = wide.duplicated(keep=False) & wide.isin(other)
+        if alike.any():
+            warn(
+                f"Column {shown(column.name)} of X is of dtype {values.dtype} now, but of "
+                f"{known.dtype} in fit. As {narrow}, some of {_list(exact[alike].tolist())} are "
+                "equal and count as one category: use the same dtype in fit and now."
+            )
+        first = ~categories.duplicated()
+        # The indexer of unknown values is -1, the last one.
+        codes = np.append(np.flatnonzero(first) + 2, UNKNOWN)
+        return np.append(codes[categories[first].get_indexer(rounded)], MISSING)
+
     def _check_kind(self, column: pd.Series, values: pd.Index) -> None:
         kind = _kind(values)
         if None not in (kind, self._kind) and kind != self._kind:
@@ -139,11 +160,13 @@ class CategoryEncoder:
             )
         both = values, self.categories
         floats = [index[np.isfinite(index)] for index in both if types.is_float_dtype(index.dtype)]
-        if len(floats) == 1 and np.abs(floats[0]).max() > _LARGEST_EXACT:
+        n_bits = np.finfo(floats[0].dtype).nmant + 1 if len(floats) == 1 else 0
+        # Floats hold all whole numbers up to this one, and round greater ones.
+        if n_bits and np.abs(floats[0]).max() > 2**n_bits:
             raise ValueError(
                 f"Column {shown(column.name)} of X is of dtype {column.dtype} now, but of "
-                f"{self.categories.dtype} in fit, and floats round whole numbers beyond 2**53: "
-                "read it as Int64 or as text, in fit and now."
+                f"{self.categories.dtype} in fit, and {floats[0].dtype} rounds whole numbers "
+                f"beyond 2**{n_bits}: read it as Int64 or as text, in fit and now."
             )
 
     def warn_of_unknown(self, name: Any, n_values: int, some: list[Any]) -> None:
@@ -269,16 +292,12 @@ def _are_rare(
 
 def _factorize(column: pd.Series) -> tuple[np.ndarray, pd.Index]:
     """Return the position of each value among the distinct values (-1 if missing), and these."""
-    dtype = column.dtype
-    if isinstance(dtype, pd.CategoricalDtype):
+    if isinstance(column.dtype, pd.CategoricalDtype):
         categories = column.array.categories
         if categories.dtype == object and types.infer_dtype(categories) == "date":
             categories = categories.astype("datetime64[s]")
-        return column.array.codes, categories
-    is_float = types.is_float_dtype(dtype) or getattr(dtype, "type", None) is Decimal
-    if is_float and types.is_extension_array_dtype(dtype):
-        # In columns of Arrow, NaN is not a missing value.
-        column = pd.Series(column.to_numpy(dtype=np.float64, na_value=np.nan))
+        return column.array.codes, _to_numpy(categories)
+    column = _to_numpy(column)
     if getattr(column.dtype, "char", "") in ("g", "G"):
         raise TypeError(
             f"Column {shown(column.name)} of X is of dtype {column.dtype}, in which pandas finds "
@@ -286,6 +305,20 @@ def _factorize(column: pd.Series) -> tuple[np.ndarray, pd.Index]:
         )
     places, values = pd.factorize(use_native_order(column))
     return places, pd.Index(values)
+
+
+def _to_numpy(values: Any) -> Any:
+    """Return a column or index of floats or decimals, in which NaN is missing, as NumPy's floats.
+
+    Values of another type stay as they are.
+    """
+    dtype = values.dtype
+    is_float, is_decimal = types.is_float_dtype(dtype), getattr(dtype, "type", None) is Decimal
+    if not types.is_extension_array_dtype(dtype) or not (is_float or is_decimal):
+        return values
+    # In columns of Arrow, NaN is not a missing value.
+    width = dtype.numpy_dtype if is_float else np.float64
+    return type(values)(values.to_numpy(dtype=width, na_value=np.nan))
 
 
 def _find_first_rows(places: np.ndarray, n_values: int) -> np.ndarray:

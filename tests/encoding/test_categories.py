@@ -67,8 +67,15 @@ def test_values_of_another_kind_than_in_fit_are_an_error(fitted, was, values, no
 def test_ids_that_floats_round_are_an_error():
     ids, rounded = [2**60, 2**60 + 1], [2.0**60, np.nan]
     for fitted, values in [(ids, rounded), (pd.array(ids, "Int64"), rounded), (rounded, ids)]:
-        with pytest.raises(ValueError, match=r"Column 'c' .* floats round .* as Int64 or as text"):
+        with pytest.raises(
+            ValueError, match=r"Column 'c' .* float64 rounds .* as Int64 or as text"
+        ):
             codes_of(fitted, values)
+    # Narrow floats round smaller numbers.
+    with pytest.raises(ValueError, match=r"float32 rounds whole numbers beyond 2\*\*24: read"):
+        codes_of([2**24 + 1], np.float32([2**24 + 2]))
+    assert codes_of([2**24 + 1], [2.0**24 + 1]) == [2]
+    assert codes_of([1, 2], pd.Categorical(pd.array([2.0, 1.0], "Float32"))) == [3, 2]
     assert codes_of(ids, pd.array([2**60 + 1, None], "Int64")) == [3, MISSING]
     assert codes_of(rounded, rounded) == [2, MISSING]
 
@@ -86,6 +93,32 @@ def test_ids_that_floats_round_are_an_error():
 )
 def test_values_of_the_kind_of_fit_are_looked_up_whatever_their_dtype(fitted, values, codes):
     assert codes_of(fitted, values) == codes
+
+
+WIDTHS = ["float32", "float64", "Float32", "Float64", "float[pyarrow]", "double[pyarrow]"]
+
+
+@pytest.mark.parametrize("now", WIDTHS)
+@pytest.mark.parametrize("before", WIDTHS)
+def test_floats_of_another_width_are_looked_up_as_rounded(before, now, recwarn):
+    doses = pd.Series([0.1, 0.2, 0.5, 1e300])
+    with np.errstate(over="ignore"):
+        fitted, values = doses[:3].astype(before), doses.astype(now)
+    assert codes_of(fitted, values) == [2, 3, 4, UNKNOWN]
+    assert codes_of(fitted, values[::-1]) == [UNKNOWN, 4, 3, 2]
+    assert not len(recwarn)
+
+
+def test_floats_that_become_equal_as_rounded_warn():
+    close = np.array([0.2, 0.1, np.nextafter(0.1, 1)])
+    message = "'c' of X is of dtype float32 now, but of float64 in fit. As float32, some of 0.1, "
+    with pytest.warns(UserWarning, match=message):
+        assert codes_of(close, close.astype(np.float32)) == [2, 3, 3]
+    with pytest.warns(UserWarning, match="of float32 in fit. As float32, some of 0.1, 0.1000"):
+        assert codes_of(np.float32([0.1, 0.2]), close) == [3, 2, 2]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        codes_of(close, close[:1].astype(np.float32))
 
 
 @pytest.mark.parametrize(
