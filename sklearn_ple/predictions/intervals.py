@@ -10,7 +10,7 @@ import numpy as np
 
 from ..encoding.targets import TargetEncoder
 from ..tables.labels import Labels
-from ..tasks import array_of, find_unit
+from ..tasks import array_of, divide, find_unit
 from ..utils.warn import warn
 
 
@@ -216,7 +216,8 @@ class Deviations:
         parts = self.targets.split_outputs(members)
         for k, (task, part) in enumerate(zip(tasks, parts, strict=True)):
             if task.has_errors:
-                predictions = np.stack([task.predict(outputs) for outputs in part]) / self.units[k]
+                predictions = np.stack([task.predict(outputs) for outputs in part])
+                predictions = divide(predictions, self.units[k])
                 result[0, k] = weights[:, k] @ predictions
                 # Without validation labels there is no unit, and deviations will be NaN.
                 with np.errstate(over="ignore"):

@@ -11,6 +11,7 @@ from .numbers import (
     NumberTask,
     Quantile,
     Regression,
+    divide,
     find_unit,
     ignore_unit,
     is_between,

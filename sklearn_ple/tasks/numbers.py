@@ -21,6 +21,13 @@ def find_unit(numbers: np.ndarray) -> float:
     return float(np.ldexp(0.5, np.frexp(np.abs(numbers).max())[1]))
 
 
+def divide(numbers: np.ndarray, unit: float) -> np.ndarray:
+    """Divide numbers by a unit; finite numbers stay finite, at most the largest float."""
+    most = np.finfo(np.float64).max
+    with np.errstate(over="ignore"):
+        return np.where(np.isfinite(numbers), (numbers / unit).clip(-most, most), numbers)
+
+
 def exact(number: float) -> Tensor:
     """Return a number as a tensor; torch's exporter to ONNX rounds other numbers to float32."""
     return torch.tensor(number, dtype=torch.float64)
@@ -51,7 +58,7 @@ def ignore_unit(score: Callable[..., float]) -> Callable[..., float]:
     def scaled(labels: Any, predictions: Any, **weights: Any) -> float:
         labels, predictions = (np.asarray(part, np.float64) for part in (labels, predictions))
         unit = find_unit(labels)
-        return score(labels / unit, predictions / unit, **weights)
+        return score(labels / unit, divide(predictions, unit), **weights)
 
     return scaled
 

@@ -61,6 +61,16 @@ def valid_rows(n_rows):
 # -- standard deviations --------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
+def test_the_largest_predictions_of_small_labels_have_a_deviation():
+    X, y = make_data(80)
+    params = {"clip_numbers": None, "early_stopping": True, "numeric_embedding": None}
+    model = PLERegressor(task_types=["tweedie"], **params, **SMALL).fit(X, y["cost"] * 1e-6)
+    far, std = model.predict(X * 1e9, return_std=True)
+    assert far.max() == np.finfo(np.float64).max
+    assert not np.isnan(std).any()
+
+
 def test_squared_deviations_are_on_average_the_squared_errors_of_validation(data, model):
     X, y = (part.iloc[valid_rows(len(data[0]))] for part in data)
     labels, deviations = model.predict(X, return_std=True)

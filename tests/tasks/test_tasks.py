@@ -375,6 +375,18 @@ def test_a_unit_is_the_greatest_power_of_two_up_to_the_largest_number(numbers, u
     assert find_unit(np.array(numbers)) == unit
 
 
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
+@pytest.mark.parametrize("kind", [Count, Tweedie, Hurdle])
+def test_the_largest_predictions_of_small_labels_have_a_score(kind):
+    labels = np.array([0.0, 0.1, 0.3])
+    task = fitted(kind, labels)
+    predictions = task.predict(np.full((3, task.n_outputs), 1e3))
+    assert (predictions == np.finfo(np.float64).max).all()
+    assert task.score(labels, predictions) == -np.inf
+    with pytest.raises(ValueError, match="infinity"):
+        task.score(labels, np.full(3, np.inf))
+
+
 @pytest.mark.parametrize(("n_digits", "is_constant"), [(4, True), (5, False)])
 def test_a_few_last_digits_are_rounding(n_digits, is_constant, recwarn):
     fitted(Regression, np.array([-1.0, -1.0 - n_digits * np.spacing(1.0)]))
