@@ -180,8 +180,8 @@ class PLEClassifierRegressor(_Progressive):
         a dict by name (1 for a task that is not named). With None, all weights are 1.
     task_weight_decay : float, list of float or dict, default=1.0
         Factor gamma by which the weight of a task is multiplied after every epoch: the weight at
-        epoch t is ``w(t) = w(0) * gamma**t``. One number for all tasks, a list in the order of y's
-        columns, or a dict by name (1 for a task that is not named).
+        epoch t is ``w(t) = w(0) * gamma**t``. One number above 0 for all tasks, a list in the
+        order of y's columns, or a dict by name (1 for a task that is not named).
     balancing : str or Balancer, default="equal"
         How the losses of the tasks are combined into one step of training. "equal" is their
         weighted sum. These methods use the losses: "uncertainty", "famo" and "geometric" (the

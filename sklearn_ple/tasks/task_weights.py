@@ -32,7 +32,8 @@ class TaskWeights:
     Raises
     ------
     ValueError
-        If a weight or gamma is not a finite number or is negative, or if all weights are 0.
+        If a weight or gamma is not a finite number or is negative, if all weights are 0, or if a
+        gamma is 0.
     """
 
     def __init__(
@@ -48,6 +49,11 @@ class TaskWeights:
         if not self.initial.any():
             raise ValueError("task_weights is 0 for all tasks: at least one must be positive.")
         self.decay = _numbers(names, "task_weight_decay", task_weight_decay)
+        if zero := [name for name, gamma in zip(names, self.decay, strict=True) if not gamma]:
+            raise ValueError(
+                f"task_weight_decay of task {zero[0]!r} is 0, with which it would have no weight "
+                "after the first epoch: it must be positive."
+            )
 
     def at(self, epoch: int) -> np.ndarray:
         """Return the weights at an epoch, counted from 0, of shape (n_tasks,)."""

@@ -43,7 +43,7 @@ def test_rare_extreme_numbers_count_less(scale):
 
 @given(
     st.lists(st.floats(0, 100), min_size=3, max_size=3).filter(any),
-    st.lists(st.floats(0, 1.5), min_size=3, max_size=3),
+    st.lists(st.floats(1e-9, 1.5), min_size=3, max_size=3),
     st.integers(0, 50),
 )
 def test_weights_are_powers_of_gamma(initial, gamma, epoch):
@@ -88,6 +88,14 @@ def test_a_weight_of_zero_is_allowed():
 def test_weights_that_are_all_zero_are_an_error(weights):
     with pytest.raises(ValueError, match="task_weights is 0 for all tasks: at least one must be"):
         TaskWeights(NAMES, weights, 1.0)
+
+
+@pytest.mark.parametrize(
+    "decay", [0, [1.0, 0.0, 0.5], [0, 0, 0], {"age": 0}, {"age": np.float32(0)}]
+)
+def test_no_factor_per_epoch_is_zero(decay):
+    with pytest.raises(ValueError, match="task_weight_decay of task '.*' is 0, .* be positive"):
+        TaskWeights(NAMES, None, decay)
 
 
 @pytest.mark.parametrize("bad", [-1, np.nan, np.inf, True, "1", None, 1j, [1.0]])
