@@ -4,17 +4,16 @@ import copy
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from inspect import signature
 from typing import Any
 
 import numpy as np
 from sklearn.utils import check_consistent_length
 
 from ..tables.form import TargetForm
-from ..tables.kinds import assign_kinds, check_kind, drop_ignored, split_kind
+from ..tables.kinds import assign_kinds, drop_ignored, make_task, split_kind
 from ..tables.labels import Labels, as_frame, check_type, read_targets
 from ..tables.plausibility import warn_of_order
-from ..tasks import TASK_KINDS, Task, array_of, by_task, score_of
+from ..tasks import Task, array_of, by_task, score_of
 from ..utils.checks import check_integer, naming, shown
 from ..utils.warn import warn
 
@@ -129,19 +128,7 @@ class TargetEncoder:
         kind, options = split_kind(task_type)
         if isinstance(kind, str) and kind == "auto":
             kind = column.infer_kind(self.family)
-        what = f"task_types of target {column.name!r}"
-        check_kind(column.name, kind)
-        known = list(signature(TASK_KINDS[kind]).parameters)
-        if len(options) > len(known):
-            remedy = f" but {', '.join(known)}" if known else f": pass {kind!r} alone"
-            raise ValueError(
-                f"{what} is {shown((kind, *options))}, but the kind {kind!r} has no "
-                f"options{remedy}."
-            )
-        try:
-            return TASK_KINDS[kind](*options)
-        except ValueError as error:
-            raise ValueError(f"{what}: {error}") from None
+        return make_task(column.name, kind, options)
 
     def encode(self, labels: list[Labels]) -> np.ndarray:
         """Encode labels as targets, of shape (n_rows, n_tasks); 0 for missing labels."""

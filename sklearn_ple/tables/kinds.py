@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
+from inspect import signature
 from typing import Any
 
 from ..tasks import TASK_KINDS, Task, by_task
@@ -56,24 +57,33 @@ def find_ordered(task_types: Any, names: Sequence[str]) -> set[str]:
     return {n for n, kind in kinds.items() if not isinstance(kind, str) or kind in _IN_ORDER}
 
 
-def check_kind(name: str, kind: Any) -> None:
-    """Raise an error unless the kind of a task, which is not "auto", is the name of one."""
+def make_task(name: str, kind: Any, options: tuple) -> Task:
+    """Make a task of a kind, which is not "auto"; raise an error unless it has these options."""
+    what = f"task_types of target {name!r}"
     if not isinstance(kind, str) or kind not in TASK_KINDS:
         raise ValueError(
-            f"task_types of target {name!r} is {shown(kind)}; the kinds are "
-            f"{['auto', *TASK_KINDS, IGNORE]}, or a Task."
+            f"{what} is {shown(kind)}; the kinds are {['auto', *TASK_KINDS, IGNORE]}, or a Task."
         )
+    known = list(signature(TASK_KINDS[kind]).parameters)
+    if len(options) > len(known):
+        remedy = f" but {', '.join(known)}" if known else f": pass {kind!r} alone"
+        raise ValueError(
+            f"{what} is {shown((kind, *options))}, but the kind {kind!r} has no options{remedy}."
+        )
+    try:
+        return TASK_KINDS[kind](*options)
+    except ValueError as error:
+        raise ValueError(f"{what}: {error}") from None
 
 
 def has_classes(name: str, task_type: Any, family: str | None) -> bool | None:
     """Return whether a task of this entry of ``task_types`` has classes; None if labels decide."""
-    kind, _ = split_kind(task_type)
+    kind, options = split_kind(task_type)
     if isinstance(kind, Task) or (isinstance(kind, type) and issubclass(kind, Task)):
         return kind.has_classes
     if isinstance(kind, str) and kind == "auto":
         return None if family is None else family == "class"
-    check_kind(name, kind)
-    return TASK_KINDS[kind].has_classes
+    return make_task(name, kind, options).has_classes
 
 
 def _is_kind(entry: Any) -> bool:

@@ -524,6 +524,21 @@ def test_a_declared_number_lacks_no_class(kind, dtype):
         list(MultiTaskKFold(3).split(y, y))
 
 
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (("huber", -1), "of target 'y': delta must be a finite number above 0"),
+        ([("tweedie", 3)], "of target 'y': power must be a number between 1 and 2"),
+        ({"y": ("count", 1)}, r"of target 'y' is \('count', 1\), but .* has no options"),
+    ],
+)
+def test_options_that_a_kind_does_not_take_are_an_error(kind, message):
+    y = np.arange(30.0)
+    for splitter in (MultiTaskKFold, MultiTaskShuffleSplit):
+        with pytest.raises(ValueError, match=f"task_types {message}"):
+            next(splitter(3, task_types=kind).split(y, y))
+
+
 def test_a_column_without_labels_is_ignored_in_a_search(data):
     X, y = data
     kinds = {"empty": "ignore"}
