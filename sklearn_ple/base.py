@@ -21,6 +21,7 @@ from .training.plan import for_one_epoch
 from .training.read import Arguments
 from .training.start import FewerTasks, LastFit, LastStep, OtherModel, Start
 from .utils._sklearn import _fit_context
+from .utils.checks import check_bool
 
 __all__ = ["WIDTHS", "MultiTaskEstimator", "class_weight", "parameter", "with_parameters"]
 
@@ -348,12 +349,12 @@ class MultiTaskEstimator(Predictor):
         Raises
         ------
         ValueError
-            If y has no new task or, with ``freeze=True``, also has a task that exists already; if
-            X or the kind of a task does not suit the estimator; if parameters of the network have
-            changed since fit; if a new task would be in a new group of HoME; or if earlier tasks
-            would read the experts or tokens of the new ones, so that they cannot be frozen. The
-            last is the case in STEM, in MultiTab-Net unless ``task_mask`` is "both", or "tasks"
-            with one block, and possibly in your own networks.
+            If ``freeze`` is not a bool; if y has no new task or, with ``freeze=True``, also has a
+            task that exists already; if X or the kind of a task does not suit the estimator; if
+            parameters of the network have changed since fit; if a new task would be in a new group
+            of HoME; or if earlier tasks would read the experts or tokens of the new ones, so that
+            they cannot be frozen. The last is the case in STEM, in MultiTab-Net unless
+            ``task_mask`` is "both", or "tasks" with one block, and possibly in your own networks.
         sklearn.exceptions.NotFittedError
             If the estimator is not fitted.
 
@@ -377,6 +378,7 @@ class MultiTaskEstimator(Predictor):
         True
         """
         check_is_fitted(self)
+        check_bool("freeze", freeze)
         temperatures, start = self.temperatures_, FewerTasks(self._fitted, task_types, freeze)
         settings = self._settings.replace(checkpoint_dir=None)
         fit = Fit(settings, FeatureReader(self), start)

@@ -31,6 +31,7 @@ from .training.history import public_history
 from .training.outputs import compute_means, compute_outputs, compute_representations
 from .training.rows import TableRows
 from .training.start import Fitted
+from .utils.checks import check_bool
 from .utils.versions import check_versions, versions
 
 
@@ -176,7 +177,8 @@ class Predictor(TransformerMixin, Parameters):
         y : ndarray or DataFrame of shape (n_samples, n_tasks) or (n_samples,)
             The labels, in the form that y had in fit: class labels, and numbers in their units. A
             data frame has the columns and dtypes of y (except that fractions stay floats) and the
-            index of X.
+            index of X. An array holds numbers of 64 bits, bools or objects, whatever the width and
+            byte order of y.
         std : ndarray or DataFrame of shape (n_samples, n_tasks) or (n_samples,)
             Only with ``return_std``: the standard deviations, in the form of y, but as floats, and
             NaN for a task with classes, of kind "survival", or without a label among the
@@ -189,11 +191,13 @@ class Predictor(TransformerMixin, Parameters):
         Raises
         ------
         ValueError
-            If there is no such task, or if one is named twice. With ``return_std``, if every task
-            has classes or is of kind "survival", or if the last training had no validation rows,
-            which is the case without early stopping and after ``partial_fit``.
+            If there is no such task, or if one is named twice; if ``return_std`` is not a bool.
+            With ``return_std``, if every task has classes or is of kind "survival", or if the last
+            training had no validation rows, which is the case without early stopping and after
+            ``partial_fit``.
         """
         check_is_fitted(self)
+        check_bool("return_std", return_std)
         targets = self._encoder.targets
         # Checked before any block of a dataset is read, whose name would be in the message.
         positions = targets.positions(tasks)

@@ -511,6 +511,13 @@ def test_wrong_input_leaves_the_estimator_as_it_was(table, fitted, change, messa
     assert all(value is vars(fitted)[name] for name, value in vars(model).items())
 
 
+@pytest.mark.parametrize("freeze", ["abc", 1, None])
+def test_freeze_is_a_bool(table, fitted, freeze):
+    X, _, new = table
+    with pytest.raises(ValueError, match="freeze must be True or False, not "):
+        copy.copy(fitted).add_task(X, new, freeze=freeze)
+
+
 @pytest.mark.parametrize("freeze", [True, False])
 def test_a_task_in_a_group_of_its_own_is_refused(table, freeze):
     # The experts of its group would be those that all groups share.

@@ -20,6 +20,12 @@ def check_integer(name: str, value: Any, least: int = 1) -> None:
         raise ValueError(f"{name} must be an integer, {least} or more, not {shown(value)}.")
 
 
+def check_bool(name: str, value: Any) -> None:
+    """Raise a ValueError unless an argument is a bool, of Python or NumPy."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{name} must be True or False, not {shown(value)}.")
+
+
 def check_confidence(value: Any) -> None:
     """Raise a ValueError unless the argument ``confidence`` is a share."""
     if not isinstance(value, Real) or not 0 < float(value) < 1:

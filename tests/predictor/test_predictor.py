@@ -123,6 +123,9 @@ def test_tasks_that_are_not_there_are_named(of_frames):
             method(X, tasks=["paid", "paid"])
     with pytest.raises(ValueError, match="return_std is for numbers"):
         model.predict(X, return_std=True, tasks=["paid"])
+    for wrong in ("abc", 1, None, [True]):
+        with pytest.raises(ValueError, match="return_std must be True or False, not "):
+            model.predict(X, return_std=wrong)
 
 
 def test_the_module_alone_computes_what_is_decoded(fitted):
