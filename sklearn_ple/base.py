@@ -8,7 +8,6 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from .nn import Body, EventLink, JointLogits
-from .parameters.constraints import is_listed
 from .parameters.fields import parameter, with_parameters
 from .parameters.settings import Architecture, Settings
 from .parameters.shared import WIDTHS, class_weight
@@ -22,6 +21,7 @@ from .training.read import Arguments
 from .training.start import FewerTasks, LastFit, LastStep, OtherModel, Start
 from .utils._sklearn import _fit_context
 from .utils.checks import check_bool
+from .utils.constraints import LISTED, check_arguments, is_listed
 
 __all__ = ["WIDTHS", "MultiTaskEstimator", "class_weight", "parameter", "with_parameters"]
 
@@ -236,6 +236,7 @@ class MultiTaskEstimator(Predictor):
         arguments = Arguments(X, y, sample_weight, **apart, groups=groups)
         return self._run(Fit(self._settings, FeatureReader(self), start), arguments)
 
+    @check_arguments(classes=[LISTED, dict, None])
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """Train for one more epoch, on the given rows only.

@@ -1,7 +1,7 @@
 """Synthetic tasks with a chosen relatedness, as in the papers on MMoE and MultiTab."""
 
 from collections.abc import Sequence
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -10,35 +10,41 @@ from numpy.typing import ArrayLike
 from pandas.api import types
 from sklearn.utils import Bunch, check_random_state
 
-from ..utils._sklearn import Interval, StrOptions, validate_params
+from ..utils._sklearn import StrOptions
+from ..utils.checks import naming
+from ..utils.constraints import (
+    COUNT,
+    COUNT_OR_ZERO,
+    LISTED,
+    NOT_NEGATIVE,
+    POSITIVE,
+    Number,
+    at_least,
+    check_arguments,
+)
 from ._base import read_text
 
 _FORMS = ("sinusoids", "polynomial")
 _KINDS = ("regression", "binary", "multiclass")
 
-_POSITIVE_INT = Interval(Integral, 1, None, closed="left")
 
-
-@validate_params(
-    {
-        "n_samples": [_POSITIVE_INT],
-        "n_features": [_POSITIVE_INT],
-        "n_tasks": [_POSITIVE_INT],
-        "correlation": [Real, "array-like"],
-        "form": [StrOptions(set(_FORMS))],
-        "degree": [_POSITIVE_INT, "array-like"],
-        "n_sinusoids": [Interval(Integral, 0, None, closed="left")],
-        "scale": [Interval(Real, 0, None, closed="neither")],
-        "noise": [Interval(Real, 0, None, closed="left"), "array-like"],
-        "task_types": [StrOptions(set(_KINDS)), "array-like"],
-        "n_classes": [Interval(Integral, 3, None, closed="left")],
-        "missing": [Real, "array-like"],
-        "return_X_y": ["boolean"],
-        "return_coef": ["boolean"],
-        "as_frame": ["boolean"],
-        "random_state": ["random_state"],
-    },
-    prefer_skip_nested_validation=True,
+@check_arguments(
+    n_samples=[COUNT],
+    n_features=[COUNT],
+    n_tasks=[COUNT],
+    correlation=[Number(Real, -1, 1, closed="both"), LISTED],
+    form=[StrOptions(set(_FORMS))],
+    degree=[COUNT, LISTED],
+    n_sinusoids=[COUNT_OR_ZERO],
+    scale=[POSITIVE],
+    noise=[NOT_NEGATIVE, LISTED],
+    task_types=[StrOptions(set(_KINDS)), LISTED],
+    n_classes=[at_least(3)],
+    missing=[Number(Real, 0, 1, closed="left"), LISTED],
+    return_X_y=["boolean"],
+    return_coef=["boolean"],
+    as_frame=["boolean"],
+    random_state=["random_state"],
 )
 def make_multitask(
     n_samples: int = 1000,
@@ -271,11 +277,12 @@ def _read_tasks(
     """
     given = {"task_types": task_types, "missing": missing, "noise": noise, "degree": degree}
     for name, values in given.items():
-        if not isinstance(values, str) and np.shape(values) not in ((), (n_tasks,)):
-            raise ValueError(
-                f"{name} must be one value or one for each of the n_tasks={n_tasks} tasks, "
-                f"got {values!r}."
-            )
+        with naming(name):
+            if not isinstance(values, str) and np.shape(values) not in ((), (n_tasks,)):
+                raise ValueError(
+                    f"it must be one value or one for each of the n_tasks={n_tasks} tasks, "
+                    f"got {values!r}."
+                )
     names = [f"task{number}" for number in range(n_tasks)]
     tasks = pd.DataFrame(index=names)
     tasks["kind"] = task_types

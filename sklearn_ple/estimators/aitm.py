@@ -7,9 +7,9 @@ from typing import Any
 
 from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import AITM, Body, CalibratedLogits
-from ..parameters.constraints import NOT_NEGATIVE
 from ..tables.kinds import pair_dependent_tasks
 from ..tasks import Task
+from ..utils.constraints import NOT_NEGATIVE
 from .network_fields import widths
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import Body, DebiasedLogits, JointLogits, SharedBottom
-from ..parameters.constraints import NOT_NEGATIVE, Number
 from ..tasks import Task
 from ..utils._sklearn import StrOptions
+from ..utils.constraints import NOT_NEGATIVE, Number
 
 
 @with_parameters

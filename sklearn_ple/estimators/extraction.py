@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 from ..base import MultiTaskEstimator, parameter, with_parameters
 from ..nn import PLE, Body
-from ..parameters.constraints import COUNT_OR_ZERO, LISTED
 from ..tasks import Task, by_task
 from ..utils.checks import shown
+from ..utils.constraints import COUNT_OR_ZERO, LISTED
 from .network_fields import count, widths
 
 

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import Body, HoME
-from ..parameters.constraints import LISTED, is_listed
 from ..tasks import Task
+from ..utils.constraints import LISTED, is_listed
 from .network_fields import count, widths
 
 

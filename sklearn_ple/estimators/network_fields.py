@@ -3,13 +3,12 @@
 from typing import Any
 
 from ..base import WIDTHS, parameter
-from ..parameters.constraints import COUNT, COUNT_OR_ZERO, LAYER_WIDTHS, LAYER_WIDTHS_BY_LEVEL
+from ..utils.constraints import LAYER_WIDTHS, LAYER_WIDTHS_BY_LEVEL, at_least
 
 
 def count(*, default: int = 1, least: int = 1, **options: Any) -> Any:
-    """Declare a number of parts of a network, ``least`` (0 or 1) or more."""
-    constraint = [COUNT if least else COUNT_OR_ZERO]
-    return parameter(default=default, constraint=constraint, network=True, **options)
+    """Declare a number of parts of a network, ``least`` or more."""
+    return parameter(default=default, constraint=[at_least(least)], network=True, **options)
 
 
 def widths(

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import CrossStitch, Sluice
-from ..parameters.constraints import NOT_NEGATIVE, POSITIVE
+from ..utils.constraints import NOT_NEGATIVE, POSITIVE
 from .network_fields import count, widths
 
 

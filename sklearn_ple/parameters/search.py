@@ -13,11 +13,7 @@ def search_space(cls: Any, backend: str = "sklearn") -> Any:
     space = {name: row["search"] for name, row in declared(cls).items() if "search" in row}
     if backend == "sklearn":
         return {name: _distribution(values) for name, values in space.items()}
-    if backend == "optuna":
-        return lambda trial: {
-            name: _suggest(trial, name, values) for name, values in space.items()
-        }
-    raise ValueError(f'backend={backend!r} is unknown: it must be "sklearn" or "optuna".')
+    return lambda trial: {name: _suggest(trial, name, values) for name, values in space.items()}
 
 
 def _distribution(values: Any) -> Any:

@@ -5,26 +5,30 @@
 """
 
 from collections.abc import Callable
-from numbers import Integral, Real
-from os import PathLike
+from numbers import Real
 from typing import Any, Self
 
 from sklearn.base import BaseEstimator
 
-from ..balancing import BALANCERS, Balancer
+from ..balancing import BALANCERS, Balancer, weighs_gradients
 from ..encoding.numeric import NUMERIC_EMBEDDINGS, EmbeddingMaker
 from ..nn import ACTIVATIONS
 from ..tasks import Task
 from ..utils._sklearn import HasMethods, RealNotInt, StrOptions
-from .constraints import (
-    AGGREGATOR,
+from ..utils.constraints import (
+    BETWEEN_0_AND_1,
     COUNT,
     LAYER_WIDTHS,
     LISTED,
+    N_JOBS,
     NOT_NEGATIVE,
+    PATH,
     POSITIVE,
     SPLITTER,
+    Condition,
     Number,
+    at_least,
+    check_arguments,
 )
 from .fields import parameter, published, with_parameters
 from .optimizers import LR_SCHEDULES, OPTIMIZERS
@@ -32,6 +36,9 @@ from .search import search_space
 
 _AUTO = StrOptions({"auto"})
 _SHARE = Number(Real, 0, 1, closed="left")
+_AGGREGATOR = Condition(
+    "an aggregator of TorchJD that weighs gradients, such as UPGrad()", weighs_gradients
+)
 
 #: Choices for the widths of layers in hyperparameter search.
 WIDTHS = [(64,), (128,), (64, 64)]
@@ -107,9 +114,7 @@ class SharedParameters:
         published=None,
         network=True,
     )
-    n_bins: int | str = parameter(
-        default="auto", constraint=[_AUTO, Number(Integral, 2, None, closed="left")], network=True
-    )
+    n_bins: int | str = parameter(default="auto", constraint=[_AUTO, at_least(2)], network=True)
     linear_path: bool = parameter(
         default=True, constraint=["boolean"], published=False, network=True
     )
@@ -129,7 +134,7 @@ class SharedParameters:
     )
     task_weight_decay: Any = parameter(default=1.0, constraint=[POSITIVE, LISTED, dict])
     balancing: Any = parameter(
-        default="equal", constraint=[StrOptions(set(BALANCERS)), Balancer, AGGREGATOR]
+        default="equal", constraint=[StrOptions(set(BALANCERS)), Balancer, _AGGREGATOR]
     )
     optimizer: Any = parameter(
         default="adamw", constraint=[StrOptions(set(OPTIMIZERS)), type], published="adam"
@@ -151,7 +156,7 @@ class SharedParameters:
     max_epochs: int | str = parameter(default="auto", constraint=[_AUTO, COUNT])
     early_stopping: Any = parameter(default="auto", constraint=[_AUTO, "boolean"])
     validation_fraction: float | str = parameter(
-        default="auto", constraint=[_AUTO, Number(Real, 0, 1, closed="neither")]
+        default="auto", constraint=[_AUTO, BETWEEN_0_AND_1]
     )
     validation_split: Any = parameter(
         default="random", constraint=[StrOptions({"random", "last"}), SPLITTER]
@@ -163,10 +168,8 @@ class SharedParameters:
     warm_start_from: Any = parameter(
         default=None, constraint=[HasMethods(["fit", "predict"]), None]
     )
-    checkpoint_dir: Any = parameter(default=None, constraint=[str, PathLike, None])
-    n_jobs: int | None = parameter(
-        default=None, constraint=[COUNT, Number(Integral, None, -1, closed="right"), None]
-    )
+    checkpoint_dir: Any = parameter(default=None, constraint=[PATH, None])
+    n_jobs: int | None = parameter(default=None, constraint=N_JOBS)
     device: str = parameter(default="auto", constraint=[str])
     dtype: str = parameter(
         default="float32", constraint=[StrOptions({"float32", "float64", "bfloat16"})]
@@ -232,6 +235,7 @@ class Parameters(SharedParameters, BaseEstimator):
         return cls(**(published(cls) | parameters))
 
     @classmethod
+    @check_arguments(backend=[StrOptions({"sklearn", "optuna"})])
     def search_space(
         cls, backend: str = "sklearn"
     ) -> dict[str, Any] | Callable[[Any], dict[str, Any]]:

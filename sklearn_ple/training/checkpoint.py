@@ -75,8 +75,6 @@ class Checkpoint:
         """Open the folder for a fit, if there is one; see `describe_fit` for the parameters."""
         if settings.checkpoint_dir is None:
             return None
-        if settings.checkpoint_dir == "":
-            raise ValueError("checkpoint_dir is empty: name a folder, or set it to None.")
         of_fit = describe_fit(settings, device, table, split, module)
         # The random states of other processes than the first are not saved, but set anew in each
         # epoch.

@@ -21,7 +21,7 @@ from sklearn.utils._param_validation import (
     Interval,
     RealNotInt,
     StrOptions,
-    validate_params,
+    validate_parameter_constraints,
 )
 from sklearn.utils._pprint import _changed_params
 from sklearn.utils.validation import _check_response_method, _check_sample_weight, _num_samples

@@ -17,7 +17,7 @@ from sklearn.exceptions import ConvergenceWarning, UndefinedMetricWarning
 
 import sklearn_ple
 from sklearn_ple.base import MultiTaskEstimator
-from sklearn_ple.parameters.constraints import LAYER_WIDTHS, LAYER_WIDTHS_BY_LEVEL
+from sklearn_ple.utils.constraints import LAYER_WIDTHS, LAYER_WIDTHS_BY_LEVEL
 
 #: Examples of all tests together: few in every run, many by ``tox -e fuzz``.
 N_EXAMPLES = int(os.environ.get("SKLEARN_PLE_FUZZ", "0"))

@@ -596,7 +596,7 @@ def test_two_fits_of_a_folder_do_not_mix_their_seeds(data, tmp_path):
 
 def test_a_folder_without_a_name_is_an_error(data, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError, match="checkpoint_dir is empty"):
+    with pytest.raises(ValueError, match="The .checkpoint_dir. parameter"):
         flagship(checkpoint_dir="").fit(*data)
     assert not [*tmp_path.iterdir()]
 

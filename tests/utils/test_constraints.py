@@ -8,8 +8,8 @@ import pytest
 
 import sklearn_ple
 from sklearn_ple import MMoEClassifierRegressor, PLEClassifierRegressor, PLERegressor
-from sklearn_ple.parameters.constraints import LAYER_WIDTHS, LAYER_WIDTHS_BY_LEVEL, Number
 from sklearn_ple.parameters.shared import Parameters
+from sklearn_ple.utils.constraints import LAYER_WIDTHS, LAYER_WIDTHS_BY_LEVEL, Number
 
 ESTIMATORS = [
     cls
