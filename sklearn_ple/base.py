@@ -20,7 +20,6 @@ from .training.plan import for_one_epoch
 from .training.read import Arguments
 from .training.start import FewerTasks, LastFit, LastStep, OtherModel, Start
 from .utils._sklearn import _fit_context
-from .utils.checks import check_bool
 from .utils.constraints import LISTED, check_arguments, is_listed
 
 __all__ = ["WIDTHS", "MultiTaskEstimator", "class_weight", "parameter", "with_parameters"]
@@ -287,6 +286,7 @@ class MultiTaskEstimator(Predictor):
         return self._run(fit, Arguments(X, y, sample_weight))
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @check_arguments(freeze=["boolean"])
     def add_task(
         self,
         X: Any,
@@ -379,7 +379,6 @@ class MultiTaskEstimator(Predictor):
         True
         """
         check_is_fitted(self)
-        check_bool("freeze", freeze)
         temperatures, start = self.temperatures_, FewerTasks(self._fitted, task_types, freeze)
         settings = self._settings.replace(checkpoint_dir=None)
         fit = Fit(settings, FeatureReader(self), start)

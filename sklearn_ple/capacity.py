@@ -15,7 +15,8 @@ from .tables.reading import FeatureReader
 from .tables.table import TableReader
 from .training.build import make_body, make_encoder, make_inputs
 from .training.random_state import seeded
-from .utils.checks import check_bool, check_named
+from .utils.checks import check_named
+from .utils.constraints import check_arguments
 from .utils.warn import warn
 
 __all__ = ["count_layers", "count_parameters", "equal_capacity"]
@@ -106,6 +107,7 @@ def count_layers(estimator: MultiTaskEstimator) -> int:
     return sum(map(len, _widths(estimator)))
 
 
+@check_arguments(reference=[str, None], equal_depth=["boolean"])
 def equal_capacity(
     estimators: Mapping[str, MultiTaskEstimator],
     X: Any,
@@ -174,7 +176,6 @@ def equal_capacity(
     True
     """
     check_named(estimators)
-    check_bool("equal_depth", equal_depth)
     name = next(iter(estimators)) if reference is None else reference
     if name not in estimators:
         raise ValueError(f"reference={name!r} is not one of the estimators {list(estimators)}.")

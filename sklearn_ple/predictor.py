@@ -26,12 +26,13 @@ from .predictions.task_view import TaskClassifierView, TaskRegressorView, task_v
 from .tables.frames import is_dataset
 from .tables.reading import FeatureReader, check_in_memory
 from .tables.weights import weigh
-from .tasks import Task, class_array, is_between, warn_without_score
+from .tasks import Task, class_array, warn_without_score
 from .training.history import public_history
 from .training.outputs import compute_means, compute_outputs, compute_representations
 from .training.rows import TableRows
 from .training.start import Fitted
-from .utils.checks import check_bool
+from .utils.checks import naming
+from .utils.constraints import BETWEEN_0_AND_1, LISTED, check_arguments
 from .utils.versions import check_versions, versions
 
 
@@ -151,6 +152,7 @@ class Predictor(TransformerMixin, Parameters):
 
     # -- labels and numbers ---------------------------------------------------------------------
 
+    @check_arguments(return_std=["boolean"], tasks=[LISTED, None])
     def predict(
         self, X: Any, return_std: bool = False, *, tasks: Sequence[str] | None = None
     ) -> Any:
@@ -197,7 +199,6 @@ class Predictor(TransformerMixin, Parameters):
             ``partial_fit``.
         """
         check_is_fitted(self)
-        check_bool("return_std", return_std)
         targets = self._encoder.targets
         # Checked before any block of a dataset is read, whose name would be in the message.
         positions = targets.positions(tasks)
@@ -217,6 +218,7 @@ class Predictor(TransformerMixin, Parameters):
         return y, form.assemble_floats([deviations[k] for k in positions], index)
 
     @_for_numbers
+    @check_arguments(level=[BETWEEN_0_AND_1], tasks=[LISTED, None])
     def predict_interval(
         self, X: Any, level: float = 0.9, *, tasks: Sequence[str] | None = None
     ) -> Any:
@@ -265,8 +267,6 @@ class Predictor(TransformerMixin, Parameters):
         Predictive Inference for Regression". Journal of the American Statistical Association 113,
         2018.
         """
-        if not is_between(level, 0, 1):
-            raise ValueError(f"level is {level!r}: it must be a number between 0 and 1.")
         check_is_fitted(self)
         positions = self._encoder.targets.positions(tasks)
         form = self._encoder.targets.form.take(positions)
@@ -334,7 +334,8 @@ class Predictor(TransformerMixin, Parameters):
         ValueError
             If times are not a list of finite numbers, 0 or more.
         """
-        array = np.asarray(times)
+        with naming("times"):
+            array = np.asarray(times)
         is_list = array.ndim == 1 and array.size > 0 and array.dtype.kind in "iuf"
         if not is_list or not (np.isfinite(array) & (array >= 0)).all():
             raise ValueError(f"times must be a list of finite numbers, 0 or more, not {times!r}.")
@@ -427,6 +428,7 @@ class Predictor(TransformerMixin, Parameters):
         return self._per_class_task(X, "predict_proba")
 
     @_for_classes
+    @check_arguments(tasks=[LISTED, None])
     def predict_proba_frame(self, X: Any, *, tasks: Sequence[str] | None = None) -> pd.DataFrame:
         """Predict the probabilities of the classes of all tasks, as one data frame.
 
@@ -639,6 +641,7 @@ class Predictor(TransformerMixin, Parameters):
             result.append({gate: frames[gate] for gate in dict.fromkeys([*of_tasks, *frames])})
         return result
 
+    @check_arguments(name=[str])
     def task_view(self, name: str) -> TaskClassifierView | TaskRegressorView:
         """Return one task as a fitted classifier or regressor.
 

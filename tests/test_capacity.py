@@ -272,7 +272,7 @@ def test_other_estimators_and_none_are_an_error(table):
     ):
         with pytest.raises(TypeError, match="Pipeline is not an estimator of this package: pass"):
             call()
-    with pytest.raises(ValueError, match="equal_depth must be True or False, not 'abc'"):
+    with pytest.raises(ValueError, match="equal_depth"):
         equal_capacity({"PLE": PLEClassifierRegressor()}, *table, equal_depth="abc")
     with pytest.raises(ValueError, match="estimators is empty"):
         equal_capacity({}, *table)

@@ -514,7 +514,7 @@ def test_wrong_input_leaves_the_estimator_as_it_was(table, fitted, change, messa
 @pytest.mark.parametrize("freeze", ["abc", 1, None])
 def test_freeze_is_a_bool(table, fitted, freeze):
     X, _, new = table
-    with pytest.raises(ValueError, match="freeze must be True or False, not "):
+    with pytest.raises(ValueError, match="freeze"):
         copy.copy(fitted).add_task(X, new, freeze=freeze)
 
 

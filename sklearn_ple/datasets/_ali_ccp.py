@@ -3,14 +3,14 @@
 import os
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import check_scalar
 
+from ..utils._sklearn import StrOptions
+from ..utils.constraints import COUNT, LISTED, PATH, check_arguments
 from ..utils.files import replacing
 from ..utils.progress import progress_bar
 from ..utils.warn import warn
@@ -42,6 +42,15 @@ _BLOCK_SIZE = 1 << 24
 _ENTRY = "^(?P<field>[^\x01\x02\x03]+)\x02(?P<id>[0-9]+)\x03(?P<weight>[^\x01\x02\x03]+)$"
 
 
+@check_arguments(
+    subset=[StrOptions(set(_SUBSETS))],
+    tasks=[str, LISTED, None],
+    columns=[str, LISTED, None],
+    n_rows=[COUNT, None],
+    data_home=[PATH, None],
+    return_X_y=["boolean"],
+    as_frame=["boolean"],
+)
 def fetch_ali_ccp(
     *,
     subset: str = "train",
@@ -173,10 +182,6 @@ def fetch_ali_ccp(
     """
     names = select("tasks", tasks, _TASKS)
     features = select("columns", columns, _FEATURES)
-    if n_rows is not None:
-        check_scalar(n_rows, "n_rows", Integral, min_val=1)
-    if subset not in _SUBSETS:
-        raise ValueError(f"subset must be one of {list(_SUBSETS)}, got {subset!r}.")
     path = _locate(subset, data_home)
     raw = _read_parquet(path, [*features, *names], n_rows)
     data, target = raw[features], raw[names]

@@ -12,6 +12,8 @@ from typing import Any
 import pandas as pd
 from sklearn.datasets import fetch_file
 
+from ..utils._sklearn import StrOptions
+from ..utils.constraints import COUNT, LISTED, NOT_NEGATIVE, PATH, check_arguments
 from ..utils.files import replacing
 from ._base import (
     convert,
@@ -45,6 +47,16 @@ _SAID_BY = {"never_married": "marital_stat", "college": "education", "education"
 _LABELS = {"- 50000.": 0, "50000+.": 1}
 
 
+@check_arguments(
+    subset=[StrOptions({*_FILES, "all"})],
+    tasks=[str, LISTED, None],
+    data_home=[PATH, None],
+    download_if_missing=["boolean"],
+    return_X_y=["boolean"],
+    as_frame=["boolean"],
+    n_retries=[COUNT],
+    delay=[NOT_NEGATIVE],
+)
 def fetch_census_income(
     *,
     subset: str = "train",
@@ -174,8 +186,6 @@ def fetch_census_income(
     {'income': 0.062, 'never_married': 0.432}
     """
     names = select("tasks", tasks, _TASKS)
-    if subset not in (*_FILES, "all"):
-        raise ValueError(f"subset must be 'train', 'test' or 'all', got {subset!r}.")
     parts = list(_FILES) if subset == "all" else [subset]
     paths = [_locate(part, data_home, download_if_missing, n_retries, delay) for part in parts]
     book = read_codebook("census_income")

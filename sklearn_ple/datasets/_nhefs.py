@@ -6,9 +6,11 @@ from typing import Any
 
 import pandas as pd
 
+from ..utils.constraints import LISTED, check_arguments
 from ._base import convert, make_bunch, read_codebook, read_text, select
 
 
+@check_arguments(tasks=[str, LISTED, None], return_X_y=["boolean"], as_frame=["boolean"])
 def load_nhefs(
     *, tasks: str | Sequence[str] | None = None, return_X_y: bool = False, as_frame: bool = True
 ) -> Any:

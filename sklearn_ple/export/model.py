@@ -1,12 +1,13 @@
 """Safe files of fitted estimators: saving and loading."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Set
 from pathlib import Path
 from typing import Any
 
 from ..parameters.shared import Parameters
 from ..utils.checks import is_ours
+from ..utils.constraints import LISTED, PATH, check_arguments
 from ..utils.versions import check_versions, versions
 from .checks import check_model
 from .container import read, write
@@ -17,7 +18,8 @@ from .values import Reader, Writer, name_classes
 _NOT_SAVED = NOT_SAVED | {"warm_start_from"}
 
 
-def save(model: Any, path: str | os.PathLike[str], *, trusted: Iterable[type] = ()) -> None:
+@check_arguments(path=[PATH], trusted=[LISTED, Set])
+def save(model: Any, path: str | os.PathLike[str], *, trusted: Collection[type] = ()) -> None:
     """Save a fitted estimator to a safe file, which holds only data.
 
     The file is a safetensors file. It holds the weights of the network and other arrays and, as
@@ -38,7 +40,7 @@ def save(model: Any, path: str | os.PathLike[str], *, trusted: Iterable[type] = 
         The fitted estimator. Its network parameters must not have been changed since fit.
     path : str or path-like
         The file to write, such as "model.safetensors". An existing file is replaced.
-    trusted : iterable of type, default=()
+    trusted : list, tuple or set of type, default=()
         Your own classes of which the model holds instances: the class of the estimator, kinds of
         task, balancers, embeddings. The file holds the attributes of the instances, not the
         classes. Whoever loads it needs the same classes, and must trust them.
@@ -80,7 +82,8 @@ def save(model: Any, path: str | os.PathLike[str], *, trusted: Iterable[type] = 
     write(path, {"versions": versions(), "estimator": estimator, **plain}, writer.arrays)
 
 
-def load(path: str | os.PathLike[str], *, trusted: Iterable[type] = ()) -> Any:
+@check_arguments(path=[PATH], trusted=[LISTED, Set])
+def load(path: str | os.PathLike[str], *, trusted: Collection[type] = ()) -> Any:
     """Load an estimator from a file that `save` wrote.
 
     It predicts the same as the saved estimator, to the last bit on the same machine with the same
@@ -96,7 +99,7 @@ def load(path: str | os.PathLike[str], *, trusted: Iterable[type] = ()) -> Any:
     ----------
     path : str or path-like
         The file.
-    trusted : iterable of type, default=()
+    trusted : list, tuple or set of type, default=()
         Your own classes, the same as when the model was saved; they are identified by their names.
         The attributes of their instances are taken from the file.
 

@@ -20,6 +20,7 @@ from ..tasks import ClassTask, Task
 from ..training.outputs import compute_means
 from ..training.rows import TableRows
 from ..utils.checks import shown
+from ..utils.constraints import PATH, check_arguments
 from ..utils.files import check_folder, replacing
 from ..utils.versions import versions
 from .checks import check_model
@@ -42,6 +43,7 @@ _OLDEST_TORCH = "2.6"
 _TRACED_ROWS = 3
 
 
+@check_arguments(path=[PATH])
 def to_onnx(model: Any, path: str | os.PathLike[str]) -> None:
     """Write a fitted estimator to an ONNX file, for servers without this package or torch.
 

@@ -8,11 +8,13 @@ from typing import Any
 import pandas as pd
 
 from ..tables.frames import is_dataset, to_pandas
-from ..utils.checks import check_choice
+from ..utils._sklearn import StrOptions
+from ..utils.constraints import PATH, check_arguments
 from ..utils.files import check_folder, replacing
 from .checks import check_model
 
 
+@check_arguments(path=[PATH], method=[StrOptions({"predict", "predict_proba"})])
 def predict_to_parquet(
     model: Any, X: Any, path: str | os.PathLike[str], *, method: str = "predict"
 ) -> None:
@@ -66,7 +68,6 @@ def predict_to_parquet(
     >>> list(pd.read_parquet(predicted))
     ['death', 'wt82_71']
     """
-    check_choice("method", method, _METHODS)
     check_model(model, "applied to files")
     if not hasattr(model, method):
         raise ValueError(

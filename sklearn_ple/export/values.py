@@ -201,12 +201,10 @@ def name_classes(trusted: Iterable[type], ours: Mapping[str, type]) -> dict[str,
     Raises
     ------
     TypeError
-        If ``trusted`` is not a list of classes.
+        If ``trusted`` contains something else than a class.
     ValueError
         If two trusted classes have the same name.
     """
-    if isinstance(trusted, type):
-        raise TypeError(f"trusted is {trusted!r}: it must be a list of classes.")
     found: dict[str, type] = {}
     for cls in trusted:
         if not isinstance(cls, type):

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import product
-from numbers import Real
 from time import perf_counter
 from typing import Any
 
@@ -19,7 +18,15 @@ from ..model_selection.split import to_splitter
 from ..tables.frames import take_rows, takeable
 from ..tables.reading import check_in_memory
 from ..utils._sklearn import _num_samples
-from ..utils.checks import check_confidence, check_frame, check_integer, check_named, shown
+from ..utils.checks import check_frame, check_named
+from ..utils.constraints import (
+    BETWEEN_0_AND_1,
+    CV,
+    N_JOBS,
+    NOT_NEGATIVE,
+    at_least,
+    check_arguments,
+)
 from ..utils.progress import progress_bar
 
 # The possible results of a task, in the order of the summary, and what is added to them.
@@ -86,6 +93,12 @@ class MTLGain:
     repeats: str
 
     @classmethod
+    @check_arguments(
+        reference=[str],
+        confidence=[BETWEEN_0_AND_1],
+        overlap=[NOT_NEGATIVE],
+        repeats=[str, None],
+    )
     def from_scores(
         cls,
         scores: pd.DataFrame,
@@ -127,13 +140,10 @@ class MTLGain:
             If the scores are no DataFrame.
         """
         check_frame("scores", scores, [*_KEYS, "score"])
-        given: Any = overlap
-        if not isinstance(given, Real) or not 0 <= float(given) < np.inf:
-            raise ValueError(f"overlap must be a number of 0 or more, not {shown(overlap)}.")
         if (again := scores.duplicated(_KEYS)).any():
             first = {name: scores.loc[again, name].tolist()[0] for name in _KEYS}
             raise ValueError(f"scores has several rows of {first}: keep one of them.")
-        _check_compared(scores["system"].unique().tolist(), reference, confidence)
+        _check_compared(scores["system"].unique().tolist(), reference)
         of_reference = scores["task"][scores["system"] == reference]
         if lacking := [task for task in scores["task"].unique() if task not in set(of_reference)]:
             raise ValueError(
@@ -193,6 +203,18 @@ def _decide(gains: pd.DataFrame) -> np.ndarray:
     return np.select(conditions, [_GAINS, _LOSES, _EQUAL, _NO_INTERVAL], default=_UNDECIDED)
 
 
+@check_arguments(
+    cv=CV,
+    X_test=["array-like", "sparse matrix", None],
+    y_test=["array-like", None],
+    # An interval needs two repeats.
+    n_seeds=[at_least(2)],
+    reference=[str],
+    confidence=[BETWEEN_0_AND_1],
+    n_jobs=N_JOBS,
+    random_state=["random_state"],
+    verbose=["verbose"],
+)
 def mtl_gain(
     estimators: Mapping[str, Any],
     X: Any,
@@ -305,7 +327,7 @@ def mtl_gain(
     """
     check_named(estimators)
     estimators = dict(estimators)
-    _check_compared(list(estimators), reference, confidence)
+    _check_compared(list(estimators), reference)
     check_in_memory(X)
     X, y = indexable(takeable(X), takeable(y))
     splits, overlap, repeats = _plan(estimators[reference], X, y, cv, X_test, y_test, n_seeds)
@@ -327,8 +349,8 @@ def mtl_gain(
     )
 
 
-def _check_compared(systems: list[str], reference: str, confidence: float) -> None:
-    """Check that there is a reference, something to compare with it, and a confidence."""
+def _check_compared(systems: list[str], reference: str) -> None:
+    """Check that there is a reference, and something to compare with it."""
     if reference not in systems:
         raise ValueError(
             f"reference={reference!r} is not one of the estimators {systems}: add it, or name one "
@@ -336,7 +358,6 @@ def _check_compared(systems: list[str], reference: str, confidence: float) -> No
         )
     if len(systems) < 2:
         raise ValueError(f"There is nothing to compare {reference!r} with: add an estimator.")
-    check_confidence(confidence)
 
 
 def _plan(
@@ -356,8 +377,6 @@ def _plan(
     if (cv is None) == (X_test is None) or (X_test is None) != (y_test is None):
         raise ValueError("Pass either cv, or X_test and y_test: the gains are measured on these.")
     if cv is None:
-        # An interval needs two repeats.
-        check_integer("n_seeds", n_seeds, least=2)
         return [None] * n_seeds, 0.0, f"{n_seeds} seeds"
     splits = list(to_splitter(cv, estimator).split(X, y))
     if len(splits) < 2:

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 
 from ..utils.checks import check_frame
+from ..utils.constraints import check_arguments
 from .gain import MTLGain, mtl_gain
 from .style import (
+    AXES,
     BLUE,
     DARK_GREY,
     ORANGE,
@@ -95,6 +97,7 @@ class MTLGainDisplay:
         self.confidence = confidence
 
     @classmethod
+    @check_arguments(gain=[MTLGain], ax=AXES)
     def from_gain(cls, gain: MTLGain, *, ax: Any = None, **kwargs: Any) -> "MTLGainDisplay":
         """Draw gains that have been measured.
 
@@ -121,6 +124,7 @@ class MTLGainDisplay:
         return cls(gain.gains, gain.reference, gain.confidence).plot(ax, **kwargs)
 
     @classmethod
+    @check_arguments(ax=AXES)
     def from_estimators(
         cls, estimators: Mapping[str, Any], X: Any, y: Any, *, ax: Any = None, **kwargs: Any
     ) -> "MTLGainDisplay":
@@ -153,6 +157,7 @@ class MTLGainDisplay:
         """
         return cls.from_gain(mtl_gain(estimators, X, y, **kwargs), ax=ax)
 
+    @check_arguments(ax=AXES)
     def plot(self, ax: Any = None, **kwargs: Any) -> "MTLGainDisplay":
         """Draw the gains.
 

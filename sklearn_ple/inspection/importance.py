@@ -12,7 +12,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from ..metrics import multitask_scores
 from ..predictions.inner import tasks_of
-from ..utils.checks import check_confidence, check_integer
+from ..utils.constraints import BETWEEN_0_AND_1, COUNT, ESTIMATOR, N_JOBS, check_arguments
 from ..utils.progress import progress_bar
 from ..utils.warn import collected
 from .columns import find_groups, list_columns, shuffle_columns, to_table
@@ -114,6 +114,14 @@ class MultiTaskImportance:
         return error * stats.t.ppf((1 + self.confidence) / 2, n_repeats - 1)
 
 
+@check_arguments(
+    estimator=[ESTIMATOR],
+    n_repeats=[COUNT],
+    confidence=[BETWEEN_0_AND_1],
+    n_jobs=N_JOBS,
+    random_state=["random_state"],
+    verbose=["verbose"],
+)
 def multitask_importance(
     estimator: Any,
     X: Any,
@@ -170,10 +178,11 @@ def multitask_importance(
     Raises
     ------
     ValueError
-        If n_repeats or confidence is out of range, if a group is empty or names a column that X
-        does not have, or if :func:`sklearn_ple.metrics.multitask_scores` raises one.
+        If predictions are passed instead of an estimator, if n_repeats or confidence is out of
+        range, if a group is empty or names a column that X does not have, or if
+        :func:`sklearn_ple.metrics.multitask_scores` raises one.
     TypeError
-        If predictions are passed instead of an estimator, or groups_of_columns is not a dict.
+        If groups_of_columns is not a dict.
     NotFittedError
         If the estimator is not fitted.
 
@@ -229,13 +238,6 @@ def multitask_importance(
     >>> found.importances_mean["death"].idxmax()
     'age'
     """
-    check_integer("n_repeats", n_repeats)
-    check_confidence(confidence)
-    if not hasattr(estimator, "fit"):
-        raise TypeError(
-            "estimator must be a fitted estimator, because the shuffled tables are predicted; got "
-            f"{type(estimator).__name__}."
-        )
     tasks_of(estimator)
     X = to_table(X)
     names = list_columns(X)

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..utils.checks import check_integer
+from ..utils.constraints import COUNT, check_arguments
 from .importance import MultiTaskImportance, multitask_importance
 from .style import (
+    AXES,
     DARK_GREY,
     format_numbers,
     import_pyplot,
@@ -75,6 +76,7 @@ class ImportanceDisplay:
         self.importance = importance
 
     @classmethod
+    @check_arguments(importance=[MultiTaskImportance], max_features=[COUNT, None], ax=AXES)
     def from_importance(
         cls,
         importance: MultiTaskImportance,
@@ -111,6 +113,7 @@ class ImportanceDisplay:
         return cls(importance).plot(ax, max_features=max_features, **kwargs)
 
     @classmethod
+    @check_arguments(max_features=[COUNT, None], ax=AXES)
     def from_estimator(
         cls,
         estimator: Any,
@@ -155,6 +158,7 @@ class ImportanceDisplay:
         importance = multitask_importance(estimator, X, y, **kwargs)
         return cls.from_importance(importance, max_features=max_features, ax=ax)
 
+    @check_arguments(max_features=[COUNT, None], ax=AXES)
     def plot(
         self, ax: Any = None, *, max_features: int | None = 20, **kwargs: Any
     ) -> "ImportanceDisplay":
@@ -182,8 +186,6 @@ class ImportanceDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        if max_features is not None:
-            check_integer("max_features", max_features)
         plt = import_pyplot()
         from matplotlib.colors import PowerNorm
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..nn.drawing import Outline, draw_html, draw_svg
 from ..predictions.inner import tasks_of
+from ..utils.constraints import PATH, check_arguments
 from ..utils.files import replacing
 from .health import NoGatesError, find_gates
 
@@ -88,6 +89,7 @@ class NetworkDiagram:
             kind = type(fitted).__name__
             raise NoGatesError(f"{kind} has no gates, whose weights X is for: omit X.") from error
 
+    @check_arguments(path=[PATH])
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the drawing to a file.
 

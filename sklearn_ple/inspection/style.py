@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from ..utils._sklearn import HasMethods
+
 # The colours of Okabe and Ito, which colour-blind people can distinguish.
 BLUE = "#0072B2"
 VERMILION = "#D55E00"
@@ -14,6 +16,9 @@ ORANGE = "#E69F00"
 SKY_BLUE = "#56B4E9"
 #: The colours of lines or points, in the order of their use.
 PALETTE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY_BLUE)
+
+#: What a parameter ``ax`` accepts.
+AXES = [HasMethods(["get_figure"]), None]
 
 GREY = "#999999"
 DARK_GREY = "#555555"

@@ -7,12 +7,19 @@ import pandas as pd
 from sklearn.utils import check_array, check_consistent_length
 
 from ..tables.labels import Labels, as_frame
-from ..utils._sklearn import _check_sample_weight
-from ..utils.checks import check_choice, check_integer, naming, shown
+from ..utils._sklearn import StrOptions, _check_sample_weight
+from ..utils.checks import naming, shown
+from ..utils.constraints import COUNT, LISTED, check_arguments
 from .reading import sort_by_class
 from .views import to_plain_array
 
 
+@check_arguments(
+    n_bins=[COUNT],
+    strategy=[StrOptions({"uniform", "quantile"})],
+    labels=[LISTED, None],
+    sample_weight=[LISTED, None],
+)
 def expected_calibration_error(
     y_true: Any,
     y_prob: Any,
@@ -77,12 +84,13 @@ def expected_calibration_error(
     >>> expected_calibration_error(y, [0.25, 0.25, 0.25, 0.75, 0.5], n_bins=2)
     0.125
     """
-    check_integer("n_bins", n_bins)
-    check_choice("strategy", strategy, ("uniform", "quantile"))
-    if labels is not None and np.ndim(labels) != 1:
-        raise ValueError(f"labels must be a list of the classes, not {shown(labels)}.")
+    with naming("labels"):
+        if labels is not None and np.ndim(labels) != 1:
+            raise ValueError(f"it must be a list of the classes, not {shown(labels)}.")
     column = _column(y_true)
-    if np.ndim(y_prob) == 2:
+    with naming("y_prob"):
+        by_class = np.ndim(y_prob) == 2
+    if by_class:
         if np.shape(y_prob)[1] == 1:
             raise ValueError(
                 "y_prob has one column: pass the probabilities of all classes, or those of the "

@@ -17,7 +17,7 @@ from ..tables.plausibility import warn_of_order
 from ..tables.reading import check_in_memory
 from ..tables.weights import read_weights
 from ..tasks import TASK_KINDS
-from ..utils.checks import check_unique
+from ..utils.checks import check_unique, naming
 from .views import PredictionError, Respond, ScoredTask, to_plain_array
 
 
@@ -98,7 +98,7 @@ def _tasks_of_predictions(y_pred: Any, y: pd.DataFrame, named: bool) -> list[Sco
         # Those of `predict_proba_frame`.
         named_parts = {name: y_pred[name] for name in y_pred.columns.unique("task")}
         parts = _in_order_of(y, named_parts, "probabilities")
-    elif y.shape[1] == 1 and np.ndim(y_pred) == 2 and np.shape(y_pred)[1] > 1:
+    elif y.shape[1] == 1 and _count_columns(y_pred) > 1:
         parts = [y_pred]
     else:
         table = as_frame(y_pred, "y_pred")
@@ -113,6 +113,13 @@ def _tasks_of_predictions(y_pred: Any, y: pd.DataFrame, named: bool) -> list[Sco
             f"{list(y.columns)}. Pass predictions of each, or a list with None for tasks without."
         )
     return [_task_of(name, y[name], part) for name, part in zip(y.columns, parts, strict=True)]
+
+
+def _count_columns(y_pred: Any) -> int:
+    """Return the number of columns of predictions, which is 1 for those of one dimension."""
+    with naming("y_pred"):
+        shape = np.shape(y_pred)
+    return shape[1] if len(shape) == 2 else 1
 
 
 def _task_of(name: str, labels: pd.Series, part: Any) -> ScoredTask:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..utils._sklearn import _BaseScorer
+from ..utils.constraints import check_arguments
 from .scores import check_average, multitask_score, score_one_task
 
 
@@ -58,6 +59,7 @@ def make_multitask_scorer(metrics: Any = None, average: Any = "mean") -> Callabl
     return _EstimatorScorer(multitask_score, 1, {"metrics": metrics, "average": average})
 
 
+@check_arguments(name=[str])
 def task_scorer(name: str, metric: Any = None) -> Callable[..., float]:
     """Make a scorer of one of several tasks.
 

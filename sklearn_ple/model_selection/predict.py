@@ -13,14 +13,21 @@ from ..predictions.inner import tasks_of
 from ..tables.frames import is_polars, take_rows, takeable
 from ..tables.labels import as_frame
 from ..tables.reading import check_in_memory
-from ..utils._sklearn import _num_samples
-from ..utils.checks import check_choice
+from ..utils._sklearn import StrOptions, _num_samples
+from ..utils.constraints import CV, ESTIMATOR, LISTED, N_JOBS, check_arguments
 from ..utils.warn import warn
 from .split import to_splitter
 
-_METHODS = ["predict", "predict_proba"]
 
-
+@check_arguments(
+    estimator=[ESTIMATOR],
+    cv=CV,
+    groups=[LISTED, None],
+    method=[StrOptions({"predict", "predict_proba"})],
+    n_jobs=N_JOBS,
+    params=[dict, None],
+    verbose=["verbose"],
+)
 def cross_val_predict(
     estimator: Any,
     X: Any,
@@ -104,7 +111,6 @@ def cross_val_predict(
     >>> multitask_scores(proba, None, y)["death"] > 0.6
     True
     """
-    check_choice("method", method, _METHODS)
     if not hasattr(estimator, method):
         raise AttributeError(f"{type(estimator).__name__} has no {method}: pass another method.")
     check_in_memory(X)

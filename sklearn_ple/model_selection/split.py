@@ -9,12 +9,14 @@ from sklearn.model_selection import BaseShuffleSplit, check_cv
 from sklearn.utils import check_random_state, indexable
 
 from ..tables.frames import take_rows, takeable
+from ..tables.groups import read_groups
 from ..tables.reading import check_in_memory
 from ..utils._sklearn import GroupsConsumerMixin, _BaseKFold, _num_samples, _validate_shuffle_split
-from ..utils.checks import check_integer
+from ..utils.constraints import BETWEEN_0_AND_1, COUNT, at_least, check_arguments
 from .stratify import stratify
 
 _N_BINS = 5
+_SIZE = [COUNT, BETWEEN_0_AND_1, None]
 
 
 class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
@@ -86,6 +88,9 @@ class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
     # For the folds of an estimator: the kinds of task that it learns, "class", "number" or all.
     _family: str | None = None
 
+    @check_arguments(
+        n_splits=[at_least(2)], shuffle=["boolean"], random_state=["random_state"], n_bins=[COUNT]
+    )
     def __init__(
         self,
         n_splits: int = 5,
@@ -96,7 +101,6 @@ class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
         task_types: Any = "auto",
     ):
         super().__init__(n_splits, shuffle=shuffle, random_state=random_state)
-        check_integer("n_bins", n_bins)
         self.n_bins = n_bins
         self.task_types = task_types
 
@@ -130,8 +134,7 @@ class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
             If a fold has no label of a class, for example because the class has fewer labels than
             there are folds.
         """
-        check_in_memory(X)
-        yield from super().split(X, y, groups)
+        yield from super().split(X, y, _check(X, groups))
 
     def _iter_test_masks(self, X: Any, y: Any, groups: Any) -> Iterator[np.ndarray]:
         sizes = [len(part) for part in np.array_split(np.arange(_num_samples(X)), self.n_splits)]
@@ -193,6 +196,9 @@ class MultiTaskShuffleSplit(GroupsConsumerMixin, BaseShuffleSplit):
     [159, 159]
     """
 
+    @check_arguments(
+        n_splits=[COUNT], test_size=_SIZE, train_size=_SIZE, random_state=["random_state"]
+    )
     def __init__(
         self,
         n_splits: int = 10,
@@ -202,7 +208,6 @@ class MultiTaskShuffleSplit(GroupsConsumerMixin, BaseShuffleSplit):
         random_state: Any = None,
         task_types: Any = "auto",
     ):
-        check_integer("n_splits", n_splits)
         super().__init__(
             n_splits, test_size=test_size, train_size=train_size, random_state=random_state
         )
@@ -237,8 +242,7 @@ class MultiTaskShuffleSplit(GroupsConsumerMixin, BaseShuffleSplit):
         UserWarning
             If one of the two parts has no label of a class.
         """
-        check_in_memory(X)
-        yield from super().split(X, y, groups)
+        yield from super().split(X, y, _check(X, groups))
 
     def _iter_indices(
         self, X: Any, y: Any, groups: Any
@@ -253,6 +257,12 @@ class MultiTaskShuffleSplit(GroupsConsumerMixin, BaseShuffleSplit):
             part = stratify(y, sizes, _N_BINS, parts, groups, rng, self.task_types)
             order = rng.permutation(n_rows)
             yield order[part[order] == 0], order[part[order] == 1]
+
+
+def _check(X: Any, groups: Any) -> np.ndarray | None:
+    """Check that X is in memory, and number the groups of its rows."""
+    check_in_memory(X)
+    return None if groups is None else read_groups(groups, _num_samples(X))
 
 
 def to_splitter(cv: Any, estimator: Any) -> Any:

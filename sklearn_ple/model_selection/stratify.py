@@ -9,7 +9,6 @@ import pandas as pd
 from pandas.api import types
 from scipy import sparse
 
-from ..tables.groups import read_groups
 from ..tables.kinds import assign_kinds, find_ignored, has_classes, select_learnt
 from ..tables.labels import as_frame, numbers_are_classes
 from ..utils.warn import warn
@@ -88,8 +87,8 @@ def stratify(
         Greatest number of bins of a task with numbers.
     parts : str
         Name of the parts in messages, such as "5 folds".
-    groups : array-like of shape (n_rows,), default=None
-        Group of each row; no group is divided.
+    groups : ndarray of int of shape (n_rows,), default=None
+        Group of each row, numbered from 0; no group is divided.
     rng : RandomState instance, default=None
         Shuffles the rows first. By default they keep their order.
     task_types : str, tuple, Task, sequence of these or dict, default="auto"
@@ -120,7 +119,6 @@ def stratify(
     order = np.arange(len(table)) if rng is None else rng.permutation(len(table))
     units = None
     if groups is not None:
-        groups = read_groups(groups, len(table))
         units = pd.factorize(groups[order])[0]
     values = _list_values(tasks)[order]
     part = np.empty(len(table), dtype=int)

@@ -16,6 +16,8 @@ def tasks_of(estimator: Any) -> Any:
     TypeError
         If there is none, or if a search has no best estimator.
     """
+    if isinstance(estimator, type):
+        raise TypeError(f"estimator is a class, {estimator.__name__}: pass a fitted instance.")
     while not hasattr(estimator, "task_names_"):
         check_is_fitted(estimator)
         inner = find_inner_estimator(estimator)

@@ -17,11 +17,13 @@ from ..tables.plausibility import warn_of_order
 from ..tables.reading import check_in_memory
 from ..tables.weights import weigh
 from ..tasks import accuracy, ignore_unit, warn_without_score
+from ..utils.constraints import check_arguments
 from .inner import tasks_of
 
 _R2 = ignore_unit(r2_score)
 
 
+@check_arguments(name=[str])
 def task_view(estimator: Any, name: str) -> "TaskClassifierView | TaskRegressorView":
     """Return one task of a fitted estimator as a fitted classifier or regressor.
 
@@ -68,7 +70,7 @@ def _find(estimator: Any, name: str) -> tuple[int, np.ndarray | None]:
     fitted = tasks_of(estimator)
     names, classes = list(fitted.task_names_), fitted.classes_
     if name not in names:
-        raise ValueError(f"There is no task {name!r}: the tasks are {names}.")
+        raise ValueError(f"There is no task named {name!r}: the tasks are {names}.")
     position = names.index(name)
     return position, classes[position] if isinstance(classes, list) else classes
 

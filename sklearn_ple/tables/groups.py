@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..utils.checks import naming
 from .frames import to_pandas, use_native_order
 
 
@@ -13,7 +14,8 @@ def read_groups(groups: Any, n_rows: int) -> np.ndarray:
     groups = to_pandas(groups)
     if isinstance(groups, pd.MultiIndex):
         groups = groups.to_flat_index()
-    shape = np.shape(groups)
+    with naming("groups"):
+        shape = np.shape(groups)
     if shape != (n_rows,):
         raise ValueError(f"groups has shape {shape}; it must be {(n_rows,)}, one group per row.")
     try:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from inspect import signature
-from numbers import Integral, Real
+from numbers import Integral
 from types import MethodType
 from typing import Any
 
@@ -18,28 +18,6 @@ def check_integer(name: str, value: Any, least: int = 1) -> None:
     is_integer = isinstance(value, Integral) and not isinstance(value, bool)
     if not is_integer or int(value) < least:
         raise ValueError(f"{name} must be an integer, {least} or more, not {shown(value)}.")
-
-
-def check_bool(name: str, value: Any) -> None:
-    """Raise a ValueError unless an argument is a bool, of Python or NumPy."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise ValueError(f"{name} must be True or False, not {shown(value)}.")
-
-
-def check_confidence(value: Any) -> None:
-    """Raise a ValueError unless the argument ``confidence`` is a share."""
-    if not isinstance(value, Real) or not 0 < float(value) < 1:
-        raise ValueError(f"confidence must be between 0 and 1, not {shown(value)}.")
-
-
-def check_choice(name: str, value: Any, choices: Iterable[str]) -> None:
-    """Raise a ValueError unless an argument is one of some texts."""
-    choices = list(choices)
-    if not isinstance(value, str) or value not in choices:
-        # Arrays would fill pages.
-        is_array = bool(getattr(value, "shape", ()))
-        given = f"of type {type(value).__name__}" if is_array else shown(value)
-        raise ValueError(f"{name} must be one of {choices}, not {given}.")
 
 
 def check_named(estimators: Any) -> None:

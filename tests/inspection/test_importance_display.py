@@ -170,7 +170,7 @@ def test_from_estimator_measures_and_draws():
 
 
 def test_no_feature_to_draw_is_an_error():
-    with pytest.raises(ValueError, match="max_features must be an integer, 1 or more, not 0"):
+    with pytest.raises(ValueError, match="'max_features' parameter .* Got 0"):
         ImportanceDisplay(make_importance()).plot(max_features=0)
 
 

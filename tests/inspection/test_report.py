@@ -219,9 +219,9 @@ def test_a_measured_gain_is_kept(fitted):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"n_bootstrap": 0}, "n_bootstrap must be an integer, 1 or more, not 0"),
-        ({"confidence": 95}, "confidence must be between 0 and 1, not 95"),
-        ({"importance": "yes"}, "importance must be 'auto', True, False or .* not 'yes'"),
+        ({"n_bootstrap": 0}, "'n_bootstrap' parameter .* Got 0"),
+        ({"confidence": 95}, "'confidence' parameter .* Got 95"),
+        ({"importance": "yes"}, "'importance' parameter .* Got 'yes'"),
         ({"metrics": {"early": "r2"}}, "metrics names .'early'., but the tasks are"),
     ],
 )

@@ -783,7 +783,7 @@ def test_wrong_arguments_are_named(data, model, arguments, message):
 
 
 def test_a_list_is_no_name_of_a_task(data, model):
-    with pytest.raises(ValueError, match=r"task_scorer names \[\['paid'\]\], but the tasks are"):
+    with pytest.raises(ValueError, match=r"'name' parameter .* Got \['paid'\]"):
         task_scorer(["paid"])(model, *data)
 
 

@@ -679,11 +679,11 @@ def test_a_class_with_too_few_labels_warns():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda X, y: MultiTaskKFold(1), "n_splits=2 or more"),
+        (lambda X, y: MultiTaskKFold(1), "'n_splits' parameter .* Got 1"),
         (lambda X, y: MultiTaskKFold(2, random_state=0), "shuffle"),
-        (lambda X, y: MultiTaskKFold(2, n_bins=0), "n_bins must be an integer, 1 or more, not 0"),
-        (lambda X, y: MultiTaskKFold(2, n_bins=1.5), "n_bins must be an integer, .* not 1.5"),
-        (lambda X, y: MultiTaskShuffleSplit(0), "n_splits must be an integer, 1 or more, not 0"),
+        (lambda X, y: MultiTaskKFold(2, n_bins=0), "'n_bins' parameter .* Got 0"),
+        (lambda X, y: MultiTaskKFold(2, n_bins=1.5), "'n_bins' parameter .* Got 1.5"),
+        (lambda X, y: MultiTaskShuffleSplit(0), "'n_splits' parameter .* Got 0"),
         (lambda X, y: next(MultiTaskKFold(2).split(X, None)), "y is None"),
         (lambda X, y: next(MultiTaskKFold(2).split(X, y[:9])), "inconsistent"),
         (lambda X, y: next(MultiTaskKFold(700).split(X, y)), "n_splits=700 greater"),
@@ -1039,7 +1039,7 @@ def test_a_kind_that_differs_between_folds_is_an_error(names, method):
 
 def test_what_cannot_be_predicted_is_an_error(data):
     X, y = data
-    with pytest.raises(ValueError, match="method must be one of .* not 'transform'"):
+    with pytest.raises(ValueError, match="'method' parameter .* Got 'transform'"):
         cross_val_predict(Constant(), X, y, method="transform")
     with pytest.raises(AttributeError, match="Ridge has no predict_proba"):
         cross_val_predict(Ridge(), X, y, method="predict_proba")

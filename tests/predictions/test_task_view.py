@@ -468,7 +468,7 @@ def test_a_task_that_a_new_fit_lacks_is_named(tasks):
     model = PLEClassifierRegressor(**TINY).fit(X, y[["paid", "price"]])
     view = model.task_view("paid")
     model.fit(X, y[tasks])
-    message = rf"There is no task 'paid': the tasks are \['{tasks[0]}'"
+    message = rf"There is no task named 'paid': the tasks are \['{tasks[0]}'"
     for use in (view.predict, lambda X: view.score(X, y["paid"]), lambda _: view.classes_):
         with pytest.raises(ValueError, match=message):
             use(X)

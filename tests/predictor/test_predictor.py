@@ -124,7 +124,7 @@ def test_tasks_that_are_not_there_are_named(of_frames):
     with pytest.raises(ValueError, match="return_std is for numbers"):
         model.predict(X, return_std=True, tasks=["paid"])
     for wrong in ("abc", 1, None, [True]):
-        with pytest.raises(ValueError, match="return_std must be True or False, not "):
+        with pytest.raises(ValueError, match="return_std"):
             model.predict(X, return_std=wrong)
 
 

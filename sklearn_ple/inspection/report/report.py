@@ -11,14 +11,15 @@ from sklearn.utils import check_random_state
 from ...metrics.reading import read_tasks
 from ...predictions.inner import tasks_of
 from ...tasks import check_task_names
-from ...utils.checks import check_confidence, check_integer
+from ...utils._sklearn import StrOptions
+from ...utils.constraints import BETWEEN_0_AND_1, COUNT, ESTIMATOR, PATH, check_arguments
 from ...utils.files import replacing
 from ..gain import MTLGain
 from ..importance import MultiTaskImportance
 from ..style import import_pyplot, shorten
 from .observed import Observed
 from .panels import make_panels
-from .scores import MAX_COLUMNS, check_importance, measure_importance, score_by_bootstrap
+from .scores import MAX_COLUMNS, measure_importance, score_by_bootstrap
 
 _MOST_NAMED = 6
 
@@ -103,6 +104,14 @@ class MultiTaskReport:
         self.importance = importance
 
     @classmethod
+    @check_arguments(
+        estimator=[ESTIMATOR],
+        single_task=[ESTIMATOR, MTLGain, None],
+        importance=[StrOptions({"auto"}), "boolean", MultiTaskImportance],
+        n_bootstrap=[COUNT],
+        confidence=[BETWEEN_0_AND_1],
+        random_state=["random_state"],
+    )
     def from_estimator(
         cls,
         estimator: Any,
@@ -172,11 +181,10 @@ class MultiTaskReport:
         the same resamples. The intervals show the uncertainty due to the choice of the rows, but
         not due to the randomness of training; for the latter, see :func:`mtl_gain`.
         """
-        check_integer("n_bootstrap", n_bootstrap)
-        check_confidence(confidence)
         systems = [read_tasks(estimator, X, y)]
         names = [task.name for task in systems[0]]
-        check_importance(importance, names)
+        if isinstance(importance, MultiTaskImportance):
+            check_task_names("importance", importance.tasks, names)
         measured = isinstance(single_task, MTLGain)
         if measured:
             check_task_names("single_task", single_task.gains["task"], names)
@@ -248,6 +256,7 @@ class MultiTaskReport:
                 ax.set_title(title, fontsize="medium", parse_math=False)
         return self
 
+    @check_arguments(path=[PATH], title=[str])
     def to_html(self, path: str | os.PathLike[str], *, title: str = "Model report") -> None:
         """Write the report as one HTML file.
 

@@ -12,7 +12,6 @@ from ...metrics import metric_name
 from ...metrics.scores import assign_metrics, choose_metric, make_task_scorer, score_task
 from ...metrics.views import ScoredTask, to_plain_array
 from ...tables.frames import take_rows
-from ...tasks import check_task_names
 from ...utils.warn import collected
 from ..gain import MTLGain
 from ..importance import MultiTaskImportance, multitask_importance
@@ -90,17 +89,6 @@ def _with_interval(name: str, samples: np.ndarray, confidence: float) -> dict[st
         return {name: score, "low": np.nan, "high": np.nan}
     low, high = np.quantile(defined, [(1 - confidence) / 2, (1 + confidence) / 2])
     return {name: score, "low": low, "high": high}
-
-
-def check_importance(importance: Any, names: list[str]) -> None:
-    """Check the parameter `importance` of a report, given the names of the tasks."""
-    if isinstance(importance, MultiTaskImportance):
-        check_task_names("importance", importance.tasks, names)
-    elif not isinstance(importance, bool) and importance != "auto":
-        raise ValueError(
-            "importance must be 'auto', True, False or a result of multitask_importance, not "
-            f"{importance!r}."
-        )
 
 
 def measure_importance(

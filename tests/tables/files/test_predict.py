@@ -167,7 +167,7 @@ def test_predictions_are_written(fitted, frame, folder, tmp_path, method):
 
 def test_what_cannot_be_written(fitted, frame, folder, tmp_path):
     path = tmp_path / "out.parquet"
-    with pytest.raises(ValueError, match="method must be one of .* not 'transform'"):
+    with pytest.raises(ValueError, match="'method' parameter .* Got 'transform'"):
         export.predict_to_parquet(fitted, folder, path, method="transform")
     with pytest.raises(TypeError, match="X is of type DataFrame: it must be a dataset"):
         export.predict_to_parquet(fitted, frame[FEATURES], path)
