@@ -173,7 +173,7 @@ class TargetEncoder:
         """Return the positions of tasks, given by name; None means all tasks."""
         if names is None:
             return list(range(len(self.tasks)))
-        if isinstance(names, str) or not hasattr(names, "__len__") or not len(names):
+        if not len(names):
             raise ValueError(
                 f"tasks is {names!r}: it must be a list of names, such as {self.form.names[:1]}."
             )

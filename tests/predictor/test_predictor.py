@@ -113,9 +113,11 @@ def test_tasks_that_are_not_there_are_named(of_frames):
     model, X = of_frames
     with pytest.raises(ValueError, match=r"tasks names \['weight'\], but the tasks are \['size'"):
         model.predict(X, tasks=["size", "weight"])
-    for wrong in ("size", [], 3):
-        with pytest.raises(ValueError, match=r"it must be a list of names, such as \['size'\]"):
+    for wrong in ("size", 3):
+        with pytest.raises(ValueError, match="The 'tasks' parameter of predict must be a list"):
             model.predict(X, tasks=wrong)
+    with pytest.raises(ValueError, match=r"it must be a list of names, such as \['size'\]"):
+        model.predict(X, tasks=[])
     with pytest.raises(ValueError, match=r"tasks names \['cost'\], which have no classes: leave"):
         model.predict_proba_frame(X, tasks=["cost"])
     for method in (model.predict, model.predict_interval, model.predict_proba_frame):
