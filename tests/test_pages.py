@@ -20,6 +20,7 @@ import os
 import re
 import textwrap
 import warnings
+from inspect import unwrap
 from pathlib import Path
 
 import pytest
@@ -97,7 +98,7 @@ def quick(monkeypatch, request):
 
     monkeypatch.setattr(fit, "resolve", resolve_to_one_epoch)
     monkeypatch.setattr(split, "LEAST_ROWS_TO_SET_ASIDE", 100)
-    defaults = MultiTaskReport.from_estimator.__func__.__kwdefaults__
+    defaults = unwrap(MultiTaskReport.from_estimator.__func__).__kwdefaults__
     monkeypatch.setitem(defaults, "n_bootstrap", 20)
     load = datasets.load_nhefs
 

@@ -13,7 +13,7 @@ import pandas as pd
 from sklearn.datasets import fetch_file
 
 from ..utils._sklearn import StrOptions
-from ..utils.constraints import COUNT, LISTED, NOT_NEGATIVE, PATH, check_arguments
+from ..utils.constraints import COUNT_OR_ZERO, LISTED, NOT_NEGATIVE, PATH, check_arguments
 from ..utils.files import replacing
 from ._base import (
     convert,
@@ -54,7 +54,7 @@ _LABELS = {"- 50000.": 0, "50000+.": 1}
     download_if_missing=["boolean"],
     return_X_y=["boolean"],
     as_frame=["boolean"],
-    n_retries=[COUNT],
+    n_retries=[COUNT_OR_ZERO],
     delay=[NOT_NEGATIVE],
 )
 def fetch_census_income(

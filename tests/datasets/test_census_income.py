@@ -316,7 +316,7 @@ def test_what_a_killed_download_left_is_removed(archive, tmp_path):
 
 
 def test_an_unknown_subset_is_an_error():
-    with pytest.raises(ValueError, match="'train', 'test' or 'all', got 'valid'"):
+    with pytest.raises(ValueError, match="'subset' parameter .* Got 'valid'"):
         fetch_census_income(subset="valid")
 
 

@@ -807,9 +807,8 @@ def test_tasks_are_found_by_their_names():
     fitted = TargetEncoder("auto", None).fit(labels, form, np.ones(y.shape))
     assert fitted.positions(None) == [0, 1, 2]
     assert fitted.positions(["c", "a"]) == [2, 0]
-    for names in ("a", []):
-        with pytest.raises(ValueError, match=r"it must be a list of names, such as \['a'\]"):
-            fitted.positions(names)
+    with pytest.raises(ValueError, match=r"it must be a list of names, such as \['a'\]"):
+        fitted.positions([])
     with pytest.raises(ValueError, match=r"tasks names \['d'\], but the tasks are \['a', 'b', 'c"):
         fitted.positions(["a", "d"])
     for names in (["c", "a", "c"], np.array(["c", "c"])):

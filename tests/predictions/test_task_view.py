@@ -259,7 +259,9 @@ def test_score_says_what_is_wrong_with_y(data, model):
 
 
 def test_view_is_of_a_task_that_there_is(model):
-    with pytest.raises(ValueError, match=r"no task 'wage': the tasks are \['paid', 'colour'"):
+    with pytest.raises(
+        ValueError, match=r"no task named 'wage': the tasks are \['paid', 'colour'"
+    ):
         model.task_view("wage")
     with pytest.raises(NotFittedError):
         PLEClassifier().task_view("paid")
