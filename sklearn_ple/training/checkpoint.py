@@ -19,11 +19,11 @@ from ..parameters.settings import Settings
 from ..utils.files import replacing
 from .fingerprint import describe_fit
 from .history import SharedHistory
+from .random_state import draw_seed
 from .split import Split
 from .states import restore_state
 
 _PREFIX = "sklearn_ple_"
-_LARGEST_SEED = np.iinfo(np.int32).max
 # Longer values, and hashes, do not help a user.
 _LONGEST_SHOWN = 30
 
@@ -100,7 +100,7 @@ class Checkpoint:
         if kept := self._read_description():
             return kept["seed"]
         is_given = self.random_state is not None
-        return None if is_given else int(check_random_state(None).randint(_LARGEST_SEED))
+        return None if is_given else draw_seed(check_random_state(None))
 
     def _read_description(self) -> dict[str, Any] | None:
         """Read the file that identifies the fit, None without one; raise if it is another fit."""

@@ -12,10 +12,15 @@ from sklearn.utils import check_random_state
 from ..nn.draws import drawing_from, generator_for
 
 
+def draw_seed(rng: np.random.RandomState) -> int:
+    """Draw a seed that torch and NumPy accept."""
+    return int(rng.randint(np.iinfo(np.int32).max))
+
+
 @contextmanager
 def seeded(rng: np.random.RandomState) -> Iterator[None]:
     """Draw from seeded generators within the context; torch's global random state is unchanged."""
-    with drawing_from(int(rng.randint(np.iinfo(np.int32).max))):
+    with drawing_from(draw_seed(rng)):
         yield
 
 
