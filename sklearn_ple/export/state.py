@@ -1,6 +1,5 @@
 """What a fitted estimator has learnt, as a dict of attributes, and back."""
 
-import sys
 from inspect import signature
 from typing import Any
 
@@ -22,7 +21,8 @@ from ..training.device import resolve_device
 from ..training.plan import resolve
 from ..training.random_state import seeded
 from ..training.start import Fitted
-from ..utils.checks import check_integer, naming
+from ..utils.checks import naming
+from ..utils.constraints import COUNT
 from .classes import check_types
 from .module import load_state, restore_network
 
@@ -88,9 +88,8 @@ def put_together(model: Any, state: dict[str, Any]) -> None:
     """
     check_types(state, STATE, "the state")
     for name in ("net_.batch_size", "net_.max_epochs", "_encoder.n_bins"):
-        check_integer(name, state[name])
-        if state[name] > sys.maxsize:
-            raise ValueError(f"{name} is too large")
+        if not COUNT.is_satisfied_by(state[name]):
+            raise ValueError(f"{name} is no number of 1 or more, or too large")
     # NumPy refuses other seeds.
     np.random.RandomState(state["_split_seed"])
     if not all(temperature > 0 for temperature in state["temperatures_"].values()):

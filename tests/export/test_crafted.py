@@ -131,8 +131,8 @@ def test_an_array_is_used_once(craft):
     [
         (("other",), [], "it contains 'other', which is unknown"),
         (("state", "feature_names_in_", "$entries", 2, 0), None, "columns are not text"),
-        (("state", "net_.batch_size"), 0, "net_.batch_size must be an integer"),
-        (("state", "net_.batch_size"), 10**30, "net_.batch_size is too large"),
+        (("state", "net_.batch_size"), 0, "net_.batch_size is no number of 1 or more"),
+        (("state", "net_.batch_size"), 10**30, "net_.batch_size is no number of 1 or more"),
         (("state", "net_.lr"), {"$float": ["nan"]}, "net_.lr of the state is of type float"),
         (("state", "temperatures_"), {"$dict": [["m", {"$float": ["0.0"]}]]}, "not above zero"),
         (("task", 1, "delta"), "wide", "delta of a Huber is of type str"),
