@@ -133,8 +133,12 @@ class Predictor(TransformerMixin, Parameters):
 
     def _compute(self, X: Any) -> list[np.ndarray]:
         """Compute each task's outputs for rows of X; see `_outputs`."""
+        return self._outputs(self._means(X))
+
+    def _means(self, X: Any) -> Tensor:
+        """Compute the outputs of the members' mean, of shape (n_rows, sum of n_outputs)."""
         rows = self._rows(X)
-        return self._outputs(compute_means(self.net_, rows, self.n_jobs))
+        return compute_means(self.net_, rows, self.n_jobs)
 
     def _outputs(self, means: Tensor) -> list[np.ndarray]:
         """Split the members' means by task, and calibrate them if ``calibrate`` was called."""
@@ -206,16 +210,20 @@ class Predictor(TransformerMixin, Parameters):
         if is_dataset(X):
             options = {"return_std": return_std, "tasks": tasks}
             return self._predict_blocks(X, lambda model, rows: model.predict(rows, **options))
-        members = None if learnt is None else self._member_outputs(X)
-        mean = self.net_.module_.mean
-        outputs = self._compute(X) if members is None else self._outputs(mean(members))
-        form, index, labels = targets.form.take(positions), _index(X), targets.decode(outputs)
-        chosen = [self.tasks_[k] for k in positions]
-        y = form.assemble(chosen, [labels[k] for k in positions], index)
-        if learnt is None or members is None:
-            return y
+        if learnt is None:
+            return self._assemble(self._compute(X), positions, X)
+        members = self._member_outputs(X)
+        y = self._assemble(self._outputs(self.net_.module_.mean(members)), positions, X)
+        form, index = targets.form.take(positions), _index(X)
         deviations = learnt.compute(members.numpy())
         return y, form.assemble_floats([deviations[k] for k in positions], index)
+
+    def _assemble(self, outputs: list[np.ndarray], positions: Sequence[int], X: Any) -> Any:
+        """Return the labels of some tasks in the form of y, given the outputs of all."""
+        targets = self._encoder.targets
+        labels, chosen = targets.decode(outputs), [self.tasks_[k] for k in positions]
+        form = targets.form.take(positions)
+        return form.assemble(chosen, [labels[k] for k in positions], _index(X))
 
     @_for_numbers
     @check_arguments(level=[BETWEEN_0_AND_1], tasks=[LISTED, None])
@@ -554,8 +562,7 @@ class Predictor(TransformerMixin, Parameters):
         """
         check_is_fitted(self)
         targets = self._encoder.targets
-        means = compute_means(self.net_, self._rows(X), self.n_jobs)
-        parts = targets.split_outputs(means.numpy())
+        parts = targets.split_outputs(self._means(X).numpy())
         labels, weights = weigh(targets.read(y, parts[0], X, sample_weight), sample_weight)
         codes = targets.encode(labels)
         # Labels that follow from others alone would be of a single class.

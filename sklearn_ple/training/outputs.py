@@ -28,7 +28,7 @@ def compute_outputs(net: Any, rows: TableRows, n_jobs: int | None = None) -> Ten
 def compute_means(net: Any, rows: TableRows, n_jobs: int | None = None) -> Tensor:
     """Compute the outputs of the mean of the members, as float64, of shape (n_rows, n_outputs).
 
-    Each batch is averaged at once: the outputs of all members take more memory than X may.
+    Each batch is averaged at once, because the outputs of all members may take more memory than X.
     """
     module = net.module_
 
