@@ -1,7 +1,5 @@
 """A trial of a loaded model, so that a file that does not hold together fails at once."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -10,7 +10,8 @@ from ..utils.checks import shown
 from .per_task import by_task
 from .task import Task
 
-_HUGE = 1e100
+# Squares of greater numbers overflow.
+_GREATEST = 1e150
 
 
 class TaskWeights:
@@ -83,7 +84,7 @@ def count_labels(targets: np.ndarray, weights: np.ndarray, tasks: Sequence[Task]
     counts = weights.sum(axis=0)
     for position, task in enumerate(tasks):
         if task.linear_start and counts[position]:
-            squares = (targets[:, position] ** 2).clip(max=_HUGE)
+            squares = (targets[:, position] ** 2).clip(max=_GREATEST)
             fourth = weights[:, position] @ squares**2 / counts[position]
             counts[position] *= min(1.0, 2 / max(fourth - 1, 1e-9))
     return counts

@@ -28,7 +28,7 @@ from .net import MultiTaskNet, Trained
 from .outputs import compute_outputs
 from .plan import resolve
 from .processes import check_same_fit, share_random_state
-from .random_state import seeded
+from .random_state import draw_seed, seeded
 from .read import Arguments
 from .rows import TableRows
 from .schedule import count_rising_epochs, make_schedule
@@ -59,7 +59,6 @@ class Training(NamedTuple):
     validation: Validation | None = None
 
 
-_LARGEST_SEED = np.iinfo(np.int32).max
 _KEPT_IN_REFIT = ("max_epochs", "batch_size", "learning_rate")
 
 
@@ -116,7 +115,7 @@ class Fit:
         source = self.settings if checkpoint is None else checkpoint
         self.rng = share_random_state(self.start.draw(source.random_state))
         seed = self.start.split_seed
-        self.split_seed = int(self.rng.randint(_LARGEST_SEED)) if seed is None else seed
+        self.split_seed = draw_seed(self.rng) if seed is None else seed
 
     # -- before the training --------------------------------------------------------------------
 

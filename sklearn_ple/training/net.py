@@ -1,10 +1,8 @@
 """The private skorch net, which reads losses from the device only once in an epoch."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import torch
 from sklearn.exceptions import ConvergenceWarning
@@ -289,7 +287,7 @@ class MultiTaskNet(NeuralNet):
         """Limit the threads of operations on a number of rows, as asked for or as is suitable."""
         return suitable_threads(self.device, n_rows * self.n_parameters_, n_jobs)
 
-    def initialize_module(self) -> MultiTaskNet:
+    def initialize_module(self) -> Self:
         """Create the network in the given data type."""
         super().initialize_module()
         self.module_.to(self.dtype)
@@ -297,7 +295,7 @@ class MultiTaskNet(NeuralNet):
         self.n_parameters_ = sum(weight.numel() for weight in self.module_.parameters())
         return self
 
-    def initialize_criterion(self) -> MultiTaskNet:
+    def initialize_criterion(self) -> Self:
         """Create the balancer in the given data type."""
         super().initialize_criterion()
         self.criterion_.to(self.dtype)

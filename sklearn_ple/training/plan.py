@@ -1,14 +1,12 @@
 """The plan of a training: values of parameters that are "auto", by the number of rows."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any
 
 from ..parameters.settings import Settings
 from .net_params import make_plain, read_net_params
-from .split import LEAST_ROWS_TO_CROSS, Split, stops_early
+from .split import LEAST_ROWS_TO_CROSS, LEAST_ROWS_TO_SET_ASIDE, Split, stops_early
 
 # More validation rows than this do not improve the choice of when to stop.
 _ROWS_OF_VALIDATION = 3000
@@ -16,7 +14,7 @@ _ROWS_OF_VALIDATION = 3000
 _STEPS = 120
 # Least number of steps and of epochs with early stopping, which ends them sooner if it can.
 _LEAST_STEPS, _LEAST_EPOCHS = 400, 25
-# Fewer rows in a step take nearly as long; more rows do not make use of the memory's speed.
+# Least and greatest number of rows in a step; a step of fewer rows takes nearly as long.
 _LEAST_ROWS, _MOST_ROWS = 64, 2048
 # Up to this many rows, validation rows are worth training on, and a second training is fast.
 _MOST_ROWS_TO_REFIT = 30_000
@@ -60,9 +58,9 @@ def resolve(
     if isinstance(settings.validation_fraction, str):
         n_left_out = split.n_left_out(n_rows, settings.n_members)
     if validates is None:
-        apart = split.table is not None
-        validates = stops_early(settings, n_rows, apart, crosses=n_left_out > 0)
-    n_left_out *= validates
+        least = LEAST_ROWS_TO_CROSS if n_left_out else LEAST_ROWS_TO_SET_ASIDE
+        # Separate validation rows are always enough.
+        validates = stops_early(settings, n_rows, 0 if split.table is not None else least)
     batch_size = find("batch_size", BY_ROWS["batch_size"])
     max_epochs = find("max_epochs", lambda n: default_epochs(n, batch_size, validates))
     fraction = find("validation_fraction", lambda n: min(0.1, _ROWS_OF_VALIDATION / n))
@@ -78,7 +76,7 @@ def resolve(
         n_iter_no_change=find("n_iter_no_change", lambda _: default_patience(max_epochs)),
         learning_rate=find("learning_rate", lambda _: default_learning_rate(batch_size)),
         validation_fraction=fraction if validates else None,
-        n_left_out=n_left_out,
+        n_left_out=n_left_out if validates else 0,
         refit=split.table is None and find("refit", is_worth_refitting),
         n_bins=find("n_bins", default_n_bins),
     )

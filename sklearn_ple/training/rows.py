@@ -1,11 +1,9 @@
 """Rows to train and predict on, read in batches: those in memory, and those of files."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -102,7 +100,7 @@ class TableRows:
         labels = tuple(parts.pop(name) for name in _LABELS if name in parts)
         return parts, labels
 
-    def take(self, rows: np.ndarray) -> TableRows:
+    def take(self, rows: np.ndarray) -> Self:
         """Return a view of some rows, by number, which shares the arrays on their device."""
         view = copy.copy(self)
         if self._rows is None:
@@ -111,7 +109,7 @@ class TableRows:
             view._rows = self._rows[torch.as_tensor(rows, device=self._rows.device)]
         return view
 
-    def head(self, n_rows: int) -> TableRows:
+    def head(self, n_rows: int) -> Self:
         """Return a view of the first rows, of at most this number."""
         return self.take(np.arange(min(n_rows, len(self))))
 
@@ -120,14 +118,14 @@ class TableRows:
         return self.arrays if self._rows is None else self.arrays | {"": self._rows}
 
     @classmethod
-    def of_stored(cls, arrays: dict[str, Any]) -> TableRows:
+    def of_stored(cls, arrays: dict[str, Any]) -> Self:
         """Make rows from what `stored` returned."""
         made = cls.__new__(cls)
         made.arrays = dict(arrays)
         made._rows = made.arrays.pop("", None)
         return made
 
-    def with_numbers(self, numbers: Any) -> TableRows:
+    def with_numbers(self, numbers: Any) -> Self:
         """Return a view of the same rows with other numbers, which are those of all rows."""
         view = copy.copy(self)
         view.arrays = self.arrays | {
@@ -135,7 +133,7 @@ class TableRows:
         }
         return view
 
-    def with_folds(self, folds: np.ndarray) -> TableRows:
+    def with_folds(self, folds: np.ndarray) -> Self:
         """Add the fold of each row, -1 for none, as a third array of labels in each batch."""
         view = copy.copy(self)
         view.arrays = self.arrays | {"folds": torch.as_tensor(folds, device=self.device)}
@@ -164,7 +162,7 @@ class TableRows:
         """Size of the arrays in bytes."""
         return sum(array.nbytes for array in self.arrays.values())
 
-    def to(self, device: str) -> TableRows:
+    def to(self, device: str) -> Self:
         """Move the arrays, which must be dense, for all views that share them."""
         for name, array in self.arrays.items():
             self.arrays[name] = array.to(device)
@@ -272,7 +270,7 @@ class ShuffledRows:
         """Return some of the rows, at most this number."""
         return self.first.head(n_rows)
 
-    def with_numbers(self, numbers: Any) -> ShuffledRows:
+    def with_numbers(self, numbers: Any) -> Self:
         """Return the same rows, which are read with all numbers."""
         return self
 

@@ -1,11 +1,9 @@
 """The choice of validation rows: separate ones, the last ones, a splitter's, or random ones."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -51,7 +49,7 @@ class Split:
     last: bool = False
 
     @classmethod
-    def choose(cls, settings: Settings, table: Table, X: Any, y: Any, groups: Any = None) -> Split:
+    def choose(cls, settings: Settings, table: Table, X: Any, y: Any, groups: Any = None) -> Self:
         """Choose the validation rows among those of a table in memory.
 
         Parameters
@@ -154,9 +152,7 @@ class Split:
         return np.flatnonzero(~aside), np.flatnonzero(aside)
 
 
-def stops_early(
-    settings: Settings, n_rows: int, apart: bool = False, crosses: bool = False
-) -> bool:
+def stops_early(settings: Settings, n_rows: int, least: int = LEAST_ROWS_TO_SET_ASIDE) -> bool:
     """Return whether a fit validates: with "auto", if there are enough rows.
 
     Parameters
@@ -165,10 +161,8 @@ def stops_early(
         The settings, of which ``early_stopping`` is read.
     n_rows : int
         Number of rows.
-    apart : bool, default=False
-        Whether there are separate validation rows, which are always enough.
-    crosses : bool, default=False
-        Whether folds are drawn, so that no rows are set aside.
+    least : int, default=LEAST_ROWS_TO_SET_ASIDE
+        Least number of rows with "auto".
 
     Returns
     -------
@@ -176,7 +170,7 @@ def stops_early(
         Whether it does.
     """
     if isinstance(settings.early_stopping, str):
-        return apart or n_rows >= (LEAST_ROWS_TO_CROSS if crosses else LEAST_ROWS_TO_SET_ASIDE)
+        return n_rows >= least
     return bool(settings.early_stopping)
 
 
@@ -195,7 +189,7 @@ def check_apart(settings: Settings, X_val: Any, y_val: Any, groups: Any) -> None
     if X_val is None or y_val is None:
         missing = "X_val" if X_val is None else "y_val"
         raise ValueError(f"{missing} is missing: pass X_val and y_val together, or neither.")
-    if not stops_early(settings, 0, apart=True):
+    if not stops_early(settings, 0, least=0):
         raise ValueError(
             "X_val and y_val are passed, but early_stopping=False validates on nothing: leave "
             'them out, or set early_stopping to True or "auto".'

@@ -1,7 +1,5 @@
 """Saved states of the parts of a training, which are checked before they are restored."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Mapping
 from typing import Any

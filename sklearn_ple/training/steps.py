@@ -1,7 +1,5 @@
 """The steps of a training: the losses of a batch, and their gradients."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass

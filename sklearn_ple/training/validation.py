@@ -1,7 +1,5 @@
 """The rows on which a network, or each of its members, is validated."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, NamedTuple

@@ -81,10 +81,8 @@ def test_a_warm_start_validates_on_the_rows_that_were_not_trained_on(params):
     recorder = Recorder()
     params |= {"early_stopping": True, "max_epochs": 2, "refit": False, "callbacks": [recorder]}
     model = PLEClassifierRegressor(warm_start=True, random_state=None, **params)
-    rows = []
     for _ in range(2):
         model.fit(X, y)
-        rows.append(model.callbacks[0].trainings)
     (_, first, _), (_, again, _) = recorder.trainings
     assert_array_equal(first.numbers, again.numbers)
 
