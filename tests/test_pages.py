@@ -30,7 +30,7 @@ from torch.torch_version import TorchVersion
 
 from sklearn_ple import datasets
 from sklearn_ple.inspection import MultiTaskReport
-from sklearn_ple.training import fit, split
+from sklearn_ple.training import fit, plan
 
 DOCS = Path(__file__).parents[1] / "docs"
 FULL = os.environ.get("SKLEARN_PLE_PAGES") == "full"
@@ -97,7 +97,7 @@ def quick(monkeypatch, request):
         return resolve(*args, **options).replace(max_epochs=1)
 
     monkeypatch.setattr(fit, "resolve", resolve_to_one_epoch)
-    monkeypatch.setattr(split, "LEAST_ROWS_TO_SET_ASIDE", 100)
+    monkeypatch.setattr(plan, "LEAST_ROWS_TO_SET_ASIDE", 100)
     defaults = unwrap(MultiTaskReport.from_estimator.__func__).__kwdefaults__
     monkeypatch.setitem(defaults, "n_bootstrap", 20)
     load = datasets.load_nhefs
