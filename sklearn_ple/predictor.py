@@ -8,12 +8,13 @@ from typing import Any, ClassVar, Self, SupportsIndex
 import numpy as np
 import pandas as pd
 from sklearn.base import TransformerMixin
-from sklearn.utils import ClassifierTags, Tags
+from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from .encoding.categories import UnknownColumns
+from .encoding.targets import TargetEncoder
 from .export.skops import convert_attributes, keep_attributes, restore_attributes
 from .nn import Body
 from .nn.drawing import Outline, draw_html
@@ -22,11 +23,17 @@ from .parameters.shared import Parameters
 from .predictions.blocks import compute_with_labels, predict_blocks
 from .predictions.calibration import find_temperatures
 from .predictions.intervals import Deviations
-from .predictions.task_view import TaskClassifierView, TaskRegressorView, task_view
+from .predictions.multi_task import (
+    MultiTaskModel,
+    index_of,
+    with_classes,
+    with_numbers,
+    with_tasks,
+)
 from .tables.frames import is_dataset
 from .tables.reading import FeatureReader, check_in_memory
 from .tables.weights import weigh
-from .tasks import Task, class_array, warn_without_score
+from .tasks import array_of, class_array
 from .training.history import public_history
 from .training.outputs import compute_means, compute_outputs, compute_representations
 from .training.rows import TableRows
@@ -34,24 +41,6 @@ from .training.start import Fitted
 from .utils.checks import naming
 from .utils.constraints import BETWEEN_0_AND_1, LISTED, check_arguments
 from .utils.versions import check_versions, versions
-
-
-def _for(family: str, suits: Callable[[Task], bool]) -> Any:
-    """Decorate a method that only estimators with a suitable task have.
-
-    Before fit, these are the estimators that accept tasks of the family.
-    """
-
-    def has_method(estimator: Any) -> bool:
-        if not hasattr(estimator, "net_"):
-            return estimator.family in (family, None)
-        return any(map(suits, estimator.tasks_))
-
-    return available_if(has_method)
-
-
-_for_classes = _for("class", lambda task: task.has_classes)
-_for_numbers = _for("number", lambda task: not task.has_classes)
 
 
 def _depends(estimator: Any) -> bool:
@@ -65,33 +54,24 @@ def _has_gates(estimator: Any) -> bool:
     return hasattr(body, "gate_names")
 
 
-def _index(X: Any) -> pd.Index | None:
-    """Return the index of the predictions for X: that of X, if it is a data frame of pandas."""
-    return X.index if isinstance(X, pd.DataFrame) else None
-
-
-class Predictor(TransformerMixin, Parameters):
+class Predictor(TransformerMixin, MultiTaskModel, Parameters):
     """Base class with the methods that need a fitted network; see `MultiTaskEstimator`."""
 
-    #: Tasks that the estimator accepts: "class", "number", or None for all kinds.
-    family: str | None = None
     #: Class of the network.
     network: ClassVar[Any] = Body
 
     def _settle(self, fitted: Fitted) -> None:
         """Store the result of a fit, and set the public attributes."""
-        net, encoder = fitted.net, fitted.encoder
-        classes = [task.classes for task in encoder.tasks]
         self.net_, self._encoder, self._deviations, self._rng, self.device_ = fitted[:5]
         self._network_params, self._split_seed = fitted.network, fitted.split_seed
         self.temperatures_: dict[str, float] = {}
-        self.tasks_ = list(encoder.tasks)
-        self.task_names_ = encoder.targets.names
-        self.ignored_targets_ = list(encoder.targets.form.ignored)
-        self.task_types_ = {task.name: task.kind for task in encoder.tasks}
-        self.classes_ = classes[0] if encoder.targets.form.ndim == 1 else classes
-        self.history_ = public_history(net.history)
+        self._set_tasks(fitted.encoder.targets)
+        self.history_ = public_history(fitted.net.history)
         self.n_iter_ = len(self.history_)
+
+    @property
+    def _targets(self) -> TargetEncoder:
+        return self._encoder.targets
 
     @property
     def _is_fitted(self) -> bool:
@@ -149,10 +129,22 @@ class Predictor(TransformerMixin, Parameters):
         calibrated = [part / self.temperatures_.get(task.name, 1.0) for task, part in pairs]
         return self._encoder.dependence.ordered(calibrated)
 
-    def _by_task(self, parts: list[np.ndarray], compute: Callable[[Any, np.ndarray], Any]) -> Any:
-        """Apply a function to each task; return a list, or a single result for a 1-D y."""
-        found = [compute(task, part) for task, part in zip(self.tasks_, parts, strict=True)]
-        return found[0] if self._encoder.targets.form.ndim == 1 else found
+    def _predict_labels(self, X: Any) -> list[np.ndarray]:
+        return self._targets.decode(self._compute(X))
+
+    def _predict_tasks(self, X: Any) -> list[np.ndarray]:
+        pairs = zip(self.tasks_, self._compute(X), strict=True)
+        found = [(task, part, class_array(task, "predict_proba", part)) for task, part in pairs]
+        return [array_of(task, "predict", p) if c is None else c for task, p, c in found]
+
+    def _predict_classes(self, X: Any) -> list[np.ndarray | None]:
+        return self._apply(X, "predict_proba")
+
+    def _apply(self, X: Any, method: str) -> list[np.ndarray | None]:
+        """Call a method of each task with classes; the result is None for all others."""
+        outputs = self._compute(X)
+        pairs = zip(self.tasks_, outputs, strict=True)
+        return [class_array(task, method, part) for task, part in pairs]
 
     # -- labels and numbers ---------------------------------------------------------------------
 
@@ -211,21 +203,15 @@ class Predictor(TransformerMixin, Parameters):
             options = {"return_std": return_std, "tasks": tasks}
             return self._predict_blocks(X, lambda model, rows: model.predict(rows, **options))
         if learnt is None:
-            return self._assemble(self._compute(X), positions, X)
+            return self._join_labels(self._predict_labels(X), positions, X)
         members = self._member_outputs(X)
-        y = self._assemble(self._outputs(self.net_.module_.mean(members)), positions, X)
-        form, index = targets.form.take(positions), _index(X)
+        outputs = self._outputs(self.net_.module_.mean(members))
+        y = self._join_labels(targets.decode(outputs), positions, X)
+        form, index = targets.form.take(positions), index_of(X)
         deviations = learnt.compute(members.numpy())
         return y, form.assemble_floats([deviations[k] for k in positions], index)
 
-    def _assemble(self, outputs: list[np.ndarray], positions: Sequence[int], X: Any) -> Any:
-        """Return the labels of some tasks in the form of y, given the outputs of all."""
-        targets = self._encoder.targets
-        labels, chosen = targets.decode(outputs), [self.tasks_[k] for k in positions]
-        form = targets.form.take(positions)
-        return form.assemble(chosen, [labels[k] for k in positions], _index(X))
-
-    @_for_numbers
+    @with_numbers
     @check_arguments(level=[BETWEEN_0_AND_1], tasks=[LISTED, None])
     def predict_interval(
         self, X: Any, level: float = 0.9, *, tasks: Sequence[str] | None = None
@@ -281,7 +267,7 @@ class Predictor(TransformerMixin, Parameters):
         deviations = self._learnt_deviations("predict_interval", positions)
         members = self._member_outputs(X)
         return tuple(
-            form.assemble_floats([ends[k] for k in positions], _index(X))
+            form.assemble_floats([ends[k] for k in positions], index_of(X))
             for ends in deviations.compute_intervals(members.numpy(), level, positions)
         )
 
@@ -300,7 +286,7 @@ class Predictor(TransformerMixin, Parameters):
             )
         return self._deviations
 
-    @_for("number", lambda task: hasattr(task, "predict_quantiles"))
+    @with_tasks("number", lambda task: hasattr(task, "predict_quantiles"))
     def predict_quantiles(self, X: Any) -> Any:
         """Predict the quantiles of the tasks of kind "quantile".
 
@@ -319,7 +305,7 @@ class Predictor(TransformerMixin, Parameters):
         """
         return self._frames(X, "predict_quantiles", lambda task: task.levels)
 
-    @_for("number", lambda task: hasattr(task, "predict_survival"))
+    @with_tasks("number", lambda task: hasattr(task, "predict_survival"))
     def predict_survival(self, X: Any, times: Any) -> Any:
         """Predict the probability that the event of a "survival" task happens after given times.
 
@@ -357,9 +343,11 @@ class Predictor(TransformerMixin, Parameters):
             if not hasattr(task, method):
                 return None
             values = getattr(task, method)(part, *arguments)
-            return pd.DataFrame(values, _index(X), columns(task))
+            return pd.DataFrame(values, index_of(X), columns(task))
 
-        return self._by_task(self._compute(X), frame)
+        outputs = self._compute(X)
+        pairs = zip(self.tasks_, outputs, strict=True)
+        return self._by_task([frame(task, part) for task, part in pairs])
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Compute the mean over the tasks of accuracy (classes) or R² (numbers).
@@ -393,29 +381,16 @@ class Predictor(TransformerMixin, Parameters):
         UndefinedMetricWarning
             If a task has too few labels for its score, such as a number with a single label.
         """
-        check_is_fitted(self)
-        targets = self._encoder.targets
-        if is_dataset(X):
-            model, names, unknown = self._for_blocks()
-            given = X, names, targets, y, sample_weight, model._compute, unknown
-            outputs, labels, sample_weight = compute_with_labels(*given)
-        else:
-            outputs = self._compute(X)
-            labels = targets.read(y, outputs[0], X, sample_weight)
-        labels, weights = weigh(labels, sample_weight)
-        if not any(len(column.observed) for column in labels):
-            raise ValueError("y has no label at all: pass rows with labels to compute a score.")
-        scores = targets.score(outputs, labels, weights)
-        for column, score in zip(labels, scores, strict=True):
-            # A task without labels is skipped without a warning: y may be meant for other tasks.
-            if np.isnan(score) and len(column.observed):
-                warn_without_score(column.name, len(column.observed))
-        defined = [score for score in scores if not np.isnan(score)]
-        return float(np.mean(defined)) if defined else float("nan")
+        if not is_dataset(X):
+            return super().score(X, y, sample_weight)
+        model, names, unknown = self._for_blocks()
+        given = X, names, self._targets, y, sample_weight, model._compute, unknown
+        outputs, labels, sample_weight = compute_with_labels(*given)
+        return self._score(self._targets.decode(outputs), labels, sample_weight)
 
     # -- classes --------------------------------------------------------------------------------
 
-    @_for_classes
+    @with_classes
     def predict_proba(self, X: Any) -> Any:
         """Predict the probabilities of the classes.
 
@@ -433,49 +408,9 @@ class Predictor(TransformerMixin, Parameters):
         """
         if is_dataset(X):
             return self._predict_blocks(X, lambda model, rows: model.predict_proba(rows))
-        return self._per_class_task(X, "predict_proba")
+        return super().predict_proba(X)
 
-    @_for_classes
-    @check_arguments(tasks=[LISTED, None])
-    def predict_proba_frame(self, X: Any, *, tasks: Sequence[str] | None = None) -> pd.DataFrame:
-        """Predict the probabilities of the classes of all tasks, as one data frame.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            The features.
-        tasks : sequence of str, default=None
-            Names of the tasks to return, in this order; None for all that have classes.
-
-        Returns
-        -------
-        probabilities : DataFrame of shape (n_samples, sum of n_classes)
-            A column for each class of each task. The column index has two levels, ``"task"`` and
-            ``"class"``, so that ``probabilities["income"]`` is the table of one task. Classes are
-            in the order of ``classes_``, except for ordinal tasks, whose classes are in ascending
-            order. The index is that of X.
-
-        Raises
-        ------
-        ValueError
-            If there is no such task, if one is named twice, or if one has no classes.
-        """
-        check_is_fitted(self)
-        positions = self._encoder.targets.positions(tasks)
-        found = self._per_class_task(X, "predict_proba")
-        parts = [found] if self._encoder.targets.form.ndim == 1 else found
-        if tasks is None:
-            positions = [k for k in positions if parts[k] is not None]
-        if numbers := [self.task_names_[k] for k in positions if parts[k] is None]:
-            raise ValueError(f"tasks names {numbers}, which have no classes: leave them out.")
-        shown: list[Any] = [(self.tasks_[k], parts[k]) for k in positions]
-        frames = {
-            task.name: pd.DataFrame(part[:, task.order], _index(X), task.classes[task.order])
-            for task, part in shown
-        }
-        return pd.concat(frames, axis=1, names=["task", "class"])
-
-    @_for_classes
+    @with_classes
     def decision_function(self, X: Any) -> Any:
         """Compute the logits of the classes.
 
@@ -491,7 +426,7 @@ class Predictor(TransformerMixin, Parameters):
             several columns, a list in the order of the tasks, with None for a task without
             classes.
         """
-        return self._per_class_task(X, "decision_function")
+        return self._by_task(self._apply(X, "decision_function"))
 
     @available_if(_depends)
     def predict_conditional_proba(self, X: Any) -> Any:
@@ -516,11 +451,7 @@ class Predictor(TransformerMixin, Parameters):
         check_in_memory(X)
         return self._encoder.dependence.conditional(self.predict_proba(X))
 
-    def _per_class_task(self, X: Any, method: str) -> Any:
-        outputs = self._compute(X)
-        return self._by_task(outputs, lambda task, part: class_array(task, method, part))
-
-    @_for_classes
+    @with_classes
     def calibrate(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Calibrate the probabilities of every task with classes, on rows that fit has not used.
 
@@ -635,7 +566,7 @@ class Predictor(TransformerMixin, Parameters):
         levels = self.module_.gate_names(self.task_names_)
         with record_outputs([names.module for level in levels for names in level]) as batches:
             n_rows = self._member_outputs(X).shape[1]
-        index = _index(X)
+        index = index_of(X)
         weights, result = iter(batches), []
         for level in levels:
             frames = {}
@@ -647,39 +578,6 @@ class Predictor(TransformerMixin, Parameters):
             of_tasks = [name for name in self.task_names_ if name in frames]
             result.append({gate: frames[gate] for gate in dict.fromkeys([*of_tasks, *frames])})
         return result
-
-    @check_arguments(name=[str])
-    def task_view(self, name: str) -> TaskClassifierView | TaskRegressorView:
-        """Return one task as a fitted classifier or regressor.
-
-        The view can be used with tools of scikit-learn that expect a single target: calibration,
-        thresholds, partial dependence, displays, importances and ensembles. If such a tool calls
-        ``fit``, wrap the view in :class:`sklearn.frozen.FrozenEstimator`. The view refers to this
-        estimator and does not copy it: if the estimator is fitted again, the view predicts with
-        the new fit. For an estimator in a pipeline or a search, use
-        :func:`sklearn_ple.task_view`.
-
-        Parameters
-        ----------
-        name : str
-            Name of the task, one of ``task_names_``.
-
-        Returns
-        -------
-        view : TaskClassifierView or TaskRegressorView
-            A classifier if the task has classes, else a regressor, which includes counts. It
-            accepts the same X, and has the methods ``predict`` and ``score``; the latter skips
-            rows without a label. A classifier also has ``classes_``, ``predict_proba`` and
-            ``decision_function``, which returns the log odds of the second of two classes, or the
-            logarithm of the probability of each class.
-
-        Raises
-        ------
-        ValueError
-            If there is no such task.
-        """
-        check_is_fitted(self)
-        return task_view(self, name)
 
     # -- pickles, copies and files of skops -----------------------------------------------------
 
@@ -707,11 +605,6 @@ class Predictor(TransformerMixin, Parameters):
     def __sklearn_tags__(self) -> Tags:
         """Return the tags of scikit-learn, which state what data the estimator accepts."""
         tags = super().__sklearn_tags__()
-        if tags.classifier_tags is None and self.family is None:
-            tags.classifier_tags = ClassifierTags()
-        tags.target_tags.required = tags.target_tags.multi_output = True
-        tags.input_tags.sparse = tags.input_tags.allow_nan = True
-        tags.input_tags.string = tags.input_tags.categorical = True
         # Representations have the dtype of the network, not that of X.
         tags.transformer_tags.preserves_dtype = []
         return tags

@@ -194,14 +194,17 @@ class TargetEncoder:
         return [array_of(task, "predict", of_task) for task, of_task in pairs]
 
     def score(
-        self, outputs: Sequence[np.ndarray], labels: Sequence[Labels], weights: np.ndarray
+        self,
+        predicted: Sequence[np.ndarray],
+        labels: Sequence[Labels],
+        weights: np.ndarray,
     ) -> list[float]:
         """Compute the score of each task.
 
         Parameters
         ----------
-        outputs : sequence of ndarray of shape (n_rows, n_outputs)
-            The outputs of each task.
+        predicted : sequence of ndarray of shape (n_rows,)
+            The predicted labels of each task, as `decode` returns them.
         labels : sequence of Labels
             The columns of y.
         weights : ndarray of shape (n_rows, n_tasks)
@@ -213,13 +216,11 @@ class TargetEncoder:
             The scores; NaN for a task without labels.
         """
         return [
-            score_of(
-                task, column.observed, predictions[column.mask], weights[column.mask, position]
-            )
+            score_of(task, column.observed, numbers[column.mask], weight[column.mask])
             if len(column.observed)
             else float("nan")
-            for position, (task, column, predictions) in enumerate(
-                zip(self.tasks, labels, self.decode(outputs), strict=True)
+            for task, column, numbers, weight in zip(
+                self.tasks, labels, predicted, weights.T, strict=True
             )
         ]
 

@@ -189,7 +189,7 @@ class Validation(ABC):
             return
         # In float32, labels far from zero would lose digits, and large ones overflow.
         parts = self.targets.split_outputs(outputs.astype(np.float64))
-        scores = self.targets.score(parts, self.labels, self.weights)
+        scores = self.targets.score(self.targets.decode(parts), self.labels, self.weights)
         history.record("valid_task_scores", scores)
         there = [score for score in scores if not np.isnan(score)]
         history.record("valid_score", float(np.mean(there)) if there else float("nan"))
