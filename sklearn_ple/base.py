@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from inspect import signature
 from typing import Any, ClassVar, Self
 
+import numpy as np
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -12,14 +13,14 @@ from .parameters.fields import parameter, with_parameters
 from .parameters.settings import Architecture, Settings
 from .parameters.shared import WIDTHS, class_weight
 from .predictor import Predictor
-from .tables.reading import FeatureReader
+from .tables.reading import FeatureReader, check_in_memory
 from .tasks import Task
 from .training.device import in_own_modes
 from .training.fit import Fit
 from .training.plan import for_one_epoch
 from .training.read import Arguments
 from .training.start import FewerTasks, LastFit, LastStep, OtherModel, Start
-from .utils._sklearn import _fit_context
+from .utils._sklearn import _fit_context, _num_samples
 from .utils.constraints import LISTED, check_arguments, is_listed
 
 __all__ = ["WIDTHS", "MultiTaskEstimator", "class_weight", "parameter", "with_parameters"]
@@ -234,6 +235,62 @@ class MultiTaskEstimator(Predictor):
         apart = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
         arguments = Arguments(X, y, sample_weight, **apart, groups=groups)
         return self._run(Fit(self._settings, FeatureReader(self), start), arguments)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit_out_of_fold(
+        self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None
+    ) -> list[np.ndarray]:
+        """Fit like `fit`, and predict rows by members that were not trained on them.
+
+        No other network is trained for this: the validation rows of the members serve. With folds
+        these are up to a third of the rows, each predicted by the mean of the two members that
+        left it out; otherwise they are the rows set aside. When training stops was chosen on these
+        rows together, which a single label hardly influences.
+
+        An estimator of your own may have this method, too:
+        `~sklearn_ple.ensemble.BlendClassifierRegressor` then needs no further fits to learn how
+        much weight the estimator deserves.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features.
+        y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
+            The labels. NaN, None or NA where a task has no label.
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
+            Weights of the rows, or of every single label.
+        groups : array-like of shape (n_samples,), default=None
+            The group of each row, as in `fit`.
+
+        Returns
+        -------
+        predictions : list of ndarray of shape (n_samples, n_classes) or (n_samples,)
+            For each task the probabilities of its classes, or the numbers; NaN in rows on which
+            members were trained. Without validation rows all are NaN.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_ple import PLEClassifierRegressor
+        >>> from sklearn_ple.datasets import load_nhefs
+        >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
+        >>> model = PLEClassifierRegressor(
+        ...     n_members=4, max_epochs=2, random_state=0
+        ... )
+        >>> death, weight = model.fit_out_of_fold(X, y)
+        >>> death.shape, weight.shape, int(np.isfinite(weight).sum())
+        ((1629, 2), (1629,), 268)
+        """
+        check_in_memory(X)
+        fit = Fit(self._settings, FeatureReader(self), self._start(), keeps_unseen=True)
+        self._run(fit, Arguments(X, y, sample_weight, groups=groups))
+        none = np.empty(0, dtype=int), np.empty((0, sum(task.n_outputs for task in self.tasks_)))
+        rows, outputs = fit.unseen or none
+        predictions = []
+        for part in self._decode(self._targets.split_outputs(outputs)):
+            predictions.append(np.full((_num_samples(X), *part.shape[1:]), np.nan))
+            predictions[-1][rows] = part
+        return predictions
 
     @check_arguments(classes=[LISTED, dict, None])
     @_fit_context(prefer_skip_nested_validation=True)

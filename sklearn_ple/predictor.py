@@ -133,9 +133,16 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
         return self._targets.decode(self._compute(X))
 
     def _predict_tasks(self, X: Any) -> list[np.ndarray]:
-        pairs = zip(self.tasks_, self._compute(X), strict=True)
-        found = [(task, part, class_array(task, "predict_proba", part)) for task, part in pairs]
-        return [array_of(task, "predict", p) if c is None else c for task, p, c in found]
+        return self._decode(self._compute(X))
+
+    def _decode(self, outputs: list[np.ndarray]) -> list[np.ndarray]:
+        """Turn the outputs of each task into probabilities of its classes, or into numbers."""
+        pairs = list(zip(self.tasks_, outputs, strict=True))
+        classes = [class_array(task, "predict_proba", part) for task, part in pairs]
+        return [
+            array_of(task, "predict", part) if probabilities is None else probabilities
+            for (task, part), probabilities in zip(pairs, classes, strict=True)
+        ]
 
     def _predict_classes(self, X: Any) -> list[np.ndarray | None]:
         return self._apply(X, "predict_proba")

@@ -49,6 +49,7 @@ class MemberMean(nn.Module):
         dependent: Sequence[tuple[int, int]] = (),
     ):
         super().__init__()
+        self.tasks = list(tasks)
         self.groups = group_tasks(tasks)
         self.dependent = list(dependent)
         self.register_buffer("weights", torch.full((n_members, len(tasks)), 1 / n_members))
@@ -87,6 +88,10 @@ class MemberMean(nn.Module):
             check_tensor(f"{type(task).__name__}.average", mean, by_task.shape[1:])
             parts.append(mean.flatten(-2))
         return torch.cat(parts, dim=-1)
+
+    def of_equal(self, n_members: int) -> "MemberMean":
+        """Return the mean over a number of members of equal weights, for the same tasks."""
+        return MemberMean(self.tasks, n_members, self.dependent)
 
     def weigh(self, losses: Tensor) -> None:
         """Set the weights of the members for each task, by a power of their validation losses.

@@ -5,7 +5,7 @@ where it starts from, and keep its result.
 """
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -76,12 +76,22 @@ class Fit:
         Where the fit starts from.
     classes : None, array-like, sequence or dict, default=None
         Declared classes.
+    keeps_unseen : bool, default=False
+        Whether to keep predictions of rows by members that were not trained on them.
+
+    Attributes
+    ----------
+    unseen : tuple of ndarray or None
+        The numbers of these rows in X, of shape (n_unseen,), and the outputs of the tasks, of
+        shape (n_unseen, sum of n_outputs). None if no rows of X were validated on.
     """
 
     settings: Settings
     features: FeatureReader
     start: Start
     classes: Any = None
+    keeps_unseen: bool = False
+    unseen: tuple[np.ndarray, np.ndarray] | None = field(init=False, default=None)
 
     def run(self, arguments: Arguments) -> Fitted:
         """Fit to the rows of the arguments.
@@ -101,6 +111,7 @@ class Fit:
         encoder, encoded = self.start.encode(table, plan, self.classes)
         self.device = resolve_device(plan.device, plan.tensor_dtype)
         self._compare(table, split)
+        self._numbers = getattr(table, "numbers", None) if split.table is None else None
         trainings = self._split(table, encoder, encoded, plan, split)
         # Free memory: training needs only what has been split.
         del table, split, encoder, encoded
@@ -211,12 +222,28 @@ class Fit:
         with seeded(self.rng):
             net = self._make_net(first)
             trained = self._run_training(1, net, first, first.settings.max_epochs)
-            deviations = _learn_deviations(net, first)
+            deviations = self._measure(net, first)
             if second is not None and trained.complete:
                 again = self._train_again(net, trained.best_epoch, second)
                 if again is not None:
                     return self._settle(again, second.encoder, deviations)
         return self._settle(net, first.encoder, deviations)
+
+    def _measure(self, net: MultiTaskNet, training: Training) -> Deviations | None:
+        """Learn the deviations of predicted numbers; None without numbers or validation rows."""
+        tasks, validation = training.encoder.tasks, training.validation
+        has_errors = any(task.has_errors for task in tasks)
+        if validation is None or not (has_errors or self.keeps_unseen):
+            return None
+        sample, mean = validation.sample(), net.module_.mean
+        members = compute_outputs(net, sample.rows)
+        if self.keeps_unseen and self._numbers is not None:
+            outputs = sample.average(mean, members).numpy()
+            self.unseen = self._numbers[sample.numbers], outputs
+        if not has_errors:
+            return None
+        deviations = Deviations.for_mean(mean, training.encoder.targets)
+        return deviations.learn(members.numpy(), *sample[2:])
 
     def _train_again(
         self, net: MultiTaskNet, n_epochs: int, training: Training
@@ -292,14 +319,3 @@ class Fit:
         learnt = net, encoder, deviations, self.rng, self.device, network
         result = Fitted(*learnt, self.split_seed)
         return self.start.settle(result)
-
-
-def _learn_deviations(net: MultiTaskNet, training: Training) -> Deviations | None:
-    """Learn the deviations of predicted numbers; None without numbers or validation rows."""
-    tasks, validation = training.encoder.tasks, training.validation
-    if validation is None or not any(task.has_errors for task in tasks):
-        return None
-    rows, labels, weights, out_of_fold = validation.sample()
-    members = compute_outputs(net, rows).numpy()
-    deviations = Deviations.for_mean(net.module_.mean, training.encoder.targets)
-    return deviations.learn(members, labels, weights, out_of_fold)

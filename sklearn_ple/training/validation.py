@@ -25,8 +25,49 @@ _CHOOSE_OTHERS = (
     "Set another validation_split, or pass X_val and y_val, so that both parts have labels of it."
 )
 
-#: Rows, their labels and weights, and which members were not trained on them.
-Sample = tuple[TableRows, Sequence[Labels], np.ndarray, np.ndarray | None]
+
+class Sample(NamedTuple):
+    """Validation rows on which all members are evaluated after training.
+
+    Attributes
+    ----------
+    numbers : ndarray of int of shape (n_rows,)
+        Numbers of the rows in their table.
+    rows : TableRows
+        The encoded rows.
+    labels : list of Labels
+        The labels of each task.
+    weights : ndarray of shape (n_rows, n_tasks)
+        Weights of the labels.
+    out_of_fold : ndarray of int of shape (2, n_rows) or None
+        The two members that were not trained on each row; None if no member was.
+    """
+
+    numbers: np.ndarray
+    rows: TableRows
+    labels: Sequence[Labels]
+    weights: np.ndarray
+    out_of_fold: np.ndarray | None = None
+
+    def average(self, mean: MemberMean, members: Tensor) -> Tensor:
+        """Average the members that were not trained on a row, in which two have equal weights.
+
+        Parameters
+        ----------
+        mean : MemberMean
+            The mean over all members.
+        members : Tensor of shape (n_members, n_rows, sum of n_outputs)
+            The outputs of all members.
+
+        Returns
+        -------
+        Tensor of shape (n_rows, sum of n_outputs)
+            The outputs of the mean.
+        """
+        if self.out_of_fold is None:
+            return mean(members)
+        unseen = members[self.out_of_fold, np.arange(members.shape[1])]
+        return mean.of_equal(len(unseen))(unseen)
 
 
 class Labelled(NamedTuple):
@@ -166,19 +207,7 @@ class Validation(ABC):
 
     @abstractmethod
     def sample(self) -> Sample:
-        """Return rows on which all members are evaluated after training.
-
-        Returns
-        -------
-        rows : TableRows
-            The encoded rows.
-        labels : list of Labels
-            The labels of each task.
-        weights : ndarray of shape (n_rows, n_tasks)
-            Weights of the labels.
-        out_of_fold : ndarray of int of shape (2, n_rows) or None
-            The two members that were not trained on each row; None if no member was.
-        """
+        """Return rows on which all members are evaluated after training."""
 
     def record_scores(self, history: Any, outputs: np.ndarray) -> None:
         """Record the tasks' scores and their mean, if the outputs are finite.
@@ -235,7 +264,7 @@ class HeldOut(Validation):
 
     def sample(self) -> Sample:
         """Return all validation rows."""
-        return self.rows.take(self.numbers), self.labels, self.weights, None
+        return Sample(self.numbers, self.rows.take(self.numbers), self.labels, self.weights)
 
 
 class OutOfFold(Validation):
@@ -326,9 +355,10 @@ class OutOfFold(Validation):
         n_taken = min(n_rows, -(-_SAMPLE // n_members))
         places = np.arange(self.numbers.size).reshape(n_members, n_rows)[:, :n_taken].ravel()
         members = np.arange(n_members).repeat(n_taken)
-        rows = self.rows.take(self.numbers[:, :n_taken].ravel())
+        numbers = self.numbers[:, :n_taken].ravel()
         labels = [column.take(places) for column in self.labels]
-        return rows, labels, self.weights[places], np.stack([members, (members - 1) % n_members])
+        pairs = np.stack([members, (members - 1) % n_members])
+        return Sample(numbers, self.rows.take(numbers), labels, self.weights[places], pairs)
 
 
 def mask_left_out(weights: Tensor, folds: Tensor, members: MemberRange) -> Tensor:
