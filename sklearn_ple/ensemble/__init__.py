@@ -1,0 +1,4 @@
+
+from .per_task import PerTaskClassifierRegressor
+
+__all__ = ["PerTaskClassifierRegressor"]

@@ -1,0 +1,256 @@
+"""One model for each task, with the interface of the networks."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import clone, is_regressor
+from sklearn.dummy import DummyClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import has_fit_parameter
+
+from ..encoding.class_weights import weigh_classes
+from ..encoding.targets import TargetEncoder
+from ..predictions.multi_task import MultiTaskModel
+from ..tables.frames import take_rows
+from ..tasks import Task, by_task
+from ..utils._sklearn import _fit_context
+from ..utils.constraints import ESTIMATOR, LISTED, N_JOBS
+from ..utils.progress import progress_bar
+from .boosting import make_boosting
+from .rows import LabelledRows, fit_weighted
+
+
+class PerTaskClassifierRegressor(MultiTaskModel):
+    """One model for each task: a classifier for classes, a regressor for numbers.
+
+    Each model is fitted to the rows that have a label of its task, and nothing is shared. This is
+    the baseline of multi-task learning, with the interface of the networks: y has columns of any
+    kind and missing labels, and predictions have the form of y.
+
+    Parameters
+    ----------
+    classifier : estimator, dict of str to estimator, or None, default=None
+        The classifier of the tasks with classes: any classifier of scikit-learn's interface, such
+        as ``LGBMClassifier()`` or a pipeline; or a dict by the name of the task. A clone is fitted
+        for each task. None, and tasks that a dict does not name, stand for boosting, see Notes.
+    regressor : estimator, dict of str to estimator, or None, default=None
+        The regressor of the tasks with numbers, in the same form.
+    task_types : str, list or dict, default="auto"
+        The kind of every task, as in :class:`~sklearn_ple.PLEClassifierRegressor`. A task of kind
+        "survival" cannot be learnt by a regressor.
+    class_weight : "balanced", dict, list or None, default=None
+        Weights of the classes, as in :class:`~sklearn_ple.PLEClassifierRegressor`. They multiply
+        the sample weights.
+    n_jobs : int or None, default=None
+        Number of tasks that are fitted at the same time, as in :class:`joblib.Parallel`.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the models that are used by default. Pass an int for reproducible results.
+    verbose : int, default=0
+        Whether to show a progress bar, one step for each task.
+
+    Attributes
+    ----------
+    estimators_ : dict of str to estimator
+        The fitted model of each task.
+    classes_ : ndarray, or list of (ndarray or None)
+        The sorted classes of each task; None for numbers. For a 1-D y the classes themselves.
+    tasks_ : list of Task
+        The tasks, with their names, kinds and classes.
+    task_names_ : list of str
+        Names of the tasks.
+    task_types_ : dict of str to str
+        The kind of each task.
+    ignored_targets_ : list of int
+        Positions in y of the columns that are left out.
+    n_features_in_ : int
+        Number of columns of X.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of X, if all are strings.
+
+    See Also
+    --------
+    BlendClassifierRegressor : Averages such models with a network.
+    sklearn_ple.SingleTaskClassifierRegressor : One network for each task.
+
+    Notes
+    -----
+    By default a task is learnt by scikit-learn's
+    :class:`~sklearn.ensemble.HistGradientBoostingClassifier` or
+    :class:`~sklearn.ensemble.HistGradientBoostingRegressor`, with parameters for few labels: the
+    learning rate is 0.05, and a tree has one leaf per 100 labels, from 4 to 31. With 500 labels or
+    more, training stops early on a tenth of them; with fewer, after 150 trees. Counts and amounts
+    have the Poisson loss, and quantiles the absolute error of the median. Columns of X are read as
+    the networks read them: numbers, text, any number of categories, and missing values.
+
+    A model sees classes as numbers, which are their positions in ``classes_``.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression, Ridge
+    >>> from sklearn_ple.datasets import make_multitask
+    >>> from sklearn_ple.ensemble import PerTaskClassifierRegressor
+    >>> X, y = make_multitask(200, random_state=0)
+    >>> model = PerTaskClassifierRegressor(LogisticRegression(), Ridge())
+    >>> model.fit(X, y).predict(X).shape
+    (200, 2)
+    >>> model.estimators_
+    {'y0': Ridge(), 'y1': Ridge()}
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "classifier": [ESTIMATOR, dict, None],
+        "regressor": [ESTIMATOR, dict, None],
+        "task_types": [str, LISTED, dict, type, Task],
+        "class_weight": [str, dict, LISTED, None],
+        "n_jobs": N_JOBS,
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        classifier: Any = None,
+        regressor: Any = None,
+        *,
+        task_types: Any = "auto",
+        class_weight: Any = None,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+    ):
+        self.classifier = classifier
+        self.regressor = regressor
+        self.task_types = task_types
+        self.class_weight = class_weight
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit a model to each task.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features, which are passed to the models as they are.
+        y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
+            The labels. NaN, None or NA where a task has no label.
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
+            Weights of the rows, or of every single label. Labels of weight 0 are left out.
+
+        Returns
+        -------
+        self : PerTaskClassifierRegressor
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If y or a parameter is invalid, or if a model accepts no sample weights but there are
+            some.
+        """
+        rows = LabelledRows.read(self, X, y, sample_weight)
+        tasks, weights = rows.targets.tasks, rows.weights
+        codes = rows.targets.encode(rows.labels)
+        weights = weigh_classes(weights, codes, tasks, self.class_weight)
+        is_weighted = sample_weight is not None or self.class_weight is not None
+        models = self._make_models(rows)
+        for task, model in zip(tasks, models, strict=True):
+            _check_model(task, model, is_weighted)
+        calls = (
+            delayed(_fit_model)(model, task, rows.X, column, weight if is_weighted else None)
+            for model, task, column, weight in zip(
+                models, tasks, rows.labels, weights.T, strict=True
+            )
+        )
+        fitted = Parallel(self.n_jobs, return_as="generator")(calls)
+        bar = progress_bar(fitted, total=len(tasks), desc="Fitting", disable=not self.verbose)
+        learnt = dict(zip(rows.targets.names, bar, strict=True))
+        self.estimators_: dict[str, Any] = learnt
+        self._target_encoder = rows.targets
+        self._set_tasks(rows.targets)
+        return self
+
+    def _make_models(self, rows: LabelledRows) -> list[Any]:
+        """Return an unfitted model for each task."""
+        given: dict[str, Any] = {}
+        for parameter, of_classes in (("classifier", True), ("regressor", False)):
+            names = [task.name for task in rows.targets.tasks if task.has_classes is of_classes]
+            value = getattr(self, parameter)
+            if isinstance(value, Mapping):
+                given |= by_task(value, names, parameter, default=None)
+            else:
+                given |= dict.fromkeys(names, value)
+        return [
+            make_boosting(task, len(column.observed), self.random_state)
+            if given[task.name] is None
+            else clone(given[task.name])
+            for task, column in zip(rows.targets.tasks, rows.labels, strict=True)
+        ]
+
+    @property
+    def _targets(self) -> TargetEncoder:
+        return self._target_encoder
+
+    def _predict_tasks(self, X: Any) -> list[np.ndarray]:
+        X = LabelledRows.check_columns(self, X)
+        return [_predict_model(task, self.estimators_[task.name], X) for task in self.tasks_]
+
+    def _predict_classes(self, X: Any) -> list[np.ndarray | None]:
+        for task in self.tasks_:
+            if task.has_classes and not hasattr(self.estimators_[task.name], "predict_proba"):
+                kind = type(self.estimators_[task.name]).__name__
+                raise AttributeError(
+                    f"The {kind} of task {task.name!r} has no predict_proba: use a classifier "
+                    "that predicts probabilities."
+                )
+        return super()._predict_classes(X)
+
+
+def _check_model(task: Task, model: Any, is_weighted: bool) -> None:
+    """Check that a model suits a task."""
+    if task.censored:
+        raise ValueError(
+            f"Target {task.name!r} is of kind {task.kind!r}, whose labels may be censored: a "
+            "regressor cannot learn it. Use a network, or another kind of task."
+        )
+    if task.has_classes and is_regressor(model):
+        raise ValueError(
+            f"classifier is {type(model).__name__} for task {task.name!r}: a classifier is needed."
+        )
+    last = model[-1] if isinstance(model, Pipeline) else model
+    if is_weighted and not has_fit_parameter(last, "sample_weight"):
+        raise ValueError(
+            f"{type(last).__name__}, the model of task {task.name!r}, accepts no sample_weight: "
+            "pass none, and no class_weight, or use another model."
+        )
+
+
+def _fit_model(model: Any, task: Task, X: Any, column: Any, weights: np.ndarray | None) -> Any:
+    """Fit a model to the rows that have a label of its task."""
+    if not column.mask.all():
+        X = take_rows(X, np.flatnonzero(column.mask))
+    if task.has_classes:
+        labels = task.encode(column.observed).astype(int)
+        if len(np.unique(labels)) == 1:
+            # The column declares more classes.
+            model = DummyClassifier()
+    else:
+        labels = column.observed.astype(np.float64)
+    return fit_weighted(model, X, labels, None if weights is None else weights[column.mask])
+
+
+def _predict_model(task: Task, model: Any, X: Any) -> np.ndarray:
+    """Predict the probabilities of all classes of a task, or its numbers."""
+    if not task.has_classes:
+        predicted = np.asarray(model.predict(X), dtype=np.float64).ravel()
+        return np.maximum(predicted, task.lowest)
+    if not hasattr(model, "predict_proba"):
+        return np.eye(len(task.classes))[np.asarray(model.predict(X), dtype=int)]
+    known = np.asarray(model.predict_proba(X), dtype=np.float64)
+    probabilities = np.zeros((len(known), len(task.classes)))
+    probabilities[:, np.asarray(model.classes_, dtype=int)] = known
+    return probabilities

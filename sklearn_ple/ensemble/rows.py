@@ -1,0 +1,111 @@
+"""The rows that models of single tasks, and blends, are fitted to."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import validate_data
+
+from ..encoding.targets import TargetEncoder
+from ..predictions.multi_task import index_of
+from ..tables.frames import takeable
+from ..tables.kinds import find_ignored
+from ..tables.labels import Labels, read_targets
+from ..tables.plausibility import warn_of_order
+from ..tables.reading import check_in_memory
+from ..tables.weights import weigh
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledRows:
+    """Features as they were passed, and the labels of all tasks.
+
+    Attributes
+    ----------
+    X : object
+        The features.
+    labels : list of Labels
+        The labels of each task, in which those of weight 0 are missing.
+    weights : ndarray of shape (n_rows, n_tasks)
+        The weights of the labels, zero for missing ones.
+    targets : TargetEncoder
+        The fitted encoder of the labels.
+    """
+
+    X: Any
+    labels: list[Labels]
+    weights: np.ndarray
+    targets: TargetEncoder
+
+    @classmethod
+    def read(cls, estimator: Any, X: Any, y: Any, sample_weight: Any) -> "LabelledRows":
+        """Read the arguments of fit, and set the columns of X as those of the estimator.
+
+        Parameters
+        ----------
+        estimator : estimator
+            The estimator, whose ``task_types`` are used.
+        X, y, sample_weight : object
+            The arguments of fit.
+
+        Returns
+        -------
+        LabelledRows
+            The rows.
+        """
+        X = cls.check_columns(estimator, X, reset=True)
+        labels, form = read_targets(y, partial(find_ignored, estimator.task_types))
+        check_consistent_length(X, labels[0].mask)
+        warn_of_order(X=X, y=y, sample_weight=sample_weight)
+        labels, weights = weigh(labels, sample_weight)
+        targets = TargetEncoder(estimator.task_types, None).fit(labels, form, weights)
+        return cls(X, labels, weights, targets)
+
+    def frame(self) -> pd.DataFrame:
+        """Return the labels as a data frame, whose categorical columns declare all classes.
+
+        So models that are fitted to some of the rows know the classes of all.
+        """
+        columns = {}
+        tasks: list[Any] = self.targets.tasks
+        for task, column in zip(tasks, self.labels, strict=True):
+            if task.has_classes:
+                codes = np.full(len(column.mask), -1)
+                codes[column.mask] = task.encode(column.observed).astype(int)
+                classes = pd.Categorical.from_codes(codes, task.classes)
+                # In the order of an ordinal task.
+                classes = classes.reorder_categories(task.classes[task.order])
+                columns[task.name] = classes.as_ordered() if task.kind == "ordinal" else classes
+            else:
+                columns[task.name] = np.full(len(column.mask), np.nan)
+                columns[task.name][column.mask] = column.observed.astype(np.float64)
+        return pd.DataFrame(columns, index_of(self.X))
+
+    @staticmethod
+    def check_columns(estimator: Any, X: Any, reset: bool = False) -> Any:
+        """Set or check names and number of the columns of X, and return X.
+
+        What has no columns, such as a list of texts, is left to the models.
+        """
+        check_in_memory(X)
+        X = takeable(X)
+        if sparse.issparse(X) or (isinstance(X, np.ndarray) and X.dtype.kind in "biufc"):
+            options: dict[str, Any] = {"dtype": None, "ensure_all_finite": False}
+            return validate_data(estimator, X, reset=reset, accept_sparse=True, **options)
+        with suppress(TypeError):
+            validate_data(estimator, X, reset=reset, skip_check_array=True)
+        return X
+
+
+def fit_weighted(model: Any, X: Any, y: Any, weights: np.ndarray | None) -> Any:
+    """Fit a model with weights, if there are any; in a pipeline they go to the last step."""
+    if weights is None:
+        return model.fit(X, y)
+    prefix = f"{model.steps[-1][0]}__" if isinstance(model, Pipeline) else ""
+    return model.fit(X, y, **{f"{prefix}sample_weight": weights})

@@ -1,0 +1,227 @@
+"""One model per task, compared with the loop that people write by hand."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from joblib import parallel_config
+from makers import make_table
+from sklearn.base import clone
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sklearn_ple.ensemble import PerTaskClassifierRegressor
+from sklearn_ple.inspection import MultiTaskReport, multitask_importance
+from sklearn_ple.metrics import make_multitask_scorer, multitask_scores
+from sklearn_ple.model_selection import cross_val_predict
+
+
+@pytest.fixture(scope="module")
+def table():
+    X, y = make_table(90)
+    return X[["b", "c"]], y
+
+
+@pytest.fixture(scope="module")
+def trees():
+    return (
+        DecisionTreeClassifier(max_depth=2, random_state=0),
+        DecisionTreeRegressor(max_depth=2, random_state=0),
+    )
+
+
+@pytest.fixture(scope="module")
+def fitted(table, trees):
+    return PerTaskClassifierRegressor(*trees).fit(*table)
+
+
+def test_is_the_loop_over_the_labelled_rows_of_each_column(table, trees, fitted):
+    X, y = table
+    predicted, probabilities = fitted.predict(X), fitted.predict_proba(X)
+    assert list(predicted) == list(y)
+    assert predicted.index.equals(X.index)
+    for k, name in enumerate(y):
+        there = y[name].notna()
+        alone = clone(trees[name == "price"]).fit(X[there], y.loc[there, name])
+        assert predicted[name].tolist() == alone.predict(X).tolist()
+        if name == "price":
+            assert probabilities[k] is None
+        else:
+            np.testing.assert_array_equal(probabilities[k], alone.predict_proba(X))
+            assert fitted.classes_[k].tolist() == alone.classes_.tolist()
+
+
+def test_weights_are_those_of_the_loop(table, trees):
+    X, y = table
+    weights = np.random.RandomState(0).randint(0, 3, y.shape).astype(float)
+    model = PerTaskClassifierRegressor(*trees).fit(X, y, weights)
+    for k, name in enumerate(y):
+        there = y[name].notna() & (weights[:, k] > 0)
+        alone = clone(trees[name == "price"])
+        alone.fit(X[there], y.loc[there, name], sample_weight=weights[there, k])
+        if name == "price":
+            np.testing.assert_allclose(model.predict(X)[name], alone.predict(X))
+        else:
+            assert model.predict(X)[name].tolist() == alone.predict(X).tolist()
+
+
+def test_class_weights_are_those_of_scikit_learn(table):
+    X, y = table
+    model = PerTaskClassifierRegressor(LogisticRegression(), Ridge(), class_weight="balanced")
+    there = y["grade"].notna()
+    balanced = LogisticRegression(class_weight="balanced").fit(X[there], y.loc[there, "grade"])
+    found = model.fit(X, y).predict_proba(X)[2]
+    np.testing.assert_allclose(found, balanced.predict_proba(X), atol=1e-3)
+
+
+def test_a_dict_names_the_models_of_some_tasks(table, trees):
+    X, y = table
+    model = PerTaskClassifierRegressor({"late": LogisticRegression()}, trees[1]).fit(X, y)
+    assert isinstance(model.estimators_["late"], LogisticRegression)
+    assert isinstance(model.estimators_["grade"][-1], HistGradientBoostingClassifier)
+    with pytest.raises(ValueError, match=r"classifier .*'price'"):
+        PerTaskClassifierRegressor({"price": LogisticRegression()}).fit(X, y)
+
+
+def test_pipelines_get_weights_in_their_last_step(table):
+    X, y = table
+    weights = np.arange(len(X)) % 2
+    scaled = make_pipeline(StandardScaler(), Ridge())
+    model = PerTaskClassifierRegressor(regressor=scaled).fit(X, y["price"], weights)
+    odd = weights.astype(bool) & y["price"].notna()
+    # The scaler sees the labels of positive weight only.
+    np.testing.assert_allclose(
+        model.predict(X), clone(scaled).fit(X[odd], y.loc[odd, "price"]).predict(X)
+    )
+
+
+def test_models_by_default_read_text_gaps_and_many_categories():
+    rng = np.random.RandomState(0)
+    n = 1500
+    X = pd.DataFrame({"shop": rng.choice([f"s{k}" for k in range(300)], n), "x": rng.randn(n)})
+    X["kind"] = rng.choice(["a", "b", "c"], n)
+    effect = pd.Series(rng.randn(300), [f"s{k}" for k in range(300)])
+    y = pd.DataFrame({"sales": X["shop"].map(effect) + X["x"] + (X["kind"] == "b")})
+    y["high"] = np.where(y["sales"] > 0, "yes", "no")
+    X.loc[::7, ["shop", "x"]] = np.nan, np.nan
+    y.loc[::5, "high"] = None
+    train, test = np.arange(1200), np.arange(1200, n)
+    model = PerTaskClassifierRegressor(random_state=0).fit(X.iloc[train], y.iloc[train])
+    # Without the shops, of which there are more than histograms can hold, R² would be .6.
+    scores = multitask_scores(model, X.iloc[test], y.iloc[test])
+    assert scores["sales"] > 0.7
+    assert scores["high"] > 0.85
+    unseen = X.iloc[test].assign(shop="new")
+    assert np.isfinite(model.predict(unseen)["sales"]).all()
+
+
+def test_models_by_default_do_not_depend_on_how_the_table_is_represented(table):
+    X, y = table
+    numbers = PerTaskClassifierRegressor(random_state=0).fit(X, y).predict(X)
+    with_array = PerTaskClassifierRegressor(random_state=0).fit(X.to_numpy(), y)
+    assert with_array.predict(X.to_numpy()).to_numpy().tolist() == numbers.to_numpy().tolist()
+
+
+@pytest.mark.parametrize(("kind", "loss"), [("count", "poisson"), ("quantile", "absolute_error")])
+def test_the_kind_determines_the_loss_by_default(kind, loss):
+    X, y = np.arange(40.0)[:, None], np.arange(40) // 4
+    model = PerTaskClassifierRegressor(task_types=kind).fit(X, y)
+    boosting = model.estimators_["y"][-1]
+    assert isinstance(boosting, HistGradientBoostingRegressor)
+    assert boosting.loss == loss
+    assert (model.predict(X) >= 0).all()
+
+
+def test_declared_classes_without_a_label_have_probability_zero():
+    y = pd.Categorical(["a", "b"] * 10, ["a", "b", "c"])
+    X = np.arange(20.0)[:, None]
+    model = PerTaskClassifierRegressor(DecisionTreeClassifier()).fit(X, pd.Series(y))
+    assert model.predict_proba(X).shape == (20, 3)
+    assert not model.predict_proba(X)[:, 2].any()
+    alone = pd.Series(pd.Categorical(["a"] * 20, ["a", "b"]))
+    assert set(PerTaskClassifierRegressor().fit(X, alone).predict(X)) == {"a"}
+
+
+def test_ignored_columns_are_no_tasks(table, trees):
+    X, y = table
+    model = PerTaskClassifierRegressor(*trees, task_types={"late": "ignore"}).fit(X, y)
+    assert model.task_names_ == ["price", "grade"]
+    assert list(model.predict(X)) == ["price", "grade"]
+    assert np.isfinite(model.score(X, y))
+
+
+def test_tools_of_the_package_and_of_scikit_learn_accept_it(table, fitted, tmp_path):
+    X, y = table
+    search = GridSearchCV(
+        PerTaskClassifierRegressor(DecisionTreeClassifier(), DecisionTreeRegressor()),
+        {"classifier__max_depth": [1, 3]},
+        scoring=make_multitask_scorer(),
+        cv=2,
+    )
+    assert set(search.fit(X, y).best_params_) == {"classifier__max_depth"}
+    assert cross_val_predict(fitted, X, y, cv=2).shape == y.shape
+    assert fitted.task_view("late").predict(X).tolist() == fitted.predict(X)["late"].tolist()
+    importance = multitask_importance(fitted, X, y, n_repeats=2, random_state=0)
+    assert set(importance.frame["task"]) >= set(y)
+    report = MultiTaskReport.from_estimator(fitted, X, y, importance=importance, n_bootstrap=2)
+    report.to_html(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert "PerTaskClassifierRegressor" in page
+    # Nothing was trained in epochs.
+    assert 'id="training"' not in page
+    copied = pickle.loads(pickle.dumps(fitted))
+    assert copied.predict(X).equals(fitted.predict(X))
+
+
+def test_jobs_change_nothing(table, fitted, trees):
+    X, y = table
+    with parallel_config("threading"):
+        model = PerTaskClassifierRegressor(*trees, n_jobs=2).fit(X, y)
+    assert model.predict(X).equals(fitted.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"classifier": Ridge()}, "a classifier is needed"),
+        ({"classifier": "tree"}, "classifier"),
+        ({"classifier": LinearSVC, "regressor": Ridge()}, "classifier"),
+        ({"task_types": {"price": "survival"}}, "'price'.*censored"),
+        ({"task_types": "wrong"}, "task_types"),
+        ({"n_jobs": 0}, "n_jobs"),
+    ],
+)
+def test_wrong_parameters_are_named(table, params, message):
+    X, y = table
+    with pytest.raises(ValueError, match=message):
+        PerTaskClassifierRegressor(**params).fit(X, y.assign(price=y["price"].abs()))
+
+
+def test_a_model_without_weights_or_probabilities_is_named(table):
+    X, y = table
+    near = PerTaskClassifierRegressor(KNeighborsClassifier(), Ridge())
+    with pytest.raises(ValueError, match="KNeighborsClassifier.*'late'.*sample_weight"):
+        near.fit(X, y, np.ones(len(X)))
+    hard = PerTaskClassifierRegressor(LinearSVC(), Ridge()).fit(X, y)
+    assert set(hard.predict(X)["late"]) <= {"yes", "no"}
+    with pytest.raises(AttributeError, match="LinearSVC of task 'late' has no predict_proba"):
+        hard.predict_proba(X)
+
+
+@parametrize_with_checks(
+    [
+        PerTaskClassifierRegressor(
+            DecisionTreeClassifier(random_state=0), DecisionTreeRegressor(random_state=0)
+        )
+    ]
+)
+def test_checks_of_scikit_learn(estimator, check):
+    check(estimator)
