@@ -10,7 +10,7 @@ import numpy as np
 
 from ..encoding.targets import TargetEncoder
 from ..tables.labels import Labels
-from ..tasks import array_of, divide, find_unit
+from ..tasks import Task, array_of, divide, find_unit
 from ..utils.warn import warn
 
 
@@ -171,16 +171,7 @@ class Deviations:
         lower, upper : list of ndarray of shape (n_rows,)
             The bounds for each task.
         """
-        for k in wanted:
-            errors, name = self.errors[k], self.targets.tasks[k].name
-            if errors is not None and level > errors.greatest_level:
-                n = len(errors.values)
-                reached = round(errors.greatest_level, 6)
-                warn(
-                    f"Task {name!r} has only {n} validation label{'s' * (n > 1)}: its intervals "
-                    f"are of the level {reached:.3g}, not {level:.3g}. Ask for a lower level, or "
-                    "set more rows aside for validation."
-                )
+        warn_of_few_labels(self.targets.tasks, self.errors, level, wanted)
         lower, upper = [], []
         rows = zip(self.targets.tasks, self.errors, self._predict(members), strict=True)
         for task, errors, (mean, deviation) in rows:
@@ -259,11 +250,42 @@ class StandardisedErrors:
     def find_ends(self, level: float) -> tuple[float, float]:
         """Return the errors between which a share of new ones lies, as many above as below."""
         share = (1 + level) / 2
-        low = -_quantile(-self.values[::-1], self.weights[::-1], share)
-        return low, _quantile(self.values, self.weights, share)
+        low = -find_quantile(-self.values[::-1], self.weights[::-1], share)
+        return low, find_quantile(self.values, self.weights, share)
 
 
-def _quantile(values: np.ndarray, weights: np.ndarray, share: float) -> float:
+def warn_of_few_labels(
+    tasks: Sequence[Task],
+    errors: Sequence[StandardisedErrors | None],
+    level: float,
+    wanted: Sequence[int],
+) -> None:
+    """Warn of tasks that have too few validation labels for intervals of a level.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+        The tasks.
+    errors : sequence of StandardisedErrors or None
+        The errors of each task.
+    level : float
+        The level that is asked for.
+    wanted : sequence of int
+        Positions of the tasks that are returned.
+    """
+    for k in wanted:
+        of_task, name = errors[k], tasks[k].name
+        if of_task is not None and level > of_task.greatest_level:
+            n = len(of_task.values)
+            reached = round(of_task.greatest_level, 6)
+            warn(
+                f"Task {name!r} has only {n} validation label{'s' * (n > 1)}: its intervals "
+                f"are of the level {reached:.3g}, not {level:.3g}. Ask for a lower level, or "
+                "set more rows aside for validation."
+            )
+
+
+def find_quantile(values: np.ndarray, weights: np.ndarray, share: float) -> float:
     """Return the quantile of sorted values and one new value, which may exceed all others."""
     below = np.cumsum(weights) / (weights.sum() + weights.mean())
     # With too few values for the share, this is the largest value.

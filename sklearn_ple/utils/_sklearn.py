@@ -24,6 +24,7 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
 )
 from sklearn.utils._pprint import _changed_params
+from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import _check_response_method, _check_sample_weight, _num_samples
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])

@@ -1,0 +1,445 @@
+"""The blend: a weighted mean of several estimators of the same tasks."""
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from scipy.special import softmax
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from ..encoding.targets import TargetEncoder
+from ..estimators.ple import PLEClassifierRegressor
+from ..model_selection import MultiTaskKFold
+from ..model_selection.split import to_splitter
+from ..predictions.intervals import find_quantile, warn_of_few_labels
+from ..predictions.multi_task import (
+    MultiTaskModel,
+    index_of,
+    with_classes,
+    with_numbers,
+    with_tasks,
+)
+from ..tables.kinds import assign_kinds, drop_ignored
+from ..tasks import Task
+from ..utils._sklearn import StrOptions, _BaseComposition, _fit_context
+from ..utils.checks import shown
+from ..utils.constraints import BETWEEN_0_AND_1, CV, LISTED, N_JOBS, check_arguments, is_estimator
+from ..utils.progress import progress_bar
+from .learnt import Learnt, deviate, take_logarithms
+from .members import Folds, Member, MemberFit
+from .per_task import PerTaskClassifierRegressor
+from .rows import LabelledRows
+
+
+class BlendClassifierRegressor(_BaseComposition, MultiTaskModel):
+    """Weighted mean of several estimators, by default a network and boosting per task.
+
+    Numbers and probabilities are averaged, with weights for each task that are learnt from
+    out-of-fold predictions: predictions of rows by models that were not trained on them.
+
+    Parameters
+    ----------
+    estimators : list of (str, estimator), default=None
+        Names and estimators, each of this package: alone, in a pipeline or in a search. None
+        stands for ``[("network", PLEClassifierRegressor()), ("boosting",
+        PerTaskClassifierRegressor())]``. An estimator in a
+        :class:`~sklearn.frozen.FrozenEstimator` is used as it is; fit the blend to rows that it
+        has not seen.
+    weights : {"auto", "equal"} or array-like of shape (n_estimators,), default="auto"
+        The weights of the estimators. "auto" learns them for each task, see Notes.
+    cv : int, splitter, iterable or None, default=5
+        The folds on which estimators are cross-fitted. An int is the number of folds of
+        :class:`~sklearn_ple.model_selection.MultiTaskKFold`; None means 5. An estimator with the
+        method ``fit_out_of_fold``, such as a network, then needs no folds and is fitted once. With
+        a splitter, as for an order in time, every estimator is fitted to its folds.
+    task_types : str, list or dict, default="auto"
+        The kind of every task, as in :class:`~sklearn_ple.PLEClassifierRegressor`. Estimators
+        whose own ``task_types`` is "auto" get the kinds.
+    n_jobs : int or None, default=None
+        Number of folds that are fitted at the same time, as in :class:`joblib.Parallel`.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the estimators whose own ``random_state`` is None. Pass an int for reproducible
+        results.
+    verbose : int, default=0
+        Whether to show a progress bar, one step for each estimator.
+
+    Attributes
+    ----------
+    weights_ : DataFrame of shape (n_tasks, n_estimators)
+        The weights of the estimators for each task, which sum to 1.
+    scores_ : DataFrame of shape (n_tasks, n_estimators + 1)
+        The score of each estimator and, in the last column, of the blend, on out-of-fold
+        predictions, by the default metric of the task. Those of the blend are slightly too high,
+        since the weights were learnt on the same rows. NaN without out-of-fold predictions.
+    models_ : dict of str to list of estimator
+        The fitted models of each estimator, whose predictions are averaged.
+    temperatures_ : dict of str to float
+        The temperatures of the tasks after ``calibrate``, empty before.
+    classes_ : ndarray, or list of (ndarray or None)
+        The sorted classes of each task; None for numbers. For a 1-D y the classes themselves.
+    tasks_ : list of Task
+        The tasks, with their names, kinds and classes.
+    task_names_ : list of str
+        Names of the tasks.
+    task_types_ : dict of str to str
+        The kind of each task.
+    ignored_targets_ : list of int
+        Positions in y of the columns that are left out.
+    n_features_in_ : int
+        Number of columns of X.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of X, if all are strings.
+
+    See Also
+    --------
+    PerTaskClassifierRegressor : One model for each task.
+    sklearn_ple.inspection.BlendDisplay : Draws the weights.
+
+    Notes
+    -----
+    The best weights of a task are not negative, sum to 1, and minimise the squared error of the
+    weighted mean, or its log loss for classes: stacked regressions, as of Breiman (1996) and, for
+    classes, Ting and Witten (1999). With n labels they count n / (n + 300), and those of all tasks
+    together the rest. Of these, the best ones count N / (N + 100) with N labels in all, and equal
+    weights the rest. Labels count of rows for which every estimator has an out-of-fold prediction.
+
+    The models of the folds are kept and averaged, if each row is in exactly one fold. Otherwise
+    the estimator is fitted once more, to all rows. Groups and weights are passed on.
+
+    References
+    ----------
+    L. Breiman. "Stacked Regressions". Machine Learning 24, 1996.
+
+    K. M. Ting, I. H. Witten. "Issues in Stacked Generalization". Journal of Artificial
+    Intelligence Research 10, 1999.
+
+    Examples
+    --------
+    >>> from sklearn_ple import PLEClassifierRegressor
+    >>> from sklearn_ple.datasets import load_nhefs
+    >>> from sklearn_ple.ensemble import (
+    ...     BlendClassifierRegressor,
+    ...     PerTaskClassifierRegressor,
+    ... )
+    >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
+    >>> network = PLEClassifierRegressor(n_members=4, max_epochs=5)
+    >>> boosting = PerTaskClassifierRegressor()
+    >>> blend = BlendClassifierRegressor(
+    ...     [("network", network), ("boosting", boosting)], cv=2, random_state=0
+    ... )
+    >>> blend.fit(X, y).weights_.sum(axis=1).round(6).tolist()
+    [1.0, 1.0]
+    >>> blend.scores_.columns.tolist()
+    ['network', 'boosting', 'blend']
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "estimators": [list, tuple, None],
+        "weights": [StrOptions({"auto", "equal"}), LISTED],
+        "cv": CV,
+        "task_types": [str, LISTED, dict, type, Task],
+        "n_jobs": N_JOBS,
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        estimators: Any = None,
+        *,
+        weights: Any = "auto",
+        cv: Any = 5,
+        task_types: Any = "auto",
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+    ):
+        self.estimators = estimators
+        self.weights = weights
+        self.cv = cv
+        self.task_types = task_types
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters, and with ``deep`` the estimators by name and their parameters.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to return the estimators and their parameters, too.
+
+        Returns
+        -------
+        params : dict
+            The parameters.
+        """
+        return self._get_params("estimators", deep=deep)
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, also those of estimators, such as ``network__n_levels``.
+
+        Parameters
+        ----------
+        **params : dict
+            The parameters. The name of an estimator replaces it.
+
+        Returns
+        -------
+        self : BlendClassifierRegressor
+            The estimator.
+        """
+        self._set_params("estimators", **params)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
+        """Fit the estimators, and learn their weights.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features.
+        y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
+            The labels. NaN, None or NA where a task has no label.
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
+            Weights of the rows, or of every single label.
+        groups : array-like of shape (n_samples,), default=None
+            The group of each row. No row is predicted out of fold by a model that was trained on a
+            row of its group.
+
+        Returns
+        -------
+        self : BlendClassifierRegressor
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the data or a parameter are invalid, or if estimators have different tasks.
+        """
+        rows = LabelledRows.read(self, X, y, sample_weight)
+        named = self._name_estimators(rows.targets)
+        table = rows.frame()
+        whole = MemberFit(
+            rows.X,
+            table,
+            None if sample_weight is None else rows.weights,
+            groups,
+            rows.targets.tasks,
+            lambda: self._draw_folds(rows, table, groups),
+            not (self.cv is None or isinstance(self.cv, Integral)),
+            self.n_jobs,
+        )
+        bar = progress_bar(named.items(), desc="Fitting", disable=not self.verbose)
+        members = {name: whole.run(estimator) for name, estimator in bar}
+        learnt = Learnt.of(rows, members, self.weights)
+        self._errors, self._found_temperatures = learnt.errors, learnt.temperatures
+        names = rows.targets.names, list(members)
+        self.weights_ = pd.DataFrame(learnt.weights, *names)
+        self.scores_ = pd.DataFrame(learnt.scores, names[0], [*members, "blend"])
+        self.models_ = {name: member.models for name, member in members.items()}
+        self.temperatures_: dict[str, float] = {}
+        self._target_encoder = rows.targets
+        self._set_tasks(rows.targets)
+        return self
+
+    def _name_estimators(self, targets: TargetEncoder) -> dict[str, Any]:
+        """Return clones of the estimators by name, with kinds of tasks and seeds."""
+        given = self.estimators
+        if given is None:
+            given = [
+                ("network", PLEClassifierRegressor()),
+                ("boosting", PerTaskClassifierRegressor()),
+            ]
+        pairs: list[Any] = [pair for pair in given if isinstance(pair, tuple) and len(pair) == 2]
+        named = dict(pairs) if all(isinstance(name, str) for name, _ in pairs) else {}
+        if not given or len(named) < len(given) or not all(map(is_estimator, named.values())):
+            raise ValueError(
+                f"estimators is {shown(given)}: it must be a list of pairs, each of a name of its "
+                "own and an estimator."
+            )
+        if "blend" in named:
+            raise ValueError(
+                "estimators has the name 'blend', which the scores of the blend have."
+            )
+        self._validate_names(list(named))
+        entries = assign_kinds(drop_ignored(self.task_types), targets.names)
+        kinds = {
+            task.name: task.kind if _is_auto(entries[task.name]) else entries[task.name]
+            for task in targets.tasks
+        }
+        return {name: self._configure(estimator, kinds) for name, estimator in named.items()}
+
+    def _configure(self, estimator: Any, kinds: dict[str, Any]) -> Any:
+        """Return a clone with the kinds of the tasks and the seed, unless it has its own."""
+        if isinstance(estimator, FrozenEstimator):
+            return estimator
+        estimator = clone(estimator)
+        ours = {"task_types": kinds, "random_state": self.random_state}
+        changes = {}
+        for path, value in estimator.get_params().items():
+            name = path.rpartition("__")[2]
+            is_seed = path == "random_state" and value is None
+            if is_seed or (name == "task_types" and _is_auto(value)):
+                changes[path] = ours[name]
+        return estimator.set_params(**changes)
+
+    def _draw_folds(self, rows: LabelledRows, y: pd.DataFrame, groups: Any) -> Folds:
+        if self.cv is None or isinstance(self.cv, Integral):
+            kinds = {task.name: task.kind for task in rows.targets.tasks}
+            splitter: Any = MultiTaskKFold(int(self.cv or 5), task_types=kinds)
+        else:
+            splitter = to_splitter(self.cv, self)
+        return list(splitter.split(rows.X, y, groups))
+
+    # -- predictions ------------------------------------------------------------------------------
+
+    @property
+    def _targets(self) -> TargetEncoder:
+        return self._target_encoder
+
+    def _predict_tasks(self, X: Any) -> list[np.ndarray]:
+        X = LabelledRows.check_columns(self, X)
+        found = [
+            Member(models, []).predict_tasks(X, self.tasks_) for models in self.models_.values()
+        ]
+        weights = self.weights_.to_numpy()
+        parts = [
+            np.tensordot(of_task, np.stack(parts), 1)
+            for of_task, parts in zip(weights, zip(*found, strict=True), strict=True)
+        ]
+        return [
+            softmax(take_logarithms(part) / self.temperatures_[task.name], axis=1)
+            if task.name in self.temperatures_
+            else part
+            for task, part in zip(self.tasks_, parts, strict=True)
+        ]
+
+    @with_classes
+    def calibrate(self) -> Self:
+        """Calibrate the probabilities by the out-of-fold predictions.
+
+        The logarithms of the probabilities of a task are divided by one number, its temperature,
+        for which the log loss of the out-of-fold predictions is least. Predicted labels do not
+        change. Tasks without such predictions are not calibrated.
+
+        Returns
+        -------
+        self : BlendClassifierRegressor
+            The calibrated estimator.
+
+        Raises
+        ------
+        ValueError
+            If no task with classes has out-of-fold predictions of several classes.
+
+        References
+        ----------
+        C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger. "On Calibration of Modern Neural Networks".
+        ICML 2017.
+        """
+        check_is_fitted(self)
+        if not self._found_temperatures:
+            raise ValueError(
+                "There are no out-of-fold predictions to calibrate by: fit to more rows."
+            )
+        self.temperatures_ = dict(self._found_temperatures)
+        return self
+
+    @with_numbers
+    @check_arguments(level=[BETWEEN_0_AND_1], tasks=[LISTED, None])
+    def predict_interval(
+        self, X: Any, level: float = 0.9, *, tasks: Sequence[str] | None = None
+    ) -> Any:
+        """Predict intervals that should contain a given share of the labels.
+
+        Their bounds are the prediction plus quantiles of its out-of-fold errors, which grow with
+        the square root of a count. The same share of labels should be below as above.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features.
+        level : float, default=0.9
+            The share, between 0 and 1.
+        tasks : sequence of str, default=None
+            Names of the tasks to return, in this order; None for all.
+
+        Returns
+        -------
+        low, high : ndarray or DataFrame of shape (n_samples, n_tasks) or (n_samples,)
+            The bounds, in the units of the labels and in the form of y, but as floats; NaN for a
+            task with classes, or without out-of-fold errors.
+
+        Raises
+        ------
+        ValueError
+            If there is no such task, or if none of them has out-of-fold errors.
+
+        Warns
+        -----
+        UserWarning
+            If a task has too few out-of-fold labels for the level.
+        """
+        check_is_fitted(self)
+        positions = self._targets.positions(tasks)
+        if not any(self._errors[k] for k in positions):
+            raise ValueError(
+                "There are no out-of-fold errors of these tasks, by which intervals are found: "
+                "fit to more rows, or choose tasks that are numbers."
+            )
+        warn_of_few_labels(self.tasks_, self._errors, level, positions)
+        predicted, form = self._predict_tasks(X), self._targets.form.take(positions)
+        ends = []
+        for k in positions:
+            errors = self._errors[k]
+            found = (np.nan, np.nan) if errors is None else errors.find_ends(level)
+            ends.append([self._shift(k, predicted[k], end) for end in found])
+        return tuple(form.assemble_floats(side, index_of(X)) for side in zip(*ends, strict=True))
+
+    @with_tasks("number", lambda task: hasattr(task, "predict_quantiles"))
+    def predict_quantiles(self, X: Any) -> Any:
+        """Predict the quantiles of the tasks of kind "quantile".
+
+        They are the prediction plus quantiles of its out-of-fold errors.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features.
+
+        Returns
+        -------
+        quantiles : DataFrame of shape (n_samples, n_quantiles), or list of these
+            A column for each quantile, with the quantile as its name. For a y with several
+            columns, a list in the order of the tasks, with None for a task of another kind.
+        """
+        check_is_fitted(self)
+        predicted: list[Any] = self._predict_tasks(X)
+        results: list[Any] = []
+        tasks: list[Any] = list(self.tasks_)
+        for k, (task, errors) in enumerate(zip(tasks, self._errors, strict=True)):
+            if not hasattr(task, "predict_quantiles") or errors is None:
+                results.append(None)
+                continue
+            ends = [find_quantile(errors.values, errors.weights, q) for q in task.levels]
+            columns = [self._shift(k, predicted[k], end) for end in ends]
+            results.append(pd.DataFrame(np.column_stack(columns), index_of(X), task.levels))
+        return self._by_task(results)
+
+    def _shift(self, k: int, predicted: np.ndarray, error: float) -> np.ndarray:
+        """Add a standardised error to the predictions of a number."""
+        task = self.tasks_[k]
+        if task.has_classes:
+            return np.full(len(predicted), np.nan)
+        return np.maximum(predicted + error * deviate(task, predicted), task.lowest)
+
+
+def _is_auto(value: Any) -> bool:
+    return isinstance(value, str) and value == "auto"

@@ -1,0 +1,182 @@
+"""What a blend learns from the out-of-fold predictions of its estimators."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from ..encoding.targets import TargetEncoder
+from ..metrics import multitask_scores
+from ..predictions.calibration import find_temperature
+from ..predictions.intervals import StandardisedErrors
+from ..predictions.multi_task import MultiTaskModel
+from ..tasks import Task, array_of
+from ..utils.checks import naming, shown
+from .members import Member
+from .rows import LabelledRows
+from .weights import Evidence, learn_weights
+
+
+class OwnLabels(NamedTuple):
+    """Labels of a task in rows that all estimators predict out of fold.
+
+    Attributes
+    ----------
+    numbers : ndarray of int of shape (n_labels,)
+        Numbers of the rows.
+    values : ndarray of shape (n_labels,)
+        The positions of the classes, or the numbers.
+    weights : ndarray of shape (n_labels,)
+        The weights of the labels.
+    """
+
+    numbers: np.ndarray
+    values: np.ndarray
+    weights: np.ndarray
+
+
+@dataclass(eq=False)
+class Learnt:
+    """What a blend learns from out-of-fold predictions.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (n_tasks, n_estimators)
+        The weights of the estimators for each task.
+    scores : ndarray of shape (n_tasks, n_estimators + 1)
+        The scores of the estimators and of the blend.
+    errors : list of StandardisedErrors or None
+        The errors of each task that is a number; None without out-of-fold predictions.
+    temperatures : dict of str to float
+        The temperature of each task with classes, by its name.
+    """
+
+    weights: np.ndarray
+    scores: np.ndarray
+    errors: list[StandardisedErrors | None]
+    temperatures: dict[str, float]
+
+    @classmethod
+    def of(cls, rows: LabelledRows, members: Mapping[str, Member], weights: Any) -> Self:
+        """Learn from the predictions of rows by models that were not trained on them.
+
+        Parameters
+        ----------
+        rows : LabelledRows
+            The rows.
+        members : mapping of str to Member
+            The fitted estimators by name.
+        weights : {"auto", "equal"} or array-like of shape (n_estimators,)
+            The parameter of the blend.
+
+        Returns
+        -------
+        Learnt
+            What was learnt.
+        """
+        tasks, table = rows.targets.tasks, rows.frame()
+        predictions = [
+            np.stack([member.out_of_fold[k] for member in members.values()])
+            for k in range(len(tasks))
+        ]
+        known = [np.isfinite(part).all(axis=(0, *range(2, part.ndim))) for part in predictions]
+        labelled = [_find_labels(rows, k, there) for k, there in enumerate(known)]
+        if isinstance(weights, str) and weights == "auto":
+            pairs = zip(tasks, predictions, labelled, strict=True)
+            mix = learn_weights([_gather(task, part, own) for task, part, own in pairs])
+        else:
+            mix = np.tile(_read_weights(weights, len(members)), (len(tasks), 1))
+        blended = [
+            np.tensordot(of_task, np.nan_to_num(part), 1)
+            for of_task, part in zip(mix, predictions, strict=True)
+        ]
+        learnt = cls(mix, np.empty(0), [None] * len(tasks), {})
+        for k, own in enumerate(labelled):
+            if len(own.numbers):
+                learnt._learn_errors(k, tasks[k], blended[k][own.numbers], *own[1:])
+        for task, there in zip(tasks, known, strict=True):
+            table.loc[~there, task.name] = None if task.has_classes else np.nan
+        parts = [*(member.out_of_fold for member in members.values()), blended]
+        learnt.scores = np.transpose([_score(rows.targets, part, table) for part in parts])
+        return learnt
+
+    def _learn_errors(
+        self, k: int, task: Task, blended: np.ndarray, labels: np.ndarray, weights: np.ndarray
+    ) -> None:
+        """Learn the errors of a number, or the temperature of classes."""
+        if not task.has_classes:
+            errors = labels - blended
+            self.errors[k] = StandardisedErrors.standardise(
+                errors, deviate(task, blended), weights
+            )
+        elif len(np.unique(labels)) > 1:
+            logs = take_logarithms(blended)
+            self.temperatures[task.name] = find_temperature(logs, labels.astype(int), weights)
+
+
+def deviate(task: Task, predicted: np.ndarray) -> np.ndarray:
+    """Return the standard deviations of labels around predicted numbers, up to a factor."""
+    return np.sqrt(array_of(task, "variance", predicted))
+
+
+def take_logarithms(probabilities: np.ndarray) -> np.ndarray:
+    """Return the logarithms of probabilities, which are finite."""
+    return np.log(probabilities.clip(np.finfo(np.float64).tiny))
+
+
+def _find_labels(rows: LabelledRows, k: int, known: np.ndarray) -> OwnLabels:
+    """Return the labels of a task in rows that all estimators predict out of fold."""
+    column, task = rows.labels[k], rows.targets.tasks[k]
+    numbers = np.flatnonzero(known & column.mask)
+    labels = column.take(numbers).observed
+    values = task.encode(labels) if task.has_classes and len(labels) else labels
+    return OwnLabels(numbers, values.astype(np.float64), rows.weights[numbers, k])
+
+
+def _gather(task: Task, predictions: np.ndarray, own: OwnLabels) -> Evidence:
+    make = Evidence.of_classes if task.has_classes else Evidence.of_numbers
+    return make(predictions[:, own.numbers], own.values, own.weights)
+
+
+def _read_weights(given: Any, n_estimators: int) -> np.ndarray:
+    """Return weights that are equal or given."""
+    if isinstance(given, str):
+        return np.full(n_estimators, 1 / n_estimators)
+    with naming("weights"):
+        shares = np.asarray(given, dtype=np.float64)
+    is_right = shares.shape == (n_estimators,) and (shares >= 0).all()
+    if not is_right or not 0 < shares.sum() < np.inf:
+        raise ValueError(
+            f"weights is {shown(given)}: it must be 'auto', 'equal', or a number of 0 or more for "
+            f"each of the {n_estimators} estimators, not all 0."
+        )
+    return shares / shares.sum()
+
+
+def _score(targets: TargetEncoder, parts: Sequence[np.ndarray], y: Any) -> list[float]:
+    """Score recorded predictions; y is missing in rows without them."""
+    if not y.notna().to_numpy().any():
+        return [np.nan] * y.shape[1]
+    recorded = _Recorded(targets, [np.nan_to_num(part) for part in parts]).fit()
+    return list(multitask_scores(recorded, np.arange(len(y)), y).values())
+
+
+class _Recorded(MultiTaskModel):
+    """Recorded predictions as an estimator, whose X is an array of row numbers."""
+
+    def __init__(self, targets: TargetEncoder, parts: Sequence[np.ndarray]):
+        self.targets = targets
+        self.parts = parts
+
+    def fit(self) -> Self:
+        """Set the attributes of the tasks."""
+        self._set_tasks(self.targets)
+        return self
+
+    @property
+    def _targets(self) -> TargetEncoder:
+        return self.targets
+
+    def _predict_tasks(self, X: np.ndarray) -> list[np.ndarray]:
+        return [part[X] for part in self.parts]

@@ -1,0 +1,160 @@
+"""The estimators of a blend: their fitted models, and their out-of-fold predictions."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils.parallel import Parallel, delayed
+
+from ..predictions.inner import tasks_of
+from ..predictions.multi_task import MultiTaskModel
+from ..tables.frames import take_rows
+from ..tables.labels import as_frame
+from ..tasks import Task
+from .rows import fit_weighted
+
+#: Pairs of training rows and test rows.
+Folds = Sequence[tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """An estimator of a blend after its fit.
+
+    Attributes
+    ----------
+    models : list of estimator
+        The fitted models, whose predictions are averaged.
+    out_of_fold : list of ndarray of shape (n_rows, n_classes) or (n_rows,)
+        For each task the predictions of the rows, by models that were not trained on them; NaN
+        where there is none.
+    """
+
+    models: list[Any]
+    out_of_fold: list[np.ndarray]
+
+    def predict_tasks(self, X: Any, tasks: Sequence[Task]) -> list[np.ndarray]:
+        """Predict each task: the mean of the models' probabilities or numbers."""
+        found = [predict_tasks(model, X, tasks) for model in self.models]
+        return [np.mean(parts, axis=0) for parts in zip(*found, strict=True)]
+
+
+@dataclass(frozen=True, eq=False)
+class MemberFit:
+    """How the estimators of a blend are fitted.
+
+    Attributes
+    ----------
+    X, y : object
+        The features, and the labels of all tasks as a data frame.
+    sample_weight : ndarray of shape (n_rows, n_tasks) or None
+        Weights of the labels.
+    groups : array-like of shape (n_rows,) or None
+        Groups of the rows.
+    tasks : sequence of Task
+        The tasks.
+    folds : callable
+        Function that returns the folds.
+    keeps_order : bool
+        Whether the folds are the user's own, which all estimators must respect.
+    n_jobs : int or None
+        Number of folds that are fitted at the same time.
+    """
+
+    X: Any
+    y: Any
+    sample_weight: np.ndarray | None
+    groups: Any
+    tasks: Sequence[Task]
+    folds: Callable[[], Folds]
+    keeps_order: bool
+    n_jobs: int | None
+
+    def run(self, estimator: Any) -> Member:
+        """Fit an estimator, or use it as it is if it is frozen.
+
+        An estimator with the method ``fit_out_of_fold`` is fitted once, unless the folds are the
+        user's own, or it has no out-of-fold predictions, as on few rows. All others are fitted
+        without each fold.
+        """
+        if isinstance(estimator, FrozenEstimator):
+            return Member([estimator], predict_tasks(estimator, self.X, self.tasks))
+        model = clone(estimator)
+        if not self.keeps_order and hasattr(model, "fit_out_of_fold"):
+            weights = {} if self.sample_weight is None else {"sample_weight": self.sample_weight}
+            groups = {} if self.groups is None else {"groups": self.groups}
+            out_of_fold = model.fit_out_of_fold(self.X, self.y, **weights, **groups)
+            if any(np.isfinite(part).any() for part in out_of_fold):
+                return Member([model], out_of_fold)
+        folds = self.folds()
+        models = Parallel(self.n_jobs)(delayed(self._fit)(estimator, rows) for rows, _ in folds)
+        out_of_fold = self._join(models, folds)
+        times = np.bincount(np.concatenate([test for _, test in folds]), minlength=len(self.y))
+        if (times != 1).any():
+            # As with an order in time, some model has seen few rows: one fit to all is better.
+            models = [self._fit(estimator, np.arange(len(self.y)))]
+        return Member(models, out_of_fold)
+
+    def _fit(self, estimator: Any, rows: np.ndarray) -> Any:
+        weights = None if self.sample_weight is None else self.sample_weight[rows]
+        return fit_weighted(clone(estimator), take_rows(self.X, rows), self.y.iloc[rows], weights)
+
+    def _join(self, models: Sequence[Any], folds: Folds) -> list[np.ndarray]:
+        """Predict the test rows of each fold; the last prediction of a row counts."""
+        shapes = [(len(self.y), *([len(t.classes)] if t.has_classes else [])) for t in self.tasks]
+        joined = [np.full(shape, np.nan) for shape in shapes]
+        for model, (_, test) in zip(models, folds, strict=True):
+            parts = predict_tasks(model, take_rows(self.X, test), self.tasks)
+            for whole, part in zip(joined, parts, strict=True):
+                whole[test] = part
+        return joined
+
+
+def predict_tasks(model: Any, X: Any, tasks: Sequence[Task]) -> list[np.ndarray]:
+    """Predict each task by a fitted model, alone or in a pipeline or search.
+
+    Returns
+    -------
+    list of ndarray of shape (n_rows, n_classes) or (n_rows,)
+        For each task the probabilities of its classes, or the numbers.
+    """
+    fitted = tasks_of(model)
+    _check_tasks(fitted, tasks)
+    inner = fitted.estimator if isinstance(fitted, FrozenEstimator) else fitted
+    if isinstance(inner, MultiTaskModel) and fitted is model:
+        return inner._predict_tasks(X)
+    parts: list[Any] = [None] * len(tasks)
+    if any(task.has_classes for task in tasks):
+        found = model.predict_proba(X)
+        parts = found if isinstance(found, list) else [found]
+    if not all(task.has_classes for task in tasks):
+        numbers = as_frame(model.predict(X), "predictions")
+        for k, task in enumerate(tasks):
+            if not task.has_classes:
+                parts[k] = numbers.iloc[:, k].to_numpy(dtype=np.float64)
+    return parts
+
+
+def _check_tasks(fitted: Any, tasks: Sequence[Task]) -> None:
+    """Check that a model has the tasks of the blend, with their classes."""
+    names = [task.name for task in tasks]
+    if list(fitted.task_names_) != names:
+        raise ValueError(
+            f"{type(fitted).__name__} has the tasks {list(fitted.task_names_)}, but the blend has "
+            f"{names}: fit all estimators to the same columns of y."
+        )
+    classes = fitted.classes_ if isinstance(fitted.classes_, list) else [fitted.classes_]
+    for task, known in zip(tasks, classes, strict=True):
+        if task.has_classes != (known is not None):
+            raise ValueError(
+                f"Task {task.name!r} has classes in one estimator of the blend and numbers in "
+                "another: set its kind in task_types of both."
+            )
+        if known is not None and not np.array_equal(task.classes, known):
+            raise ValueError(
+                f"Task {task.name!r} has the classes {task.classes.tolist()} in the blend, but "
+                f"{known.tolist()} in {type(fitted).__name__}: pass labels of the same classes."
+            )
