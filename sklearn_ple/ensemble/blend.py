@@ -17,7 +17,6 @@ from ..model_selection import MultiTaskKFold
 from ..model_selection.split import to_splitter
 from ..predictions.intervals import find_quantile, warn_of_few_labels
 from ..predictions.multi_task import (
-    MultiTaskModel,
     index_of,
     with_classes,
     with_numbers,
@@ -33,9 +32,10 @@ from .learnt import Learnt, deviate, take_logarithms
 from .members import Folds, Member, MemberFit
 from .per_task import PerTaskClassifierRegressor
 from .rows import LabelledRows
+from .state import EnsembleModel
 
 
-class BlendClassifierRegressor(_BaseComposition, MultiTaskModel):
+class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
     """Weighted mean of several estimators, by default a network and boosting per task.
 
     Numbers and probabilities are averaged, with weights for each task that are learnt from
@@ -137,6 +137,7 @@ class BlendClassifierRegressor(_BaseComposition, MultiTaskModel):
     ['network', 'boosting', 'blend']
     """
 
+    _converted = ("_target_encoder", "weights_", "scores_")
     _parameter_constraints: dict[str, list[Any]] = {
         "estimators": [list, tuple, None],
         "weights": [StrOptions({"auto", "equal"}), LISTED],
@@ -299,10 +300,6 @@ class BlendClassifierRegressor(_BaseComposition, MultiTaskModel):
         return list(splitter.split(rows.X, y, groups))
 
     # -- predictions ------------------------------------------------------------------------------
-
-    @property
-    def _targets(self) -> TargetEncoder:
-        return self._target_encoder
 
     def _predict_tasks(self, X: Any) -> list[np.ndarray]:
         X = LabelledRows.check_columns(self, X)

@@ -15,11 +15,13 @@ from ..encoding.features import FeatureEncoder
 from ..encoding.statistics import TargetStatistics
 from ..tables.reading import FeatureReader
 from ..tasks import Task
+from .state import from_state, to_state
 
 # Boosting by histograms reads 254 categories of a column; two more codes are for missing ones.
 _MOST_CODES = 256
 # With fewer labels, those set aside to stop early would show too little.
 _LEAST_LABELS_TO_STOP_EARLY = 500
+_LEARNT = ("features_", "statistics_")
 _LOSSES = {"count": "poisson", "tweedie": "poisson", "hurdle": "poisson"}
 _LOSSES |= {"quantile": "absolute_error"}
 
@@ -41,15 +43,16 @@ def make_boosting(task: Task, n_labels: int, random_state: Any) -> Pipeline:
     Pipeline
         The columns for trees, and histogram gradient boosting. It learns slowly, with a rate of
         0.05, and the trees are small if there are few labels: with a leaf per 100 labels, from 4
-        to 31. From 500 labels on it stops early, with fewer labels after 150 trees.
+        to 16. From 500 labels on it stops early, at most after 400 trees; with fewer labels it
+        makes 150 trees.
     """
     stops_early = n_labels >= _LEAST_LABELS_TO_STOP_EARLY
     options: dict[str, Any] = {
         "learning_rate": 0.05,
-        "max_iter": 1000 if stops_early else 150,
-        "max_leaf_nodes": min(max(n_labels // 100, 4), 31),
+        "max_iter": 400 if stops_early else 150,
+        "max_leaf_nodes": min(max(n_labels // 100, 4), 16),
         "early_stopping": stops_early,
-        "n_iter_no_change": 30,
+        "n_iter_no_change": 20,
         "categorical_features": "from_dtype",
         "random_state": random_state,
     }
@@ -167,6 +170,16 @@ class TreeColumns(TransformerMixin, BaseEstimator):
             for place in np.setdiff1d(range(codes.shape[1]), many)
         }
         return pd.DataFrame(numbers, columns=names).assign(**categories)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state without objects of pandas."""
+        state = super().__getstate__()
+        return state | {name: to_state(state[name]) for name in _LEARNT if name in state}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Set the attributes from a state."""
+        learnt = {name: from_state(state[name]) for name in _LEARNT if name in state}
+        super().__setstate__(state | learnt)
 
     def __sklearn_tags__(self) -> Tags:
         """Return the tags of scikit-learn, which state what data the transformer accepts."""

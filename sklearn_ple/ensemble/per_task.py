@@ -11,8 +11,6 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import has_fit_parameter
 
 from ..encoding.class_weights import weigh_classes
-from ..encoding.targets import TargetEncoder
-from ..predictions.multi_task import MultiTaskModel
 from ..tables.frames import take_rows
 from ..tasks import Task, by_task
 from ..utils._sklearn import _fit_context
@@ -20,9 +18,10 @@ from ..utils.constraints import ESTIMATOR, LISTED, N_JOBS
 from ..utils.progress import progress_bar
 from .boosting import make_boosting
 from .rows import LabelledRows, fit_weighted
+from .state import EnsembleModel
 
 
-class PerTaskClassifierRegressor(MultiTaskModel):
+class PerTaskClassifierRegressor(EnsembleModel):
     """One model for each task: a classifier for classes, a regressor for numbers.
 
     Each model is fitted to the rows that have a label of its task, and nothing is shared. This is
@@ -79,10 +78,11 @@ class PerTaskClassifierRegressor(MultiTaskModel):
     By default a task is learnt by scikit-learn's
     :class:`~sklearn.ensemble.HistGradientBoostingClassifier` or
     :class:`~sklearn.ensemble.HistGradientBoostingRegressor`, with parameters for few labels: the
-    learning rate is 0.05, and a tree has one leaf per 100 labels, from 4 to 31. With 500 labels or
-    more, training stops early on a tenth of them; with fewer, after 150 trees. Counts and amounts
-    have the Poisson loss, and quantiles the absolute error of the median. Columns of X are read as
-    the networks read them: numbers, text, any number of categories, and missing values.
+    learning rate is 0.05, and a tree has one leaf per 100 labels, from 4 to 16. With 500 labels or
+    more, training stops early on a tenth of them, at most after 400 trees; with fewer there are
+    150 trees. Counts and amounts have the Poisson loss, and quantiles the absolute error of the
+    median. Columns of X are read as the networks read them: numbers, text, any number of
+    categories, and missing values.
 
     A model sees classes as numbers, which are their positions in ``classes_``.
 
@@ -190,10 +190,6 @@ class PerTaskClassifierRegressor(MultiTaskModel):
             else clone(given[task.name])
             for task, column in zip(rows.targets.tasks, rows.labels, strict=True)
         ]
-
-    @property
-    def _targets(self) -> TargetEncoder:
-        return self._target_encoder
 
     def _predict_tasks(self, X: Any) -> list[np.ndarray]:
         X = LabelledRows.check_columns(self, X)

@@ -26,7 +26,7 @@ def check_model(model: Any, done: str) -> None:
     """
     if not isinstance(model, Parameters):
         raise TypeError(
-            f"model is of type {type(model).__name__}: only estimators of this package can be "
-            f"{done}, without a pipeline or search around them."
+            f"model is of type {type(model).__name__}: only networks of this package can be "
+            f"{done}, without a pipeline, search or blend around them."
         )
     check_is_fitted(model)

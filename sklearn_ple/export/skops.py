@@ -34,10 +34,11 @@ def keep_attributes() -> Iterator[None]:
         _keeps_attributes.reset(token)
 
 
-class _OpenWriter(Writer):
+class OpenWriter(Writer):
     """Writer that passes on unknown objects, such as those of users' classes, to the tool."""
 
     def write_unknown(self, value: Any) -> Any:
+        """Write networks, tasks and embeddings of a user as objects, and nothing else."""
         if isinstance(value, (nn.Module, Task, EmbeddingMaker)):
             return self.write_object(value)
         return value
@@ -61,7 +62,7 @@ def convert_attributes(model: Any, attributes: dict[str, Any]) -> dict[str, Any]
     """
     if _keeps_attributes.get():
         return attributes
-    writer = _OpenWriter({})
+    writer = OpenWriter({})
     plain = to_plain(model, writer)
     if "state" in plain:
         # partial_fit continues with the state of the optimizer.

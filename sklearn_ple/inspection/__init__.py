@@ -1,5 +1,6 @@
 """Plots, tables and reports about fitted estimators, and comparisons of estimators."""
 
+from .blend_display import BlendDisplay
 from .gain import MTLGain, mtl_gain
 from .gain_display import MTLGainDisplay
 from .gates import GateUtilizationDisplay
@@ -11,6 +12,7 @@ from .network import NetworkDiagram
 from .report import MultiTaskReport
 
 __all__ = [
+    "BlendDisplay",
     "GateUtilizationDisplay",
     "ImportanceDisplay",
     "MTLGain",

@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+import skops.io
 from joblib import parallel_config
 from makers import make_table, make_tiny
 from scipy.optimize import minimize_scalar
@@ -19,6 +20,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from sklearn_ple.ensemble import BlendClassifierRegressor, PerTaskClassifierRegressor
 from sklearn_ple.ensemble.weights import Evidence, learn_weights
+from sklearn_ple.export import save, to_onnx
 from sklearn_ple.metrics import make_multitask_scorer
 from sklearn_ple.model_selection import MultiTaskKFold
 
@@ -365,6 +367,22 @@ def test_parameters_of_estimators_can_be_searched_and_copies_predict(table, blen
     assert pickle.loads(pickle.dumps(blend)).predict(X).equals(blend.predict(X))
     assert "linear" in blend._repr_html_()
     assert blend.task_view("late").predict_proba(X).shape == (150, 2)
+
+
+def test_files_of_skops_hold_it_and_other_files_say_so(table, tmp_path):
+    X, y = make_table(60)
+    pairs = [("boosting", PerTaskClassifierRegressor(random_state=0)), ("network", make_tiny())]
+    X = X.assign(d=X["d"].astype(str))
+    blend = BlendClassifierRegressor(pairs, cv=2).fit(X, y)
+    written = skops.io.dumps(blend)
+    trusted = skops.io.get_untrusted_types(data=written)
+    loaded = skops.io.loads(written, trusted=trusted)
+    assert loaded.predict(X).equals(blend.predict(X))
+    assert loaded.weights_.equals(blend.weights_)
+    assert loaded.task_types_ == blend.task_types_
+    for write in (save, to_onnx):
+        with pytest.raises(TypeError, match="BlendClassifierRegressor: only networks"):
+            write(blend, tmp_path / "file")
 
 
 @pytest.mark.parametrize(

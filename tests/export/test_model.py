@@ -458,7 +458,7 @@ def test_parameters_of_training_may_have_changed(tmp_path):
 
 def test_only_fitted_estimators_of_the_package_are_saved(tmp_path):
     path = tmp_path / "model.safetensors"
-    with pytest.raises(TypeError, match="type LinearRegression: only estimators of this package"):
+    with pytest.raises(TypeError, match="type LinearRegression: only networks of this package"):
         export.save(LinearRegression(), path)
     with pytest.raises(NotFittedError):
         export.save(PLERegressor(), path)

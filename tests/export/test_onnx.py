@@ -474,7 +474,7 @@ def test_parity_is_judged_by_the_spread_of_the_labels(mean):
 
 def test_what_is_no_model_is_refused(tmp_path):
     path = tmp_path / "model.onnx"
-    with pytest.raises(TypeError, match="LinearRegression: only estimators of this package"):
+    with pytest.raises(TypeError, match="LinearRegression: only networks of this package"):
         export.to_onnx(LinearRegression(), path)
     with pytest.raises(NotFittedError):
         export.to_onnx(PLERegressor(), path)

@@ -172,7 +172,7 @@ def test_what_cannot_be_written(fitted, frame, folder, tmp_path):
     with pytest.raises(TypeError, match="X is of type DataFrame: it must be a dataset"):
         export.predict_to_parquet(fitted, frame[FEATURES], path)
     for other in (make_pipeline(fitted), fitted.task_view("click")):
-        with pytest.raises(TypeError, match="only estimators of this package can be applied to"):
+        with pytest.raises(TypeError, match="only networks of this package can be applied to"):
             export.predict_to_parquet(other, folder, path)
     numbers = PLERegressor(**OPTIONS).fit(frame[["a", "gaps"]], frame["amount"])
     with pytest.raises(ValueError, match="method is 'predict_proba', but no task .* has classes"):
