@@ -20,7 +20,7 @@ from .state import from_state, to_state
 # Boosting by histograms reads 254 categories of a column; two more codes are for missing ones.
 _MOST_CODES = 256
 # With fewer labels, those set aside to stop early would show too little.
-_LEAST_LABELS_TO_STOP_EARLY = 500
+_LEAST_LABELS_TO_STOP_EARLY = 2000
 _LEARNT = ("features_", "statistics_")
 _LOSSES = {"count": "poisson", "tweedie": "poisson", "hurdle": "poisson"}
 _LOSSES |= {"quantile": "absolute_error"}
@@ -42,15 +42,16 @@ def make_boosting(task: Task, n_labels: int, random_state: Any) -> Pipeline:
     -------
     Pipeline
         The columns for trees, and histogram gradient boosting. It learns slowly, with a rate of
-        0.05, and the trees are small if there are few labels: with a leaf per 100 labels, from 4
-        to 16. From 500 labels on it stops early, at most after 400 trees; with fewer labels it
-        makes 150 trees.
+        0.05, and its trees are small if labels are few: a tree has one leaf per 250 labels, from 4
+        to 16, and a leaf at least one label in 25, from 5 to 20. From 2,000 labels on training
+        stops early, at most after 400 trees; with fewer labels there are 120 trees.
     """
     stops_early = n_labels >= _LEAST_LABELS_TO_STOP_EARLY
     options: dict[str, Any] = {
         "learning_rate": 0.05,
-        "max_iter": 400 if stops_early else 150,
-        "max_leaf_nodes": min(max(n_labels // 100, 4), 16),
+        "max_iter": 400 if stops_early else 120,
+        "max_leaf_nodes": min(max(n_labels // 250, 4), 16),
+        "min_samples_leaf": min(max(n_labels // 25, 5), 20),
         "early_stopping": stops_early,
         "n_iter_no_change": 20,
         "categorical_features": "from_dtype",

@@ -78,11 +78,11 @@ class PerTaskClassifierRegressor(EnsembleModel):
     By default a task is learnt by scikit-learn's
     :class:`~sklearn.ensemble.HistGradientBoostingClassifier` or
     :class:`~sklearn.ensemble.HistGradientBoostingRegressor`, with parameters for few labels: the
-    learning rate is 0.05, and a tree has one leaf per 100 labels, from 4 to 16. With 500 labels or
-    more, training stops early on a tenth of them, at most after 400 trees; with fewer there are
-    150 trees. Counts and amounts have the Poisson loss, and quantiles the absolute error of the
-    median. Columns of X are read as the networks read them: numbers, text, any number of
-    categories, and missing values.
+    learning rate is 0.05. A tree has one leaf per 250 labels, from 4 to 16, and a leaf at least
+    one label in 25, from 5 to 20. With 2,000 labels or more, training stops early on a tenth of
+    them, at most after 400 trees; with fewer there are 120 trees. Counts and amounts have the
+    Poisson loss, and quantiles the absolute error of the median. Columns of X are read as the
+    networks read them: numbers, text, any number of categories, and missing values.
 
     A model sees classes as numbers, which are their positions in ``classes_``.
 

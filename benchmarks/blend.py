@@ -1,0 +1,59 @@
+"""The blend of the network and boosting per task, with defaults, on the test rows of all sets.
+
+One fit of the blend yields the rows of the network, of the boosting whose folds are averaged, of
+the plain average of both and of the blend. Boosting per task is also fitted to all rows at once.
+"""
+
+import time
+
+import numpy as np
+from common import measure_all, parser_of
+from data_sets import SETS, score
+
+from sklearn_ple.ensemble import BlendClassifierRegressor, PerTaskClassifierRegressor
+
+NETWORK, FOLDS, AVERAGE, BLEND = "network", "boosting, folds", "average", "blend"
+ALONE = "boosting"
+
+
+def measure(name, seed):
+    data = SETS[name]()
+    options = {"task_types": data.kinds, "random_state": seed}
+    learn = {"groups": data.groups_train} if data.groups_train is not None else {}
+    clocks = [time.process_time()]
+    blend = BlendClassifierRegressor(**options).fit(data.X_train, data.y_train, **learn)
+    clocks.append(time.process_time())
+    alone = PerTaskClassifierRegressor(**options).fit(data.X_train, data.y_train)
+    clocks.append(time.process_time())
+    for_blend, for_alone = np.diff(clocks).round(3).tolist()
+    learnt = blend.weights_
+    mixes = {NETWORK: [1, 0], FOLDS: [0, 1], AVERAGE: [0.5, 0.5]}
+    found = {model: rate(blend, data, learnt * 0 + mix) for model, mix in mixes.items()}
+    found[BLEND] = rate(blend, data, learnt) | {"fit_cpu_seconds": for_blend}
+    found[BLEND] |= {"weights": learnt[NETWORK].round(4).to_dict()}
+    found[ALONE] = rate(alone, data) | {"fit_cpu_seconds": for_alone}
+    return [{"model": model} | row for model, row in found.items()]
+
+
+def rate(model, data, weights=None):
+    """Score a model, a blend with other weights of its estimators, on the test rows."""
+    if weights is not None:
+        model.weights_ = weights
+    numbers, probabilities = model.predict(data.X_test), iter(model.predict_proba(data.X_test))
+    scores = {}
+    for (task, kind), of_task in zip(data.kinds.items(), probabilities, strict=True):
+        values = numbers[task] if of_task is None else of_task
+        if of_task is not None and of_task.shape[1] == 2:
+            values = of_task[:, 1]
+        scores[task] = score(kind, data.y_test[task], values)
+    return {"scores": scores}
+
+
+def main():
+    options = parser_of(__doc__, n_seeds=1, data=SETS).parse_args()
+    runs = [(name, seed) for seed in range(options.seeds) for name in options.data]
+    measure_all("blend", ("data", "seed"), runs, measure)
+
+
+if __name__ == "__main__":
+    main()
