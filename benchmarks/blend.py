@@ -39,12 +39,14 @@ def rate(model, data, weights=None):
     """Score a model, a blend with other weights of its estimators, on the test rows."""
     if weights is not None:
         model.weights_ = weights
-    numbers, probabilities = model.predict(data.X_test), iter(model.predict_proba(data.X_test))
+    numbers, probabilities = model.predict(data.X_test), [None] * len(data.kinds)
+    if hasattr(model, "predict_proba"):
+        probabilities = model.predict_proba(data.X_test)
     scores = {}
     for (task, kind), of_task in zip(data.kinds.items(), probabilities, strict=True):
         values = numbers[task] if of_task is None else of_task
-        if of_task is not None and of_task.shape[1] == 2:
-            values = of_task[:, 1]
+        # Of two classes, the second one is scored.
+        values = values[:, 1] if values.ndim == 2 and values.shape[1] == 2 else values
         scores[task] = score(kind, data.y_test[task], values)
     return {"scores": scores}
 
