@@ -26,6 +26,7 @@ import json
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
@@ -43,10 +44,9 @@ from sklearn_ple import (
 from sklearn_ple.capacity import count_parameters, equal_capacity
 from sklearn_ple.datasets import fetch_census_income
 from sklearn_ple.inspection import (
+    Comparison,
     GateUtilizationDisplay,
-    MTLGain,
-    MTLGainDisplay,
-    mtl_gain,
+    compare,
 )
 
 try:
@@ -99,41 +99,43 @@ pd.Series(results["parameters"], name="parameters")
 # %%
 # What each task gains
 # --------------------
-# :func:`~sklearn_ple.inspection.mtl_gain` fits every system with the same
+# :func:`~sklearn_ple.inspection.compare` fits every system with the same
 # three seeds. These are the mean areas under the ROC curve.
 if X is not None:
-    gain = mtl_gain(
+    rows = np.arange(len(X_train) + len(X_test))
+    split = np.split(rows, [len(X_train)])
+    found = compare(
+        pd.concat([X_train, X_test]),
+        pd.concat([y_train, y_test]),
         systems,
-        X_train,
-        y_train,
-        X_test=X_test,
-        y_test=y_test,
-        n_seeds=3,
+        cv=[split] * 3,
         reference="single task",
         metrics="roc_auc",
         random_state=0,
     )
-    scores = gain.scores.drop(columns="fit_seconds")
+    scores = found.scores.drop(columns=["fit_seconds", "row_ms"])
     results["scores"] = scores.to_dict("list")
 scores = pd.DataFrame(results["scores"])
-scores.pivot_table("score", "system", "task", sort=False).round(4)
+scores.pivot_table("score", "model", "task", sort=False).round(4)
 
 # %%
 # The gain of a system is its score minus that of the system that shares
 # nothing, with the same seed. ``low`` and ``high`` are the bounds of the 95 %
 # interval of the mean gain.
-gain = MTLGain.from_scores(scores, reference="single task", repeats="3 seeds")
-gain.gains.round(4)
+found = Comparison.from_scores(
+    scores, reference="single task", repeats="3 seeds"
+)
+found.gains.round(4)
 
 # %%
 # In words: a task gains or loses if its interval excludes zero.
-print(gain)
+print(found.summary())
 
 # %%
 # As a plot: further right is better for income, further up is better for
 # marital status. A system in the upper left or lower right corner improves one
 # task at the expense of the other (the seesaw).
-MTLGainDisplay.from_gain(gain)
+found.plot()
 plt.show()
 
 # %%

@@ -29,7 +29,7 @@ from sklearn_ple.inspection import (
     GateUtilizationDisplay,
     MultiTaskReport,
     NetworkDiagram,
-    mtl_gain,
+    compare,
 )
 from sklearn_ple.metrics import multitask_scores
 from sklearn_ple.nn import EventLink, SharedBottom
@@ -140,8 +140,8 @@ def test_the_network_is_searched_scaled_and_compared(data):
     systems = equal_capacity({"PLE": ple, "AITM": aitm(max_epochs=1)}, X, y)
     sizes = [count_parameters(system, X, y) for system in systems.values()]
     assert sizes[1] == pytest.approx(sizes[0], rel=0.02)
-    gain = mtl_gain(systems, X, y, cv=2, reference="PLE", random_state=0)
-    assert set(gain.gains["system"]) == {"AITM"} and len(gain.gains) == 3
+    gain = compare(X, y, systems, cv=2, reference="PLE", random_state=0)
+    assert set(gain.gains["model"]) == {"AITM"} and len(gain.gains) == 3
 
 
 def test_the_networks_docstring_is_completed():

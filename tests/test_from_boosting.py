@@ -18,7 +18,7 @@ from sklearn_ple.inspection import (
     GateUtilizationDisplay,
     NetworkDiagram,
     TrainingHistoryDisplay,
-    mtl_gain,
+    compare,
     multitask_importance,
 )
 from sklearn_ple.metrics import make_multitask_scorer, multitask_scores
@@ -54,7 +54,7 @@ def test_one_model_learns_all_targets(data, fitted):
     assert fitted.task_names_ == ["income", "hours"]
     assert fitted.task_view("income").predict_proba(X).shape == (N, 2)
     systems = {"alone": model(SingleTaskClassifierRegressor), "ple": model()}
-    gain = mtl_gain(systems, X, y, X_test=X, y_test=y, n_seeds=2, reference="alone")
+    gain = compare(X, y, systems, cv=2, reference="alone")
     assert set(gain.gains["task"]) == {"income", "hours"}
 
 

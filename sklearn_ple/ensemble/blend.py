@@ -7,11 +7,9 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from scipy.special import softmax
-from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from ..encoding.targets import TargetEncoder
 from ..estimators.ple import PLEClassifierRegressor
 from ..model_selection import MultiTaskKFold
 from ..model_selection.split import to_splitter
@@ -22,7 +20,6 @@ from ..predictions.multi_task import (
     with_numbers,
     with_tasks,
 )
-from ..tables.kinds import assign_kinds, drop_ignored
 from ..tasks import Task
 from ..utils._sklearn import StrOptions, _BaseComposition, _fit_context
 from ..utils.checks import shown
@@ -225,7 +222,7 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
             If the data or a parameter are invalid, or if estimators have different tasks.
         """
         rows = LabelledRows.read(self, X, y, sample_weight)
-        named = self._name_estimators(rows.targets)
+        named = self._name_estimators(rows)
         table = rows.frame()
         whole = MemberFit(
             rows.X,
@@ -250,7 +247,7 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
         self._set_tasks(rows.targets)
         return self
 
-    def _name_estimators(self, targets: TargetEncoder) -> dict[str, Any]:
+    def _name_estimators(self, rows: LabelledRows) -> dict[str, Any]:
         """Return clones of the estimators by name, with kinds of tasks and seeds."""
         given = self.estimators
         if given is None:
@@ -270,26 +267,12 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
                 "estimators has the name 'blend', which the scores of the blend have."
             )
         self._validate_names(list(named))
-        entries = assign_kinds(drop_ignored(self.task_types), targets.names)
-        kinds = {
-            task.name: task.kind if _is_auto(entries[task.name]) else entries[task.name]
-            for task in targets.tasks
+        return {
+            name: estimator
+            if isinstance(estimator, FrozenEstimator)
+            else rows.configure(estimator, self.task_types, self.random_state)
+            for name, estimator in named.items()
         }
-        return {name: self._configure(estimator, kinds) for name, estimator in named.items()}
-
-    def _configure(self, estimator: Any, kinds: dict[str, Any]) -> Any:
-        """Return a clone with the kinds of the tasks and the seed, unless it has its own."""
-        if isinstance(estimator, FrozenEstimator):
-            return estimator
-        estimator = clone(estimator)
-        ours = {"task_types": kinds, "random_state": self.random_state}
-        changes = {}
-        for path, value in estimator.get_params().items():
-            name = path.rpartition("__")[2]
-            is_seed = path == "random_state" and value is None
-            if is_seed or (name == "task_types" and _is_auto(value)):
-                changes[path] = ours[name]
-        return estimator.set_params(**changes)
 
     def _draw_folds(self, rows: LabelledRows, y: pd.DataFrame, groups: Any) -> Folds:
         if self.cv is None or isinstance(self.cv, Integral):
@@ -436,7 +419,3 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
         if task.has_classes:
             return np.full(len(predicted), np.nan)
         return np.maximum(predicted + error * deviate(task, predicted), task.lowest)
-
-
-def _is_auto(value: Any) -> bool:
-    return isinstance(value, str) and value == "auto"

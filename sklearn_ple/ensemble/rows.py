@@ -1,5 +1,6 @@
 """The rows that models of single tasks, and blends, are fitted to."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import validate_data
@@ -15,7 +17,7 @@ from sklearn.utils.validation import validate_data
 from ..encoding.targets import TargetEncoder
 from ..predictions.multi_task import index_of
 from ..tables.frames import takeable
-from ..tables.kinds import find_ignored
+from ..tables.kinds import assign_kinds, drop_ignored, find_ignored
 from ..tables.labels import Labels, read_targets
 from ..tables.plausibility import warn_of_order
 from ..tables.reading import check_in_memory
@@ -87,6 +89,41 @@ class LabelledRows:
                 columns[task.name][column.mask] = column.observed.astype(np.float64)
         return pd.DataFrame(columns, index_of(self.X))
 
+    def configure(
+        self, estimator: Any, task_types: Any, seed: Any = None, only: Sequence[str] = ()
+    ) -> Any:
+        """Return a clone of an estimator that has the kinds of the tasks, unless it has its own.
+
+        Parameters
+        ----------
+        estimator : estimator
+            The estimator.
+        task_types : object
+            The kinds as the user passed them; those of "auto" are the ones that were found.
+        seed : object, default=None
+            Value of ``random_state``, if that is None.
+        only : sequence of str, default=()
+            Names of the tasks that the estimator learns; by default all.
+
+        Returns
+        -------
+        estimator
+            The clone.
+        """
+        entries = assign_kinds(drop_ignored(task_types), self.targets.names)
+        kinds = {
+            task.name: task.kind if is_auto(entries[task.name]) else entries[task.name]
+            for task in self.targets.tasks
+            if task.name in (only or self.targets.names)
+        }
+        estimator, changes = clone(estimator), {}
+        for path, value in estimator.get_params().items():
+            if path.rpartition("__")[2] == "task_types" and is_auto(value):
+                changes[path] = kinds
+            elif path == "random_state" and value is None:
+                changes[path] = seed
+        return estimator.set_params(**changes)
+
     @staticmethod
     def check_columns(estimator: Any, X: Any, reset: bool = False) -> Any:
         """Set or check names and number of the columns of X, and return X.
@@ -103,9 +140,14 @@ class LabelledRows:
         return X
 
 
-def fit_weighted(model: Any, X: Any, y: Any, weights: np.ndarray | None) -> Any:
+def is_auto(value: Any) -> bool:
+    """Return whether a parameter is "auto"."""
+    return isinstance(value, str) and value == "auto"
+
+
+def fit_weighted(model: Any, X: Any, y: Any, weights: Any, **options: Any) -> Any:
     """Fit a model with weights, if there are any; in a pipeline they go to the last step."""
-    if weights is None:
-        return model.fit(X, y)
-    prefix = f"{model.steps[-1][0]}__" if isinstance(model, Pipeline) else ""
-    return model.fit(X, y, **{f"{prefix}sample_weight": weights})
+    if weights is not None:
+        prefix = f"{model.steps[-1][0]}__" if isinstance(model, Pipeline) else ""
+        options[f"{prefix}sample_weight"] = weights
+    return model.fit(X, y, **options)

@@ -1,8 +1,9 @@
 """Plots, tables and reports about fitted estimators, and comparisons of estimators."""
 
 from .blend_display import BlendDisplay
-from .gain import MTLGain, mtl_gain
-from .gain_display import MTLGainDisplay
+from .compare import compare
+from .comparison import Comparison
+from .comparison_display import ComparisonDisplay
 from .gates import GateUtilizationDisplay
 from .health import expert_health
 from .history import TrainingHistoryDisplay
@@ -13,15 +14,15 @@ from .report import MultiTaskReport
 
 __all__ = [
     "BlendDisplay",
+    "Comparison",
+    "ComparisonDisplay",
     "GateUtilizationDisplay",
     "ImportanceDisplay",
-    "MTLGain",
-    "MTLGainDisplay",
     "MultiTaskImportance",
     "MultiTaskReport",
     "NetworkDiagram",
     "TrainingHistoryDisplay",
+    "compare",
     "expert_health",
-    "mtl_gain",
     "multitask_importance",
 ]

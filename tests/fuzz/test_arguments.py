@@ -111,9 +111,9 @@ def list_functions(folder):
     model, X, y = fitted()
     systems, groups = {"a": make_tiny(), "b": make_tiny()}, np.arange(N) % 6
     importance = inspection.MultiTaskImportance(["h"], ["a"], np.ones((1, 1, 2)), {"a": 1.0})
-    scores = pd.DataFrame({"system": list("abab"), "task": "t", "repeat": [0, 0, 1, 1]})
+    scores = pd.DataFrame({"model": list("abab"), "task": "t", "repeat": [0, 0, 1, 1]})
     scores["score"] = 1.0
-    gain = inspection.MTLGain.from_scores(scores, reference="a")
+    gain = inspection.Comparison.from_scores(scores, reference="a")
     path = folder / "model.safetensors"
     export.save(model, path)
     X.to_parquet(folder / "X.parquet")
@@ -179,12 +179,12 @@ def list_functions(folder):
             {"estimator": make_tiny(), "cv": 2, "groups": groups, "method": "predict"}
             | {"n_jobs": None, "params": None, "verbose": 0},
         ),
-        "mtl_gain": (
-            lambda **other: inspection.mtl_gain(X=X, y=y["area"], **other),
-            {"estimators": systems, "cv": 2, "reference": "a", "n_seeds": 2, **of_fits},
+        "compare": (
+            lambda **other: inspection.compare(X=X, y=y["area"], **other),
+            {"models": systems, "cv": 2, "reference": "a", **of_fits},
         ),
         "from_scores": (
-            inspection.MTLGain.from_scores,
+            inspection.Comparison.from_scores,
             {
                 "scores": scores,
                 "reference": "a",
@@ -201,7 +201,10 @@ def list_functions(folder):
             inspection.ImportanceDisplay.from_importance,
             {"importance": importance, "max_features": 2, **draw},
         ),
-        "from_gain": (inspection.MTLGainDisplay.from_gain, {"gain": gain, **draw}),
+        "from_comparison": (
+            inspection.ComparisonDisplay.from_comparison,
+            {"comparison": gain, **draw},
+        ),
         "report": (
             lambda **other: inspection.MultiTaskReport.from_estimator(X=X, y=y, **other),
             {"estimator": model, "single_task": None, "importance": False, "n_bootstrap": 1}

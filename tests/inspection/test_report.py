@@ -36,9 +36,9 @@ from sklearn_ple import (
     SingleTaskClassifierRegressor,
 )
 from sklearn_ple.inspection import (
+    Comparison,
     GateUtilizationDisplay,
     ImportanceDisplay,
-    MTLGain,
     MultiTaskImportance,
     MultiTaskReport,
     multitask_importance,
@@ -205,9 +205,9 @@ def measured_gain(confidence):
     """Return a gain that was measured elsewhere: late gains, price loses."""
     gains = pd.DataFrame(
         [["ple", "late", 0.1, 0.05, 0.2], ["ple", "price", -0.1, -0.2, -0.05]],
-        columns=["system", "task", "mean", "low", "high"],
+        columns=["model", "task", "mean", "low", "high"],
     )
-    return MTLGain(pd.DataFrame(), gains, "single_task", confidence, "5 seeds")
+    return Comparison(pd.DataFrame(), gains, "single_task", confidence, "5 seeds")
 
 
 def test_a_measured_gain_is_kept(fitted):
@@ -231,8 +231,8 @@ def test_wrong_arguments_are_named(fitted, arguments, message):
 
 
 def test_a_gain_of_other_tasks_is_an_error(fitted):
-    gains = pd.DataFrame({"task": ["early"], "system": "ple", "mean": 0, "low": 0, "high": 0})
-    gain = MTLGain(pd.DataFrame(), gains, "single_task", 0.95, "5 seeds")
+    gains = pd.DataFrame({"task": ["early"], "model": "ple", "mean": 0, "low": 0, "high": 0})
+    gain = Comparison(pd.DataFrame(), gains, "single_task", 0.95, "5 seeds")
     with pytest.raises(ValueError, match="single_task names .'early'."):
         MultiTaskReport.from_estimator(*fitted, single_task=gain)
 

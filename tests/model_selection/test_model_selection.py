@@ -31,7 +31,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor, task_view
-from sklearn_ple.inspection import mtl_gain
+from sklearn_ple.inspection import compare
 from sklearn_ple.metrics import make_multitask_scorer, multitask_scores
 from sklearn_ple.model_selection import (
     MultiTaskKFold,
@@ -567,11 +567,11 @@ def test_rows_of_arrow_with_views_of_text_are_taken():
     table = in_views(X)
     model = PLEClassifierRegressor(**TINY)
     expected = cross_val_predict(model, X.reset_index(drop=True), y, cv=2)
-    gains = mtl_gain({"a": model, "b": model}, X, y, cv=2, reference="a").gains
+    gains = compare(X, y, {"a": model, "b": model}, cv=2, reference="a").gains
     for own in (table, table.to_batches()[0]):
         pd.testing.assert_frame_equal(cross_val_predict(model, own, y, cv=2), expected)
         pd.testing.assert_frame_equal(
-            mtl_gain({"a": model, "b": model}, own, y, cv=2, reference="a").gains, gains
+            compare(own, y, {"a": model, "b": model}, cv=2, reference="a").gains, gains
         )
         first, second, *_ = train_test_split(own, y, random_state=0)
         rows = [own.slice(0).column(0).to_pylist() for own in (first, second)]
@@ -606,7 +606,7 @@ def test_a_path_is_no_table():
     model = PLEClassifierRegressor(**TINY)
     for use in (
         lambda: cross_val_predict(model, "rows.parquet", y, cv=2),
-        lambda: mtl_gain({"a": model, "b": model}, "rows.parquet", y, cv=2, reference="a"),
+        lambda: compare("rows.parquet", y, {"a": model, "b": model}, cv=2, reference="a"),
         lambda: multitask_scores(model.fit(X, y), "rows.parquet", y),
         lambda: train_test_split("rows.parquet", ["paid", "price"]),
         lambda: next(MultiTaskKFold(2).split("rows.parquet", ["paid", "price"])),
@@ -635,7 +635,7 @@ def test_texts_of_a_pipeline_are_rows_for_all_tools():
     assert task_view(search, "price").score(texts, y["price"]) == scores["price"]
     found = cross_val_predict(model, texts, y, cv=2)
     pd.testing.assert_frame_equal(found, cross_val_predict(model, array, y, cv=2))
-    gain = mtl_gain({"a": model, "b": model}, texts, y, cv=2, reference="a")
+    gain = compare(texts, y, {"a": model, "b": model}, cv=2, reference="a")
     assert len(gain.scores) == 8
 
 
@@ -837,7 +837,14 @@ def test_folds_serve_a_search(data):
 def test_folds_serve_the_measuring_of_gains(data):
     X, y = data
     systems = {"single_task": Constant(), "shifted": Constant(3.0)}
-    gain = mtl_gain(systems, X, y[["price", "spent"]], cv=MultiTaskKFold(3), metrics="r2")
+    gain = compare(
+        X,
+        y[["price", "spent"]],
+        systems,
+        cv=MultiTaskKFold(3),
+        metrics="r2",
+        reference="single_task",
+    )
     assert gain.gains["mean"].gt(0).tolist() == [True, False]
 
 

@@ -153,5 +153,5 @@ def test_the_pattern_of_deprecation_warns_and_works():
         warnings.simplefilter("error", FutureWarning)
         now = names["Bottom"](units=(3,), **TINY).fit(X, Y)
     np.testing.assert_array_equal(earlier.predict(X), now.predict(X))
-    with pytest.warns(FutureWarning, match="Use `mtl_gain` instead"):
+    with pytest.warns(FutureWarning, match="Use `compare` instead"):
         names["sharing_gain"]({})

@@ -14,7 +14,7 @@ from ...tasks import check_task_names
 from ...utils._sklearn import StrOptions
 from ...utils.constraints import BETWEEN_0_AND_1, COUNT, ESTIMATOR, PATH, check_arguments
 from ...utils.files import replacing
-from ..gain import MTLGain
+from ..comparison import Comparison
 from ..importance import MultiTaskImportance
 from ..style import import_pyplot, shorten
 from .observed import Observed
@@ -41,7 +41,7 @@ class MultiTaskReport:
     scores : DataFrame
         A row for every task, with the columns ``task``, ``kind``, ``metric``, ``labels`` (their
         number), ``score``, and ``low`` and ``high``, the bounds of the confidence interval.
-    gain : MTLGain or None, default=None
+    gain : Comparison or None, default=None
         The difference of each task's score from that of a model that learns the task alone.
     confidence : float, default=0.95
         The confidence of the intervals.
@@ -58,7 +58,7 @@ class MultiTaskReport:
     See Also
     --------
     sklearn_ple.metrics.multitask_scores : Computes only the scores.
-    mtl_gain : Computes gains over repeated fits.
+    compare : Computes gains over repeated fits.
     multitask_importance : Computes the importance of each column for each task.
 
     Examples
@@ -91,7 +91,7 @@ class MultiTaskReport:
         X: Any,
         y: Any,
         scores: pd.DataFrame,
-        gain: MTLGain | None = None,
+        gain: Comparison | None = None,
         confidence: float = 0.95,
         importance: MultiTaskImportance | None = None,
     ):
@@ -106,7 +106,7 @@ class MultiTaskReport:
     @classmethod
     @check_arguments(
         estimator=[ESTIMATOR],
-        single_task=[ESTIMATOR, MTLGain, None],
+        single_task=[ESTIMATOR, Comparison, None],
         importance=[StrOptions({"auto"}), "boolean", MultiTaskImportance],
         n_bootstrap=[COUNT],
         confidence=[BETWEEN_0_AND_1],
@@ -138,11 +138,11 @@ class MultiTaskReport:
             The labels. NaN, None or NA where a task has no label.
         metrics : str, callable, dict or None, default=None
             The metrics of the scores, as in :func:`sklearn_ple.metrics.multitask_scores`.
-        single_task : estimator, MTLGain or None, default=None
+        single_task : estimator, Comparison or None, default=None
             A model to compare with, which shows which tasks gain or lose because they are learnt
             together: a fitted estimator that shares nothing, such as
             :class:`sklearn_ple.SingleTaskClassifierRegressor`, which is scored on the same rows;
-            or a result of :func:`mtl_gain`.
+            or a result of :func:`compare`.
         importance : "auto", bool or MultiTaskImportance, default="auto"
             The importance of the columns: a result of :func:`multitask_importance`, or whether to
             measure it, with three repeats on at most 1000 rows. "auto" measures it if X has at
@@ -179,13 +179,13 @@ class MultiTaskReport:
         task are drawn with replacement. Resamples without a score, because a class is missing, are
         left out. The intervals of gains over an estimator are percentiles of the differences on
         the same resamples. The intervals show the uncertainty due to the choice of the rows, but
-        not due to the randomness of training; for the latter, see :func:`mtl_gain`.
+        not due to the randomness of training; for the latter, see :func:`compare`.
         """
         systems = [read_tasks(estimator, X, y)]
         names = [task.name for task in systems[0]]
         if isinstance(importance, MultiTaskImportance):
             check_task_names("importance", importance.tasks, names)
-        measured = isinstance(single_task, MTLGain)
+        measured = isinstance(single_task, Comparison)
         if measured:
             check_task_names("single_task", single_task.gains["task"], names)
         elif single_task is not None:

@@ -13,7 +13,7 @@ from ...metrics.scores import assign_metrics, choose_metric, make_task_scorer, s
 from ...metrics.views import ScoredTask, to_plain_array
 from ...tables.frames import take_rows
 from ...utils.warn import collected
-from ..gain import MTLGain
+from ..comparison import Comparison
 from ..importance import MultiTaskImportance, multitask_importance
 
 #: Limits of the default measurement of importances, which should take only seconds: largest
@@ -27,7 +27,7 @@ def score_by_bootstrap(
     n_bootstrap: int,
     confidence: float,
     rng: np.random.RandomState,
-) -> tuple[pd.DataFrame, MTLGain | None]:
+) -> tuple[pd.DataFrame, Comparison | None]:
     """Score the first system and, if there is a second, compute the gain of the first over it.
 
     Each resample consists of rows that have a label for the task, the same for both systems.
@@ -50,11 +50,11 @@ def score_by_bootstrap(
         )
         if len(rivals) > 1:
             difference = _with_interval("mean", samples[:, 0] - samples[:, 1], confidence)
-            gains.append({"system": "together", "task": scored.name, **difference})
+            gains.append({"model": "together", "task": scored.name, **difference})
     if not gains:
         return pd.DataFrame(scores), None
     repeats = f"{n_bootstrap} resamples of the rows"
-    gain = MTLGain(pd.DataFrame(), pd.DataFrame(gains), "single_task", confidence, repeats)
+    gain = Comparison(pd.DataFrame(), pd.DataFrame(gains), "single_task", confidence, repeats)
     return pd.DataFrame(scores), gain
 
 

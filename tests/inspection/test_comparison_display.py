@@ -9,7 +9,7 @@ from matplotlib import pyplot as plt
 from matplotlib.colors import CenteredNorm
 from sklearn.base import BaseEstimator
 
-from sklearn_ple.inspection import MTLGain, MTLGainDisplay, mtl_gain
+from sklearn_ple.inspection import Comparison, ComparisonDisplay
 from sklearn_ple.tasks import Regression
 
 
@@ -20,18 +20,18 @@ def make_gains(n_systems=3, n_tasks=2, seed=0):
         mean, half = rng.normal(scale=0.02), rng.uniform(0.001, 0.02)
         rows.append([f"some_system_{system}", f"longer_task_{task}", mean, mean - half])
         rows[-1].append(mean + half)
-    return pd.DataFrame(rows, columns=["system", "task", "mean", "low", "high"])
+    return pd.DataFrame(rows, columns=["model", "task", "mean", "low", "high"])
 
 
 def column(gains, name, system):
-    return gains[gains["system"] == system][name].tolist()
+    return gains[gains["model"] == system][name].tolist()
 
 
 def test_scatter_holds_the_gains():
     gains = make_gains(n_systems=10)
-    display = MTLGainDisplay(gains).plot()
+    display = ComparisonDisplay(gains).plot()
     assert display.image_ is None and display.texts_ is None
-    systems = list(gains["system"].unique())
+    systems = list(gains["model"].unique())
     assert [points.get_label() for points in display.points_] == systems
     for points, system in zip(display.points_, systems, strict=True):
         line, _, (across, upright) = points.lines
@@ -50,7 +50,7 @@ def test_scatter_holds_the_gains():
 def test_all_four_quadrants_are_in_sight(shift):
     gains = make_gains()
     gains[["mean", "low", "high"]] += shift
-    ax = MTLGainDisplay(gains).plot().ax_
+    ax = ComparisonDisplay(gains).plot().ax_
     for limits, (_, rows) in zip(
         (ax.get_xlim(), ax.get_ylim()), gains.groupby("task", sort=False), strict=True
     ):
@@ -65,8 +65,8 @@ def test_all_four_quadrants_are_in_sight(shift):
 
 
 def test_legend_names_reference_and_confidence():
-    gain = MTLGain(pd.DataFrame(), make_gains(2), "alone", 0.9, "5 seeds")
-    legend = MTLGainDisplay.from_gain(gain).ax_.get_legend()
+    gain = Comparison(pd.DataFrame(), make_gains(2), "alone", 0.9, "5 seeds")
+    legend = ComparisonDisplay.from_comparison(gain).ax_.get_legend()
     assert {text.get_text() for text in legend.get_texts()} == {
         "alone (reference)",
         "some_system_0",
@@ -78,9 +78,9 @@ def test_legend_names_reference_and_confidence():
 @pytest.mark.parametrize("n_tasks", [2, 3])
 def test_names_are_shown_as_they_are(n_tasks):
     gains = make_gains(2, n_tasks)
-    gains["system"] = gains["system"].replace("some_system_0", "_$_$")
+    gains["model"] = gains["model"].replace("some_system_0", "_$_$")
     gains["task"] = gains["task"].replace("longer_task_0", "$^$")
-    display = MTLGainDisplay(gains, reference="$_$").plot()
+    display = ComparisonDisplay(gains, reference="$_$").plot()
     display.figure_.canvas.draw()
     if n_tasks == 2:
         names = [text.get_text() for text in display.ax_.get_legend().get_texts()]
@@ -91,10 +91,12 @@ def test_names_are_shown_as_they_are(n_tasks):
 @pytest.mark.parametrize("n_tasks", [1, 3, 12])
 def test_heat_map_holds_the_gains(n_tasks):
     gains = make_gains(n_systems=4, n_tasks=n_tasks)
-    display = MTLGainDisplay(gains, reference="alone").plot()
+    display = ComparisonDisplay(gains, reference="alone").plot()
     assert display.points_ is None
     values = gains["mean"].to_numpy().reshape(4, n_tasks)
-    np.testing.assert_array_equal(display.image_.get_array(), values)
+    decided = ((by_hand := display.gains)["low"] > 0) | (by_hand["high"] < 0)
+    shown = np.where(decided.to_numpy().reshape(values.shape), values, 0)
+    np.testing.assert_array_equal(display.image_.get_array(), shown)
     reach = np.abs(values).max()
     assert display.image_.get_clim() == (-reach, reach)
     excludes_zero = (gains["low"] * gains["high"] > 0).tolist()
@@ -106,7 +108,7 @@ def test_heat_map_holds_the_gains(n_tasks):
             value, abs=0.05 * reach
         )
     ax = display.ax_
-    assert [label.get_text() for label in ax.get_yticklabels()] == list(gains["system"].unique())
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(gains["model"].unique())
     assert [label.get_text() for label in ax.get_xticklabels()] == list(gains["task"].unique())
     assert "gain over alone" in ax.get_title()
 
@@ -118,9 +120,9 @@ SCALES = [(1000.0, "+1000*"), (1e-4, "+0.00010*"), (0, "+0.0"), (-5e6, "−5.0e+
 def test_numbers_have_two_digits_at_least(scale, text):
     gains = pd.DataFrame(
         [["s", "t", scale, 0.5 * scale, 2 * scale]],
-        columns=["system", "task", "mean", "low", "high"],
+        columns=["model", "task", "mean", "low", "high"],
     )
-    assert MTLGainDisplay(gains).plot().texts_[0, 0].get_text() == text
+    assert ComparisonDisplay(gains).plot().texts_[0, 0].get_text() == text
 
 
 @pytest.mark.parametrize("n_tasks", [2, 3])
@@ -128,7 +130,7 @@ def test_undefined_gains_are_left_blank(n_tasks):
     gains = make_gains(n_tasks=n_tasks)
     gains.loc[0, ["mean", "low", "high"]] = np.nan
     gains.loc[1, ["low", "high"]] = np.nan
-    display = MTLGainDisplay(gains).plot()
+    display = ComparisonDisplay(gains).plot()
     display.figure_.draw_without_rendering()
     if n_tasks == 3:
         texts = [text.get_text() for text in display.texts_.flat]
@@ -138,7 +140,7 @@ def test_undefined_gains_are_left_blank(n_tasks):
 
 @pytest.mark.parametrize(("n_systems", "n_tasks"), [(3, 2), (10, 2), (3, 6), (10, 12)])
 def test_texts_do_not_overlap(n_systems, n_tasks):
-    display = MTLGainDisplay(make_gains(n_systems, n_tasks)).plot()
+    display = ComparisonDisplay(make_gains(n_systems, n_tasks)).plot()
     display.figure_.draw_without_rendering()
     ax, room = display.ax_, display.figure_.bbox
     texts = [text for text in (*ax.texts, ax.title, *ax.get_yticklabels()) if text.get_text()]
@@ -156,7 +158,7 @@ def test_texts_do_not_overlap(n_systems, n_tasks):
 def test_long_names_leave_room_for_the_numbers(length):
     gains = make_gains(2, 4)
     gains["task"] = gains["task"].map(lambda name: ("How satisfied? " * 20)[:length] + name[-2:])
-    display = MTLGainDisplay(gains).plot()
+    display = ComparisonDisplay(gains).plot()
     display.figure_.draw_without_rendering()
     height = display.ax_.get_position().height * display.figure_.get_figheight()
     assert height > 0.3 * 2
@@ -167,8 +169,8 @@ def test_long_names_leave_room_for_the_numbers(length):
 @pytest.mark.parametrize("n_tasks", [1, 3])
 def test_long_names_of_systems_leave_room_for_the_numbers_and_the_title(n_tasks):
     gains = make_gains(2, n_tasks)
-    gains["system"] = ("A network of the literature, " * 3) + gains["system"]
-    display = MTLGainDisplay(gains, reference="a reference of its own " * 3).plot()
+    gains["model"] = ("A network of the literature, " * 3) + gains["model"]
+    display = ComparisonDisplay(gains, reference="a reference of its own " * 3).plot()
     display.figure_.draw_without_rendering()
     boxes = [text.get_window_extent() for text in display.texts_.flat]
     assert not any(box.count_overlaps(boxes[k + 1 :]) for k, box in enumerate(boxes))
@@ -177,41 +179,41 @@ def test_long_names_of_systems_leave_room_for_the_numbers_and_the_title(n_tasks)
 
 
 def test_gains_are_a_frame_with_all_columns():
-    gain = MTLGain(pd.DataFrame(), make_gains(), "r", 0.95, "5 seeds")
-    with pytest.raises(TypeError, match="gains must be a DataFrame, not MTLGain"):
-        MTLGainDisplay(gain).plot()
+    gain = Comparison(pd.DataFrame(), make_gains(), "r", 0.95, "5 seeds")
+    with pytest.raises(TypeError, match="gains must be a DataFrame, not Comparison"):
+        ComparisonDisplay(gain).plot()
     with pytest.raises(ValueError, match=r"gains lacks the columns \['low'\]: add them"):
-        MTLGainDisplay(gain.gains.drop(columns="low")).plot()
+        ComparisonDisplay(gain.gains.drop(columns="low")).plot()
 
 
 def test_given_axes_are_drawn_into():
     figure, (left, right) = plt.subplots(1, 2)
     for n_tasks in (2, 3):
-        display = MTLGainDisplay.from_gain(
-            MTLGain(pd.DataFrame(), make_gains(n_tasks=n_tasks), "r", 0.95, "5 seeds"), ax=right
+        display = ComparisonDisplay.from_comparison(
+            Comparison(pd.DataFrame(), make_gains(n_tasks=n_tasks), "r", 0.95, "5 seeds"), ax=right
         )
         assert display.ax_ is right and display.figure_ is figure
     assert not left.lines
 
 
 def test_keywords_reach_the_artists():
-    points = MTLGainDisplay(make_gains()).plot(elinewidth=3, marker="o", ms=4).points_
+    points = ComparisonDisplay(make_gains()).plot(elinewidth=3, marker="o", ms=4).points_
     assert {(p.lines[0].get_marker(), p.lines[0].get_markersize()) for p in points} == {("o", 4)}
     assert {p.lines[2][0].get_linewidth()[0] for p in points} == {3}
-    image = MTLGainDisplay(make_gains(n_tasks=3)).plot(cmap="PuOr", vmax=1).image_
+    image = ComparisonDisplay(make_gains(n_tasks=3)).plot(cmap="PuOr", vmax=1).image_
     assert image.get_cmap().name == "PuOr" and image.get_clim()[1] == 1
-    image = MTLGainDisplay(make_gains(n_tasks=3)).plot(norm=CenteredNorm(halfrange=2)).image_
+    image = ComparisonDisplay(make_gains(n_tasks=3)).plot(norm=CenteredNorm(halfrange=2)).image_
     assert image.get_clim() == (-2, 2)
 
 
 def test_texts_are_white_where_cells_are_dark():
-    display = MTLGainDisplay(make_gains(n_tasks=3))
+    display = ComparisonDisplay(make_gains(n_tasks=3))
     assert {text.get_color() for text in display.plot().texts_.flat} == {"black", "white"}
     assert {text.get_color() for text in display.plot(vmin=-1, vmax=1).texts_.flat} == {"black"}
 
 
 def test_plot_returns_the_display():
-    display = MTLGainDisplay(make_gains())
+    display = ComparisonDisplay(make_gains())
     assert display.plot() is display
 
 
@@ -231,17 +233,7 @@ class Constant(BaseEstimator):
         return np.full((len(X), len(self.classes_)), self.value)
 
 
-def test_from_estimators_measures_and_draws():
-    X, y = np.random.RandomState(0).normal(size=(2, 30, 2))
-    systems = {"single_task": Constant(), "other": Constant(0.3)}
-    display = MTLGainDisplay.from_estimators(systems, X, y, cv=3, confidence=0.8)
-    gain = mtl_gain(systems, X, y, cv=3, confidence=0.8)
-    pd.testing.assert_frame_equal(display.gains, gain.gains)
-    assert (display.reference, display.confidence) == ("single_task", 0.8)
-    assert display.points_[0].lines[0].get_xydata()[0].tolist() == gain.gains["mean"].tolist()
-
-
 def test_without_matplotlib_the_error_says_how_to_install_it(hide):
     hide("matplotlib")
     with pytest.raises(ImportError, match=r"pip install 'sklearn-ple\[plots\]'"):
-        MTLGainDisplay(make_gains()).plot()
+        ComparisonDisplay(make_gains()).plot()

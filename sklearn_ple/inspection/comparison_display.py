@@ -1,6 +1,5 @@
 """Plot of the gains of tasks over a reference."""
 
-from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
@@ -9,7 +8,7 @@ import pandas as pd
 
 from ..utils.checks import check_frame
 from ..utils.constraints import check_arguments
-from .gain import MTLGain, mtl_gain
+from .comparison import Comparison
 from .style import (
     AXES,
     BLUE,
@@ -26,27 +25,28 @@ from .style import (
     write_cells,
 )
 
-# Markers distinguish systems of the same colour, if there are more systems than colours.
+# Markers distinguish models of the same colour, if there are more models than colours.
 _MARKERS = "osD^vP<X>*"
 
 
-class MTLGainDisplay:
+class ComparisonDisplay:
     """Gains of tasks over a reference: a scatter plot for two tasks, else a heat map.
 
-    For two tasks, the scatter plot shows a point for each system, the gain on one task against the
-    gain on the other, with confidence intervals. Systems in the upper left or lower right quadrant
+    For two tasks, the scatter plot shows a point for each model, the gain on one task against the
+    gain on the other, with confidence intervals. Models in the upper left or lower right quadrant
     improve one task at the expense of the other, which Tang et al. call the seesaw phenomenon. For
-    any other number of tasks, the heat map has a row for each system and a column for each task.
+    any other number of tasks, the heat map has a row for each model and a column for each task.
+    Cells of undecided gains have no colour.
 
-    It is recommended to use `from_estimators` or `from_gain` to create a display. All parameters
-    are stored as attributes.
+    It is recommended to use `from_comparison` to create a display. All parameters are stored as
+    attributes.
 
     Parameters
     ----------
     gains : DataFrame
-        The gains, with the columns ``system``, ``task``, ``mean``, ``low`` and ``high``.
-    reference : str, default="single_task"
-        The system with which the others are compared.
+        The gains, with the columns ``model``, ``task``, ``mean``, ``low`` and ``high``.
+    reference : str, default="the reference"
+        The model with which the others are compared.
     confidence : float, default=0.95
         The confidence of the intervals.
 
@@ -57,16 +57,16 @@ class MTLGainDisplay:
     figure_ : matplotlib Figure
         The figure that contains the axes.
     points_ : list of matplotlib ErrorbarContainer or None
-        The point and the intervals of each system; None for a heat map.
+        The point and the intervals of each model; None for a heat map.
     image_ : matplotlib AxesImage or None
         The heat map; None for a scatter plot.
-    texts_ : ndarray of matplotlib Text of shape (n_systems, n_tasks) or None
+    texts_ : ndarray of matplotlib Text of shape (n_models, n_tasks) or None
         The mean gains in the cells of the heat map, with a star if the interval excludes zero;
         None for a scatter plot.
 
     See Also
     --------
-    mtl_gain : Fits the systems and computes their gains.
+    compare : Fits the models and computes their gains.
 
     References
     ----------
@@ -76,44 +76,46 @@ class MTLGainDisplay:
     Examples
     --------
     >>> import pandas as pd
-    >>> from sklearn_ple.inspection import MTLGainDisplay
+    >>> from sklearn_ple.inspection import ComparisonDisplay
     >>> gains = pd.DataFrame(
     ...     [
     ...         ["ple", "a", 0.02, 0.01, 0.03],
     ...         ["ple", "b", -0.02, -0.03, -0.01],
     ...     ],
-    ...     columns=["system", "task", "mean", "low", "high"],
+    ...     columns=["model", "task", "mean", "low", "high"],
     ... )
-    >>> display = MTLGainDisplay(gains).plot()
+    >>> display = ComparisonDisplay(gains).plot()
     >>> display.ax_.get_xlabel()
     'gain on a'
     """
 
     def __init__(
-        self, gains: pd.DataFrame, reference: str = "single_task", confidence: float = 0.95
+        self, gains: pd.DataFrame, reference: str = "the reference", confidence: float = 0.95
     ):
         self.gains = gains
         self.reference = reference
         self.confidence = confidence
 
     @classmethod
-    @check_arguments(gain=[MTLGain], ax=AXES)
-    def from_gain(cls, gain: MTLGain, *, ax: Any = None, **kwargs: Any) -> "MTLGainDisplay":
+    @check_arguments(comparison=[Comparison], ax=AXES)
+    def from_comparison(
+        cls, comparison: Comparison, *, ax: Any = None, **kwargs: Any
+    ) -> "ComparisonDisplay":
         """Draw gains that have been measured.
 
         Parameters
         ----------
-        gain : MTLGain
-            The result of :func:`mtl_gain`.
+        comparison : Comparison
+            The result of :func:`compare`.
         ax : matplotlib Axes or None, default=None
             The axes to draw into; None for a new figure.
         **kwargs : dict
-            Passed to :meth:`matplotlib.axes.Axes.errorbar` for every system of a scatter plot, or
+            Passed to :meth:`matplotlib.axes.Axes.errorbar` for every model of a scatter plot, or
             to :meth:`matplotlib.axes.Axes.imshow` for a heat map.
 
         Returns
         -------
-        display : MTLGainDisplay
+        display : ComparisonDisplay
             The display, drawn.
 
         Raises
@@ -121,44 +123,11 @@ class MTLGainDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        return cls(gain.gains, gain.reference, gain.confidence).plot(ax, **kwargs)
-
-    @classmethod
-    @check_arguments(ax=AXES)
-    def from_estimators(
-        cls, estimators: Mapping[str, Any], X: Any, y: Any, *, ax: Any = None, **kwargs: Any
-    ) -> "MTLGainDisplay":
-        """Fit the systems, measure their gains and draw them.
-
-        Parameters
-        ----------
-        estimators : dict
-            The systems by name; see :func:`mtl_gain`.
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            The features to learn from.
-        y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
-            The labels. NaN, None or NA where a task has no label.
-        ax : matplotlib Axes or None, default=None
-            The axes to draw into; None for a new figure.
-        **kwargs : dict
-            Passed to :func:`mtl_gain`, which needs at least ``cv``, or ``X_test`` and ``y_test``.
-
-        Returns
-        -------
-        display : MTLGainDisplay
-            The display, drawn.
-
-        Raises
-        ------
-        ValueError
-            If :func:`mtl_gain` raises one.
-        ImportError
-            If matplotlib is not installed.
-        """
-        return cls.from_gain(mtl_gain(estimators, X, y, **kwargs), ax=ax)
+        found = comparison
+        return cls(found.gains, found.reference, found.confidence).plot(ax, **kwargs)
 
     @check_arguments(ax=AXES)
-    def plot(self, ax: Any = None, **kwargs: Any) -> "MTLGainDisplay":
+    def plot(self, ax: Any = None, **kwargs: Any) -> "ComparisonDisplay":
         """Draw the gains.
 
         Parameters
@@ -166,12 +135,12 @@ class MTLGainDisplay:
         ax : matplotlib Axes or None, default=None
             The axes to draw into; None for a new figure.
         **kwargs : dict
-            Passed to :meth:`matplotlib.axes.Axes.errorbar` for every system of a scatter plot, or
+            Passed to :meth:`matplotlib.axes.Axes.errorbar` for every model of a scatter plot, or
             to :meth:`matplotlib.axes.Axes.imshow` for a heat map.
 
         Returns
         -------
-        display : MTLGainDisplay
+        display : ComparisonDisplay
             The display itself.
 
         Raises
@@ -182,13 +151,13 @@ class MTLGainDisplay:
             If matplotlib is not installed.
         """
         plt = import_pyplot()
-        check_frame("gains", self.gains, ["system", "task", "mean", "low", "high"])
+        check_frame("gains", self.gains, ["model", "task", "mean", "low", "high"])
         by = {name: self._table(name) for name in ("mean", "low", "high")}
-        n_systems, n_tasks = by["mean"].shape
+        n_models, n_tasks = by["mean"].shape
         if ax is None:
             right, below = measure_labels([*map(shorten, by["mean"].columns)])
             left, _ = measure_labels([*map(shorten, by["mean"].index)])
-            wide, high = 2.6 + 0.8 * n_tasks, 1.5 + 0.42 * n_systems
+            wide, high = 2.6 + 0.8 * n_tasks, 1.5 + 0.42 * n_models
             size = max(wide, 4.5) + left + right, max(high, 2.6) + below
             size = (7.4, 5.2) if n_tasks == 2 else size
             _, ax = plt.subplots(figsize=size, layout="constrained")
@@ -201,19 +170,19 @@ class MTLGainDisplay:
         return self
 
     def _table(self, column: str) -> pd.DataFrame:
-        """Return a column of the gains as a table, with a row per system and a column per task."""
-        table = self.gains.pivot(index="system", columns="task", values=column)
-        return table.loc[self.gains["system"].unique(), self.gains["task"].unique()]
+        """Return a column of the gains as a table, with a row per model and a column per task."""
+        table = self.gains.pivot(index="model", columns="task", values=column)
+        return table.loc[self.gains["model"].unique(), self.gains["task"].unique()]
 
     def _draw_scatter(
         self, mean: pd.DataFrame, low: pd.DataFrame, high: pd.DataFrame, kwargs: dict[str, Any]
     ) -> None:
         ax = self.ax_
         points = []
-        for position, system in enumerate(mean.index):
-            below, above = mean.loc[system] - low.loc[system], high.loc[system] - mean.loc[system]
+        for position, model in enumerate(mean.index):
+            below, above = mean.loc[model] - low.loc[model], high.loc[model] - mean.loc[model]
             style = {
-                "label": system,
+                "label": model,
                 "color": PALETTE[position % len(PALETTE)],
                 "marker": _MARKERS[position % len(_MARKERS)],
                 "markeredgecolor": "white",
@@ -222,7 +191,7 @@ class MTLGainDisplay:
                 "elinewidth": 1.2,
                 "linestyle": "none",
             }
-            x, y = mean.loc[system]
+            x, y = mean.loc[model]
             errors = [[[a], [b]] for a, b in zip(below, above, strict=True)]
             style = merge_style(style, kwargs, "Line2D")
             points.append(ax.errorbar([x], [y], xerr=errors[0], yerr=errors[1], **style))
@@ -268,8 +237,10 @@ class MTLGainDisplay:
         style = {"cmap": "RdBu", "aspect": "auto"}
         # A norm that the user passes has its own limits.
         limits = {} if "norm" in kwargs else {"vmin": -reach, "vmax": reach}
-        self.image_ = ax.imshow(values, **(style | limits | kwargs))
         excludes_zero = ((low > 0) | (high < 0)).to_numpy()
+        # A colour would be read as a finding.
+        shown = np.where(excludes_zero, values, np.where(np.isnan(values), np.nan, 0.0))
+        self.image_ = ax.imshow(shown, **(style | limits | kwargs))
         texts = format_numbers(values, n_digits=2, sign="+")
         texts[excludes_zero] += "*"
         self.texts_ = write_cells(self.image_, texts)

@@ -1,0 +1,341 @@
+"""Comparison of models on the rows of a user: same folds, scores with intervals, and costs."""
+
+import time
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_random_state
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import has_fit_parameter
+
+from ..ensemble import BlendClassifierRegressor, PerTaskClassifierRegressor
+from ..ensemble.rows import LabelledRows, fit_weighted
+from ..estimators.bottoms import SharedBottomClassifierRegressor
+from ..estimators.ple import PLEClassifierRegressor
+from ..metrics import multitask_scores
+from ..model_selection.split import to_splitter
+from ..predictions.multi_task import MultiTaskModel
+from ..tables.frames import take_rows
+from ..tasks import Task
+from ..utils._sklearn import _num_samples
+from ..utils.checks import shown
+from ..utils.constraints import BETWEEN_0_AND_1, CV, LISTED, N_JOBS, check_arguments, is_estimator
+from ..utils.progress import progress_bar
+from ..utils.warn import warn
+from .comparison import DUMMY, Comparison
+
+_BOOSTING = "boosting"
+
+
+def _make_models() -> dict[str, Any]:
+    """Return the models that are compared by default."""
+    return {
+        DUMMY: PerTaskClassifierRegressor(DummyClassifier(strategy="prior"), DummyRegressor()),
+        _BOOSTING: PerTaskClassifierRegressor(),
+        "hard sharing": SharedBottomClassifierRegressor(),
+        "PLE": PLEClassifierRegressor(),
+        "blend": BlendClassifierRegressor(),
+    }
+
+
+@check_arguments(
+    models=[dict, None],
+    cv=CV,
+    groups=[LISTED, None],
+    task_types=[str, LISTED, dict, type, Task],
+    reference=[str, None],
+    confidence=[BETWEEN_0_AND_1],
+    n_jobs=N_JOBS,
+    random_state=["random_state"],
+    verbose=["verbose"],
+)
+def compare(
+    X: Any,
+    y: Any,
+    models: Mapping[str, Any] | None = None,
+    *,
+    cv: Any = 5,
+    groups: Any = None,
+    sample_weight: Any = None,
+    task_types: Any = "auto",
+    reference: str | None = None,
+    metrics: Any = None,
+    confidence: float = 0.95,
+    n_jobs: int | None = None,
+    random_state: Any = None,
+    verbose: int = 1,
+) -> Comparison:
+    """Compare models on your rows: scores of each task, gains with intervals, and costs.
+
+    All models are fitted to the same folds. The gain of a model on a task is the mean, over the
+    folds, of its score minus that of the reference.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        The features.
+    y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
+        The labels. NaN, None or NA where a task has no label.
+    models : dict, default=None
+        Models by name. None compares guessing ("dummy"), boosting per task, networks with hard
+        sharing and with PLE, and the blend of boosting and PLE, all with defaults. A model is:
+
+        - an estimator of this package, alone, in a pipeline or in a search;
+        - a classifier or a regressor for a single target, such as ``LGBMRegressor()``, or one of
+          scikit-learn's multi-output models. A clone is fitted to each task of its kind, on the
+          rows with a label; it has no scores of other tasks;
+        - a pair of both, ``(LGBMClassifier(), LGBMRegressor())``, for tasks of both kinds;
+        - None, for one of the default models by its name, such as ``{"boosting": None}``;
+        - anything else that can be fitted to y and scored by
+          :func:`~sklearn_ple.metrics.multitask_scores`.
+
+        Clones are fitted, in which every parameter ``random_state`` is the seed of the fold.
+    cv : int, splitter, iterable or None, default=5
+        The folds. An int is the number of folds of
+        :class:`~sklearn_ple.model_selection.MultiTaskKFold`, and None means 5. For rows in the
+        order of time, pass a splitter such as :class:`sklearn.model_selection.TimeSeriesSplit`.
+    groups : array-like of shape (n_samples,), default=None
+        The group of each row, which no fold divides. Models whose ``fit`` accepts groups get them.
+    sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
+        Weights of the rows, or of every single label, in fits and in scores.
+    task_types : str, list or dict, default="auto"
+        The kind of every task, as in :class:`~sklearn_ple.PLEClassifierRegressor`. Models get it
+        whose own ``task_types`` is "auto".
+    reference : str, default=None
+        The model that the others are compared with; None for "boosting", or for the first model if
+        there is none of this name.
+    metrics : str, callable, dict or None, default=None
+        What to score by, as in :func:`~sklearn_ple.metrics.multitask_scores`.
+    confidence : float, default=0.95
+        Confidence of the intervals, between 0 and 1.
+    n_jobs : int or None, default=None
+        Number of fits at a time, as in :class:`joblib.Parallel`.
+    random_state : int, RandomState instance or None, default=None
+        Determines the seeds of the fits.
+    verbose : int, default=1
+        Whether to show a progress bar, with the time that is left.
+
+    Returns
+    -------
+    comparison : Comparison
+        The scores of every fit, the gains with their intervals, the costs and the verdicts.
+
+    Raises
+    ------
+    ValueError
+        If the data are invalid, if there are fewer than 2 models or folds, or if the reference is
+        not one of the models.
+    TypeError
+        If a model is none of the above.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If Ctrl-C ends the comparison early. It then rests on the folds that are complete.
+
+    See Also
+    --------
+    ComparisonDisplay : Draws the gains.
+
+    Notes
+    -----
+    The intervals are Student's, for the differences within each fold. Folds share most of their
+    training rows, so their differences vary less than those of new data would. The variance is
+    corrected by Nadeau and Bengio's factor, ``1 / n_folds + n_test / n_train`` instead of ``1 /
+    n_folds``. Every task has its own interval, without a correction for their number. A fold in
+    which a task's score is undefined does not count for that task.
+
+    References
+    ----------
+    C. Nadeau, Y. Bengio. "Inference for the Generalization Error". Machine Learning 52, 2003.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression, Ridge
+    >>> from sklearn_ple.datasets import make_multitask
+    >>> from sklearn_ple.inspection import compare
+    >>> X, y = make_multitask(300, random_state=0)
+    >>> found = compare(X, y, {"dummy": None, "ridge": Ridge()}, cv=3, verbose=0)
+    >>> found.table.shape, found.reference
+    ((2, 2), 'dummy')
+    >>> found.best().predict(X).shape
+    (300, 2)
+    """
+    reader = PerTaskClassifierRegressor(task_types=task_types)
+    rows = LabelledRows.read(reader, X, y, sample_weight)
+    kinds = {task.name: task.kind for task in rows.targets.tasks}
+    candidates = _read_models(_make_models() if models is None else models, rows, task_types)
+    if reference is None:
+        reference = _BOOSTING if _BOOSTING in candidates else next(iter(candidates), "")
+    if reference not in candidates or len(candidates) < 2:
+        raise ValueError(
+            f"reference={reference!r} must be one of at least two models, but they are "
+            f"{list(candidates)}: add a model."
+        )
+    table = rows.frame()
+    splitter = to_splitter(cv, PerTaskClassifierRegressor(task_types=kinds))
+    splits = list(splitter.split(rows.X, table, groups))
+    if len(splits) < 2:
+        raise ValueError(f"An interval needs 2 folds or more, but cv has {len(splits)}.")
+    seeds = check_random_state(random_state).randint(np.iinfo(np.int32).max, size=len(splits))
+    weights = None if sample_weight is None else rows.weights
+    data = rows.X, table, weights, None if groups is None else np.asarray(groups)
+    jobs = list(product(range(len(splits)), candidates))
+    calls = (
+        delayed(_fit_and_score)(name, candidates[name], data, splits[k], int(seeds[k]), metrics)
+        for k, name in jobs
+    )
+    found = list(_run(calls, jobs, n_jobs, verbose))
+    n_folds = len(found) // len(candidates)
+    if n_folds < len(splits):
+        _warn_of_interruption(n_folds, len(splits))
+    scores = [
+        [name, task, fold, score, seconds, ms]
+        for (fold, name), (of_tasks, seconds, ms) in zip(jobs, found, strict=False)
+        for task, score in of_tasks.items()
+        if fold < n_folds
+    ]
+    columns = ["model", "task", "repeat", "score", "fit_seconds", "row_ms"]
+    numbers = np.arange(_num_samples(rows.X))
+    # The parts may also be masks.
+    overlap = np.mean([len(numbers[test]) / len(numbers[train]) for train, test in splits])
+
+    def refit(name: str) -> Any:
+        estimator, tasks = candidates[name]
+        return fit_weighted(clone(estimator), rows.X, _pick(y, table, tasks), sample_weight)
+
+    return Comparison.from_scores(
+        pd.DataFrame(scores, columns=columns),
+        reference=reference,
+        confidence=confidence,
+        overlap=float(overlap),
+        repeats=f"{n_folds} folds",
+        refit=refit,
+    )
+
+
+#: An estimator, and the names of its tasks.
+Candidate = tuple[Any, list[str]]
+
+
+def _read_models(
+    models: Mapping[str, Any], rows: LabelledRows, task_types: Any
+) -> dict[str, Candidate]:
+    """Return the estimator of each model, with the kinds of the tasks, and its tasks."""
+    known = _make_models()
+    models = {
+        name: known[name] if model is None and name in known else model
+        for name, model in models.items()
+    }
+    pairs = {
+        name: PerTaskClassifierRegressor(*model)
+        for name, model in models.items()
+        if isinstance(model, tuple) and len(model) == 2
+    }
+    models = models | pairs
+    for name, model in models.items():
+        if not is_estimator(model):
+            raise TypeError(
+                f"models has {shown(model)} for {name!r}: it must be an estimator, a pair of a "
+                f"classifier and a regressor, or None for one of {list(known)}."
+            )
+    return {name: _read_model(model, rows, task_types) for name, model in models.items()}
+
+
+def _read_model(model: Any, rows: LabelledRows, task_types: Any) -> Candidate:
+    names = rows.targets.names
+    if isinstance(model, (MultiOutputClassifier, MultiOutputRegressor)):
+        model = model.estimator
+    if not isinstance(_find_last(model), MultiTaskModel):
+        family = is_classifier(model) - is_regressor(model)
+        if not family:
+            return model, names
+        # A model of a single target.
+        tasks = [task.name for task in rows.targets.tasks if task.has_classes is (family > 0)]
+        model = PerTaskClassifierRegressor(**{"classifier" if family > 0 else "regressor": model})
+        return rows.configure(model, task_types, only=tasks), tasks
+    return rows.configure(model, task_types), names
+
+
+def _find_last(model: Any) -> Any:
+    """Return the last step of a pipeline, or the estimator of a search."""
+    while isinstance(model, Pipeline) or hasattr(model, "best_estimator_") or _is_search(model):
+        model = model[-1] if isinstance(model, Pipeline) else model.estimator
+    return model
+
+
+def _is_search(model: Any) -> bool:
+    return hasattr(model, "estimator") and hasattr(model, "refit")
+
+
+def _pick(y: Any, table: pd.DataFrame, tasks: list[str]) -> Any:
+    """Return y as it was passed or, for a model of some tasks only, these columns."""
+    return y if tasks == list(table) else table[tasks]
+
+
+def _run(calls: Any, jobs: list[Any], n_jobs: int | None, verbose: int) -> Iterator[Any]:
+    """Yield the results of the fits in their order, until Ctrl-C."""
+    fits = Parallel(n_jobs=n_jobs, return_as="generator")(calls)
+    bar = progress_bar(fits, total=len(jobs), desc="Fitting", unit="fit", disable=not verbose)
+    try:
+        yield from bar
+    except KeyboardInterrupt:
+        return
+
+
+def _warn_of_interruption(n_folds: int, n_splits: int) -> None:
+    if n_folds < 2:
+        raise KeyboardInterrupt
+    warn(
+        f"The comparison was interrupted: it rests on {n_folds} of {n_splits} folds.",
+        ConvergenceWarning,
+    )
+
+
+def _fit_and_score(
+    name: str, candidate: Candidate, data: Any, split: Any, seed: int, metrics: Any
+) -> tuple[dict[str, float], float, float]:
+    """Fit a clone in one fold.
+
+    Returns
+    -------
+    scores : dict of str to float
+        The scores by task.
+    fit_seconds, row_ms : float
+        The CPU time of the fit, and that of the prediction of a row in milliseconds.
+    """
+    estimator, tasks = candidate
+    X, y, weights, groups = data
+    train, test = (np.arange(len(y))[part] for part in split)
+    columns = [y.columns.get_loc(task) for task in tasks]
+    weight, weight_test = (
+        None if weights is None else weights[np.ix_(part, columns)] for part in (train, test)
+    )
+    X_test, y_test = take_rows(X, test), y[tasks].iloc[test]
+    model = clone(estimator)
+    seeded = [part for part in model.get_params() if part.split("__")[-1] == "random_state"]
+    model.set_params(**dict.fromkeys(seeded, seed))
+    fitted_with = {}
+    if groups is not None and has_fit_parameter(model, "groups"):
+        fitted_with["groups"] = groups[train]
+    try:
+        clocks = [time.process_time()]
+        labels = y[tasks].iloc[train]
+        fit_weighted(model, take_rows(X, train), labels, weight, **fitted_with)
+        clocks.append(time.process_time())
+        model.predict(X_test)
+        clocks.append(time.process_time())
+        scores = multitask_scores(model, X_test, y_test, metrics, weight_test)
+    except Exception as error:
+        error.add_note(f"This was the model {name!r}, with the seed {seed}.")
+        raise
+    fit_seconds, seconds = np.diff(clocks).tolist()
+    return scores, fit_seconds, 1000 * seconds / len(test)

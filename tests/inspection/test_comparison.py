@@ -1,0 +1,458 @@
+"""Gains are the differences that a loop by hand finds, their intervals those of scipy."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from joblib import parallel_config
+from makers import make_table, make_tiny
+from numpy.testing import assert_allclose
+from scipy import sparse, stats
+from sklearn.base import BaseEstimator, clone
+from sklearn.exceptions import ConvergenceWarning, UndefinedMetricWarning
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import r2_score
+from sklearn.model_selection import KFold, RepeatedKFold
+from sklearn.multioutput import MultiOutputRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from sklearn_ple import PLEClassifierRegressor, PLERegressor
+from sklearn_ple.ensemble import BlendClassifierRegressor
+from sklearn_ple.inspection import Comparison, compare
+from sklearn_ple.inspection.compare import _make_models
+from sklearn_ple.model_selection import MultiTaskKFold
+from sklearn_ple.tasks import Regression
+
+
+class Noisy(BaseEstimator):
+    """Predicts the labels' means, learnt from y, with noise of its seed; better by a skill."""
+
+    def __init__(self, skill=(0.0, 0.0), random_state=None):
+        self.skill = skill
+        self.random_state = random_state
+
+    def fit(self, X, y):
+        y = pd.DataFrame(y)
+        self.task_names_ = list(y.columns)
+        self.tasks_ = [Regression() for _ in self.task_names_]
+        self.classes_ = [None] * y.shape[1]
+        self.means_ = y.mean()
+        self.noise_ = np.random.RandomState(self.random_state).normal(scale=0.1, size=y.shape[1])
+        return self
+
+    def predict(self, X):
+        drift = np.add(self.skill, self.noise_)
+        return self.means_.to_numpy() + np.multiply(drift, np.asarray(X))
+
+
+def make_data(n_rows, seed):
+    rng = np.random.RandomState(seed)
+    X = pd.DataFrame(rng.normal(size=(n_rows, 2)), columns=["a", "b"])
+    y = pd.DataFrame({"one": X["a"] + rng.normal(size=n_rows), "two": X["b"]})
+    return X, y.mask(rng.uniform(size=y.shape) < 0.2)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return make_data(90, seed=0)
+
+
+@pytest.fixture(scope="module")
+def unseen():
+    return make_data(60, seed=1)
+
+
+KINDS = {"late": "binary", "price": "regression", "grade": "multiclass"}
+COLUMNS = ["model", "task", "repeat", "score"]
+MODELS = {
+    "up": Noisy((0.6, 0.6)),
+    "single_task": Noisy((0.3, 0.3)),
+    "seesaw": Noisy((0.6, 0.0)),
+}
+
+
+def measure(models, X, y, **options):
+    return compare(X, y, models, **({"reference": "single_task", "verbose": 0} | options))
+
+
+def r2_of(model, X, y):
+    y_pred = model.predict(X)
+    return [
+        r2_score(y[name].dropna(), y_pred[y[name].notna(), k]) for k, name in enumerate(y.columns)
+    ]
+
+
+def by_hand(gain, model, task):
+    """The paired differences of a task's scores, by repeat."""
+    rows = gain.scores[gain.scores["task"] == task].set_index("repeat")
+    scores = {name: rows["score"][rows["model"] == name] for name in (model, gain.reference)}
+    return (scores[model] - scores[gain.reference]).to_numpy()
+
+
+def interval(gain, model, task):
+    rows = gain.gains.set_index(["model", "task"]).loc[(model, task)]
+    return rows[["mean", "low", "high"]].tolist()
+
+
+def test_scores_on_folds_are_those_of_the_folds(data):
+    X, y = data
+    cv = KFold(4, shuffle=True, random_state=0)
+    gain = measure(MODELS, X, y, cv=cv, random_state=0)
+    seeds = np.random.RandomState(0).randint(np.iinfo(np.int32).max, size=4)
+    for repeat, (train, test) in enumerate(cv.split(X)):
+        model = clone(MODELS["up"]).set_params(random_state=int(seeds[repeat]))
+        model.fit(X.iloc[train], y.iloc[train])
+        rows = gain.scores.query("model == 'up' and repeat == @repeat")
+        assert rows["score"].tolist() == pytest.approx(r2_of(model, X.iloc[test], y.iloc[test]))
+    assert gain.repeats == "4 folds"
+
+
+@pytest.mark.parametrize(
+    ("cv", "n_splits"),
+    [
+        (5, 5),
+        (KFold(3), 3),
+        (RepeatedKFold(n_splits=3, n_repeats=2, random_state=0), 3),
+        # Masks of rows instead of their numbers.
+        ([(np.arange(90) % 3 != fold, np.arange(90) % 3 == fold) for fold in range(3)], 3),
+    ],
+)
+def test_interval_over_folds_has_the_correction_of_nadeau_and_bengio(data, cv, n_splits):
+    gain = measure(MODELS, *data, cv=cv, random_state=0)
+    for model, task in itertools.product(["up", "seesaw"], ["one", "two"]):
+        differences = by_hand(gain, model, task)
+        n = len(differences)
+        # The plain interval, widened by the root of 1 + n_folds * n_test / n_train.
+        plain = stats.t.interval(0.95, n - 1, differences.mean(), stats.sem(differences))
+        wide = np.sqrt(1 + n / (n_splits - 1))
+        low, high = differences.mean() + (np.array(plain) - differences.mean()) * wide
+        assert interval(gain, model, task) == pytest.approx([differences.mean(), low, high])
+
+
+def test_seeds_are_paired_and_reproducible(data):
+    models = {"single_task": Noisy(), "same": make_pipeline(FunctionTransformer(), Noisy())}
+    gain = measure(models, *data, cv=3, random_state=0)
+    assert (gain.gains[["mean", "low", "high"]] == 0).all(axis=None)
+    scores = gain.scores["score"]
+    with parallel_config("threading"):
+        again = measure(models, *data, cv=3, random_state=0, n_jobs=2)
+    assert again.scores["score"].equals(scores)
+    other = measure(models, *data, cv=3, random_state=1)
+    assert not other.scores["score"].equals(scores)
+    assert models["single_task"].random_state is None
+
+
+def test_metrics_are_those_asked_for(data):
+    gain = measure(MODELS, *data, cv=3, metrics={"two": "neg_mean_absolute_error"})
+    scores = gain.scores.groupby("task")["score"]
+    assert (scores.max()["two"] < 0) and (scores.max()["one"] > 0)
+
+
+def test_repeats_without_a_score_do_not_count(data):
+    X, y = data
+    # The first of three folds has no label of the second task.
+    y = y.assign(two=y["two"].where(y.index >= 30))
+    with pytest.warns(UndefinedMetricWarning, match="'two'"):
+        gain = measure(MODELS, X, y, cv=KFold(3), random_state=0)
+    differences = by_hand(gain, "up", "two")
+    assert np.isnan(differences).tolist() == [True, False, False]
+    mean, low, high = interval(gain, "up", "two")
+    assert mean == pytest.approx(differences[1:].mean())
+    assert low < mean < high
+    # The first two have one each, which is too few for R².
+    y = y.assign(two=X["b"].where((y.index >= 60) | y.index.isin([0, 40])))
+    with pytest.warns(UndefinedMetricWarning, match="'two'"):
+        gain = measure(MODELS, X, y, cv=KFold(3), random_state=0)
+    mean, low, high = interval(gain, "up", "two")
+    assert np.isfinite(mean) and np.isnan([low, high]).all()
+    assert "up: gains on one; no interval on two." in gain.summary()
+
+
+def test_a_number_of_folds_is_that_of_stratified_ones(data):
+    """Rows sorted by a label do not leave folds without any."""
+    X, y = data
+    y = y.assign(two=y["two"].where(y.index >= 30))
+    gain = measure(MODELS, X, y, cv=3, random_state=0)
+    assert gain.scores["score"].notna().all()
+    folds = measure(MODELS, X, y, cv=MultiTaskKFold(3), random_state=0)
+    assert gain.scores["score"].equals(folds.scores["score"])
+
+
+@pytest.mark.parametrize("form", ["coo", "bsr", "dia"])
+def test_sparse_matrices_of_any_format_are_taken(form):
+    X, y = sparse.random(40, 3, 0.5, random_state=0), np.arange(80.0).reshape(40, 2)
+    models = {name: PLERegressor(n_members=1, max_epochs=1) for name in ("single_task", "ple")}
+    found = [
+        measure(models, own, y, cv=2, random_state=0) for own in (X.asformat(form), X.tocsr())
+    ]
+    assert found[0].gains.equals(found[1].gains)
+
+
+def test_rows_that_do_not_match_are_an_error(data):
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        measure(MODELS, data[0], data[1].head(), cv=2)
+
+
+def test_summary_says_who_gains_and_loses(data):
+    models = {**MODELS, "down": Noisy((0.0, 0.0)), "same": Noisy((0.3, 0.3))}
+    folds = [(np.arange(90), np.arange(90) % 3 == 0)] * 5
+    gain = measure(models, *data, cv=folds, random_state=0)
+    assert gain.summary().splitlines() == [
+        "Gain over single_task (95 % intervals, 5 folds):",
+        "up: gains on one, two.",
+        "seesaw: gains on one; loses on two. Seesaw: some tasks gain, others lose.",
+        "down: loses on one, two.",
+        "same: no difference on one, two.",
+    ]
+
+
+VERDICTS = [
+    # The dummy's gain, the rival's, and the verdict.
+    ((-0.3, -0.2), (0.01, 0.03), "a: rival gains 0.02 over boosting (0.01 to 0.03)."),
+    ((-0.3, -0.2), (-0.01, 0.03), "a: boosting is enough; no model is clearly better."),
+    ((-0.3, -0.2), (-0.05, -0.03), "a: boosting is enough; no model is clearly better."),
+    ((-0.3, 0.2), (-0.01, 0.03), "a: no model is clearly better than guessing."),
+    ((np.nan, np.nan), (np.nan, np.nan), "a: too few scores to say."),
+]
+
+
+@pytest.mark.parametrize(("dummy", "rival", "verdict"), VERDICTS)
+def test_a_sentence_says_which_model_to_take(dummy, rival, verdict):
+    rows = [
+        [name, "a", np.mean(ends), *ends] for name, ends in (("dummy", dummy), ("rival", rival))
+    ]
+    gains = pd.DataFrame(rows, columns=["model", "task", "mean", "low", "high"])
+    assert Comparison(pd.DataFrame(), gains, "boosting", 0.95, "5 folds").verdicts() == [verdict]
+
+
+def test_print_and_notebooks_show_scores_costs_and_verdicts(data):
+    found = measure(MODELS, *data, cv=3, random_state=0)
+    text = str(found)
+    for part in ("up", "seesaw", "one", "fit, CPU s", "a row, ms", "means of 3 folds"):
+        assert part in text
+        assert part in found._repr_html_()
+    assert found.verdicts()[0] in text
+    mean = found.scores.query("model == 'up' and task == 'one'")["score"].mean()
+    assert found.table.loc["one", "up"] == pytest.approx(mean)
+    assert f"{mean:.3f}" in text
+    assert (found.costs.loc["fit, CPU s"] >= 0).all()
+    hostile = Comparison(
+        found.scores.replace("up", "<b>"),
+        found.gains.replace("up", "<b>"),
+        "single_task",
+        0.9,
+        "<i>",
+    )
+    assert "<b>" not in hostile._repr_html_()
+    assert "<i>" not in hostile._repr_html_()
+
+
+def test_the_best_model_is_fitted_to_all_rows(data):
+    X, y = data
+    best = measure(MODELS, X, y, cv=3, random_state=0).best()
+    assert best.skill == (0.6, 0.6)
+    np.testing.assert_allclose(best.means_, y.mean())
+    scores = measure(MODELS, X, y, cv=3, random_state=0).scores
+    with pytest.raises(ValueError, match="models are not known"):
+        Comparison.from_scores(scores, reference="up").best()
+
+
+def test_models_of_single_targets_are_fitted_to_each_task():
+    X, y = make_table(90)
+    X = X[["b", "c"]]
+    models = {
+        "pair": (LogisticRegression(), Ridge()),
+        "numbers": Ridge(),
+        "several numbers": MultiOutputRegressor(Ridge()),
+        "boosting": None,
+    }
+    found = compare(X, y, models, cv=3, verbose=0, random_state=0)
+    assert found.reference == "boosting"
+    assert found.table["pair"].notna().all()
+    assert found.table["numbers"].notna().tolist() == [False, True, False]
+    assert found.table.loc["price"].iloc[:3].nunique() == 1
+    by_hand = []
+    for train, test in MultiTaskKFold(3, task_types=KINDS).split(X, y):
+        price = y["price"].iloc[train].dropna()
+        model = Ridge().fit(X.loc[price.index], price)
+        held = y["price"].iloc[test].dropna()
+        by_hand.append(r2_score(held, model.predict(X.loc[held.index])))
+    assert found.table.loc["price", "pair"] == pytest.approx(np.mean(by_hand))
+    assert found.best().predict(X).shape == (90, 3)
+
+
+def test_defaults_are_guessing_boosting_networks_and_their_blend():
+    X, y = make_table(150)
+    for name, model in _make_models().items():
+        assert "random_state" in model.get_params(), name
+    models = dict.fromkeys(_make_models()) | {"PLE": make_tiny(), "hard sharing": make_tiny()}
+    models["blend"] = BlendClassifierRegressor([("network", make_tiny())])
+    found = compare(X, y, models, cv=2, random_state=0, verbose=0)
+    assert list(found.table) == ["dummy", "boosting", "hard sharing", "PLE", "blend"]
+    assert found.table.loc["late", "dummy"] == 0.5
+
+
+def test_groups_and_weights_are_passed_on():
+    X, y = make_table(120)
+    X = X[["b", "c"]]
+    groups = np.arange(120) // 4
+    weights = np.where(np.arange(120) < 100, 1.0, 0.0)
+    models = {"boosting": (LogisticRegression(), Ridge()), "PLE": make_tiny(n_members=4)}
+    found = compare(X, y, models, cv=2, groups=groups, sample_weight=weights, verbose=0)
+    missing = y.where(np.repeat(weights[:, None] > 0, 3, axis=1))
+    folds = list(MultiTaskKFold(2, task_types=KINDS).split(X, missing, groups))
+    for train, test in folds:
+        assert not set(groups[train]) & set(groups[test])
+    expected = compare(X, missing, models, cv=folds, verbose=0)
+    assert found.table["boosting"].tolist() == pytest.approx(expected.table["boosting"].tolist())
+
+
+class Stopping(Noisy):
+    """Is interrupted in its third fit."""
+
+    n_fits = 0
+
+    def fit(self, X, y):
+        Stopping.n_fits += 1
+        if Stopping.n_fits == self.skill[1]:
+            raise KeyboardInterrupt
+        return super().fit(X, y)
+
+
+@pytest.mark.parametrize("last", [3, 1])
+def test_after_an_interruption_the_complete_folds_count(data, last):
+    Stopping.n_fits = 0
+    models = {"single_task": Noisy(), "stopping": Stopping((0.1, last))}
+    if last == 1:
+        with pytest.raises(KeyboardInterrupt):
+            measure(models, *data, cv=4)
+        return
+    with pytest.warns(ConvergenceWarning, match="rests on 2 of 4 folds"):
+        found = measure(models, *data, cv=4)
+    assert found.scores["repeat"].unique().tolist() == [0, 1]
+    assert found.repeats == "2 folds"
+
+
+def test_networks_are_compared():
+    rng = np.random.RandomState(0)
+    X = pd.DataFrame(rng.normal(size=(80, 3)), columns=list("abc"))
+    y = pd.DataFrame({"clicked": np.where(X["a"] > 0, "yes", "no"), "price": X["b"]})
+    y.loc[::5, "clicked"] = np.nan
+    network = {"max_epochs": 2, "n_members": 1}
+    models = {
+        "single_task": PLEClassifierRegressor(n_shared_experts=0, **network),
+        "ple": PLEClassifierRegressor(**network),
+    }
+    gain = measure(models, X, y, cv=2, random_state=0)
+    assert gain.gains["task"].tolist() == ["clicked", "price"]
+    assert np.isfinite(gain.gains[["mean", "low", "high"]]).all(axis=None)
+    again = measure(models, X, y, cv=2, random_state=0)
+    pd.testing.assert_frame_equal(again.gains, gain.gains)
+
+
+def test_progress_is_shown_if_asked_for(data, capsys):
+    measure(MODELS, *data, cv=2)
+    assert capsys.readouterr().err == ""
+    measure(MODELS, *data, cv=2, verbose=1)
+    assert "Fitting: 100%" in (shown := capsys.readouterr().err) and "6/6" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"reference": "none"}, "reference='none' must be one of at least two models"),
+        ({"cv": [([0, 1], [2, 3])]}, "2 folds or more, but cv has 1"),
+        ({"confidence": 95}, "'confidence' parameter .* Got 95"),
+        ({"confidence": "a"}, "'confidence' parameter .* Got 'a'"),
+        ({"task_types": "none"}, "task_types"),
+    ],
+)
+def test_wrong_arguments_are_named(data, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        measure(MODELS, *data, **arguments)
+
+
+def test_models_need_names(data):
+    with pytest.raises(ValueError, match="'models' parameter"):
+        measure([Noisy()], *data, cv=3)
+    with pytest.raises(ValueError, match="at least two models"):
+        measure({}, *data, cv=3)
+    with pytest.raises(ValueError, match="at least two models"):
+        measure({"single_task": Noisy()}, *data, cv=3)
+    with pytest.raises(TypeError, match="'a'"):
+        measure({"single_task": Noisy(), "a": "b"}, *data, cv=3)
+
+
+def test_failure_names_the_model(data):
+    models = {**MODELS, "broken": Noisy(skill="none")}
+    with pytest.raises(Exception) as caught:  # noqa: PT011
+        measure(models, *data, cv=3)
+    assert "'broken'" in caught.value.__notes__[0]
+
+
+def test_result_is_shown_in_short():
+    gain = Comparison(pd.DataFrame(), pd.DataFrame(), "single_task", 0.9, "5 seeds")
+    assert repr(gain) == "Comparison(reference='single_task', confidence=0.9, repeats='5 seeds')"
+
+
+def test_gains_are_measured_from_scores_that_are_there_already():
+    rows = [
+        ("single_task", "a", 0, 0.5),
+        ("single_task", "a", 1, 0.6),
+        ("ple", "a", 0, 0.6),
+        ("ple", "a", 1, 0.9),
+    ]
+    scores = pd.DataFrame(rows, columns=COLUMNS)
+    gain = Comparison.from_scores(scores, reference="single_task", confidence=0.9)
+    (found,) = gain.gains.itertuples(index=False)
+    low, high = stats.t.interval(0.9, 1, loc=0.2, scale=stats.sem([0.1, 0.3]))
+    assert found[:2] == ("ple", "a")
+    assert_allclose(found[2:], [0.2, low, high])
+    assert gain.repeats == "2 repeats"
+
+
+def test_names_of_scores_need_not_be_texts():
+    keys = itertools.product(("ple", "single_task"), (1, 2), range(3))
+    rows = [(model, task, k, k * task + (model == "ple")) for model, task, k in keys]
+    scores = pd.DataFrame(rows, columns=COLUMNS)
+    found = Comparison.from_scores(scores, reference="single_task")
+    assert "ple: gains on 1, 2." in found.summary()
+
+
+def test_a_single_repeat_has_no_interval():
+    scores = pd.DataFrame([("ple", "a", 0, 0.5), ("single_task", "a", 0, 0.7)], columns=COLUMNS)
+    found = Comparison.from_scores(scores, reference="single_task")
+    assert str(found).endswith("a: too few scores to say.")
+    text = found.summary()
+    assert "ple: no interval on a." in text
+    assert "(95 % intervals, 1 repeat)" in text
+
+
+def test_scores_of_another_form_are_an_error():
+    scores = pd.DataFrame([("ple", "a", 0, 0.5), ("single_task", "a", 0, 0.7)], columns=COLUMNS)
+    with pytest.raises(ValueError, match=r"scores lacks the columns \['repeat'\]: add them"):
+        Comparison.from_scores(scores.drop(columns="repeat"), reference="ple")
+    with pytest.raises(TypeError, match="scores must be a DataFrame, not dict"):
+        Comparison.from_scores({"ple": 0.5}, reference="ple")
+    message = "several rows of {'model': 'ple', 'task': 'a', 'repeat': 0}: keep one"
+    with pytest.raises(ValueError, match=message):
+        Comparison.from_scores(pd.concat([scores, scores]), reference="ple")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"reference": "zz"}, r"'zz' is not one of the models \['single_task', 'ple'\]"),
+        ({"confidence": 95}, "'confidence' parameter .* Got 95"),
+        ({"overlap": -1}, "'overlap' parameter .* Got -1"),
+        ({"overlap": "a third"}, "'overlap' parameter .* Got 'a third'"),
+        ({}, r"'single_task' has no scores of the tasks \['b'\]"),
+    ],
+)
+def test_wrong_arguments_beside_scores_are_named(arguments, message):
+    rows = [("single_task", "a", 0, 0.5), ("ple", "a", 0, 0.6), ("ple", "b", 0, 0.6)]
+    scores = pd.DataFrame(rows, columns=COLUMNS)
+    with pytest.raises(ValueError, match=message):
+        Comparison.from_scores(scores, **({"reference": "single_task"} | arguments))
