@@ -1,4 +1,7 @@
-"""The main job: learn all tasks of a real table together, and compare with boosting per task."""
+"""The main job: learn all tasks of a real table together, and compare with boosting per task.
+
+``python -m sklearn_ple compare FILE`` compares models on a table of the user.
+"""
 
 import argparse
 import sys
@@ -14,11 +17,12 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.model_selection import train_test_split
 from threadpoolctl import threadpool_limits
 
-from . import PLEClassifierRegressor
+from . import PLEClassifierRegressor, inspection
 from .datasets import fetch_census_income, load_nhefs
 from .ensemble import BlendClassifierRegressor, PerTaskClassifierRegressor
 from .inspection import TrainingHistoryDisplay
 from .metrics import multitask_scores
+from .model_selection import train_test_split as train_multi_task_split
 from .utils.files import replacing
 
 _MODELS = ["PLE", "boosting", "blend", "dummy"]
@@ -108,13 +112,14 @@ def summarise(table: pd.DataFrame) -> str:
     return f"Best: {'; '.join(parts)}."
 
 
-def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m sklearn_ple",
         description="Learn all tasks of a real table with one network (Progressive Layered "
         "Extraction); print its scores on held-out rows beside those of boosting per task and of "
-        "the blend of both, and draw the history of training.",
+        "the blend of both, and draw the history of training. To compare models on a table of "
+        "yours: python -m sklearn_ple compare --help",
     )
     parser.add_argument(
         "data",
@@ -151,8 +156,68 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def parse_comparison(argv: Sequence[str]) -> argparse.Namespace:
+    """Read the command line of a comparison."""
+    parser = argparse.ArgumentParser(
+        prog="python -m sklearn_ple compare",
+        description="Compare boosting, networks and their blend on the rows of a file, for all "
+        "targets, and write a report on the best model.",
+    )
+    parser.add_argument("file", type=Path, help="a table, as CSV or Parquet")
+    parser.add_argument(
+        "--targets",
+        required=True,
+        help="columns to predict, such as churn,ltv; empty where unknown",
+    )
+    parser.add_argument("--cv", type=int, default=5, help="number of folds (default: 5)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the models (default: 0)")
+    parser.add_argument(
+        "--report",
+        type=Path,
+        default=Path("report.html"),
+        help="the page to write (default: report.html)",
+    )
+    return parser.parse_args(argv)
+
+
+def read_file(path: Path, targets: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read a table, and split its columns into features and targets."""
+    readers = {".csv": pd.read_csv, ".parquet": pd.read_parquet}
+    if path.suffix.lower() not in readers:
+        raise ValueError(f"{path} ends in {path.suffix!r}: the file must be CSV or Parquet.")
+    table = readers[path.suffix.lower()](path)
+    if lacking := [name for name in targets if name not in table]:
+        raise ValueError(f"{path} has no columns {lacking}: it has {list(table)}.")
+    return table.drop(columns=list(targets)), table[list(targets)]
+
+
+def compare_on_file(argv: Sequence[str]) -> int:
+    """Compare models on three quarters of a table, and report on the best on the other rows."""
+    args = parse_comparison(argv)
+    try:
+        X, y = read_file(args.file, args.targets.split(","))
+        X_train, X_test, y_train, y_test = train_multi_task_split(X, y, random_state=args.seed)
+        found = inspection.compare(X_train, y_train, cv=args.cv, random_state=args.seed)
+        best = found.best()
+        kinds = pd.DataFrame({"kind": best.task_types_, "labels": y.notna().sum()})
+        print(f"{args.file}: {len(X)} rows, {X.shape[1]} features")
+        print(f"\n{kinds.to_string()}\n\n{found}\n")
+        report = inspection.MultiTaskReport.from_estimator(
+            best, X_test, y_test, random_state=args.seed
+        )
+        report.to_html(args.report)
+    except (OSError, ValueError, TypeError, ImportError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(f"Report on {type(best).__name__}, on {len(X_test)} other rows: {args.report}")
+    return 0
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job; return 0, or 1 if there are no data or an option cannot be met."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["compare"]:
+        return compare_on_file(argv[1:])
     args = parse(argv)
     case = CASES[args.data]
     try:

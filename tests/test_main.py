@@ -1,5 +1,6 @@
 """`python -m sklearn_ple`: the table, the picture, and what is said when something is missing."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from makers import make_table, make_tiny
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from sklearn_ple.__main__ import CASES, main, summarise
@@ -64,6 +66,54 @@ def test_the_same_seed_prints_the_same_table(quick, tmp_path, capsys):
         assert main(["--epochs", "1", "--seed", "3", "--output", str(tmp_path)]) == 0
         printed.append(capsys.readouterr().out)
     assert printed[0] == printed[1]
+
+
+@pytest.fixture
+def few_models(monkeypatch):
+    """Guessing, and a small network."""
+    module = importlib.import_module("sklearn_ple.inspection.compare")
+    kept = {"dummy": module._make_models()["dummy"], "PLE": make_tiny()}
+    monkeypatch.setattr(module, "_make_models", lambda: kept)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_models_are_compared_on_a_file(few_models, ending, tmp_path, capsys):
+    X, y = make_table(80)
+    path, page = tmp_path / f"rows.{ending}", tmp_path / "page.html"
+    if ending == "parquet":
+        pytest.importorskip("pyarrow")
+    table = X.join(y)
+    table.to_csv(path, index=False) if ending == "csv" else table.to_parquet(path)
+    command = ["compare", str(path), "--targets", "late,price", "--cv", "2", "--report", str(page)]
+    assert main(command) == 0
+    text = capsys.readouterr().out
+    for part in (
+        "80 rows, 5 features",
+        "binary",
+        "regression",
+        "dummy",
+        "PLE",
+        "price:",
+        "Report on",
+    ):
+        assert part in text
+    assert "How well each task is predicted" in page.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "targets", "message"),
+    [
+        ("rows.csv", "late,none", "has no columns ['none']"),
+        ("rows.txt", "late", "must be CSV or Parquet"),
+        ("other.csv", "late", "other.csv"),
+    ],
+)
+def test_a_file_that_cannot_be_compared_ends_in_a_message(
+    name, targets, message, tmp_path, capsys
+):
+    make_table(20)[1].to_csv(tmp_path / "rows.csv", index=False)
+    assert main(["compare", str(tmp_path / name), "--targets", targets]) == 1
+    assert message in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_help_explains_every_option(capsys):
