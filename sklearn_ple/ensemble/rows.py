@@ -132,6 +132,8 @@ class LabelledRows:
         """
         check_in_memory(X)
         X = takeable(X)
+        if not hasattr(X, "shape") and hasattr(X, "__array__"):
+            X = np.asarray(X)
         if sparse.issparse(X) or (isinstance(X, np.ndarray) and X.dtype.kind in "biufc"):
             options: dict[str, Any] = {"dtype": None, "ensure_all_finite": False}
             return validate_data(estimator, X, reset=reset, accept_sparse=True, **options)

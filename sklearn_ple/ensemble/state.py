@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ..encoding.targets import TargetEncoder
@@ -47,7 +48,9 @@ def from_state(state: dict[str, Any]) -> Any:
     """
     if "frame" in state:
         return pd.DataFrame(*state["frame"])
-    return Reader(state["arrays"], {}).read(state["plain"])
+    # joblib may have loaded arrays as maps of a file.
+    arrays = {name: np.asarray(array) for name, array in state["arrays"].items()}
+    return Reader(arrays, {}).read(state["plain"])
 
 
 class EnsembleModel(MultiTaskModel):

@@ -17,6 +17,7 @@ from sklearn.model_selection import GridSearchCV, KFold, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_ple.ensemble import BlendClassifierRegressor, PerTaskClassifierRegressor
 from sklearn_ple.ensemble.weights import Evidence, learn_weights
@@ -408,3 +409,21 @@ def test_without_out_of_fold_errors_there_are_no_intervals(table):
     blend = BlendClassifierRegressor([("linear", linear())], cv=3).fit(X, y)
     with pytest.raises(ValueError, match="choose tasks that are numbers"):
         blend.predict_interval(X, tasks=["late"])
+
+
+_WEIGHTS = "Labels that are repeated fall into other folds than a label that weighs as much."
+
+
+@parametrize_with_checks(
+    [
+        BlendClassifierRegressor(
+            [("shallow", trees(max_depth=1)), ("deep", trees(max_depth=3))], cv=2, random_state=0
+        )
+    ],
+    expected_failed_checks=lambda _: {
+        "check_sample_weight_equivalence_on_dense_data": _WEIGHTS,
+        "check_sample_weight_equivalence_on_sparse_data": _WEIGHTS,
+    },
+)
+def test_checks_of_scikit_learn(estimator, check):
+    check(estimator)
