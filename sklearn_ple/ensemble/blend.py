@@ -88,7 +88,7 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
         Positions in y of the columns that are left out.
     n_features_in_ : int
         Number of columns of X.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns of X, if all are strings.
 
     See Also

@@ -11,6 +11,7 @@ from scipy import stats
 
 from ..utils.checks import check_frame
 from ..utils.constraints import BETWEEN_0_AND_1, NOT_NEGATIVE, check_arguments
+from .comparison_display import ComparisonDisplay
 
 #: Name of the model that guesses.
 DUMMY = "dummy"
@@ -239,7 +240,7 @@ class Comparison:
         ranks["cost"] = self.costs.T["fit, CPU s"]
         return self.refit(ranks.sort_values(["rank", "cost"]).index[0])
 
-    def plot(self, **kwargs: Any) -> Any:
+    def plot(self, **kwargs: Any) -> ComparisonDisplay:
         """Draw the gains over the reference.
 
         Parameters
@@ -252,8 +253,6 @@ class Comparison:
         display : ComparisonDisplay
             The display.
         """
-        from .comparison_display import ComparisonDisplay
-
         return ComparisonDisplay.from_comparison(self, **kwargs)
 
     def __str__(self) -> str:

@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ..utils.checks import check_frame
-from ..utils.constraints import check_arguments
-from .comparison import Comparison
+from ..utils.constraints import Condition, check_arguments
 from .style import (
     AXES,
     BLUE,
@@ -25,6 +24,7 @@ from .style import (
     write_cells,
 )
 
+_RESULT = Condition("a Comparison", lambda value: hasattr(value, "gains"))
 # Markers distinguish models of the same colour, if there are more models than colours.
 _MARKERS = "osD^vP<X>*"
 
@@ -97,9 +97,9 @@ class ComparisonDisplay:
         self.confidence = confidence
 
     @classmethod
-    @check_arguments(comparison=[Comparison], ax=AXES)
+    @check_arguments(comparison=[_RESULT], ax=AXES)
     def from_comparison(
-        cls, comparison: Comparison, *, ax: Any = None, **kwargs: Any
+        cls, comparison: Any, *, ax: Any = None, **kwargs: Any
     ) -> "ComparisonDisplay":
         """Draw gains that have been measured.
 
