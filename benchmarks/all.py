@@ -52,6 +52,7 @@ STEPS = (
     ("frontier",),
     ("frontier", "--rows", "test", "--seeds", "1", "--models", *N_MEMBERS, "--sets", *PICTURED),
     ("sizes",),
+    ("blend",),
     ("networks",),
     ("balancing", "--cost"),
     ("balancing",),

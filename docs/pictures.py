@@ -1,8 +1,8 @@
 """Draw the pictures of the guide: `python docs/pictures.py [NAME ...]` writes them to docs/images.
 
 They are SVG without a background, in greys and colours that are legible on light and dark pages.
-Those of gates and importance, which have black lines, have a white background. The idea, on the
-first page, has a picture for light pages and one for dark ones.
+Those of gates, importance and the blend, which have black lines, have a white background. The
+idea, on the first page, has a picture for light pages and one for dark ones.
 """
 
 import sys
@@ -17,7 +17,9 @@ from sklearn.calibration import calibration_curve
 import sklearn_ple
 from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.datasets import load_nhefs
+from sklearn_ple.ensemble import BlendClassifierRegressor
 from sklearn_ple.inspection import (
+    BlendDisplay,
     GateUtilizationDisplay,
     ImportanceDisplay,
     NetworkDiagram,
@@ -344,9 +346,16 @@ def importance():
     save("importance", display.figure_, transparent=False)
 
 
+def blend():
+    """What the network and boosting bring to their blend on the survey."""
+    X, y = load_nhefs(return_X_y=True)
+    model = BlendClassifierRegressor(random_state=0).fit(X, y)
+    save("blend", BlendDisplay.from_estimator(model).figure_, transparent=False)
+
+
 PICTURES = (
     *(idea, networks, losses, mask, clipping, embeddings, ensemble, folds, schedules),
-    *(calibration, training_history, gates, importance),
+    *(calibration, training_history, gates, importance, blend),
 )
 
 if __name__ == "__main__":

@@ -30,6 +30,18 @@ def shown_runs():
     return test_runs()[test_runs()["model"].isin(SHOWN)]
 
 
+def blend():
+    runs = results("blend")
+    runs["score"] = [sum(scores.values()) / len(scores) for scores in runs["scores"]]
+    ours = runs.pivot_table("score", "data", "model")
+    ours = ours[["network", "boosting", "average", "blend"]]
+    cost = runs.pivot_table("fit_cpu_seconds", "data", "model")["blend"].map(seconds)
+    rivals = test_runs()[test_runs()["model"].isin(("CatBoost", "RealMLP", SLOW))]
+    rivals = rivals.pivot_table("score", "data", "model")
+    shown = best_bold(ours.join(rivals))
+    yield "blend", named(shown.assign(**{"CPU seconds of the blend": cost}))
+
+
 def summary():
     everywhere, small = (
         comparisons.overall(shown_runs()),
@@ -150,4 +162,4 @@ def set_by_set():
         yield f"scores_{name}", shown[order].rename(columns=SHORT).rename_axis("task")
 
 
-PARTS = (summary, by_set, ranks, validation, set_by_set)
+PARTS = (summary, blend, by_set, ranks, validation, set_by_set)

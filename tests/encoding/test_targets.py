@@ -511,14 +511,14 @@ def test_a_score_that_is_no_number_is_an_error_that_names_the_task(score, found)
     fitted, labels = encoder([1.5, None, 2.0, 4.5], Wrong)
     message = f"Task 'y': Wrong.score returned {found}; expected a number"
     with pytest.raises(ValueError, match=message):
-        fitted.score([np.zeros((4, 1))], labels, np.ones((4, 1)))
+        fitted.score(fitted.decode([np.zeros((4, 1))]), labels, np.ones((4, 1)))
 
 
 def test_an_error_of_a_score_names_the_task():
     fitted, _ = encoder([1.5, None, -2.0, 4.5], "survival")
     outputs, (labels, _) = np.zeros((2, 3)), read_targets([0.0, 4.5])
     with pytest.raises(ValueError, match="Task 'y': y_true holds 0"):
-        fitted.score([outputs], labels, np.ones((2, 1)))
+        fitted.score(fitted.decode([outputs]), labels, np.ones((2, 1)))
 
 
 def test_a_task_without_outputs_is_an_error_that_names_it():
@@ -862,7 +862,7 @@ def test_perfect_outputs_give_every_label_back(y):
         else:
             np.testing.assert_allclose(predictions[seen], expected, rtol=1e-9, atol=1e-9)
     outputs = fitted.split_outputs(perfect_outputs(fitted, labels))
-    scores = fitted.score(outputs, labels, np.ones(y.shape))
+    scores = fitted.score(fitted.decode(outputs), labels, np.ones(y.shape))
     np.testing.assert_allclose(scores, 1.0)
 
 
@@ -1284,11 +1284,11 @@ def test_scores_skip_missing_labels_and_tasks_without_any():
     fitted, labels = encoder(Y)
     outputs = fitted.split_outputs(perfect_outputs(fitted, labels))
     other = pd.DataFrame({"a": [0, None, 0], "b": [0.5, 1.5, 2.5], "c": [None, None, None]})
-    scores = fitted.score(outputs, read_targets(other)[0], np.ones((3, 3)))
+    scores = fitted.score(fitted.decode(outputs), read_targets(other)[0], np.ones((3, 3)))
     assert scores[:2] == [0.5, pytest.approx(1.0)]
     assert np.isnan(scores[2])
     weights = np.array([[3.0, 1, 1], [0, 1, 1], [1, 1, 1]])
-    assert fitted.score(outputs, read_targets(other)[0], weights)[0] == 0.75
+    assert fitted.score(fitted.decode(outputs), read_targets(other)[0], weights)[0] == 0.75
 
 
 @pytest.mark.parametrize("y", [Y, Y.to_numpy(), pl.DataFrame(Y.to_dict("list"))])
