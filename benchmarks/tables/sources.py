@@ -16,7 +16,7 @@ def sources():
     digests = {row["commit"]: row["digests"] for row in compared["results"]}
     columns = {}
     for name, record in records.items():
-        for commit in {row["commit"] for row in record["results"]}:
+        for commit in sorted({row["commit"] for row in record["results"]}):
             # A commit may not have had all networks yet, or not be compared with others.
             own = digests.get(commit, {})
             same = [digests[present].get(fit) == digest for fit, digest in own.items()]
