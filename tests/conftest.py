@@ -9,6 +9,7 @@ import matplotlib
 import pytest
 import torch
 from hypothesis import settings
+from makers import NIGHTLY
 from matplotlib import pyplot as plt
 
 from sklearn_ple.utils import warn
@@ -22,7 +23,9 @@ os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
 torch.set_num_threads(1)
 
 # Derandomized, a run that was green stays green; fitting takes longer than Hypothesis' deadline.
-settings.register_profile("sklearn_ple", deadline=None, derandomize=True, max_examples=50)
+settings.register_profile(
+    "sklearn_ple", deadline=None, derandomize=True, max_examples=200 if NIGHTLY else 25
+)
 settings.load_profile("sklearn_ple")
 
 
@@ -60,7 +63,11 @@ def pytest_collection():
         gc.enable()
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
+    if not NIGHTLY:
+        left_out = [item for item in items if item.get_closest_marker("nightly")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("nightly")]
     if torch.cuda.is_available():
         return
     for item in items:

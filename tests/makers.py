@@ -1,9 +1,11 @@
 """What several tests make: tables, encoders and networks of an estimator, without fitting it."""
 
+import os
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pytest
 from sklearn.base import clone
 from skorch.callbacks import Callback
 
@@ -19,6 +21,9 @@ from sklearn_ple.training.plan import resolve
 from sklearn_ple.training.read import Arguments, read
 from sklearn_ple.training.stream_rows import stream_rows
 
+#: Whether all tests run: also those that take minutes, and all cases that others stand for.
+NIGHTLY = "SKLEARN_PLE_NIGHTLY" in os.environ
+
 #: Parameters of a fit that takes some milliseconds.
 TINY = {"n_members": 1, "max_epochs": 2, "random_state": 0}
 
@@ -26,6 +31,21 @@ TINY = {"n_members": 1, "max_epochs": 2, "random_state": 0}
 def make_tiny(cls=PLEClassifierRegressor, **params):
     """Make an estimator whose fit takes some milliseconds."""
     return cls(**(TINY | params))
+
+
+def mostly_nightly(values, by_day):
+    """Parametrise a test by all values at night, and by day by those that stand for the others."""
+    nightly = pytest.mark.nightly
+    return [value if value in by_day else pytest.param(value, marks=nightly) for value in values]
+
+
+def in_turn(values, others):
+    """Parametrise a test by all pairs at night; by day each value has one of the others."""
+    return [
+        pytest.param(value, other, marks=[] if k % len(others) == n else pytest.mark.nightly)
+        for k, value in enumerate(values)
+        for n, other in enumerate(others)
+    ]
 
 
 def make_table(n_rows=120, seed=0):

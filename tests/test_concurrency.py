@@ -12,6 +12,7 @@ import joblib
 import numpy as np
 import pytest
 import torch
+from makers import NIGHTLY
 from sklearn.base import clone
 from sklearn.model_selection import cross_val_predict
 
@@ -20,8 +21,7 @@ from sklearn_ple.inspection import expert_health
 from sklearn_ple.metrics import multitask_scores
 
 SMALL = {"n_members": 2, "max_epochs": 2, "device": "cpu"}
-# The full soak is one of 500: it takes some minutes.
-N_FITS = int(os.environ.get("SKLEARN_PLE_SOAK", "12"))
+N_FITS = 500 if NIGHTLY else 8
 PROCESS = Path("/proc/self")
 
 

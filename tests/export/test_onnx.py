@@ -44,10 +44,9 @@ from sklearn_ple.tasks import TASK_KINDS, Binary, Regression
 if torch.torch_version.TorchVersion(torch.__version__) < of_onnx._OLDEST_TORCH:
     pytest.skip("torch is too old for ONNX files", allow_module_level=True)
 
-# Whether all estimators and embeddings go through ONNX Runtime too, for some minutes.
-EVERY = bool(int(os.environ.get("SKLEARN_PLE_ONNX", "0")))
-
 N = 120
+#: Parameters of a network whose graph is made fast.
+SIMPLE = {"n_members": 1, "numeric_embedding": None, "linear_path": False, "random_state": 0}
 ESTIMATORS = [getattr(sklearn_ple, name) for name in sklearn_ple.__all__ if name[0].isupper()]
 RNG = np.random.default_rng(0)
 FRAME = pd.DataFrame(
@@ -106,9 +105,8 @@ def fitted(X=FRAME, y=None, cls=PLEClassifierRegressor, **parameters):
 
 def simple_model():
     """A network whose graph is made fast."""
-    simple = {"n_members": 1, "numeric_embedding": None, "linear_path": False, "max_epochs": 1}
-    model = SharedBottomClassifierRegressor(random_state=0, **simple)
-    return model.fit(FRAME[["b10"]], LABELS["regression"].rename("y"))
+    X, y = FRAME[["b10"]], LABELS["regression"].rename("y")
+    return SharedBottomClassifierRegressor(max_epochs=1, **SIMPLE).fit(X, y)
 
 
 def labels_for(cls):
@@ -284,7 +282,8 @@ def file_of_rich(tmp_path_factory):
     """A model with most of what a graph can hold, and its file."""
     path = tmp_path_factory.mktemp("onnx") / "model.onnx"
     y = LABELS[["multiclass", "regression", "survival"]].join(events())
-    model = fitted(y=y, depends_on={"buy": "click"}, target_statistics=["town"])
+    small = {"expert_hidden_units": (8,), "tower_hidden_units": ()}
+    model = fitted(y=y, depends_on={"buy": "click"}, target_statistics=["town"], **small)
     model.calibrate(FRAME, y)
     export.to_onnx(model, path)
     return model, path
@@ -332,7 +331,7 @@ def test_the_documented_example_runs():
     assert doctest.DocTestRunner().run(example).failed == 0
 
 
-@pytest.mark.skipif(not EVERY, reason="takes some minutes: SKLEARN_PLE_ONNX=1 runs it")
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("cls", "embedding"),
     [(cls, "piecewise_linear+bins") for cls in ESTIMATORS]
@@ -345,7 +344,7 @@ def test_files_of_every_estimator_predict_the_same(cls, embedding, tmp_path):
         assert_same(model, ROWS[:n_rows], by_file(tmp_path / "model.onnx", ROWS[:n_rows]))
 
 
-@pytest.mark.skipif(not EVERY, reason="takes some minutes: SKLEARN_PLE_ONNX=1 runs it")
+@pytest.mark.nightly
 def test_a_file_of_every_kind_predicts_the_same(tmp_path):
     model = fitted(y=LABELS, n_members=3)
     export.to_onnx(model, tmp_path / "model.onnx")
@@ -582,8 +581,9 @@ def test_a_server_takes_what_is_left_out_for_missing(server):
 def test_a_server_tells_long_ids_apart(tmp_path):
     ids = 2**53 + np.arange(2)
     X, y = pd.DataFrame({"id": np.tile(ids, 40)}), np.tile([5.0, -5.0], 40)
-    few = {"n_members": 1, "max_epochs": 20, "random_state": 0}
-    model = PLERegressor(categorical_features=["id"], **few).fit(X, y)
+    model = SharedBottomClassifierRegressor(
+        categorical_features=["id"], max_epochs=20, learning_rate=0.01, **SIMPLE
+    ).fit(X, pd.Series(y, name="y"))
     assert np.ptp(model.predict(X[:2])) > 0.1
     path = tmp_path / "model.onnx"
     export.to_onnx(model, path)
@@ -620,7 +620,7 @@ def test_a_server_needs_neither_torch_nor_this_package():
     assert all(f'"{name}' in docker for name in ("fastapi", "numpy", "onnxruntime", "uvicorn"))
 
 
-@pytest.mark.skipif(not EVERY, reason="takes some minutes: SKLEARN_PLE_ONNX=1 runs it")
+@pytest.mark.nightly
 def test_the_way_from_files_to_a_server():
     pytest.importorskip("pyarrow")
     script = SERVING / "from_files_to_answers.py"

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import torch
 from dropping import DroppingRegressor
+from makers import NIGHTLY
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
@@ -25,8 +26,8 @@ from sklearn_ple.balancing import Balancer
 from sklearn_ple.tasks import Quantile
 
 KILLED = Path(__file__).parent / "killed_fits.py"
-# Nightly it is 20.
-N_KILLS = int(os.environ.get("SKLEARN_PLE_KILLS", "2"))
+
+N_KILLS = 20 if NIGHTLY else 2
 
 N = 240
 OPTIONS = {

@@ -1,6 +1,6 @@
 """Jobs are run by worker processes of joblib's backends.
 
-Starting processes takes seconds. All backends are tested where SKLEARN_PLE_WORKERS is set.
+Starting processes takes seconds. All backends are tested at night.
 """
 
 import os
@@ -29,10 +29,6 @@ RNG = np.random.RandomState(0)
 X = RNG.randn(110, 5)
 Y = np.column_stack([X[:, 0] + X[:, 1], X[:, 2] > 0])
 TASK_TYPES = ["regression", "binary"]
-
-all_backends = pytest.mark.skipif(
-    "SKLEARN_PLE_WORKERS" not in os.environ, reason="SKLEARN_PLE_WORKERS is not set"
-)
 
 
 def fit(n_jobs, **params):
@@ -71,7 +67,7 @@ def test_a_job_that_loses_its_process_is_trained_again(tmp_path, monkeypatch):
     assert flag.exists()
 
 
-@all_backends
+@pytest.mark.nightly
 def test_members_whose_process_is_lost_twice_are_named(monkeypatch):
     monkeypatch.setattr(jobs, "_attempt", killed(os.getpid()))
     model = PLEClassifierRegressor(**SMALL, n_jobs=2)
@@ -93,7 +89,7 @@ def client():
         yield client
 
 
-@all_backends
+@pytest.mark.nightly
 def test_jobs_run_on_a_cluster_of_dask(client, tmp_path, monkeypatch):
     with joblib.parallel_config("dask"):
         together = fit(1)
@@ -106,7 +102,7 @@ def test_jobs_run_on_a_cluster_of_dask(client, tmp_path, monkeypatch):
     assert flag.exists()
 
 
-@all_backends
+@pytest.mark.nightly
 def test_a_grid_search_on_a_cluster_of_dask_finds_the_same_scores(client):
     model = PLEClassifierRegressor(**SMALL, task_types=TASK_TYPES)
     searches = [GridSearchCV(model, {"dropout": [0.1, 0.2]}, cv=2) for _ in range(2)]
@@ -117,7 +113,7 @@ def test_a_grid_search_on_a_cluster_of_dask_finds_the_same_scores(client):
     np.testing.assert_allclose(*scores, rtol=1e-6)
 
 
-@all_backends
+@pytest.mark.nightly
 def test_jobs_run_in_workers_of_ray():
     ray = pytest.importorskip("ray")
     from ray.util.joblib import register_ray

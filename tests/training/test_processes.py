@@ -250,7 +250,7 @@ def test_each_process_computes_on_its_own_device(device):
                 resolve_device(other, torch.float32)
 
 
-@pytest.mark.skipif("SKLEARN_PLE_KILLS" not in os.environ, reason="takes a minute; run nightly")
+@pytest.mark.nightly
 def test_killed_fits_go_on_under_launchers(tmp_path):
     # gloo itself may fail to connect processes that are started again.
     torchrun = ["torch.distributed.run", "--nproc-per-node=2", "--max-restarts=3"]

@@ -1,7 +1,5 @@
 """How long training takes and which rows stop it, at every size of a table."""
 
-import os
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -113,7 +111,7 @@ def test_the_second_training_has_the_batches_for_which_its_epochs_were_chosen():
 # -- scores ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif("SKLEARN_PLE_SIZES" not in os.environ, reason="takes minutes; run nightly")
+@pytest.mark.nightly
 def test_scores_rise_with_the_rows_without_a_cliff():
     sizes = (30, 50, 80, 99, 100, 130, 180, 250, 350, 499, 500, 700, 1000, 1999, 2001, 3000, 5000)
     scores = np.zeros((len(sizes), 4))
