@@ -1,6 +1,8 @@
 """scikit-learn's own check suite."""
 
-from sklearn.utils.estimator_checks import parametrize_with_checks
+import pytest
+from sklearn.base import clone
+from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import sklearn_ple
 from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor
@@ -8,52 +10,81 @@ from sklearn_ple.predictor import Predictor
 
 CLASSES = [PLEClassifierRegressor, PLEClassifier, PLERegressor]
 ALL_CLASSES = [getattr(sklearn_ple, name) for name in sklearn_ple.__all__ if name[0].isupper()]
+OTHERS = [cls for cls in ALL_CLASSES if cls not in CLASSES]
 
-_DROPOUT = (
-    "Which activations drop out depends on how many rows there are, and a row repeated is dropped "
-    "out otherwise each time; without dropout, and with float64, a weight equals a repetition."
-)
-DROPOUT_FAILURES = {
-    "check_sample_weight_equivalence_on_dense_data": _DROPOUT,
-    "check_sample_weight_equivalence_on_sparse_data": _DROPOUT,
+# Which activations drop out depends on how many rows there are, and a row repeated is dropped out
+# otherwise each time; without dropout, and with float64, a weight equals a repetition.
+WITHOUT_DROPOUT = {
+    "check_sample_weight_equivalence_on_dense_data",
+    "check_sample_weight_equivalence_on_sparse_data",
 }
 # It wants a relative 1e-7, less than float32 has, and a last digit depends on the row's place in a
 # batch: all methods but transform have it even so, and test_representations.py looks at transform.
 EXACT = "check_methods_sample_order_invariance"
-# They ask how well an estimator learns: of the others, one epoch shows as much as more.
+# They ask how well an estimator learns: of the others, one step shows as much as more.
 LEARNING = {"check_classifiers_train", "check_regressors_train", "check_class_weight_classifiers"}
-
-
-def small(cls, **parameters):
-    """An estimator of few members, as more do the same again, and few epochs.
-
-    Tables of twenty rows would otherwise be passed over 120 times. What all estimators share is
-    checked with the first three; the others differ in their networks alone.
-    """
-    shared = {"n_members": 2}
-    if cls not in CLASSES:
-        shared = {"n_members": 1, "numeric_embedding": None, "weight_averaging": 0.0}
-    return cls(max_epochs=1, random_state=0, **shared, **parameters)
+# One code for all reads X and y, and writes predictions. What is left is how a network is made of
+# its parameters, and what it computes for each row.
+OF_NETWORKS = {
+    "check_do_not_raise_errors_in_init_or_set_param",
+    "check_dont_overwrite_parameters",
+    "check_estimator_cloneable",
+    "check_estimator_repr",
+    "check_estimators_overwrite_params",
+    "check_estimators_pickle",
+    "check_fit_idempotent",
+    "check_get_params_invariance",
+    "check_methods_sample_order_invariance",
+    "check_methods_subset_invariance",
+    "check_mixin_order",
+    "check_no_attributes_set_in_init",
+    "check_parameters_default_constructible",
+    "check_sample_weight_equivalence_on_dense_data",
+    "check_set_params",
+}
+SIMPLE = {"n_members": 1, "numeric_embedding": None}
+EXACTLY = {"dtype": "float64", "dropout": 0.0, "feature_dropout": 0.0}
 
 
 def run(check, estimator):
     if check.func.__name__ in LEARNING:
-        estimator.set_params(max_epochs=15)
+        estimator = clone(estimator)
+        estimator.set_params(max_epochs=5, learning_rate=0.02, batch_size=64)
     check(estimator)
 
 
-@parametrize_with_checks(
-    [small(cls, dtype="float64", dropout=0.0, feature_dropout=0.0) for cls in ALL_CLASSES]
+def each_check(classes, names=None, **parameters):
+    """List the checks of estimators; those of other names than these run at night alone."""
+    shared = {"max_epochs": 1, "batch_size": 512, "random_state": 0}
+    return [
+        pytest.param(
+            estimator,
+            check,
+            id=f"{cls.__name__}-{check.func.__name__}",
+            marks=[] if names is None or check.func.__name__ in names else pytest.mark.nightly,
+        )
+        for cls in classes
+        for estimator, check in estimator_checks_generator(cls(**(shared | parameters)))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("estimator", "check"),
+    each_check([PLEClassifierRegressor], n_members=2)
+    + each_check([PLEClassifier, PLERegressor], **SIMPLE),
 )
-def test_checks_float64(estimator, check):
+def test_checks_float32(estimator, check, monkeypatch):
+    if check.func.__name__ in WITHOUT_DROPOUT:
+        pytest.xfail("dropout")
+    if check.func.__name__ == EXACT:
+        monkeypatch.delattr(Predictor, "transform")
     run(check, estimator)
 
 
-@parametrize_with_checks(
-    [small(cls) for cls in CLASSES],
-    expected_failed_checks=lambda _: DROPOUT_FAILURES,
+@pytest.mark.parametrize(
+    ("estimator", "check"),
+    each_check(CLASSES, {*WITHOUT_DROPOUT, EXACT}, n_members=2, **EXACTLY)
+    + each_check(OTHERS, OF_NETWORKS, weight_averaging=0.0, **SIMPLE, **EXACTLY),
 )
-def test_checks_float32(estimator, check, monkeypatch):
-    if check.func.__name__ == EXACT:
-        monkeypatch.delattr(Predictor, "transform")
+def test_checks_float64(estimator, check):
     run(check, estimator)
