@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from makers import make_body
+from makers import in_turn, make_body
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -111,8 +111,9 @@ def test_towers_that_read_the_features_have_no_layer_below():
 
 
 @pytest.mark.filterwarnings("ignore:'own', .* cannot be as small as the reference:UserWarning")
-@pytest.mark.parametrize("name", SYSTEMS)
-@pytest.mark.parametrize("reference", [(2, (8,)), (1, (12, 8)), (3, (8, 4))])
+@pytest.mark.parametrize(
+    ("name", "reference"), in_turn(SYSTEMS, [(2, (8,)), (1, (12, 8)), (3, (8, 4))])
+)
 def test_networks_get_equal_depth_and_the_nearest_width(table, name, reference):
     n_levels, widths = reference
     ple = make("PLEClassifierRegressor", n_levels=n_levels, expert_hidden_units=widths)
@@ -209,8 +210,7 @@ def test_a_depth_that_levels_cannot_share_is_an_error(table, n_levels, n_layers)
 
 
 @pytest.mark.filterwarnings("ignore:'own', .* cannot be as small as the reference:UserWarning")
-@pytest.mark.parametrize("name", SYSTEMS)
-@pytest.mark.parametrize("width", [8, 100])
+@pytest.mark.parametrize(("name", "width"), in_turn(SYSTEMS, (8, 100)))
 def test_no_other_width_is_nearer(table, name, width):
     systems = {"own": make(name), "reference": make("PLEClassifierRegressor")}
     systems["reference"].set_params(expert_hidden_units=(width, width))

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from makers import in_turn, mostly_nightly
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.metrics import r2_score
@@ -133,6 +134,13 @@ NOT_THE_NETWORKS = {"reads", "calibrator_weight", "stitch_rate_factor", "mixing_
 N = 120
 
 every_system = pytest.mark.parametrize("cls", SYSTEMS)
+#: Networks of gates, of subspaces, of columns and of tasks in order.
+SOME = (
+    PLEClassifierRegressor,
+    SluiceClassifierRegressor,
+    MultiTabNetClassifierRegressor,
+    AITMClassifierRegressor,
+)
 
 
 def model(cls, **params):
@@ -172,8 +180,7 @@ def test_there_is_a_row_for_every_estimator():
     assert names == {cls.__name__ for cls in SYSTEMS}
 
 
-@every_system
-@pytest.mark.parametrize("n_members", [1, 3])
+@pytest.mark.parametrize(("cls", "n_members"), in_turn(SYSTEMS, (1, 3)))
 def test_learns_tasks_of_all_kinds_with_missing_labels(cls, n_members, table):
     X, y = table
     fitted = model(cls, n_members=n_members, task_types={"visits": "count"}).fit(X, y)
@@ -222,7 +229,7 @@ def test_own_parameters_reach_the_network(cls, table):
     assert body.penalty() == expected.penalty()
 
 
-@every_system
+@pytest.mark.parametrize("cls", mostly_nightly(SYSTEMS, SOME))
 def test_grid_search_over_an_own_parameter(cls, table):
     X, y = table
     name, value = list(SYSTEMS[cls][1].items())[-1]
@@ -251,8 +258,9 @@ def test_parameters_are_set_cloned_documented_and_constrained(cls):
 @every_system
 def test_the_same_seed_gives_the_same_predictions(cls, table):
     X, y = table
+    params = {"max_epochs": 1, "numeric_embedding": None}
     first, second, other = (
-        model(cls, random_state=seed).fit(X, y).predict(X)["price"] for seed in (0, 0, 1)
+        model(cls, random_state=seed, **params).fit(X, y).predict(X)["price"] for seed in (0, 0, 1)
     )
     assert_array_equal(first, second)
     assert not np.allclose(first, other)
@@ -262,6 +270,7 @@ def test_the_same_seed_gives_the_same_predictions(cls, table):
 def test_learns_a_linear_problem(cls, numbers, seed):
     X, y, X_test, y_test = numbers
     params = {"max_epochs": 8, "learning_rate": 0.02, "dropout": 0.1, "random_state": seed}
+    params |= {"numeric_embedding": None}
     fitted = model(cls, **params).fit(X, y)
     scores = r2_score(y_test, fitted.predict(X_test), multioutput="raw_values")
     assert scores.min() > 0.5
@@ -270,10 +279,8 @@ def test_learns_a_linear_problem(cls, numbers, seed):
 @every_system
 def test_warm_start_goes_on(cls, numbers, seed):
     X, y, *_ = numbers
-    fitted = model(cls, max_epochs=4, warm_start=True, learning_rate=0.01, random_state=seed).fit(
-        X, y
-    )
-    fitted.fit(X, y)
+    params = {"max_epochs": 4, "learning_rate": 0.01, "numeric_embedding": None}
+    fitted = model(cls, warm_start=True, random_state=seed, **params).fit(X, y).fit(X, y)
     losses = [epoch["loss"] for epoch in fitted.history_]
     assert len(losses) == 8 and max(losses[4:]) < losses[0]
     assert losses[4] < losses[1]

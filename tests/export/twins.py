@@ -66,7 +66,8 @@ def labels_for(cls):
     return {
         PLEClassifier: LABELS[["binary", "multiclass", "ordinal"]],
         PLERegressor: LABELS[["regression", "quantile"]],
-    }.get(cls, LABELS)
+        PLEClassifierRegressor: LABELS,
+    }.get(cls, LABELS[["multiclass", "regression", "count"]])
 
 
 def assert_equal(one, other):

@@ -892,19 +892,19 @@ def test_average_is_checked_when_the_scorer_is_made():
 
 
 @pytest.mark.parametrize("unit", [1e-300, 1e-170, 1e155, 1e300])
-@pytest.mark.parametrize("metric", ["r2", "explained_variance", "d2_absolute_error_score", None])
-def test_scores_do_not_depend_on_the_unit_of_numbers(unit, metric):
+def test_scores_do_not_depend_on_the_unit_of_numbers(unit):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(40, 2))
     y = X[:, 0] + 0.1 * rng.normal(size=40)
     options = {"n_members": 1, "max_epochs": 1, "random_state": 0}
+    metrics = ("r2", "explained_variance", "d2_absolute_error_score", None)
     expected, found = (
-        (
-            multitask_scores(model, X, labels, metric)["y"],
+        [
             model.task_view("y").score(X, labels),
-        )
+            *(multitask_scores(model, X, labels, metric)["y"] for metric in metrics),
+        ]
         for labels in (y, y * unit)
         for model in [PLERegressor(**options).fit(X, labels)]
     )
     np.testing.assert_allclose(found, expected, rtol=1e-6)
-    assert expected[0] < 1
+    assert max(expected) < 1

@@ -572,8 +572,7 @@ def loss_of(network, inputs):
     return (outputs * draw(*outputs.shape, seed=2)).sum() + network.penalty()
 
 
-@pytest.mark.parametrize("n_rows", [1, 2])
-@pytest.mark.parametrize("n_members", [1, 3])
+@pytest.mark.parametrize(("n_members", "n_rows"), [(1, 2), (3, 1)])
 @every_network
 def test_outputs_and_gradients_are_those_of_the_equations(cls, naive, options, n_members, n_rows):
     network = make(cls, options, n_members=n_members)

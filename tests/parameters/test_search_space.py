@@ -74,14 +74,14 @@ def check(cls, point):
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_every_point_is_valid_for_scikit_learn(cls):
-    for point in ParameterSampler(cls.search_space(), 10, random_state=0):
+    for point in ParameterSampler(cls.search_space(), 4, random_state=0):
         check(cls, point)
 
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_every_point_is_valid_for_optuna(cls):
     suggest = cls.search_space("optuna")
-    for seed in range(10):
+    for seed in range(4):
         trial = FakeTrial(seed)
         point = suggest(trial)
         assert list(point) == list(trial.asked) == list(cls.search_space())

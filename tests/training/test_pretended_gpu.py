@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from makers import mostly_nightly
 from numpy.testing import assert_allclose
 from pretended_gpu import CPU, GPU, pretended_gpu
 from skorch.callbacks import Callback
@@ -30,6 +31,12 @@ SMALL = {
     "early_stopping": True,
     "random_state": 0,
 }
+#: Networks of experts, of subspaces and of columns, which each have dropout of their own.
+DROPPING = (
+    "PLEClassifierRegressor",
+    "SluiceClassifierRegressor",
+    "MultiTabNetClassifierRegressor",
+)
 KINDS = ("multiclass", "ordinal", "huber", "quantile", "count", "tweedie", "hurdle", "survival")
 TASKS = ["click", "buy", "amount"]
 N = 80
@@ -161,7 +168,7 @@ def test_the_health_of_experts_is_that_on_the_cpu():
     pd.testing.assert_frame_equal(found, expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", mostly_nightly(NETWORKS, DROPPING))
 def test_dropout_of_any_network_is_drawn_on_the_gpu(name):
     with pretended_gpu():
         model = of_network(name, dropout=0.2, feature_dropout=0.2)("cuda:0", None)
