@@ -140,7 +140,7 @@ def test_score_weighs_labels(fitted, table):
     assert_allclose(fitted.score(X, y, sample_weight=weights), np.mean(expected))
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(
     st.floats(-300, 300).map(lambda exponent: 10.0**exponent)
     | st.sampled_from([1 / N, 1e-46, 2.0**-900, 2.0**900]),
@@ -151,7 +151,7 @@ def test_only_how_labels_weigh_beside_each_other_counts(factor, by_label):
     y["grade"] = y["grade"].mask(y.index % 3 == 0)
     shape = (N, 5) if by_label else N
     weights = np.random.RandomState(1).uniform(0.5, 2, size=shape)
-    params = {"max_epochs": 2, "early_stopping": True, "n_members": 4, "batch_size": 64}
+    params = {"max_epochs": 2, "early_stopping": True, "n_members": 2, "batch_size": 64}
     model, scaled = (
         make_model(**params).fit(X, y, sample_weight=w) for w in (weights, factor * weights)
     )
@@ -185,7 +185,7 @@ def test_learns_from_half_of_the_labels(seed):
     rng = np.random.RandomState(1 + seed)
     y = y.mask(rng.rand(*y.shape) < 0.5)
     y.iloc[:5] = np.nan
-    model = make_model(task_types="auto", max_epochs=60, random_state=seed).fit(X, y)
+    model = make_model(task_types="auto", max_epochs=30, random_state=seed).fit(X, y)
     prediction = model.predict(X)
     assert accuracy_score(truth["alive"], prediction["alive"] == 1) > 0.85
     assert r2_score(truth["weight"], prediction["weight"]) > 0.8
@@ -572,11 +572,11 @@ def test_the_same_calls_of_partial_fit_give_the_same_model(seed):
         model.partial_fit(X, y)
         again.partial_fit(X, y)
     assert_array_equal(again.predict(X)["weight"], model.predict(X)["weight"])
-    for _ in range(16):
+    for _ in range(6):
         model.partial_fit(X, y)
-    assert model.n_iter_ == 20
+    assert model.n_iter_ == 10
     losses = [h["loss"] for h in model.history_]
-    assert losses[-1] < 0.6 * losses[0]
+    assert losses[-1] < 0.7 * losses[0]
 
 
 def test_partial_fit_copies_no_epoch_but_the_last(table):

@@ -68,6 +68,7 @@ def test_every_picture_is_drawn_and_on_a_page(module, tmp_path, monkeypatch):
     # Most of the time would go into looking for the labels' best places, and into files.
     labels = module("pictures.labels")
     monkeypatch.setattr(labels, "PLACES", labels.PLACES[::12])
+    monkeypatch.setattr(labels, "N_STARTS", 1)
     drawn = set()
     monkeypatch.setattr(
         "matplotlib.figure.Figure.savefig", lambda figure, path, **_: drawn.add(path.name)

@@ -39,7 +39,7 @@ TINY = {"max_epochs": 2, "n_members": 2, "random_state": 0, "early_stopping": Tr
 WEIGH_ALL = [STEMClassifierRegressor(**TINY)]
 SYSTEMS = [
     *(
-        getattr(sklearn_ple, name)(**TINY)
+        getattr(sklearn_ple, name)(**TINY, numeric_embedding=None)
         for name in sklearn_ple.__all__
         if "Regressor" in name and "STEM" not in name
     ),

@@ -23,10 +23,10 @@ TASKS = ["death", "wt82_71", "sbp", "dbp", "cholesterol", "exercise"]
 
 @pytest.fixture
 def quick(monkeypatch):
-    """A quarter of the rows of NHEFS, and a tree per task."""
+    """An eighth of the rows of NHEFS, and a tree per task."""
     case = CASES["nhefs"]
     few = case._replace(
-        load=lambda seed: [part[::4] for part in case.load(seed)], boosting=SINGLE_TREES
+        load=lambda seed: [part[::8] for part in case.load(seed)], boosting=SINGLE_TREES
     )
     monkeypatch.setitem(CASES, "nhefs", few)
 

@@ -29,15 +29,15 @@ def codes_of(fitted, values, **params):
 
 
 def test_counts_of_many_blocks_are_merged_also_without_values():
-    blocks = [["b", "a"], [None, None], ["a", None]] * 1000
+    blocks = [["b", "a"], [None, None], ["a", None]] * 400
     counts = CategoryCounts()
     for block in blocks:
         counts.add(pd.Series(block, dtype="string"))
         assert len(counts._parts) < 1000
     values, numbers, first = counts.merged()
     assert values.tolist() == ["b", "a"]
-    assert numbers.tolist() == [1000, 2000] and first.tolist() == [0, 1]
-    assert (counts.n_rows, counts.n_known) == (6000, 3000)
+    assert numbers.tolist() == [400, 800] and first.tolist() == [0, 1]
+    assert (counts.n_rows, counts.n_known) == (2400, 1200)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from sklearn_ple.utils.constraints import LAYER_WIDTHS, LAYER_WIDTHS_BY_LEVEL
 
 #: Examples of all tests together: few in every run, many by ``tox -e fuzz``.
 N_EXAMPLES = int(os.environ.get("SKLEARN_PLE_FUZZ", "0"))
-FEW = 150
+FEW = 60
 
 ESTIMATORS = [
     cls

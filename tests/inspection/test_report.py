@@ -496,6 +496,7 @@ def test_columns_that_matter_are_named(fitted, tmp_path):
     assert "Which columns matter" not in write(report, tmp_path)
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_names_are_escaped(tmp_path):
     X, y = make_table()
     evil = "<script>alert('1')</script> & \"$x$ $"
@@ -575,6 +576,7 @@ def test_classes_may_be_fractions(tmp_path):
 
 # Those of the other tasks.
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+@pytest.mark.usefixtures("unpainted")
 def test_undefined_scores_are_shown_as_such(fitted, tmp_path):
     model, X, y = fitted
     y = y.copy()
@@ -631,6 +633,7 @@ def test_of_censored_times_curves_by_prediction_are_shown(timed, tmp_path):
     assert f"{first} (shortest), {middle} (middle), {last} (longest)" in alt
 
 
+@pytest.mark.usefixtures("unpainted")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 @pytest.mark.parametrize("labels", [[-3.0, -2.0], [np.nan, np.nan], [4.0, np.nan]])
 def test_times_of_which_too_little_is_known_are_in_the_report(timed, tmp_path, labels):
@@ -661,6 +664,7 @@ def test_resamples_of_one_value_alone_do_not_count(kind, usual):
     assert report.scores[["score", "low", "high"]].notna().all(axis=None)
 
 
+@pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize("n_tasks", [1, 25])
 def test_letters_of_wide_pictures_are_large_enough(report, fitted, tmp_path, n_tasks):
     tasks = [f"task {k}" for k in range(n_tasks)]
@@ -679,7 +683,7 @@ def test_each_of_twelve_tasks_has_a_section(tmp_path):
     X = rng.normal(size=(60, 4))
     y = X @ rng.normal(size=(4, 12))
     model = PLERegressor(**TINY).fit(X, y)
-    report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=2)
+    report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=2, importance=False)
     page = Page(write(report, tmp_path))
     assert {f"task-{k}" for k in range(1, 13)} <= set(page.ids)
     assert all(f"y{k}" in page.text for k in range(12))

@@ -9,7 +9,7 @@ TASKS = ["click", "amount"]
 OPTIONS = {
     "n_members": 1,
     "max_epochs": 2,
-    "batch_size": 64,
+    "batch_size": 256,
     "expert_hidden_units": (8,),
     "tower_hidden_units": (4,),
     "numeric_embedding": None,
