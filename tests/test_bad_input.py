@@ -194,6 +194,7 @@ def test_a_column_of_unknown_categories_alone_warns(X, y):
         ({"task_weights": {"height": 1}}, r"task_weights names \['height'\]"),
         ({"task_weights": [1.0]}, "task_weights has 1 entries"),
         ({"task_weights": {"area": -1}}, "task_weights of task 'area' is -1"),
+        ({"task_weights": {"area": 10**400}}, "task_weights of task 'area' is 1000"),
         ({"task_weight_decay": {"area": np.inf}}, "task_weight_decay of task 'area' is inf"),
         ({"class_weight": {"height": 1}}, r"class_weight names \['height'\]"),
         ({"categorical_features": ["depth"]}, r"categorical_features names \['depth'\]"),

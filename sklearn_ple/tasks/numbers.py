@@ -11,6 +11,7 @@ from sklearn.metrics import d2_absolute_error_score, d2_tweedie_score, make_scor
 from torch import Tensor
 
 from ..utils.checks import shown
+from ..utils.constraints import Number
 from ..utils.warn import warn
 from .constant import constant
 from .task import Task, average_logs
@@ -35,8 +36,7 @@ def exact(number: float) -> Tensor:
 
 def is_between(value: Any, low: float, high: float) -> bool:
     """Return whether a value is a number, and no bool, strictly between two others."""
-    is_number = isinstance(value, Real) and not isinstance(value, bool)
-    return is_number and low < float(value) < high
+    return Number(Real, low, high, closed="neither").is_satisfied_by(value)
 
 
 def ignore_unit(score: Callable[..., float]) -> Callable[..., float]:

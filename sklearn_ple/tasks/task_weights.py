@@ -1,12 +1,12 @@
 """The weights of the tasks' losses, which may change with the epoch."""
 
 from collections.abc import Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from ..utils.checks import shown
+from ..utils.constraints import NOT_NEGATIVE
 from .per_task import by_task
 from .task import Task
 
@@ -103,5 +103,4 @@ def _numbers(names: Sequence[str], parameter: str, value: Any) -> np.ndarray:
 
 def is_weight(value: Any) -> bool:
     """Return whether a value is a finite number, 0 or more, and not a bool."""
-    is_number = isinstance(value, Real) and not isinstance(value, bool)
-    return is_number and 0 <= float(value) < np.inf
+    return NOT_NEGATIVE.is_satisfied_by(value)

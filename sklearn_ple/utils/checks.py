@@ -77,7 +77,7 @@ def naming(what: str) -> Iterator[None]:
     """Context manager that puts before the message of an error what it concerns."""
     try:
         yield
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{what}: {error}") from error
 

@@ -90,6 +90,8 @@ def test_calibration_error_skips_missing_labels(dtype):
         (([0, 1], [0.5, "high"]), {}, "^y_prob: could not convert string to float: 'high'"),
         (([0, 1], [0.5, 0.5]), {"sample_weight": [1, -1]}, "Negative values .*sample_weight"),
         (([0, 1], [0.5, 0.5]), {"sample_weight": [1, "b"]}, "^sample_weight: could not convert"),
+        (([0, 1], [0.5, 0.5]), {"sample_weight": [1, 10**400]}, "^sample_weight: int too large"),
+        (([0, 1], [0.5, 10**400]), {}, "^y_prob: int too large"),
         (([0, 1], [0.5, 0.5]), {"strategy": "equal"}, "'strategy' parameter .*'uniform'"),
         (([0, 1], [0.5, 0.5]), {"strategy": np.ones(2)}, "'strategy' parameter"),
         (([0, 1], [0.5, 0.5]), {"labels": "yes"}, "'labels' parameter .* Got 'yes'"),

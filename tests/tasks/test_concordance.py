@@ -84,6 +84,7 @@ def test_without_two_rows_to_compare_it_is_nan(labels):
         ([1.0, np.nan], [1.0, 2.0], "y_true: Input contains NaN"),
         ([1.0, 2.0], [1.0, "late"], "^y_pred: could not convert string to float: 'late'"),
         ([1.0, 2.0], [1.0, np.inf], "y_pred: Input contains infinity"),
+        ([1.0, 2.0], [1.0, 10**400], "y_pred: int too large"),
         ([1.0, 2.0], [1.0], "inconsistent numbers of samples"),
         ([[1.0, 2.0]] * 2, [1.0, 2.0], r"y_true has the shape \(2, 2\): pass one number"),
         ([1.0, 2.0], [[1.0, 2.0]] * 2, r"y_pred has the shape \(2, 2\)"),
