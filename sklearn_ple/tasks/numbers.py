@@ -23,10 +23,11 @@ def find_unit(numbers: np.ndarray) -> float:
 
 
 def divide(numbers: np.ndarray, unit: float) -> np.ndarray:
-    """Divide numbers by a unit; finite numbers stay finite, at most the largest float."""
-    most = np.finfo(np.float64).max
+    """Divide numbers by a unit; finite numbers stay finite, and positive ones positive."""
+    float64 = np.finfo(np.float64)
+    least = np.where(numbers > 0, float64.tiny, -float64.max)
     with np.errstate(over="ignore"):
-        return np.where(np.isfinite(numbers), (numbers / unit).clip(-most, most), numbers)
+        return np.where(np.isfinite(numbers), (numbers / unit).clip(least, float64.max), numbers)
 
 
 def exact(number: float) -> Tensor:
@@ -267,9 +268,10 @@ class Amount(NumberTask):
         return self._amount(outputs[:, 0])
 
     def _amount(self, logs: np.ndarray) -> np.ndarray:
-        """Compute amounts from logarithms in units of the mean, at most the largest float."""
-        with np.errstate(over="ignore"):
-            return np.minimum(np.exp(logs) * self.mean, np.finfo(logs.dtype).max)
+        """Compute amounts from logarithms in units of the mean, within the positive floats."""
+        with np.errstate(over="ignore", under="ignore"):
+            amounts = np.exp(logs) * self.mean
+        return amounts.clip(np.nextafter(0, 1, dtype=logs.dtype), np.finfo(logs.dtype).max)
 
     def traced_predict(self, outputs: Tensor) -> Tensor:
         """Return the predicted mean, in the units of the labels."""

@@ -891,6 +891,19 @@ def test_average_is_checked_when_the_scorer_is_made():
         make_multitask_scorer(average="median")
 
 
+@pytest.mark.parametrize("kind", ["count", "tweedie", ("tweedie", 1.99), "hurdle"])
+@pytest.mark.parametrize("unit", [1.0, 1e150])
+def test_amounts_that_are_predicted_as_nearly_zero_are_scored(kind, unit):
+    X = np.linspace(-1, 1, 40)[:, None]
+    y = unit * np.exp(3 * X[:, 0])
+    options = {"n_members": 1, "max_epochs": 1, "random_state": 0, "clip_numbers": None}
+    model = PLERegressor(task_types=kind, **options).fit(X, y)
+    far = 1e6 * X
+    assert model.predict(far).min() < 1e-300 * unit
+    assert np.isfinite(multitask_scores(model, X, y)["y"])
+    assert not np.isnan(multitask_scores(model, far, y)["y"])
+
+
 @pytest.mark.parametrize("unit", [1e-300, 1e-170, 1e155, 1e300])
 def test_scores_do_not_depend_on_the_unit_of_numbers(unit):
     rng = np.random.default_rng(0)
