@@ -221,9 +221,10 @@ class TableEncoder:
         if statistics is None or table.sample.parts is None:
             return {}
         n_codes = self.features.cardinalities_
+        # Tasks that have been added since have no statistics.
+        tasks = self.tasks[: statistics.n_tasks]
         return {
-            column: LabelSums(self.tasks, n_codes[column])
-            for column in statistics.columns.tolist()
+            column: LabelSums(tasks, n_codes[column]) for column in statistics.columns.tolist()
         }
 
     def _read_weighted(

@@ -115,7 +115,7 @@ class TargetStatistics:
             The statistics of the rows. Those of rows in ``read`` are learnt from earlier parts of
             the rows, those of other rows from all rows in ``read``.
         """
-        self.read, self.n_tasks = read, len(tasks)
+        self.read = read
         read = np.ones(len(codes), dtype=bool) if read is None else read
         parts = np.where(read, _draw_parts(len(codes)), N_PARTS)
         sums = {}
@@ -148,6 +148,7 @@ class TargetStatistics:
         self.tables, by_part = [], []
         for column in self.columns.tolist():
             of_column = sums.pop(column)
+            self.n_tasks = of_column.n_tasks
             stacked = np.empty((N_PARTS + 1, of_column.n_codes, of_column.n_statistics), dtype)
             for part, table in enumerate(of_column.tables()):
                 stacked[part] = table
@@ -252,6 +253,11 @@ class LabelSums:
         self._by_name = sort_names(task.name for task in tasks)
 
     @property
+    def n_tasks(self) -> int:
+        """Number of tasks."""
+        return len(self._of_tasks)
+
+    @property
     def n_statistics(self) -> int:
         """Number of statistics of a code."""
         return sum(len(sums.values) for sums in self._of_tasks)
@@ -266,11 +272,12 @@ class LabelSums:
         codes, parts : ndarray of int of shape (n_rows,)
             The code and the part, from 0, of each row.
         targets, weights : ndarray of shape (n_rows, n_tasks)
-            The encoded labels, and their weights, which are 0 for missing labels.
+            The encoded labels, and their weights, which are 0 for missing labels. The last tasks
+            may be others, which are left out.
         """
         cells = parts.astype(np.int64) * self.n_codes + codes
         read = parts < N_PARTS
-        for sums, labels, weighs in zip(self._of_tasks, targets.T, weights.T, strict=True):
+        for sums, labels, weighs in zip(self._of_tasks, targets.T, weights.T, strict=False):
             rows = np.flatnonzero(read & (weighs > 0))
             sums.add(cells[rows], labels[rows], weighs[rows])
 

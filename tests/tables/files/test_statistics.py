@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from credibility import credible
 from makers import Recorder, learn, read_arrays
+from sklearn.base import clone
 from skorch.callbacks import Callback
 from streamed import OPTIONS, arrow, assert_same, write
 
@@ -224,6 +225,19 @@ def test_rows_that_validated_are_read_without_their_own_labels_later(tmp_path):
     np.testing.assert_allclose(later, numbers_of(fresh.stream(), fresh), atol=1e-6)
 
 
+def test_a_task_that_was_added_has_no_statistics_in_the_same_files(tmp_path):
+    frame, recorder = make_visits(), Recorder()
+    folder = write(tmp_path / "files", frame)
+    tasks, rows = ["click", "amount", "color"], arrow(frame)
+    estimator = model(task_types={"color": "ignore"})
+    fitted = clone(estimator).set_params(callbacks=[recorder]).partial_fit(folder, tasks, "w")
+    fitted.add_task(rows.select(FEATURES), rows.select(["color"]), task_types="multiclass")
+    fitted.partial_fit(folder, tasks, "w")
+    learnt = learn(estimator, folder, tasks, "w")
+    first, _, later = (rows for rows, *_ in recorder.trainings)
+    assert numbers_of(later, learnt).equals(numbers_of(first, learnt))
+
+
 def test_two_fits_are_the_same_and_are_saved(tmp_path, monkeypatch):
     monkeypatch.setattr(survey, "SAMPLED_ROWS", 150)
     frame = make_visits()
@@ -232,7 +246,7 @@ def test_two_fits_are_the_same_and_are_saved(tmp_path, monkeypatch):
     assert_same(one, two)
     # What rows of training read is not kept.
     statistics = learn(model(), folder, TASKS, "w").encoder.statistics
-    assert sorted(vars(statistics)) == ["columns", "learnt_from", "tables"]
+    assert sorted(vars(statistics)) == ["columns", "learnt_from", "n_tasks", "tables"]
     assert statistics.tables[0].shape == (32, 5)
     export.save(one, tmp_path / "model.safetensors")
     rows = arrow(frame).select(FEATURES)
