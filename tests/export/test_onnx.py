@@ -575,7 +575,11 @@ def test_a_server_takes_what_is_left_out_for_missing(server):
     null = dict.fromkeys(FRAME.columns)
     nan = dict.fromkeys(FRAME.columns, float("nan"))
     left_out, given, not_a_number = ask(f"{server}/predict", {"rows": [{}, null, nan]})
-    assert left_out == given == not_a_number
+    for task, answer in left_out.items():
+        for name, value in answer.items():
+            # Sums may be rounded in another order.
+            expected = value if isinstance(value, str) else pytest.approx(value, rel=1e-6)
+            assert given[task][name] == expected == not_a_number[task][name]
 
 
 def test_a_server_tells_long_ids_apart(tmp_path):
