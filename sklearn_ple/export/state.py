@@ -181,6 +181,8 @@ def _check_columns(features: FeatureEncoder, n_features: int, names: np.ndarray 
         if part.shape != features.number_positions_.shape:
             raise ValueError("it does not have one mean and scale for each column of numbers")
     positions = np.concatenate([features.categorical_positions_, features.number_positions_])
+    if {positions.dtype.kind, scaler.positions.dtype.kind} != {"i"}:
+        raise ValueError("the positions of its columns are not whole numbers")
     counts = {n_features, len(positions), len(positions if names is None else names)}
     if len(counts) > 1 or len(features.columns_) != n_categorical:
         raise ValueError("its columns are not those that it encodes")

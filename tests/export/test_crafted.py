@@ -155,6 +155,15 @@ def test_values_of_another_type_or_place_are_refused(craft, path, value, message
         craft(edit)
 
 
+def test_positions_of_columns_are_whole_numbers(craft):
+    def edit(header, arrays):
+        (name,) = (name for name in arrays if name.endswith("number_positions_"))
+        arrays[name] = arrays[name].astype(np.float64)
+
+    with pytest.raises(ValueError, match="the positions of its columns are not whole numbers"):
+        craft(edit)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_weights_that_are_not_finite_are_refused(craft, value):
     def edit(header, arrays):
