@@ -298,10 +298,10 @@ def _factorize(column: pd.Series) -> tuple[np.ndarray, pd.Index]:
             categories = categories.astype("datetime64[s]")
         return column.array.codes, _to_numpy(categories)
     column = _to_numpy(column)
-    if getattr(column.dtype, "char", "") in ("g", "G"):
+    if getattr(column.dtype, "char", "") in ("e", "g", "G"):
         raise TypeError(
             f"Column {shown(column.name)} of X is of dtype {column.dtype}, in which pandas finds "
-            "no categories: convert it to float or to strings."
+            "no categories: convert it to float64 or to strings."
         )
     places, values = pd.factorize(use_native_order(column))
     return places, pd.Index(values)

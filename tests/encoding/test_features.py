@@ -699,9 +699,11 @@ def test_data_of_polars_need_pyarrow(monkeypatch):
             to_pandas(data)
 
 
-@pytest.mark.skipif(np.dtype(np.longdouble) == np.float64, reason="no longer doubles here")
-def test_categories_cannot_be_long_doubles():
-    X = pd.DataFrame({"x": [1, 2], "odd": np.array([0.5, 1.5], dtype=np.longdouble)})
+@pytest.mark.parametrize("dtype", [np.float16, np.longdouble])
+def test_categories_cannot_be_halves_or_long_doubles(dtype):
+    if np.dtype(dtype) == np.float64:
+        pytest.skip("no longer doubles here")
+    X = pd.DataFrame({"x": [1, 2], "odd": np.array([0.5, 1.5], dtype=dtype)})
     with pytest.raises(TypeError, match="Column 'odd' of X is of dtype .*: convert it to float"):
         encode(X, categorical_features=["odd"])
 
