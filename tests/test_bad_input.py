@@ -179,6 +179,19 @@ def test_a_column_of_unknown_categories_alone_warns(X, y):
         fitted.predict(X.assign(code="U"))
 
 
+@pytest.mark.skipif(int(pd.__version__[0]) < 3, reason="older versions hold any text")
+def test_text_that_is_no_unicode_is_an_error(X, y):
+    half = np.array(["a", "b\ud800"] * (N // 2), dtype=object)
+    refuses(make_tiny(), np.column_stack([X, half]), y, ValueError, r"^X holds 'b\\ud800'")
+    refuses(make_tiny(), X, np.column_stack([y, half]), ValueError, r"^y holds 'b\\ud800'")
+
+
+def test_names_that_are_no_unicode_are_an_error(X, y):
+    names = pd.Index(["\udfff", "b"], dtype=object)
+    refuses(make_tiny(), X.set_axis(names, axis=1), y, ValueError, r"^X holds '\\udfff")
+    refuses(make_tiny(), X, y.set_axis(names, axis=1), ValueError, r"^y holds '\\udfff")
+
+
 # -- parameters -----------------------------------------------------------------------------------
 
 

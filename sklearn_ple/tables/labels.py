@@ -12,7 +12,7 @@ from scipy import sparse
 from ..utils.checks import check_unique, shown
 from ..utils.warn import warn
 from .form import TargetForm
-from .frames import drop_order, fill_mask, is_arrow, is_polars, to_pandas
+from .frames import drop_order, fill_mask, is_arrow, is_polars, refuse_surrogates, to_pandas
 from .kinds import select_learnt
 from .plausibility import warn_of_text
 
@@ -175,6 +175,7 @@ def _as_float(label: Any) -> float:
         return float("inf")
 
 
+@refuse_surrogates("y")
 def read_targets(
     y: Any, ignored: Callable[[Sequence[str]], list[int]] | None = None, first: int | None = None
 ) -> tuple[list[Labels], TargetForm]:
@@ -226,6 +227,7 @@ def read_targets(
     return labels, replace(replace(form, names=names).take(kept), ignored=out)
 
 
+@refuse_surrogates("y")
 def as_frame(y: Any, input_name: str = "y") -> pd.DataFrame:
     """Turn labels of any form into a data frame with the names of the tasks.
 
@@ -248,6 +250,7 @@ def as_frame(y: Any, input_name: str = "y") -> pd.DataFrame:
         name = "y" if table.name is None else str(table.name)
         return _use_plain_floats(table).to_frame(name)
     names = [f"y{c}" if isinstance(c, int) else str(c) for c in table.columns]
+    "".join(names).encode()  # Half a surrogate pair is an error.
     table = table.set_axis(names, axis=1)
     for position in range(len(names)):
         column = table.iloc[:, position]

@@ -13,7 +13,14 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from ..utils.checks import check_unique, shown
-from .frames import fill_mask, is_dataset, keep_numbers, to_pandas, use_native_order
+from .frames import (
+    fill_mask,
+    is_dataset,
+    keep_numbers,
+    refuse_surrogates,
+    to_pandas,
+    use_native_order,
+)
 
 
 class FeatureReader:
@@ -38,6 +45,7 @@ class FeatureReader:
         """Names of the columns or, without names, their number."""
         return self.names or self._estimator.n_features_in_
 
+    @refuse_surrogates("X")
     def read(self, X: Any, reset: bool) -> Any:
         """Check the shape and names of X, and turn it into a data frame or a CSR matrix.
 
@@ -72,6 +80,7 @@ class FeatureReader:
         if not X.columns.is_unique:
             check_unique("X", X.columns.tolist())
         if reset or not self._has_columns_of_fit(X):
+            "".join(map(str, X.columns)).encode()  # Half a surrogate pair is an error.
             validate_data(self._estimator, X, reset=reset, skip_check_array=True)
         if 0 in X.shape:
             raise ValueError(f"X has {X.shape[0]} rows and {X.shape[1]} columns: it is empty.")
