@@ -250,7 +250,8 @@ def as_frame(y: Any, input_name: str = "y") -> pd.DataFrame:
         name = "y" if table.name is None else str(table.name)
         return _use_plain_floats(table).to_frame(name)
     names = [f"y{c}" if isinstance(c, int) else str(c) for c in table.columns]
-    "".join(names).encode()  # Half a surrogate pair is an error.
+    for name in names:
+        name.encode()  # Half a surrogate pair is an error.
     table = table.set_axis(names, axis=1)
     for position in range(len(names)):
         column = table.iloc[:, position]

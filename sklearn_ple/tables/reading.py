@@ -80,7 +80,8 @@ class FeatureReader:
         if not X.columns.is_unique:
             check_unique("X", X.columns.tolist())
         if reset or not self._has_columns_of_fit(X):
-            "".join(map(str, X.columns)).encode()  # Half a surrogate pair is an error.
+            for name in X.columns:
+                str(name).encode()  # Half a surrogate pair is an error.
             validate_data(self._estimator, X, reset=reset, skip_check_array=True)
         if 0 in X.shape:
             raise ValueError(f"X has {X.shape[0]} rows and {X.shape[1]} columns: it is empty.")

@@ -106,7 +106,7 @@ def _read_files(
     source = Source.of(arguments.X)
     columns = Columns.choose(source, *arguments[1:3])
     if like is None:
-        _warn_of_lost_categories(settings, _lost_categories(source.schema), columns)
+        _warn_of_lost_categories(settings, _lost_categories(source), columns)
     options: dict[str, Any] = {"like": like, "verbose": settings.verbose}
     rows = reader, source, columns, settings.depends_on
     if arguments.apart is None:
@@ -156,14 +156,16 @@ def _read_rows_apart(
     return StreamedTable.read(reader, source, columns, settings.depends_on, **options).sample
 
 
-def _lost_categories(schema: Any) -> list[str]:
+def _lost_categories(source: Source) -> list[str]:
     """Return the columns that were categories in pandas, but are of another type in the files."""
     import pyarrow as pa
 
-    columns = (schema.pandas_metadata or {}).get("columns", [])
-    names = [each["field_name"] for each in columns if each["pandas_type"] == "categorical"]
-    types = {field.name: field.type for field in schema}
-    return [name for name in names if name in types and not pa.types.is_dictionary(types[name])]
+    types = {field.name: field.type for field in source.schema}
+    return [
+        name
+        for name in source.categories
+        if name in types and not pa.types.is_dictionary(types[name])
+    ]
 
 
 def _warn_of_lost_categories(settings: Settings, lost: list[str], columns: Columns) -> None:

@@ -148,6 +148,7 @@ class RowGroup:
             yield from file.iter_batches(n_at_once, **options)
         else:
             whole = file.get_batch(self.number).select(columns)
+            whole.validate(full=True)
             for start in range(0, len(whole), n_at_once):
                 yield whole.slice(start, n_at_once)
 

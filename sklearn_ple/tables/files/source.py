@@ -68,6 +68,8 @@ class Source:
         The schema of the dataset.
     names : list of str
         Names of the columns, except those of an index of pandas.
+    categories : list of str
+        Names of the columns that were categories in pandas.
     files : list of File
         The files, in the order of the dataset.
     row_groups : list of RowGroup
@@ -87,8 +89,6 @@ class Source:
     def __init__(self, dataset: Any, all_columns: bool = False):
         self.all_columns = all_columns
         self.schema = dataset.schema
-        index = (self.schema.pandas_metadata or {}).get("index_columns", [])
-        self.names = [name for name in self.schema.names if name not in index]
         try:
             fragments = list(dataset.get_fragments())
         except ValueError as error:
@@ -97,6 +97,11 @@ class Source:
                 "first, with pyarrow.dataset.write_dataset."
             ) from error
         self.files = [find_file(fragment) for fragment in fragments]
+        try:
+            index, self.categories = _read_notes(self.schema)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise make_read_error(f"What pandas noted in {self}", error) from error
+        self.names = [name for name in self.schema.names if name not in index]
         self.row_groups: list[RowGroup] = []
         first = 0
         for file in self.files:
@@ -200,6 +205,14 @@ class Source:
                 f"Column {field.name!r} is of type {there} in {file.path}, but of type {expected} "
                 f"in {self}: write all files with the same types."
             )
+
+
+def _read_notes(schema: Any) -> tuple[list[Any], list[str]]:
+    """Return the columns of a schema that were an index, and categories, in pandas."""
+    notes = schema.pandas_metadata or {}
+    columns = notes.get("columns", [])
+    categories = [each["field_name"] for each in columns if each["pandas_type"] == "categorical"]
+    return list(notes.get("index_columns", [])), categories
 
 
 def _dataset_at(path: Path) -> Any:

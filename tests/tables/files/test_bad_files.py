@@ -392,6 +392,23 @@ def test_damaged_files_are_found_at_once(tmp_path, how):
         refuses(folder, message=f"{where} cannot be read: ")
 
 
+@pytest.mark.parametrize("notes", [b"\xff{", b"{", b"[1]", b'{"columns": [3]}'])
+def test_damaged_notes_of_pandas_name_the_file(tmp_path, notes):
+    file = tmp_path / "rows.parquet"
+    parquet.write_table(arrow(make_table(60)).replace_schema_metadata({"pandas": notes}), file)
+    refuses(file, message="What pandas noted in .*rows.parquet cannot be read: .*write it again")
+
+
+def test_codes_of_arrow_that_have_no_category_name_the_batch(tmp_path):
+    rows = arrow(make_table(60).drop(columns="kind"))
+    codes = pa.array([0, 1, 9] * 20, pa.int32())
+    kind = pa.DictionaryArray.from_arrays(codes, pa.array(["a", "b"]), safe=False)
+    feather.write_feather(
+        rows.append_column("kind", kind), tmp_path / "rows.arrow", "uncompressed"
+    )
+    refuses(tmp_path / "rows.arrow", message="rows.arrow, record batch 0 cannot be read: ")
+
+
 def test_a_batch_of_arrow_that_changes(tmp_path):
     folder = write(tmp_path / "files", make_table(600), kind="ipc")
     path = folder / "part1.arrow"
