@@ -1,4 +1,4 @@
-"""The page of promises: every test that it names exists, and every promise names one."""
+"""The pages of promises: every test that they name exists, and every promise names one."""
 
 import ast
 import re
@@ -17,6 +17,12 @@ def test_a_test_that_holds_a_promise_exists(path, name):
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     assert name.startswith("test_")
     assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def test_the_tests_of_security_exist():
+    paths = re.findall(r"`(tests/[\w/]+\.py)`", (ROOT / "SECURITY.md").read_text(encoding="utf-8"))
+    assert len(paths) >= 3
+    assert [path for path in paths if not (ROOT / path).is_file()] == []
 
 
 def test_every_promise_is_held_by_a_test():
