@@ -17,6 +17,7 @@ PUBLIC_MODULES = [
     "sklearn_ple",
     "sklearn_ple.capacity",
     "sklearn_ple.datasets",
+    "sklearn_ple.ensemble",
     "sklearn_ple.distributed",
     "sklearn_ple.export",
     "sklearn_ple.inspection",

@@ -71,7 +71,7 @@ def test_the_same_seed_prints_the_same_table(quick, tmp_path, capsys):
 @pytest.fixture
 def few_models(monkeypatch):
     """Guessing, and a small network."""
-    module = importlib.import_module("sklearn_ple.inspection.compare")
+    module = importlib.import_module("sklearn_ple.inspection.compare_models")
     kept = {"dummy": module._make_models()["dummy"], "PLE": make_tiny()}
     monkeypatch.setattr(module, "_make_models", lambda: kept)
 

@@ -17,8 +17,8 @@ from ..tables.reading import FeatureReader
 from ..tasks import Task
 from .state import from_state, to_state
 
-# Boosting by histograms reads 254 categories of a column; two more codes are for missing ones.
-_MOST_CODES = 256
+# Boosting by histograms reads no more categories of a column.
+_MOST_CATEGORIES = 254
 # With fewer labels, those set aside to stop early would show too little.
 _LEAST_LABELS_TO_STOP_EARLY = 2000
 _LEARNT = ("features_", "statistics_")
@@ -126,7 +126,7 @@ class TreeColumns(TransformerMixin, BaseEstimator):
         _, ranges = self.features_.learn_categories(table, [table])
         self.features_.learn_scales(ranges, whole, [whole])
         n_codes = self.features_.cardinalities_
-        many = [place for place, n in enumerate(n_codes) if n > _MOST_CODES]
+        many = [place for place, n in enumerate(n_codes) if n - (UNKNOWN + 1) > _MOST_CATEGORIES]
         self.statistics_ = TargetStatistics(many) if many else None
         numbers, codes = self._encode(table)
         if self.statistics_ is None:
@@ -166,9 +166,11 @@ class TreeColumns(TransformerMixin, BaseEstimator):
         """Return a frame in which codes are categories, and those of unknown ones are missing."""
         names = [f"x{place}" for place in range(numbers.shape[1])]
         many: Any = [] if self.statistics_ is None else self.statistics_.columns
+        # Codes below that of the first category become -1, which stands for a missing one.
+        places = np.maximum(codes.astype(np.int64) - (UNKNOWN + 1), -1)
         categories = {
-            f"c{place}": pd.Categorical(codes[:, place], range(UNKNOWN + 1, _MOST_CODES))
-            for place in np.setdiff1d(range(codes.shape[1]), many)
+            f"c{column}": pd.Categorical.from_codes(places[:, column], range(_MOST_CATEGORIES))
+            for column in np.setdiff1d(range(codes.shape[1]), many)
         }
         return pd.DataFrame(numbers, columns=names).assign(**categories)
 

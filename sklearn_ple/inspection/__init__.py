@@ -1,7 +1,7 @@
 """Plots, tables and reports about fitted estimators, and comparisons of estimators."""
 
 from .blend_display import BlendDisplay
-from .compare import compare
+from .compare_models import compare
 from .comparison import Comparison
 from .comparison_display import ComparisonDisplay
 from .gates import GateUtilizationDisplay

@@ -21,7 +21,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn_ple import PLEClassifierRegressor, PLERegressor
 from sklearn_ple.ensemble import BlendClassifierRegressor
 from sklearn_ple.inspection import Comparison, compare
-from sklearn_ple.inspection.compare import _make_models
+from sklearn_ple.inspection.compare_models import _make_models
 from sklearn_ple.model_selection import MultiTaskKFold
 from sklearn_ple.tasks import Regression
 
