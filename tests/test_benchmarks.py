@@ -333,6 +333,17 @@ def test_known_probabilities_are_what_no_network_exceeds(made, paper, seed):
     assert row["scores"]["CTCVR"] < row["ceiling"]["CTCVR"]
 
 
+def test_valid_views_and_completions_pull_against_each_other(paper, seed):
+    X, y, truth = paper("conflict").views(20_000, seed)
+    valid, completion = truth["valid view"], truth["completion"]
+    assert np.corrcoef(valid, completion)[0, 1] < -0.3
+    assert np.corrcoef(X["length"], valid)[0, 1] > 0 > np.corrcoef(X["length"], completion)[0, 1]
+    # A user's views of a video differ by chance alone.
+    pairs = truth.groupby([X["user"], X["video"]], observed=True)
+    assert (pairs.nunique() == 1).all(axis=None) and len(pairs) < len(X) / 2
+    assert y["valid view"].mean() == pytest.approx(valid.mean(), abs=0.02)
+
+
 def test_another_seed_takes_the_setting_that_was_chosen(paper, data_sets, monkeypatch):
     accuracy, common = importlib.import_module("accuracy"), importlib.import_module("common")
     chosen = []
