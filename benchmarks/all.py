@@ -59,7 +59,7 @@ STEPS = (
     *((name,) for name in ("ablation", "growth", "memory", "speed", "calibration", "coverage")),
     *((name,) for name in ("survival", "latency", "n_jobs")),
     ("streaming", "--impressions", "10000000"),
-    *((f"paper.{name}",) for name in ("synthetic", "comparison", "ali_ccp", "conflict")),
+    *((f"paper.{name}",) for name in ("synthetic", "census", "ali_ccp", "conflict")),
     ("paper.shared_experts",),
 )
 

@@ -13,9 +13,10 @@ from common import parser_of
 from scipy.special import expit
 from sklearn.metrics import r2_score, roc_auc_score
 
+from paper.gates import describe_gates
 from paper.systems import REFERENCE, STOP, run, systems
 
-NAMES = (REFERENCE, "hard sharing", "MMoE", "PLE")
+NAMES = (REFERENCE, "hard sharing", "MMoE", "CGC", "PLE")
 KINDS = {"valid view": "binary", "completion": "regression"}
 N_USERS, N_VIDEOS, N_TASTES, CLICKBAIT = 100, 50, 2, 0.5
 N_TEST = 50_000
@@ -60,7 +61,8 @@ def evaluate(system, data):
     *_, X, y, truth = data
     valid, completion = system.predict_proba(X)[0][:, 1], system.predict(X)["completion"]
     ceiling = scores(y, *truth.to_numpy().T)
-    return {"scores": scores(y, valid, completion), "ceiling": ceiling}
+    found = {"scores": scores(y, valid, completion), "ceiling": ceiling}
+    return found | describe_gates(system, X)
 
 
 def main():

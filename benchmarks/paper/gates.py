@@ -22,6 +22,8 @@ def separation(gates, tasks):
 
 def describe_gates(system, X):
     """Return the mean weights by level, gate and expert, and the distance of gates by level."""
+    if not hasattr(system, "gate_weights"):
+        return {}
     tasks, levels = system.task_names_, system.gate_weights(X.iloc[:N_ROWS])
     gates = [
         {"level": level, "gate": gate, "expert": expert, "mean": float(own.mean())}

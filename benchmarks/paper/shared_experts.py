@@ -8,8 +8,8 @@ used. Sets in the order of time have only one split.
 
 from common import parser_of
 from data_sets import CHRONOLOGICAL, DATA_SETS, MULAN_SETS, without_test_rows
+from networks import evaluate
 
-from paper.comparison import evaluate
 from paper.systems import run
 from sklearn_ple import PLEClassifierRegressor
 

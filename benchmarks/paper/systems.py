@@ -1,9 +1,9 @@
 """The ten systems of the paper, of one size: that of PLE with two levels; and how they are run.
 
-One rule of training holds for all that are as published. A tenth of the rows to train on is set
-aside. Training ends when their loss has not been lower for some epochs, and goes back to the
-lowest. Each label counts the same, in the loss and in when to stop. Single-task networks are
-fitted one by one, so that each stops by itself, and has bins of its own.
+One rule of training holds for all. A tenth of the rows to train on is set aside. Training ends when
+their loss has not been lower for some epochs, and goes back to the lowest. Each label counts the
+same, in the loss and in when to stop. Single-task networks are fitted one by one, so that each
+stops by itself.
 """
 
 import time
@@ -17,8 +17,6 @@ import sklearn_ple
 from sklearn_ple.capacity import equal_capacity
 
 REFERENCE = "single-task"
-#: The networks as their papers have them, or with all that the package adds.
-BASES = {"as published": True, "by default": False}
 SYSTEMS = {
     "single-task": ("SingleTaskClassifierRegressor", {}),
     "hard sharing": ("SharedBottomClassifierRegressor", {}),
@@ -37,13 +35,12 @@ STOP = {"early_stopping": True, "validation_fraction": 0.1, "n_iter_no_change": 
 STOP |= {"max_epochs": MAX_EPOCHS, "refit": False, "task_weights": "labels"}
 
 
-def systems(X, y, names=SYSTEMS, *, published=True, **params):
-    """Make the systems, as published or by default, each with as many parameters as PLE."""
+def systems(X, y, names=SYSTEMS, **params):
+    """Make the systems, as published, each with as many parameters as PLE."""
     made = {}
     for name in dict.fromkeys([*names, "PLE"]):
         kind, own = SYSTEMS[name]
-        system = getattr(sklearn_ple, kind)
-        made[name] = (system.as_published if published else system)(**own, **params)
+        made[name] = getattr(sklearn_ple, kind).as_published(**own, **params)
     sized = equal_capacity(made, X, y, reference="PLE", equal_depth=True)
     return {name: sized[name] for name in names}
 
