@@ -51,7 +51,7 @@ def scores(y, valid, completion):
 def prepare(setting):
     n_rows = int(setting.partition(" ")[0])
     X, y, truth = views(n_rows + N_TEST)
-    own = STOP | {"task_types": KINDS, "batch_size": 512, "embedding_dim": N_TASTES}
+    own = STOP | {"task_types": KINDS, "batch_size": 256, "embedding_dim": N_TASTES}
     train, test = slice(n_rows), slice(n_rows, None)
     data = X[train], y[train], X[test], y[test], truth[test]
     return data, systems(*data[:2], NAMES, **own)
@@ -67,7 +67,7 @@ def evaluate(system, data):
 
 def main():
     parser = parser_of(__doc__, n_seeds=5)
-    parser.add_argument("--rows", type=int, default=20_000, help="to train on")
+    parser.add_argument("--rows", type=int, default=10_000, help="to train on")
     options = parser.parse_args()
     run("paper_conflict", [f"{options.rows} rows"], options.seeds, prepare, evaluate)
 

@@ -39,8 +39,8 @@ def evaluate(system, data):
 
 def main():
     parser = parser_of(__doc__, n_seeds=5)
-    parser.add_argument("--rows", type=int, default=10_000, help="to train on")
-    parser.add_argument("--features", type=int, default=32)
+    parser.add_argument("--rows", type=int, default=5_000, help="to train on")
+    parser.add_argument("--features", type=int, default=16)
     options = parser.parse_args()
     size = f"{options.rows} rows, {options.features} features"
     settings = [f"{correlation}, {size}" for correlation in CORRELATIONS]
