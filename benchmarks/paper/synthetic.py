@@ -11,7 +11,7 @@ from paper.systems import REFERENCE, STOP, run, systems
 from sklearn_ple.datasets import make_multitask
 
 CORRELATIONS = (0.2, 0.8)
-NAMES = (REFERENCE, "hard sharing", "MMoE", "PLE")
+NAMES = (REFERENCE, "MMoE", "PLE")
 N_TEST = 50_000
 
 
