@@ -7,7 +7,6 @@ from common import parser_of
 from data_sets import DATA_SETS
 from networks import evaluate
 
-from paper.gates import describe_gates
 from paper.systems import REFERENCE, STOP, run, systems
 
 NAMES = (REFERENCE, "hard sharing", "MMoE", "CGC", "PLE")
@@ -19,13 +18,9 @@ def prepare(name):
     return data.parts, systems(*data.parts[:2], NAMES, **own)
 
 
-def evaluate_all(system, data):
-    return evaluate(system, data) | describe_gates(system, data[2])
-
-
 def main():
     options = parser_of(__doc__, n_seeds=5).parse_args()
-    run("paper_census", ["census_no_education"], options.seeds, prepare, evaluate_all)
+    run("paper_census", ["census_no_education"], options.seeds, prepare, evaluate)
 
 
 if __name__ == "__main__":
