@@ -14,7 +14,7 @@ NAMES = (REFERENCE, "hard sharing", "MMoE", "CGC", "PLE")
 
 def prepare(name):
     data = DATA_SETS[name]()
-    own = STOP | {"n_iter_no_change": 5, "task_types": data.kinds, "batch_size": 512}
+    own = STOP | {"task_types": data.kinds, "batch_size": 512}
     return data.parts, systems(*data.parts[:2], NAMES, **own)
 
 

@@ -10,8 +10,7 @@ from sklearn.metrics import mean_squared_error
 from paper.systems import REFERENCE, STOP, run, systems
 from sklearn_ple.datasets import make_multitask
 
-CORRELATIONS = (0.2, 0.8)
-NAMES = (REFERENCE, "MMoE", "PLE")
+NAMES = (REFERENCE, "hard sharing", "MMoE", "PLE")
 N_TEST = 50_000
 
 
@@ -26,7 +25,8 @@ def prepare(setting):
         random_state=0,
     )
     train, test = slice(n_rows), slice(n_rows, None)
-    own = STOP | {"task_types": "regression", "batch_size": 256}
+    # At a constant rate losses go up and down.
+    own = STOP | {"n_iter_no_change": 15, "task_types": "regression", "batch_size": 256}
     return (X[train], y[train], X[test], y[test]), systems(X[:1000], y[:1000], NAMES, **own)
 
 
@@ -39,11 +39,12 @@ def evaluate(system, data):
 
 def main():
     parser = parser_of(__doc__, n_seeds=5)
-    parser.add_argument("--rows", type=int, default=5_000, help="to train on")
-    parser.add_argument("--features", type=int, default=16)
+    parser.add_argument("--correlations", type=float, nargs="+", default=[0.2])
+    parser.add_argument("--rows", type=int, default=10_000, help="to train on")
+    parser.add_argument("--features", type=int, default=32)
     options = parser.parse_args()
     size = f"{options.rows} rows, {options.features} features"
-    settings = [f"{correlation}, {size}" for correlation in CORRELATIONS]
+    settings = [f"{correlation}, {size}" for correlation in options.correlations]
     run("paper_synthetic", settings, options.seeds, prepare, evaluate)
 
 

@@ -29,8 +29,8 @@ SYSTEMS = {
     "CGC": ("CGCClassifierRegressor", {}),
     "PLE": ("PLEClassifierRegressor", {"n_levels": 2}),
 }
-#: At a constant rate losses go up and down, so patience is long; no fit needs so many epochs.
-STOP = {"early_stopping": True, "validation_fraction": 0.1, "n_iter_no_change": 15}
+#: No fit needs so many epochs.
+STOP = {"early_stopping": True, "validation_fraction": 0.1, "n_iter_no_change": 5}
 STOP |= {"max_epochs": 300, "refit": False, "task_weights": "labels"}
 
 
