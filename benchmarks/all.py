@@ -60,7 +60,6 @@ STEPS = (
     *((name,) for name in ("survival", "latency", "n_jobs")),
     ("streaming", "--impressions", "10000000"),
     *((f"paper.{name}",) for name in ("synthetic", "census", "ali_ccp", "conflict")),
-    ("paper.shared_experts",),
 )
 
 

@@ -244,7 +244,7 @@ def _make_method(name: str) -> Callable[[Tensor], Tensor]:
     try:
         torchjd = importlib.import_module("torchjd.aggregation")
         class_name, is_of_mean = _WEIGHTINGS[name]
-        options = {}
+        options: dict[str, Any] = {}
         if name == "upgrad":
             linalg = importlib.import_module("torchjd.linalg")
             options["projector"] = linalg.QuadprogProjector(reg_eps=_REGULARISATION)
