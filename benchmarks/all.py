@@ -60,8 +60,7 @@ STEPS = (
     *((name,) for name in ("ablation", "growth", "memory", "speed", "calibration", "coverage")),
     *((name,) for name in ("survival", "latency", "n_jobs")),
     ("streaming", "--impressions", "10000000"),
-    *((f"paper.{name}",) for name in ("synthetic", "comparison", "ali_ccp", "experts")),
-    ("paper.shared_experts",),
+    *((f"paper.{name}",) for name in ("synthetic", "census", "ali_ccp", "conflict")),
 )
 
 

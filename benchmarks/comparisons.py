@@ -7,6 +7,8 @@ import pandas as pd
 from common import RESULTS
 from scipy import stats
 
+from sklearn_ple.inspection import Comparison
+
 #: The level of the tests.
 LEVEL = 0.05
 #: A model that was not fitted to some sets, because its fits take too long.
@@ -17,6 +19,8 @@ FEWER = ("PLE, 4 members", "PLE, 2 members", "PLE, 1 member")
 CHEAPEST = "LightGBM, early stopping"
 #: Nearly the same set as another: it would count twice.
 ALIKE = "census_no_education"
+#: Held-out rows for each row to train on, of splits that `data_sets.without_test_rows` makes.
+OF_SPLITS = 1 / 3
 #: The models of the pictures of score and cost.
 SHOWN = (OURS, *FEWER, CHEAPEST, "CatBoost", "CatBoost MultiRMSEWithMissingValues", SLOW)
 SHOWN += ("CatBoost MultiLogloss", "HistGradientBoosting", "XGBoost", "RealMLP", "Random forest")
@@ -41,22 +45,21 @@ def mean_task_scores(rows):
     return task_scores(rows).mean(axis=1).to_frame("mean")
 
 
-def gains(scores, reference):
+def gains(scores, reference, overlap=0.0):
     """Compute the gains of systems over a reference with the same seed, task by task.
+
+    If seeds are splits of the same rows, which overlap, `overlap` is the number of held-out rows
+    for each row to train on (see `compare`).
 
     Returns
     -------
     DataFrame
         For each (system, task) the mean gain, and both ends of its 95 % interval (Student's).
     """
-    seeds = scores.index.get_level_values("seed")
-    more = scores - scores.loc[reference].reindex(seeds).to_numpy()
-    by_system = more.drop(reference, level="system").groupby(level="system", sort=False)
-    n, mean, deviation = by_system.count(), by_system.mean(), by_system.std()
-    half = deviation / np.sqrt(n) * stats.t.ppf(0.975, n - 1)
-    ends = {"mean": mean, "low": mean - half, "high": mean + half}
-    found = pd.DataFrame({name: part.stack() for name, part in ends.items()})
-    return found.rename_axis(["system", "task"])
+    tall = scores.rename_axis(columns="task").stack().rename("score").reset_index()
+    tall = tall.rename(columns={"seed": "repeat", "system": "model"})
+    found = Comparison.from_scores(tall, reference=reference, overlap=overlap).gains
+    return found.rename(columns={"model": "system"}).set_index(["system", "task"])
 
 
 # -- ranks ----------------------------------------------------------------------------------------

@@ -9,13 +9,15 @@ different ones in each split, is held out and scored; test rows are not used.
 from functools import partial
 
 from common import parser_of
-from data_sets import SETS, without_test_rows
-from paper.comparison import OPTIONS, evaluate
-from paper.systems import BASES, SYSTEMS, run
+from data_sets import SETS, score, without_test_rows
+from paper.systems import STOP, SYSTEMS, run
+from peers import predictor
 
 import sklearn_ple
 from sklearn_ple.capacity import count_layers, equal_capacity
 
+#: By default, four members cost half as much as eight, and are the fewest validated like eight.
+BASES = {"as published": STOP, "by default": {"n_members": 4}}
 #: Networks in addition to the paper's ten.
 SINCE = {
     "AITM": ("AITMClassifierRegressor", {}),
@@ -46,14 +48,14 @@ def networks(X, y, names, base, **params):
                 continue
             own = {} if name == REFERENCE else own
         maker = getattr(sklearn_ple, kind)
-        made[name] = (maker.as_published if BASES[base] else maker)(**own, **params)
+        made[name] = (maker if base == "by default" else maker.as_published)(**own, **params)
     n_layers, sized = count_layers(made[REFERENCE]), {}
     for name, network in made.items():
         if name in OF_OWN_SIZE:
             sized[name] = network
             continue
         pair = {REFERENCE: made[REFERENCE], name: network}
-        deep = BASES[base] and n_layers % getattr(network, "n_levels", 1) == 0
+        deep = base == "as published" and n_layers % getattr(network, "n_levels", 1) == 0
         sized[name] = equal_capacity(pair, X, y, reference=REFERENCE, equal_depth=deep)[name]
     return {name: sized[name] for name in names if name in sized}
 
@@ -61,8 +63,14 @@ def networks(X, y, names, base, **params):
 def prepare(setting, names):
     name, base, split = setting.split(", ")
     data = without_test_rows(name, int(split.removeprefix("split ")))
-    own = OPTIONS[base] | {"task_types": data.kinds}
+    own = BASES[base] | {"task_types": data.kinds}
     return data.parts, networks(*data.parts[:2], names, base, **own)
+
+
+def evaluate(system, data):
+    _, _, X, y, kinds = data
+    predicted = predictor(system, kinds)(X)
+    return {"scores": {t: score(kind, y[t], predicted[t]) for t, kind in kinds.items()}}
 
 
 def main():

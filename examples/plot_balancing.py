@@ -57,6 +57,7 @@ for seed in range(3):
     for way, (balancing, weight) in WAYS.items():
         model = SharedBottomClassifierRegressor.as_published(
             bottom_hidden_units=(16,),
+            tower_hidden_units=(32,),
             balancing=balancing,
             task_weights={"a": weight, "b": 1.0, "c": 1.0},
             random_state=seed,

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from sklearn_ple import ESMMClassifier, PLEClassifierRegressor
+from sklearn_ple import ESMMClassifier, PLEClassifierRegressor, SingleTaskClassifierRegressor
 from sklearn_ple.capacity import count_layers, count_parameters
 from sklearn_ple.datasets import fetch_ali_ccp, load_nhefs
 from sklearn_ple.export import predict_to_parquet
@@ -272,11 +272,25 @@ def test_made_matches_are_in_the_users_history(made):
 def test_systems_are_of_one_size_and_depth(paper):
     X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
     X, y = X[:400], y[:400]
-    for published in (True, False):
-        made = paper("systems").systems(X, y, published=published)
-        assert {count_layers(system) for system in made.values()} == {2}
-        sizes = [count_parameters(system, X, y) for system in made.values()]
-        assert max(sizes) < 1.05 * min(sizes)
+    made = paper("systems").systems(X, y)
+    assert {count_layers(system) for system in made.values()} == {2}
+    sizes = [count_parameters(system, X, y) for system in made.values()]
+    assert max(sizes) < 1.05 * min(sizes)
+
+
+def test_single_task_networks_are_fitted_one_by_one_to_labelled_rows(paper, seed):
+    X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
+    X, y = X[:400], y[:400].astype(float)
+    y.loc[::3, "death"] = np.nan
+    stop = {"max_epochs": 2, "early_stopping": True, "random_state": seed}
+    kinds = {"death": "binary", "wt82_71": "regression"}
+    system = SingleTaskClassifierRegressor(task_types=kinds, n_members=1, **stop)
+    apart = paper("systems").Apart(system).fit(X, y)
+    labelled = y["death"].notna()
+    alone = SingleTaskClassifierRegressor(task_types="binary", n_members=1, **stop)
+    alone.fit(X[labelled], y.loc[labelled, ["death"]])
+    np.testing.assert_array_equal(apart.predict_proba(X)[0], alone.predict_proba(X)[0])
+    assert list(apart.predict(X)) == ["death", "wt82_71"]
 
 
 def test_runs_go_on_where_they_were_broken_off(paper, tmp_path, monkeypatch):
@@ -285,7 +299,8 @@ def test_runs_go_on_where_they_were_broken_off(paper, tmp_path, monkeypatch):
     fitted, other = [], {"setting": "of another process", "system": "PLE", "seed": 7}
 
     def evaluate(system, data):
-        fitted.append((type(system).__name__, system.random_state))
+        model = getattr(system, "system", system)
+        fitted.append((type(model).__name__, model.random_state))
         if len(fitted) == 2:
             common.save("trial", [*common.kept("trial"), other])
         if len(fitted) == 3:
@@ -296,7 +311,7 @@ def test_runs_go_on_where_they_were_broken_off(paper, tmp_path, monkeypatch):
         data, made = experiment.prepare(setting)
         return data, {name: made[name].set_params(max_epochs=1) for name in ("single-task", "PLE")}
 
-    run, settings = paper("systems").run, ["0.5, equal depth, 200 rows"]
+    run, settings = paper("systems").run, ["0.5, 200 rows, 16 features"]
     with pytest.raises(KeyboardInterrupt):
         run("trial", settings, 2, prepare, evaluate)
     run("trial", settings, 2, prepare, evaluate)
@@ -311,12 +326,21 @@ def test_known_probabilities_are_what_no_network_exceeds(made, paper, seed):
     experiment = paper("ali_ccp")
     X, y, X_test, y_test, truth = experiment.load(made, n_rows=20_000)
     assert y["purchase"].isna().equals(y["click"] == 0)
-    system = experiment.make_systems(X, y, "as published")["ESMM"].set_params(
-        max_epochs=1, random_state=seed
-    )
+    system = experiment.make_systems(X, y)["ESMM"].set_params(max_epochs=1, random_state=seed)
     row = experiment.evaluate(system.fit(X, y), (X, y, X_test, y_test, truth))
     assert list(row["scores"]) == list(row["ceiling"]) == ["CTR", "CVR", "CTCVR"]
     assert row["scores"]["CTCVR"] < row["ceiling"]["CTCVR"]
+
+
+def test_valid_views_and_completions_pull_against_each_other(paper, seed):
+    X, y, truth = paper("conflict").views(20_000, seed)
+    valid, completion = truth["valid view"], truth["completion"]
+    assert np.corrcoef(valid, completion)[0, 1] < -0.3
+    assert np.corrcoef(X["length"], valid)[0, 1] > 0 > np.corrcoef(X["length"], completion)[0, 1]
+    # A user's views of a video differ by chance alone.
+    pairs = truth.groupby([X["user"], X["video"]], observed=True)
+    assert (pairs.nunique() == 1).all(axis=None) and len(pairs) < len(X) / 2
+    assert y["valid view"].mean() == pytest.approx(valid.mean(), abs=0.02)
 
 
 def test_another_seed_takes_the_setting_that_was_chosen(paper, data_sets, monkeypatch):

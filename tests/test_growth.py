@@ -252,6 +252,7 @@ def test_training_is_that_of_a_plain_loop(table, freeze):
     X, y, _ = table
     X, target = X[["b"]], (X["b"] ** 2).rename("square")
     model = SharedBottomClassifierRegressor.as_published(
+        tower_hidden_units=(32,),
         max_epochs=4,
         batch_size=N,
         early_stopping=False,

@@ -10,7 +10,8 @@ def draw_cells(ax, shown, texts, size=8, **colours):
     for (row, column), text in np.ndenumerate(texts):
         weight = "bold" if "*" in text else "normal"
         style = {"ha": "center", "va": "center", "fontsize": size, "weight": weight}
-        ax.text(column, row, text, **style)
+        dark = np.mean(image.to_rgba(shown.iloc[row, column])[:3]) < 0.4
+        ax.text(column, row, text, color="white" if dark else "black", **style)
     n_rows, n_columns = shown.shape
     turned = {"rotation": 60, "ha": "right", "va": "top", "rotation_mode": "anchor"}
     ax.set_xticks(range(n_columns), shown.columns, fontsize=size, **turned)

@@ -2,18 +2,18 @@
 
 import numpy as np
 import pandas as pd
-from comparisons import gains, mean_task_scores, results, task_scores
+from comparisons import OF_SPLITS, gains, mean_task_scores, results, task_scores
 
 from tables.cells import MISSING, TITLES, cells, change, mark
 
 REFERENCE = "single-task"
 
 
-def with_gains(scores, reference, written, digits=4):
+def with_gains(scores, reference, written, digits=4, overlap=0.0):
     """Write the mean score of each system and task, with what is written of its gain."""
     shown = scores.groupby("system").mean().loc[scores.index.unique("system")]
     shown = shown.map(f"{{:.{digits}f}}".format)
-    for place, row in gains(scores, reference).iterrows():
+    for place, row in gains(scores, reference, overlap).iterrows():
         shown.loc[place] += f" {written(row)}".rstrip()
     return shown.rename(columns=lambda task: task.removeprefix("log "))
 
@@ -25,7 +25,11 @@ def by_set(rows, reference, written=mark):
     sets.sort(key=lambda name: list(TITLES).index(name) if name in TITLES else -1)
     columns = {
         TITLES.get(name, name): with_gains(
-            mean_task_scores(rows[rows["data"] == name]), reference, written
+            mean_task_scores(rows[rows["data"] == name]),
+            reference,
+            written,
+            # The rows of conflicts are drawn anew for each seed.
+            overlap=0.0 if name.startswith("conflict") else OF_SPLITS,
         )["mean"]
         for name in sets
     }
@@ -51,13 +55,16 @@ def ranks_and_gains(rows):
     of_set = {name: mean_task_scores(own) for name, own in rows.groupby("data")}
     means = {name: own.groupby("system")["mean"].mean() for name, own in of_set.items()}
     ranks = pd.DataFrame(means).rank(ascending=False).mean(axis=1)
-    found = {name: gains(own, REFERENCE).droplevel("task") for name, own in of_set.items()}
+    found = {
+        name: gains(own, REFERENCE, OF_SPLITS).droplevel("task") for name, own in of_set.items()
+    }
     return ranks, pd.concat(found, names=["data"])
 
 
 def networks():
     for base, rows in network_runs().groupby("base"):
-        tasks = [gains(task_scores(own), REFERENCE) for _, own in rows.groupby("data")]
+        of_set = rows.groupby("data")
+        tasks = [gains(task_scores(own), REFERENCE, OF_SPLITS) for _, own in of_set]
         ranks, found = ranks_and_gains(rows)
         shown = pd.DataFrame({"rank": ranks, "gain": found.groupby("system")["mean"].mean()})
         shown["sets"], shown["tasks"] = signs(found), signs(pd.concat(tasks))
@@ -81,7 +88,7 @@ def balancing():
             yield name, by_set(part, "equal").rename_axis("balancing")
 
     plain = runs[~runs["data"].str.startswith("conflict")].groupby(["network", "data"])
-    parts = [gains(mean_task_scores(own), "equal") for _, own in plain]
+    parts = [gains(mean_task_scores(own), "equal", OF_SPLITS) for _, own in plain]
     shown = signs(pd.concat(parts)).to_frame(f"better / worse, of {len(parts)}")
     cost = rows[rows["seed"].isna()].replace("cost: ", "step, ", regex=True)
     ratios = cost.pivot(index="system", columns="data", values="ratio").map("{:.2f}".format)

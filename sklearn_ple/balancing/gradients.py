@@ -23,6 +23,10 @@ _WEIGHTINGS = {
     "imtl_g": ("IMTLGWeighting", True),
 }
 
+# Added to the diagonal of gramians of trace 1, which are rounded to float32 and may be singular.
+# TorchJD's own 1e-4 moves weights by up to a hundredth.
+_REGULARISATION = 1e-6
+
 #: Names of the methods that ``balancing`` accepts.
 GRADIENT_METHODS = tuple(_WEIGHTINGS)
 
@@ -240,7 +244,11 @@ def _make_method(name: str) -> Callable[[Tensor], Tensor]:
     try:
         torchjd = importlib.import_module("torchjd.aggregation")
         class_name, is_of_mean = _WEIGHTINGS[name]
-        weighting = getattr(torchjd, class_name)()
+        options: dict[str, Any] = {}
+        if name == "upgrad":
+            linalg = importlib.import_module("torchjd.linalg")
+            options["projector"] = linalg.QuadprogProjector(reg_eps=_REGULARISATION)
+        weighting = getattr(torchjd, class_name)(**options)
     except ImportError as error:
         raise ImportError(
             f"balancing={name!r} needs TorchJD ({error}): pip install 'sklearn-ple[balancing]'"

@@ -16,9 +16,10 @@ class UncertaintyWeighting(Balancer):
 
     The joint loss is ``sum_k L_k / (2 s_k**2) + log s_k`` over the tasks whose labels are numbers:
     with squared errors it is the negative log-likelihood of a normal distribution. Over the tasks
-    with classes it is ``sum_k L_k / s_k**2 + log s_k``, where ``s_k**2`` acts as a temperature of
-    the logits. The logarithms ``log s_k**2`` are learnt and start at 0. The term ``log s_k`` is
-    weighted by the task's labels in the batch, so a task without a label adds nothing.
+    whose loss is that of a softmax, which are those with classes and survival, it is
+    ``sum_k L_k / s_k**2 + log s_k``, where ``s_k**2`` acts as a temperature of the logits. The
+    logarithms ``log s_k**2`` are learnt and start at 0. The term ``log s_k`` is weighted by the
+    task's labels in the batch, so a task without a label adds nothing.
 
     ``balancing="uncertainty"`` stands for this class.
 
@@ -53,7 +54,7 @@ class UncertaintyWeighting(Balancer):
         n_members : int
             Number of members of the ensemble.
         """
-        factors = [1.0 if task.has_classes else 0.5 for task in tasks]
+        factors = [1.0 if task.has_classes or task.censored else 0.5 for task in tasks]
         self.register_buffer("factors", torch.tensor(factors), persistent=False)
         shape = n_members, len(tasks)
         self.log_variances = nn.Parameter(torch.zeros(shape))
@@ -61,7 +62,7 @@ class UncertaintyWeighting(Balancer):
         self.register_buffer("labelled", torch.zeros(shape, dtype=torch.bool))
 
     def weigh(self, batch: Batch) -> Tensor:
-        """Compute the inverse variances, halved for tasks whose labels are numbers.
+        """Compute the inverse variances, halved for tasks whose labels are uncensored numbers.
 
         Parameters
         ----------

@@ -11,7 +11,7 @@ from ..nn.bottoms import FUSIONS
 from ..tasks import Task, by_task
 from ..utils._sklearn import StrOptions
 from ..utils.checks import shown
-from .network_fields import widths
+from .network_fields import towers, widths
 
 
 @with_parameters
@@ -25,6 +25,7 @@ class _Bottoms(MultiTaskEstimator):
     """
 
     bottom_hidden_units: Any = widths()
+    tower_hidden_units: Any = towers()
     class_weight: Any = class_weight()
 
     def treats_tasks_alike(self) -> bool:

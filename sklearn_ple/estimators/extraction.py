@@ -11,7 +11,7 @@ from ..nn import PLE, Body
 from ..tasks import Task, by_task
 from ..utils.checks import shown
 from ..utils.constraints import COUNT_OR_ZERO, LISTED
-from .network_fields import count, widths
+from .network_fields import count, towers, widths
 
 
 @with_parameters
@@ -28,6 +28,7 @@ class Extraction(MultiTaskEstimator):
     )
     expert_hidden_units: Any = widths(by_level=True)
     gate_hidden_units: Any = widths(default=(), search=None)
+    tower_hidden_units: Any = towers()
 
     network: ClassVar[Any] = PLE
 

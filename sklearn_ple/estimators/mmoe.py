@@ -6,7 +6,7 @@ from typing import Any
 
 from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import MMoE
-from .network_fields import count, widths
+from .network_fields import count, towers, widths
 
 
 @with_parameters
@@ -52,6 +52,7 @@ class MMoEClassifierRegressor(MultiTaskEstimator):
     expert_hidden_units: Any = widths(by_level=True)
     shared_gate: bool = parameter(default=False, constraint=["boolean"], network=True)
     gate_hidden_units: Any = widths(default=(), search=None)
+    tower_hidden_units: Any = towers()
     class_weight: Any = class_weight()
 
     network = MMoE

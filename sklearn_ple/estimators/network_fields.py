@@ -23,3 +23,8 @@ def widths(
     return parameter(
         default=default, constraint=constraint, search=search, network=True, **options
     )
+
+
+def towers() -> Any:
+    """Declare the widths of the towers of PLE and of the networks that its paper compares."""
+    return parameter(default=(32,), published=(256, 128, 64))

@@ -7,7 +7,7 @@ from typing import Any
 from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import CrossStitch, Sluice
 from ..utils.constraints import NOT_NEGATIVE, POSITIVE
-from .network_fields import count, widths
+from .network_fields import count, towers, widths
 
 
 @with_parameters
@@ -56,6 +56,7 @@ class CrossStitchClassifierRegressor(MultiTaskEstimator):
     stitch_rate_factor: float = parameter(
         default=10.0, constraint=[POSITIVE], search=(1.0, 100.0, "log")
     )
+    tower_hidden_units: Any = towers()
     class_weight: Any = class_weight()
 
     network = CrossStitch
@@ -122,6 +123,7 @@ class SluiceClassifierRegressor(MultiTaskEstimator):
     mixing_rate_factor: float = parameter(
         default=10.0, constraint=[POSITIVE], search=(1.0, 100.0, "log")
     )
+    tower_hidden_units: Any = towers()
     class_weight: Any = class_weight()
 
     network = Sluice

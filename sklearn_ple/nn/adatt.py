@@ -28,8 +28,8 @@ class AdaTT(LevelNetwork):
     Shared experts, if there are any, have a unit of the same kind, except at the last level.
 
     As in the authors' code (github.com/facebookresearch/AdaTT), v_t is drawn uniformly between
-    ``-1 / sqrt(n)`` and ``1 / sqrt(n)`` for n experts, and is 1 for a single expert. Unlike there,
-    gates have no bias here.
+    ``-1 / sqrt(n)`` and ``1 / sqrt(n)`` for n experts. If each unit has a single expert, v_t is 1.
+    Unlike there, gates have no bias here.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ class FusionGates(Gates):
         # The number of experts before the units' own.
         self.n_before = 0 if first is None else network.shared.n_each
         self.residual = None
-        if self.n_own > 1:
+        if max(n for _, n in experts.runs) > 1:
             bound = 1 / math.sqrt(self.n_own)
             residual = torch.empty(units.n_members, self.n_units, self.n_own)
             self.residual = nn.Parameter(residual.uniform_(-bound, bound))

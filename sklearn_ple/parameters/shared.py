@@ -191,17 +191,18 @@ class Parameters(SharedParameters, BaseEstimator):
         There is a single network (``n_members=1``), which reads only standardised numbers and
         embeddings of categories: ``linear_path``, ``numeric_embedding``, ``target_statistics``,
         ``clip_numbers``, ``dropout`` and ``feature_dropout`` are off. Progressive Layered
-        Extraction has two levels, and so has AdaTT, with two experts for each task. ESMM has
+        Extraction has two levels. It and the networks that its paper compares have towers of
+        (256, 128, 64). AdaTT has two levels, with two experts for each task. ESMM has
         embeddings of width 18 and towers of (200, 80). AITM and STEM have the widths of their
         authors' code. Cross-stitch networks have mixing matrices for each activation of a layer.
         MultiTab-Net has embeddings of width 16, towers of (64,) and GELU. Training uses Adam with
         a constant ``learning_rate`` of 1e-3, without ``weight_decay`` and ``weight_averaging``.
 
-        All other parameters have their defaults. These include the number and widths of experts,
-        which papers choose for the data, and the length of training. All tasks have the same
-        weight in the loss, however many labels they have. From 500 rows on, early
-        stopping sets rows aside, and ``refit`` trains the same network again on all rows. With
-        ``early_stopping=False`` the network is trained once, for ``max_epochs`` epochs.
+        All other parameters have their defaults, because the papers leave them open: the number
+        and widths of experts and bottoms, the size of batches, and the length of training. From
+        500 rows on, early stopping sets rows aside, and ``refit`` trains the same network again
+        on all rows. With ``early_stopping=False`` the network is trained once, for ``max_epochs``
+        epochs. All tasks have the same weight in the loss, however many labels they have.
 
         Parameters
         ----------

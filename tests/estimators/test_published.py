@@ -1,5 +1,6 @@
 """The networks as their papers have them: what is switched off, their size, a step, an error."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,10 @@ import sklearn_ple
 from sklearn_ple import (
     AdaTTClassifierRegressor,
     AITMClassifierRegressor,
+    AsymmetricSharingClassifierRegressor,
     CGCClassifierRegressor,
     CrossStitchClassifierRegressor,
+    CustomizedSharingClassifierRegressor,
     ESMMClassifier,
     MMoEClassifierRegressor,
     MultiTabNetClassifierRegressor,
@@ -26,6 +29,8 @@ from sklearn_ple import (
     PLEClassifierRegressor,
     PLERegressor,
     SharedBottomClassifierRegressor,
+    SingleTaskClassifierRegressor,
+    SluiceClassifierRegressor,
     STEMClassifierRegressor,
 )
 from sklearn_ple.base import MultiTaskEstimator, parameter, with_parameters
@@ -49,6 +54,8 @@ OFF = {
     "learning_rate": 1e-3,
     "lr_schedule": "constant",
 }
+#: Section 5.1.3 of the PLE paper, for all networks that it compares.
+TOWERS: dict[str, Any] = {"tower_hidden_units": (256, 128, 64)}
 OWN: dict[type, dict[str, Any]] = {
     AITMClassifierRegressor: {
         "bottom_hidden_units": (128, 64, 32),
@@ -56,16 +63,23 @@ OWN: dict[type, dict[str, Any]] = {
         "embedding_dim": 5,
     },
     AdaTTClassifierRegressor: {"n_levels": 2, "n_specific_experts": 2},
-    CrossStitchClassifierRegressor: {"by_channel": True},
+    AsymmetricSharingClassifierRegressor: TOWERS,
+    CGCClassifierRegressor: TOWERS,
+    CrossStitchClassifierRegressor: TOWERS | {"by_channel": True},
+    CustomizedSharingClassifierRegressor: TOWERS,
     ESMMClassifier: {"tower_hidden_units": (200, 80), "embedding_dim": 18},
+    MMoEClassifierRegressor: TOWERS,
     MultiTabNetClassifierRegressor: {
         "tower_hidden_units": (64,),
         "activation": "gelu",
         "embedding_dim": 16,
     },
-    PLEClassifier: {"n_levels": 2},
-    PLEClassifierRegressor: {"n_levels": 2},
-    PLERegressor: {"n_levels": 2},
+    PLEClassifier: TOWERS | {"n_levels": 2},
+    PLEClassifierRegressor: TOWERS | {"n_levels": 2},
+    PLERegressor: TOWERS | {"n_levels": 2},
+    SharedBottomClassifierRegressor: TOWERS,
+    SingleTaskClassifierRegressor: TOWERS,
+    SluiceClassifierRegressor: TOWERS,
     STEMClassifierRegressor: {
         "expert_hidden_units": (512, 256, 128),
         "gate_hidden_units": (128, 64),
@@ -171,7 +185,7 @@ def test_a_search_takes_it(table):
 
 @pytest.mark.parametrize(("n_shared", "n_specific"), [(1, 1), (2, 3)])
 def test_two_levels_of_64_have_as_many_parameters_as_written_out(n_shared, n_specific):
-    n_features, n_tasks, width, tower = 512, 2, 64, 32
+    n_features, n_tasks, width = 512, 2, 64
     X, y = make_multitask(40, n_features, n_tasks=n_tasks, random_state=0)
     model = PLERegressor.as_published(
         n_shared_experts=n_shared, n_specific_experts=n_specific, max_epochs=1
@@ -182,7 +196,8 @@ def test_two_levels_of_64_have_as_many_parameters_as_written_out(n_shared, n_spe
     lower += n_features * n_experts  # the shared gate
     upper = n_experts * (width * width + width)
     upper += n_tasks * width * (n_specific + n_shared)
-    towers = n_tasks * (width * tower + tower + tower + 1)
+    widths = [width, *TOWERS["tower_hidden_units"], 1]
+    towers = n_tasks * sum(a * b + b for a, b in pairwise(widths))
     assert count_parameters(model, X, y) == lower + upper + towers
     n_trained = sum(p.numel() for p in model.fit(X, y).module_.parameters())
     assert n_trained == lower + upper + towers

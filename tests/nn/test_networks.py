@@ -214,8 +214,10 @@ def naive_adatt(params, member, x, options):
             weights = [1.0]
             if len(experts) > 1:
                 weights = softmax(params[f"{gate}.logits.weight"][index] @ hidden)
-            v = params.get(f"{gate}.residual")
-            v = [1.0] if v is None else v[member, 0 if kind == "shared" else unit]
+            # As in the authors' code, if each unit has one expert its weight is 1.
+            v = [1.0]
+            if {n_own, n_shared} - {0, 1}:
+                v = params[f"{gate}.residual"][member, 0 if kind == "shared" else unit]
             place, total = 0, 0.0
             for weight, expert, owner in zip(weights, experts, owners, strict=True):
                 total = total + weight * expert
@@ -498,6 +500,11 @@ NETWORKS = {
         AdaTT,
         naive_adatt,
         FUSION | {"n_levels": 2, "n_shared_experts": 1, "n_specific_experts": 2},
+    ),
+    "AdaTT, 1 own": (
+        AdaTT,
+        naive_adatt,
+        FUSION | {"n_levels": 2, "n_shared_experts": 2, "n_specific_experts": 1},
     ),
     "AdaTT, widths by level": (
         AdaTT,

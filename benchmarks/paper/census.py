@@ -1,0 +1,27 @@
+"""Census-Income, without education as in the papers: does sharing help to predict income?
+
+The test rows are those of accuracy.py.
+"""
+
+from common import parser_of
+from data_sets import DATA_SETS
+from networks import evaluate
+
+from paper.systems import REFERENCE, STOP, run, systems
+
+NAMES = (REFERENCE, "hard sharing", "MMoE", "CGC", "PLE")
+
+
+def prepare(name):
+    data = DATA_SETS[name]()
+    own = STOP | {"task_types": data.kinds, "batch_size": 512}
+    return data.parts, systems(*data.parts[:2], NAMES, **own)
+
+
+def main():
+    options = parser_of(__doc__, n_seeds=5).parse_args()
+    run("paper_census", ["census_no_education"], options.seeds, prepare, evaluate)
+
+
+if __name__ == "__main__":
+    main()
