@@ -182,8 +182,8 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
         y : ndarray or DataFrame of shape (n_samples, n_tasks) or (n_samples,)
             The labels, in the form that y had in fit: class labels, and numbers in their units. A
             data frame has the columns and dtypes of y (except that fractions stay floats) and the
-            index of X. An array holds numbers of 64 bits, bools or objects, whatever the width and
-            byte order of y.
+            index of X. An array holds numbers of 64 bits, bools or objects, whatever the width of
+            y, in the byte order of y.
         std : ndarray or DataFrame of shape (n_samples, n_tasks) or (n_samples,)
             Only with ``return_std``: the standard deviations, in the form of y, but as floats, and
             NaN for a task with classes, of kind "survival", or without a label among the

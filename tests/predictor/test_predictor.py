@@ -1,5 +1,6 @@
 """The way of X through predict: read once, through the network once."""
 
+import pickle
 import re
 import warnings
 
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from makers import make_tiny
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import LeaveOneOut, cross_val_score
@@ -170,3 +172,18 @@ def test_leaving_one_out_scores_as_scikit_learns_estimators_do(fitted):
     np.testing.assert_array_equal(cross_val_score(model, X, X[:, 0], **options), expected)
     y = np.column_stack([[0, 1, 0, 1, 1], X[:, 0]])
     assert set(cross_val_score(model, X, y, **options)) <= {0.0, 1.0}
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i2", "i8"])
+def test_arrays_are_predicted_in_the_byte_order_of_y(dtype):
+    X, y = np.arange(80.0).reshape(40, 2), np.arange(40) % 7 * 3
+    for columns in (1, 2):
+        labels = np.column_stack([y] * columns) if columns > 1 else y
+        other = labels.astype(np.dtype(dtype).newbyteorder("S"))
+        model = make_tiny(task_types="regression").fit(X, other)
+        assert not model.predict(X).dtype.isnative
+        assert model.predict(X).dtype.itemsize == 8
+        native = make_tiny(task_types="regression").fit(X, labels.astype(dtype)).predict(X)
+        np.testing.assert_array_equal(model.predict(X), native)
+        loaded = pickle.loads(pickle.dumps(model))
+        assert not loaded.predict(X).dtype.isnative
