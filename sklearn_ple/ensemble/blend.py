@@ -102,7 +102,7 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
     weighted mean, or its log loss for classes: stacked regressions, as of Breiman (1996) and, for
     classes, Ting and Witten (1999). With n labels they count n / (n + 300), and those of all tasks
     together the rest. Of these, the best ones count N / (N + 100) with N labels in all, and equal
-    weights the rest. Labels count of rows for which every estimator has an out-of-fold prediction.
+    weights the rest. Only labels of rows that every estimator predicts out of fold count.
 
     The models of the folds are kept and averaged, if each row is in exactly one fold. Otherwise
     the estimator is fitted once more, to all rows. Groups and weights are passed on.
@@ -225,14 +225,14 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
         named = self._name_estimators(rows)
         table = rows.frame()
         whole = MemberFit(
-            rows.X,
-            table,
-            None if sample_weight is None else rows.weights,
-            groups,
-            rows.targets.tasks,
-            lambda: self._draw_folds(rows, table, groups),
-            not (self.cv is None or isinstance(self.cv, Integral)),
-            self.n_jobs,
+            X=rows.X,
+            y=table,
+            sample_weight=None if sample_weight is None else rows.weights,
+            groups=groups,
+            tasks=rows.targets.tasks,
+            folds=lambda: self._draw_folds(rows, table, groups),
+            keeps_order=not (self.cv is None or isinstance(self.cv, Integral)),
+            n_jobs=self.n_jobs,
         )
         bar = progress_bar(named.items(), desc="Fitting", disable=not self.verbose)
         members = {name: whole.run(estimator) for name, estimator in bar}

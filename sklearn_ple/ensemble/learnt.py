@@ -91,28 +91,29 @@ class Learnt:
             np.tensordot(of_task, np.nan_to_num(part), 1)
             for of_task, part in zip(mix, predictions, strict=True)
         ]
-        learnt = cls(mix, np.empty(0), [None] * len(tasks), {})
-        for k, own in enumerate(labelled):
-            if len(own.numbers):
-                learnt._learn_errors(k, tasks[k], blended[k][own.numbers], *own[1:])
+        triples = list(zip(tasks, blended, labelled, strict=True))
+        errors = [_learn_errors(*triple) for triple in triples]
+        temperatures = {
+            task.name: find_temperature(
+                take_logarithms(part[own.numbers]), own.values.astype(int), own.weights
+            )
+            for task, part, own in triples
+            if task.has_classes and len(np.unique(own.values)) > 1
+        }
         for task, there in zip(tasks, known, strict=True):
             table.loc[~there, task.name] = None if task.has_classes else np.nan
         parts = [*(member.out_of_fold for member in members.values()), blended]
-        learnt.scores = np.transpose([_score(rows.targets, part, table) for part in parts])
-        return learnt
+        scores = np.transpose([_score(rows.targets, part, table) for part in parts])
+        return cls(mix, scores, errors, temperatures)
 
-    def _learn_errors(
-        self, k: int, task: Task, blended: np.ndarray, labels: np.ndarray, weights: np.ndarray
-    ) -> None:
-        """Learn the errors of a number, or the temperature of classes."""
-        if not task.has_classes:
-            errors = labels - blended
-            self.errors[k] = StandardisedErrors.standardise(
-                errors, deviate(task, blended), weights
-            )
-        elif len(np.unique(labels)) > 1:
-            logs = take_logarithms(blended)
-            self.temperatures[task.name] = find_temperature(logs, labels.astype(int), weights)
+
+def _learn_errors(task: Task, blended: np.ndarray, own: OwnLabels) -> StandardisedErrors | None:
+    """Return the errors of a number; None for classes, and without labels."""
+    if task.has_classes or not len(own.numbers):
+        return None
+    predicted = blended[own.numbers]
+    errors, deviations = own.values - predicted, deviate(task, predicted)
+    return StandardisedErrors.standardise(errors, deviations, own.weights)
 
 
 def deviate(task: Task, predicted: np.ndarray) -> np.ndarray:

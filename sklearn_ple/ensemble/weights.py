@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize
+from scipy.stats import entropy
 
 # Numbers of labels with which the best weights count as much as what they are shrunk towards: of
 # a task, and of all tasks together.
@@ -51,10 +52,9 @@ class Evidence(NamedTuple):
 
         Their shape is (n_estimators, n_labels, n_classes).
         """
-        found = probabilities[:, np.arange(len(codes)), codes.astype(int)]
-        shares = np.bincount(codes.astype(int), weights) / max(weights.sum(), 1e-300)
-        shares = shares[shares > 0]
-        return cls(found.clip(_LEAST_PROBABILITY), None, weights, -(shares @ np.log(shares)))
+        codes = codes.astype(int)
+        found = probabilities[:, np.arange(len(codes)), codes].clip(_LEAST_PROBABILITY)
+        return cls(found, None, weights, float(entropy(np.bincount(codes, weights))))
 
     def compute_loss(self, mix: np.ndarray) -> tuple[float, np.ndarray]:
         """Compute the mean loss of a weighted mean in units, and its gradient by the weights."""
@@ -95,9 +95,7 @@ def learn_weights(evidence: Sequence[Evidence]) -> np.ndarray:
     labelled = [part for part in evidence if part.predictions.shape[1]]
     equal = np.full(n_estimators, 1 / n_estimators)
     together = _shrink(labelled, equal, _OF_ALL)
-    return np.array(
-        [_shrink([part][: len(part.weights)], together, _OF_TASK) for part in evidence]
-    )
+    return np.array([_shrink([part], together, _OF_TASK) for part in evidence])
 
 
 def _shrink(evidence: Sequence[Evidence], prior: np.ndarray, credibility: int) -> np.ndarray:
