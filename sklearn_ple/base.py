@@ -244,8 +244,8 @@ class MultiTaskEstimator(Predictor):
 
         No other network is trained for this: the validation rows of the members serve. With folds
         these are up to a third of the rows, each predicted by the mean of the two members that
-        left it out; otherwise they are the rows set aside. When training stops was chosen on these
-        rows together, which a single label hardly influences.
+        left it out; otherwise they are the rows set aside. These rows together chose the epoch at
+        which training stops, on which a single label has hardly any influence.
 
         An estimator of your own may have this method, too:
         `~sklearn_ple.ensemble.BlendClassifierRegressor` then needs no further fits to learn how

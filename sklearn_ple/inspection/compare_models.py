@@ -107,8 +107,8 @@ def compare(
     sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
         Weights of the rows, or of every single label, in fits and in scores.
     task_types : str, list or dict, default="auto"
-        The kind of every task, as in :class:`~sklearn_ple.PLEClassifierRegressor`. Models get it
-        whose own ``task_types`` is "auto".
+        The kind of every task, as in :class:`~sklearn_ple.PLEClassifierRegressor`. It is passed to
+        models whose own ``task_types`` is "auto".
     reference : str, default=None
         The model that the others are compared with; None for "boosting", or for the first model if
         there is none of this name.
@@ -267,13 +267,9 @@ def _read_model(model: Any, rows: LabelledRows, task_types: Any) -> Candidate:
 
 def _find_last(model: Any) -> Any:
     """Return the last step of a pipeline, or the estimator of a search."""
-    while isinstance(model, Pipeline) or hasattr(model, "best_estimator_") or _is_search(model):
+    while isinstance(model, Pipeline) or (hasattr(model, "estimator") and hasattr(model, "refit")):
         model = model[-1] if isinstance(model, Pipeline) else model.estimator
     return model
-
-
-def _is_search(model: Any) -> bool:
-    return hasattr(model, "estimator") and hasattr(model, "refit")
 
 
 def _pick(y: Any, table: pd.DataFrame, tasks: list[str]) -> Any:
