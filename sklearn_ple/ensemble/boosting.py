@@ -1,6 +1,6 @@
 """The model of a single task by default: gradient boosting that reads any table."""
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,6 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.pipeline import Pipeline
-from sklearn.utils import Tags
 
 from ..encoding.categories import UNKNOWN
 from ..encoding.features import FeatureEncoder
@@ -21,13 +20,12 @@ from .state import from_state, to_state
 _MOST_CATEGORIES = 254
 # With fewer labels, those set aside to stop early would show too little.
 _LEAST_LABELS_TO_STOP_EARLY = 2000
-_LEARNT = ("features_", "statistics_")
 _LOSSES = {"count": "poisson", "tweedie": "poisson", "hurdle": "poisson"}
 _LOSSES |= {"quantile": "absolute_error"}
 
 
-def make_boosting(task: Task, n_labels: int, random_state: Any) -> Pipeline:
-    """Make the pipeline that learns a task by default.
+def make_boosting(task: Task, n_labels: int, n_codes: dict[str, int], random_state: Any) -> Any:
+    """Make the model that learns a task by default.
 
     Parameters
     ----------
@@ -35,16 +33,19 @@ def make_boosting(task: Task, n_labels: int, random_state: Any) -> Pipeline:
         The task.
     n_labels : int
         Number of its labels.
+    n_codes : dict of str to int
+        Number of codes of each column of many categories, see `TreeColumns`.
     random_state : int, RandomState instance or None
         Seed of the rows that are set aside to stop early.
 
     Returns
     -------
-    Pipeline
-        The columns for trees, and histogram gradient boosting. It learns slowly, with a rate of
-        0.05, and its trees are small if labels are few: a tree has one leaf per 250 labels, from 4
-        to 16, and a leaf at least one label in 25, from 5 to 20. From 2,000 labels on training
-        stops early, at most after 400 trees; with fewer labels there are 120 trees.
+    estimator
+        Histogram gradient boosting, in a pipeline if there are columns of many categories. It
+        learns slowly, with a rate of 0.05, and its trees are small if labels are few: a tree has
+        one leaf per 250 labels, from 4 to 16, and a leaf at least one label in 25, from 5 to 20.
+        From 2,000 labels on training stops early, at most after 400 trees; with fewer labels there
+        are 120 trees.
     """
     stops_early = n_labels >= _LEAST_LABELS_TO_STOP_EARLY
     options: dict[str, Any] = {
@@ -62,30 +63,43 @@ def make_boosting(task: Task, n_labels: int, random_state: Any) -> Pipeline:
     else:
         loss = _LOSSES.get(task.kind, "squared_error")
         boosting = HistGradientBoostingRegressor(loss=loss, **options)
-    return Pipeline([("columns", TreeColumns(task)), ("boosting", boosting)])
+    if not n_codes:
+        return boosting
+    return Pipeline([("statistics", Statistics(task, n_codes)), ("boosting", boosting)])
 
 
-class TreeColumns(TransformerMixin, BaseEstimator):
+class _Stateful(TransformerMixin, BaseEstimator):
+    """Base class of transformers, whose learnt objects may hold some of pandas."""
+
+    #: Attributes that are states of `to_state` in pickles and in files of skops.
+    _learnt: ClassVar[tuple[str, ...]]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state without objects of pandas."""
+        state = super().__getstate__()
+        return state | {name: to_state(state[name]) for name in self._learnt if name in state}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Set the attributes from a state."""
+        learnt = {name: from_state(state[name]) for name in self._learnt if name in state}
+        super().__setstate__(state | learnt)
+
+
+class TreeColumns(_Stateful):
     """Reads a table as the networks do, and passes it on as numbers and categories.
 
     Missing numbers and categories stay missing, and unknown categories become missing. A column of
-    more than 254 categories is replaced by its target statistics.
-
-    Parameters
-    ----------
-    task : Task
-        The fitted task. Its classes are passed to ``fit`` as their positions.
+    more than 254 categories stays codes, of which `Statistics` makes numbers for each task.
 
     Attributes
     ----------
     features_ : FeatureEncoder
         The encoder of the columns.
-    statistics_ : TargetStatistics or None
-        The statistics of the columns of many categories; None if there are none.
+    n_codes_ : dict of str to int
+        Number of codes of each column that stays codes, by its name in the result.
     """
 
-    def __init__(self, task: Task):
-        self.task = task
+    _learnt = ("features_",)
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the categories of the columns.
@@ -94,25 +108,106 @@ class TreeColumns(TransformerMixin, BaseEstimator):
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
             The features.
-        y : array-like of shape (n_samples,), default=None
-            The labels.
+        y : object, default=None
+            Not used.
 
         Returns
         -------
         self : TreeColumns
             The fitted transformer.
         """
-        self.fit_transform(X, y)
+        table = FeatureReader(self).read(X, reset=True)
+        whole = table, np.ones(table.shape[0])
+        self.features_ = FeatureEncoder(dtype="float64")
+        _, ranges = self.features_.learn_categories(table, [table])
+        self.features_.learn_scales(ranges, whole, [whole])
+        self.n_codes_ = {
+            f"m{place}": n_codes
+            for place, n_codes in enumerate(self.features_.cardinalities_)
+            if n_codes - (UNKNOWN + 1) > _MOST_CATEGORIES
+        }
         return self
 
-    def fit_transform(self, X: Any, y: Any = None) -> pd.DataFrame:
-        """Learn the categories, and return the columns for training.
+    def transform(self, X: Any) -> pd.DataFrame:
+        """Return the columns for trees.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
             The features.
-        y : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        columns : DataFrame of shape (n_samples, n_columns)
+            The numbers, then the categories, and the codes of columns of many categories.
+        """
+        table = FeatureReader(self).read(X, reset=False)
+        numbers, codes = self.features_.transform(table)
+        if sparse.issparse(numbers):
+            numbers = numbers.toarray()
+        else:
+            missing = table.iloc[:, self.features_.number_positions_].isna().to_numpy()
+            numbers = np.where(missing, np.nan, numbers[:, : self.features_.n_columns_])
+        # Codes below that of the first category become -1, which stands for a missing one.
+        places = np.maximum(codes.astype(np.int64) - (UNKNOWN + 1), -1)
+        categories = {
+            f"c{place}": pd.Categorical.from_codes(places[:, place], range(_MOST_CATEGORIES))
+            for place in range(codes.shape[1])
+            if f"m{place}" not in self.n_codes_
+        }
+        many = {name: codes[:, int(name[1:])] for name in self.n_codes_}
+        names = [f"x{place}" for place in range(numbers.shape[1])]
+        return pd.DataFrame(numbers, columns=names).assign(**categories, **many)
+
+
+class Statistics(_Stateful):
+    """Replaces the codes of columns of many categories by the target statistics of a task.
+
+    Parameters
+    ----------
+    task : Task
+        The fitted task. Its classes are passed to ``fit`` as their positions.
+    n_codes : dict of str to int
+        Number of codes of each of these columns.
+
+    Attributes
+    ----------
+    statistics_ : TargetStatistics
+        The statistics of the columns.
+    """
+
+    _learnt = ("statistics_",)
+
+    def __init__(self, task: Task, n_codes: dict[str, int]):
+        self.task = task
+        self.n_codes = n_codes
+
+    def fit(self, X: pd.DataFrame, y: Any) -> Self:
+        """Learn the statistics.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_samples, n_columns)
+            The result of `TreeColumns`.
+        y : array-like of shape (n_samples,)
+            The labels.
+
+        Returns
+        -------
+        self : Statistics
+            The fitted transformer.
+        """
+        self.fit_transform(X, y)
+        return self
+
+    def fit_transform(self, X: pd.DataFrame, y: Any) -> pd.DataFrame:
+        """Learn the statistics, and return the columns for training.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_samples, n_columns)
+            The result of `TreeColumns`.
+        y : array-like of shape (n_samples,)
             The labels.
 
         Returns
@@ -120,74 +215,30 @@ class TreeColumns(TransformerMixin, BaseEstimator):
         columns : DataFrame of shape (n_samples, n_columns)
             The columns. The statistics of a row are learnt without its own label.
         """
-        table = FeatureReader(self).read(X, reset=True)
-        whole = table, np.ones(table.shape[0])
-        self.features_ = FeatureEncoder(dtype="float64")
-        _, ranges = self.features_.learn_categories(table, [table])
-        self.features_.learn_scales(ranges, whole, [whole])
-        n_codes = self.features_.cardinalities_
-        many = [place for place, n in enumerate(n_codes) if n - (UNKNOWN + 1) > _MOST_CATEGORIES]
-        self.statistics_ = TargetStatistics(many) if many else None
-        numbers, codes = self._encode(table)
-        if self.statistics_ is None:
-            return self._join(numbers, codes)
         labels = y if self.task.has_classes else self.task.encode(np.asarray(y))
         targets = np.asarray(labels, dtype=np.float64)[:, np.newaxis]
+        self.statistics_ = TargetStatistics(range(len(self.n_codes)))
+        codes, n_codes = X[list(self.n_codes)].to_numpy(), list(self.n_codes.values())
         rows = codes, targets, np.ones_like(targets), [self.task], n_codes
-        return self._join(np.hstack([numbers, self.statistics_.learn(*rows)]), codes)
+        return self._replace(X, self.statistics_.learn(*rows))
 
-    def transform(self, X: Any) -> pd.DataFrame:
+    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return the columns for prediction.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            The features.
+        X : DataFrame of shape (n_samples, n_columns)
+            The result of `TreeColumns`.
 
         Returns
         -------
         columns : DataFrame of shape (n_samples, n_columns)
             The columns.
         """
-        numbers, codes = self._encode(FeatureReader(self).read(X, reset=False))
-        if self.statistics_ is not None:
-            numbers = np.hstack([numbers, self.statistics_.transform(codes)])
-        return self._join(numbers, codes)
+        codes = X[list(self.n_codes)].to_numpy()
+        return self._replace(X, self.statistics_.transform(codes))
 
-    def _encode(self, table: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Return the numbers, in which missing ones are NaN, and the codes of the categories."""
-        numbers, codes = self.features_.transform(table)
-        if sparse.issparse(numbers):
-            return numbers.toarray(), codes
-        missing = table.iloc[:, self.features_.number_positions_].isna().to_numpy()
-        return np.where(missing, np.nan, numbers[:, : self.features_.n_columns_]), codes
-
-    def _join(self, numbers: np.ndarray, codes: np.ndarray) -> pd.DataFrame:
-        """Return a frame in which codes are categories, and those of unknown ones are missing."""
-        names = [f"x{place}" for place in range(numbers.shape[1])]
-        many: Any = [] if self.statistics_ is None else self.statistics_.columns
-        # Codes below that of the first category become -1, which stands for a missing one.
-        places = np.maximum(codes.astype(np.int64) - (UNKNOWN + 1), -1)
-        categories = {
-            f"c{column}": pd.Categorical.from_codes(places[:, column], range(_MOST_CATEGORIES))
-            for column in np.setdiff1d(range(codes.shape[1]), many)
-        }
-        return pd.DataFrame(numbers, columns=names).assign(**categories)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return the state without objects of pandas."""
-        state = super().__getstate__()
-        return state | {name: to_state(state[name]) for name in _LEARNT if name in state}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Set the attributes from a state."""
-        learnt = {name: from_state(state[name]) for name in _LEARNT if name in state}
-        super().__setstate__(state | learnt)
-
-    def __sklearn_tags__(self) -> Tags:
-        """Return the tags of scikit-learn, which state what data the transformer accepts."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = tags.input_tags.allow_nan = True
-        tags.input_tags.string = tags.input_tags.categorical = True
-        tags.target_tags.required = True
-        return tags
+    def _replace(self, X: pd.DataFrame, statistics: np.ndarray) -> pd.DataFrame:
+        names = [f"s{place}" for place in range(statistics.shape[1])]
+        numbers = pd.DataFrame(statistics, X.index, names)
+        return X.drop(columns=list(self.n_codes)).join(numbers)

@@ -1,6 +1,6 @@
 """One model for each task, with the interface of the networks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -16,7 +16,7 @@ from ..tasks import Task, by_task
 from ..utils._sklearn import _fit_context
 from ..utils.constraints import ESTIMATOR, LISTED, N_JOBS
 from ..utils.progress import progress_bar
-from .boosting import make_boosting
+from .boosting import TreeColumns, make_boosting
 from .rows import LabelledRows, fit_weighted
 from .state import EnsembleModel
 
@@ -52,7 +52,10 @@ class PerTaskClassifierRegressor(EnsembleModel):
     Attributes
     ----------
     estimators_ : dict of str to estimator
-        The fitted model of each task.
+        The fitted model of each task. Boosting by default reads the result of ``columns_``.
+    columns_ : TreeColumns or None
+        The transformer that makes the columns of boosting by default, for all tasks at once; None
+        if it is used for no task.
     classes_ : ndarray, or list of (ndarray or None)
         The sorted classes of each task; None for numbers. For a 1-D y the classes themselves.
     tasks_ : list of Task
@@ -157,25 +160,38 @@ class PerTaskClassifierRegressor(EnsembleModel):
         codes = rows.targets.encode(rows.labels)
         weights = weigh_classes(weights, codes, tasks, self.class_weight)
         is_weighted = sample_weight is not None or self.class_weight is not None
-        models = self._make_models(rows)
+        given = self._read_models(rows)
+        reads_columns = [model is None for model in given]
+        columns = None
+        if any(reads_columns):
+            labelled = np.flatnonzero(rows.weights.any(axis=1))
+            columns = TreeColumns().fit(take_rows(rows.X, labelled))
+        n_codes = columns.n_codes_ if columns else {}
+        models = [
+            make_boosting(task, len(column.observed), n_codes, self.random_state)
+            if model is None
+            else clone(model)
+            for model, task, column in zip(given, tasks, rows.labels, strict=True)
+        ]
         for task, model in zip(tasks, models, strict=True):
             _check_model(task, model, is_weighted)
+        tables = _make_tables(rows.X, columns, reads_columns)
+        parts = zip(models, tasks, tables, rows.labels, weights.T, strict=True)
         calls = (
-            delayed(_fit_model)(model, task, rows.X, column, weight if is_weighted else None)
-            for model, task, column, weight in zip(
-                models, tasks, rows.labels, weights.T, strict=True
-            )
+            delayed(_fit_model)(model, task, X, column, weight if is_weighted else None)
+            for model, task, X, column, weight in parts
         )
         fitted = Parallel(self.n_jobs, return_as="generator")(calls)
         bar = progress_bar(fitted, total=len(tasks), desc="Fitting", disable=not self.verbose)
         learnt = dict(zip(rows.targets.names, bar, strict=True))
         self.estimators_: dict[str, Any] = learnt
+        self.columns_, self._reads_columns = columns, reads_columns
         self._target_encoder = rows.targets
         self._set_tasks(rows.targets)
         return self
 
-    def _make_models(self, rows: LabelledRows) -> list[Any]:
-        """Return an unfitted model for each task."""
+    def _read_models(self, rows: LabelledRows) -> list[Any]:
+        """Return the model that is given for each task, or None."""
         given: dict[str, Any] = {}
         for parameter, of_classes in (("classifier", True), ("regressor", False)):
             names = [task.name for task in rows.targets.tasks if task.has_classes is of_classes]
@@ -184,16 +200,15 @@ class PerTaskClassifierRegressor(EnsembleModel):
                 given |= by_task(value, names, parameter, default=None)
             else:
                 given |= dict.fromkeys(names, value)
-        return [
-            make_boosting(task, len(column.observed), self.random_state)
-            if given[task.name] is None
-            else clone(given[task.name])
-            for task, column in zip(rows.targets.tasks, rows.labels, strict=True)
-        ]
+        return [given[name] for name in rows.targets.names]
 
     def _predict_tasks(self, X: Any) -> list[np.ndarray]:
         X = LabelledRows.check_columns(self, X)
-        return [_predict_model(task, self.estimators_[task.name], X) for task in self.tasks_]
+        tables = _make_tables(X, self.columns_, self._reads_columns)
+        return [
+            _predict_model(task, self.estimators_[task.name], table)
+            for task, table in zip(self.tasks_, tables, strict=True)
+        ]
 
     def _predict_classes(self, X: Any) -> list[np.ndarray | None]:
         for task in self.tasks_:
@@ -204,6 +219,12 @@ class PerTaskClassifierRegressor(EnsembleModel):
                     "that predicts probabilities."
                 )
         return super()._predict_classes(X)
+
+
+def _make_tables(X: Any, columns: TreeColumns | None, reads_columns: Sequence[bool]) -> list[Any]:
+    """Return what the model of each task reads: X, or the columns for trees, made once."""
+    table = columns.transform(X) if columns else None
+    return [table if reads else X for reads in reads_columns]
 
 
 def _check_model(task: Task, model: Any, is_weighted: bool) -> None:

@@ -86,7 +86,7 @@ def test_a_dict_names_the_models_of_some_tasks(table, trees):
     X, y = table
     model = PerTaskClassifierRegressor({"late": LogisticRegression()}, trees[1]).fit(X, y)
     assert isinstance(model.estimators_["late"], LogisticRegression)
-    assert isinstance(model.estimators_["grade"][-1], HistGradientBoostingClassifier)
+    assert isinstance(model.estimators_["grade"], HistGradientBoostingClassifier)
     with pytest.raises(ValueError, match=r"classifier .*'price'"):
         PerTaskClassifierRegressor({"price": LogisticRegression()}).fit(X, y)
 
@@ -134,7 +134,7 @@ def test_models_by_default_do_not_depend_on_how_the_table_is_represented(table):
 def test_the_kind_determines_the_loss_by_default(kind, loss):
     X, y = np.arange(40.0)[:, None], np.arange(40) // 4
     model = PerTaskClassifierRegressor(task_types=kind).fit(X, y)
-    boosting = model.estimators_["y"][-1]
+    boosting = model.estimators_["y"]
     assert isinstance(boosting, HistGradientBoostingRegressor)
     assert boosting.loss == loss
     assert (model.predict(X) >= 0).all()
