@@ -24,18 +24,20 @@ def save(figure, path):
 
 
 def draw_gains(by_base, path):
-    """Draw the gains of each base: a cell for each system and column, bold beyond chance."""
+    """Draw the gains of each base: a cell for each system and column, coloured beyond chance."""
     order = list(dict.fromkeys(n for found in by_base.values() for n in found.index.unique(0)))
     n_columns = len(by_base[BASES[0]].index.unique(1))
     size = (1.6 + n_columns, 1.4 + 0.3 * len(order))
     figure, axes = plt.subplots(1, len(by_base), figsize=size, sharey=True, layout="constrained")
     for ax, (base, found) in zip(axes, by_base.items(), strict=True):
-        star = np.where((found["low"] > 0) | (found["high"] < 0), "*", "")
-        texts = found["mean"].map(change).str.replace("0.", ".", n=1) + star
+        decided = (found["low"] > 0) | (found["high"] < 0)
+        texts = found["mean"].map(change).str.replace("0.", ".", n=1) + np.where(decided, "*", "")
         texts = texts.where(found["mean"].notna(), "")
         columns = found.index.unique(1)
         shown, texts = (
-            own.unstack().reindex(index=order, columns=columns) for own in (found["mean"], texts)
+            own.unstack().reindex(index=order, columns=columns)
+            # A colour would be read as a finding.
+            for own in (found["mean"].where(decided | found["mean"].isna(), 0.0), texts)
         )
         colours = {"cmap": "RdBu", "vmin": -MOST, "vmax": MOST}
         image = draw_cells(ax, shown, texts.fillna("").to_numpy(), size=7.5, **colours)
