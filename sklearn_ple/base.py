@@ -287,7 +287,7 @@ class MultiTaskEstimator(Predictor):
         none = np.empty(0, dtype=int), np.empty((0, sum(task.n_outputs for task in self.tasks_)))
         rows, outputs = fit.unseen or none
         predictions = []
-        for part in self._decode(self._targets.split_outputs(outputs)):
+        for part in self._targets.predict(self._targets.split_outputs(outputs)):
             predictions.append(np.full((_num_samples(X), *part.shape[1:]), np.nan))
             predictions[-1][rows] = part
         return predictions

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from .encoding.categories import UnknownColumns
+from .encoding.dependence import Dependence
 from .encoding.targets import TargetEncoder
 from .export.skops import convert_attributes, keep_attributes, restore_attributes
 from .nn import Body
@@ -22,7 +23,9 @@ from .nn.records import join_weights, record_outputs
 from .parameters.shared import Parameters
 from .predictions.blocks import compute_with_labels, predict_blocks
 from .predictions.calibration import find_temperatures
+from .predictions.copula import Copula
 from .predictions.intervals import Deviations
+from .predictions.joint import Distributions
 from .predictions.multi_task import (
     MultiTaskModel,
     index_of,
@@ -33,7 +36,7 @@ from .predictions.multi_task import (
 from .tables.frames import is_dataset
 from .tables.reading import FeatureReader, check_in_memory
 from .tables.weights import weigh
-from .tasks import array_of, class_array
+from .tasks import class_array
 from .training.history import public_history
 from .training.outputs import compute_means, compute_outputs, compute_representations
 from .training.rows import TableRows
@@ -98,9 +101,13 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
         copied._encoder, unknown = self._encoder.for_blocks()
         return copied, getattr(self, "feature_names_in_", None), unknown
 
-    def _predict_blocks(self, X: Any, predict: Callable[[Any, pd.DataFrame], Any]) -> Any:
+    def _predict_blocks(
+        self, X: Any, predict: Callable[[Any, pd.DataFrame, Any], Any], known: Any = None
+    ) -> Any:
+        if known is not None:
+            self._learnt_copula()
         model, names, unknown = self._for_blocks()
-        return predict_blocks(X, names, partial(predict, model), unknown)
+        return predict_blocks(X, names, partial(predict, model), unknown, known)
 
     def _rows(self, X: Any) -> TableRows:
         check_is_fitted(self)
@@ -133,19 +140,27 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
         return self._targets.decode(self._compute(X))
 
     def _predict_tasks(self, X: Any) -> list[np.ndarray]:
-        return self._decode(self._compute(X))
+        return self._targets.predict(self._compute(X))
 
-    def _decode(self, outputs: list[np.ndarray]) -> list[np.ndarray]:
-        """Turn the outputs of each task into probabilities of its classes, or into numbers."""
-        pairs = list(zip(self.tasks_, outputs, strict=True))
-        classes = [class_array(task, "predict_proba", part) for task, part in pairs]
-        return [
-            array_of(task, "predict", part) if probabilities is None else probabilities
-            for (task, part), probabilities in zip(pairs, classes, strict=True)
-        ]
-
-    def _predict_classes(self, X: Any) -> list[np.ndarray | None]:
+    def _predict_classes(self, X: Any, known: Any = None) -> list[np.ndarray | None]:
+        if known is not None:
+            return super()._predict_classes(X, known)
         return self._apply(X, "predict_proba")
+
+    @property
+    def _copula(self) -> Copula | None:
+        return None if self._deviations is None else self._deviations.copula
+
+    @property
+    def _dependence(self) -> Dependence:
+        return self._encoder.dependence
+
+    def _predict_distributions(self, X: Any) -> Distributions:
+        members = self._member_outputs(X)
+        outputs = self._outputs(self.net_.module_.mean(members))
+        deviations: Any = self._deviations
+        spreads = deviations.compute(members.numpy())
+        return Distributions(self._targets.predict(outputs), spreads, deviations.errors, outputs)
 
     def _apply(self, X: Any, method: str) -> list[np.ndarray | None]:
         """Call a method of each task with classes; the result is None for all others."""
@@ -157,7 +172,12 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
 
     @check_arguments(return_std=["boolean"], tasks=[LISTED, None])
     def predict(
-        self, X: Any, return_std: bool = False, *, tasks: Sequence[str] | None = None
+        self,
+        X: Any,
+        return_std: bool = False,
+        *,
+        tasks: Sequence[str] | None = None,
+        known: Any = None,
     ) -> Any:
         """Predict the label of every task.
 
@@ -176,6 +196,11 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
         tasks : sequence of str, default=None
             Names of the tasks to return. The result has a column for each, in this order. None
             returns all tasks.
+        known : array-like or DataFrame of shape (n_samples, n_known), default=None
+            Known labels of these rows, NaN where a label is asked for. They tell something about
+            the other labels of their row, and are returned as they are. The columns of a data
+            frame are names of some tasks; an array has a column for each task. For a dataset, the
+            names of its columns that hold them.
 
         Returns
         -------
@@ -191,15 +216,17 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
             weighted variance of the members' predictions for the row, and a constant of the task,
             which is multiplied by the rate for a count, and by a power of the mean for "tweedie"
             and "hurdle". The constant is chosen so that, on the validation rows, the mean of the
-            sum is the mean squared error.
+            sum is the mean squared error. A known label has the standard deviation 0, and known
+            labels lower those of others.
 
         Raises
         ------
         ValueError
             If there is no such task, or if one is named twice; if ``return_std`` is not a bool.
-            With ``return_std``, if every task has classes or is of kind "survival", or if the last
-            training had no validation rows, which is the case without early stopping and after
-            ``partial_fit``.
+            With ``return_std``, if every task has classes or is of kind "survival"; with
+            ``return_std`` or ``known``, if the last training had no validation rows, which is the
+            case without early stopping and after ``partial_fit``; if a known label is none of its
+            task.
         """
         check_is_fitted(self)
         targets = self._encoder.targets
@@ -207,21 +234,34 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
         positions = targets.positions(tasks)
         learnt = self._learnt_deviations("return_std", positions) if return_std else None
         if is_dataset(X):
-            options = {"return_std": return_std, "tasks": tasks}
-            return self._predict_blocks(X, lambda model, rows: model.predict(rows, **options))
+
+            def predict(model: Self, rows: Any, labels: Any) -> Any:
+                return model.predict(rows, return_std, tasks=tasks, known=labels)
+
+            return self._predict_blocks(X, predict, known)
         if learnt is None:
-            return self._join_labels(self._predict_labels(X), positions, X)
-        members = self._member_outputs(X)
-        outputs = self._outputs(self.net_.module_.mean(members))
-        y = self._join_labels(targets.decode(outputs), positions, X)
+            return super().predict(X, tasks=tasks, known=known)
         form, index = targets.form.take(positions), index_of(X)
-        deviations = learnt.compute(members.numpy())
+        if known is not None:
+            joint = self._join_tasks(X, known)
+            labels, deviations = self._choose_labels(joint.predict()), joint.spread()
+        else:
+            members = self._member_outputs(X)
+            labels = targets.decode(self._outputs(self.net_.module_.mean(members)))
+            deviations = learnt.compute(members.numpy())
+        y = self._join_labels(labels, positions, X)
         return y, form.assemble_floats([deviations[k] for k in positions], index)
 
     @with_numbers
-    @check_arguments(level=[BETWEEN_0_AND_1], tasks=[LISTED, None])
+    @check_arguments(level=[BETWEEN_0_AND_1], tasks=[LISTED, None], joint=["boolean"])
     def predict_interval(
-        self, X: Any, level: float = 0.9, *, tasks: Sequence[str] | None = None
+        self,
+        X: Any,
+        level: float = 0.9,
+        *,
+        tasks: Sequence[str] | None = None,
+        known: Any = None,
+        joint: bool = False,
     ) -> Any:
         """Predict intervals that should contain a given share of the labels.
 
@@ -240,6 +280,12 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
         tasks : sequence of str, default=None
             Names of the tasks to return. The result has a column for each, in this order. None
             returns all tasks.
+        known : array-like or DataFrame of shape (n_samples, n_known), default=None
+            Known labels of these rows, as in ``predict``. Their intervals are the labels
+            themselves, and they narrow the intervals of others.
+        joint : bool, default=False
+            Whether the share is that of rows in which the labels of all returned tasks are within
+            their intervals. Otherwise it is that of the labels of each task.
 
         Returns
         -------
@@ -272,10 +318,12 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
         positions = self._encoder.targets.positions(tasks)
         form = self._encoder.targets.form.take(positions)
         deviations = self._learnt_deviations("predict_interval", positions)
-        members = self._member_outputs(X)
+        members = self._member_outputs(X).numpy()
+        each = self._find_level(level, positions, joint)
+        ends = deviations.compute_intervals(members, each, positions)
         return tuple(
-            form.assemble_floats([ends[k] for k in positions], index_of(X))
-            for ends in deviations.compute_intervals(members.numpy(), level, positions)
+            form.assemble_floats([side[k] for k in positions], index_of(X))
+            for side in self._bound_known(ends, X, known, level, positions, joint)
         )
 
     def _learnt_deviations(self, what: str, positions: Sequence[int]) -> Deviations:
@@ -398,13 +446,15 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
     # -- classes --------------------------------------------------------------------------------
 
     @with_classes
-    def predict_proba(self, X: Any) -> Any:
+    def predict_proba(self, X: Any, *, known: Any = None) -> Any:
         """Predict the probabilities of the classes.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), or dataset
             The features.
+        known : array-like or DataFrame of shape (n_samples, n_known), default=None
+            Known labels of these rows, as in ``predict``. A known class has the probability 1.
 
         Returns
         -------
@@ -414,8 +464,10 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
             generator of these results for blocks of rows, as in ``predict``.
         """
         if is_dataset(X):
-            return self._predict_blocks(X, lambda model, rows: model.predict_proba(rows))
-        return super().predict_proba(X)
+            return self._predict_blocks(
+                X, lambda model, rows, labels: model.predict_proba(rows, known=labels), known
+            )
+        return super().predict_proba(X, known=known)
 
     @with_classes
     def decision_function(self, X: Any) -> Any:

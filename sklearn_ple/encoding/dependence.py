@@ -122,3 +122,56 @@ class Dependence:
             ratio = np.minimum(joint / np.maximum(given, np.finfo(float).tiny), 1.0)
             result[task] = np.column_stack([1 - ratio, ratio])
         return result
+
+    def condition(
+        self, probabilities: Sequence[np.ndarray], targets: np.ndarray
+    ) -> tuple[list[np.ndarray], np.ndarray]:
+        """Return the probabilities of events once the events that they depend on have happened.
+
+        Known labels of events, whose other event is not known, count here as they follow from the
+        probabilities: a row without a purchase is less likely one with a click.
+
+        Parameters
+        ----------
+        probabilities : sequence of ndarray of shape (n_rows, n_classes) or (n_rows,)
+            The predictions of all tasks, which are probabilities of classes for those of a pair.
+        targets : ndarray of shape (n_rows, n_tasks)
+            The known labels, encoded and complete; NaN for all others.
+
+        Returns
+        -------
+        conditional : list of ndarray
+            The predictions, with conditional probabilities for dependent tasks.
+        told : ndarray of shape (n_rows, n_tasks)
+            The labels that tell something about events given those that they depend on.
+        """
+        result, told = self.conditional(list(probabilities)), targets.copy()
+        # The probability of the known labels of a task and of those that depend on it, if its
+        # event happens; 1 if it does not.
+        likelihood = np.ones_like(targets)
+        for task, other in reversed(self.pairs):
+            happens = result[task][:, 1] * likelihood[:, task] * (targets[:, task] != 0)
+            total = happens + 1 - result[task][:, 1]
+            unknown = np.isnan(targets[:, other])
+            likelihood[unknown, other] *= total[unknown]
+            self._replace(result, task, happens / total, unknown | np.isnan(targets[:, task]))
+            told[targets[:, other] != 1, task] = np.nan
+        for root in {other for _, other in self.pairs} - {task for task, _ in self.pairs}:
+            happens = result[root][:, 1] * likelihood[:, root]
+            share = happens / (happens + 1 - result[root][:, 1])
+            self._replace(result, root, share, np.isnan(targets[:, root]))
+        return result, told
+
+    def join(self, conditional: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return the probabilities that events happen, from those given the other events."""
+        result = list(conditional)
+        for task, other in self.pairs:
+            joint = result[task][:, 1] * result[other][:, 1]
+            result[task] = np.column_stack([1 - joint, joint])
+        return result
+
+    @staticmethod
+    def _replace(parts: list[np.ndarray], task: int, share: np.ndarray, rows: np.ndarray) -> None:
+        """Replace the probabilities of an event in some rows."""
+        changed = np.column_stack([1 - share, share])
+        parts[task] = np.where(rows[:, np.newaxis], changed, parts[task])

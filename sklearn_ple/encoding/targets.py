@@ -13,7 +13,7 @@ from ..tables.form import TargetForm
 from ..tables.kinds import assign_kinds, drop_ignored, make_task, split_kind
 from ..tables.labels import Labels, as_frame, check_type, read_targets
 from ..tables.plausibility import warn_of_order
-from ..tasks import Task, array_of, by_task, score_of
+from ..tasks import Task, array_of, by_task, class_array, score_of
 from ..utils.checks import check_integer, naming, shown
 from ..utils.warn import warn
 
@@ -187,6 +187,15 @@ class TargetEncoder:
         """Split the outputs of the network, of shape (..., sum of n_outputs), by task."""
         bounds = np.cumsum([task.n_outputs for task in self.tasks])[:-1]
         return np.split(outputs, bounds, axis=-1)
+
+    def predict(self, outputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Turn the outputs of each task into probabilities of its classes, or into numbers."""
+        pairs = list(zip(self.tasks, outputs, strict=True))
+        classes = [class_array(task, "predict_proba", part) for task, part in pairs]
+        return [
+            array_of(task, "predict", part) if probabilities is None else probabilities
+            for (task, part), probabilities in zip(pairs, classes, strict=True)
+        ]
 
     def decode(self, outputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Turn the outputs of each task, of shape (n_rows, n_outputs), into labels."""

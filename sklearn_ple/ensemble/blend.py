@@ -13,7 +13,9 @@ from sklearn.utils.validation import check_is_fitted
 from ..estimators.ple import PLEClassifierRegressor
 from ..model_selection import MultiTaskKFold
 from ..model_selection.split import to_splitter
-from ..predictions.intervals import find_quantile, warn_of_few_labels
+from ..predictions.copula import Copula
+from ..predictions.errors import find_quantile, warn_of_few_labels
+from ..predictions.joint import Distributions
 from ..predictions.multi_task import (
     index_of,
     with_classes,
@@ -134,7 +136,7 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
     ['network', 'boosting', 'blend']
     """
 
-    _converted = ("_target_encoder", "weights_", "scores_")
+    _converted = ("_target_encoder", "weights_", "scores_", "_found_copula")
     _parameter_constraints: dict[str, list[Any]] = {
         "estimators": [list, tuple, None],
         "weights": [StrOptions({"auto", "equal"}), LISTED],
@@ -238,6 +240,7 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
         members = {name: whole.run(estimator) for name, estimator in bar}
         learnt = Learnt.of(rows, members, self.weights)
         self._errors, self._found_temperatures = learnt.errors, learnt.temperatures
+        self._found_copula = learnt.copula
         names = rows.targets.names, list(members)
         self.weights_ = pd.DataFrame(learnt.weights, *names)
         self.scores_ = pd.DataFrame(learnt.scores, names[0], [*members, "blend"])
@@ -281,6 +284,19 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
         else:
             splitter = to_splitter(self.cv, self)
         return list(splitter.split(rows.X, y, groups))
+
+    @property
+    def _copula(self) -> Copula | None:
+        return self._found_copula
+
+    def _predict_distributions(self, X: Any) -> Distributions:
+        parts = self._predict_tasks(X)
+        spreads, errors = list(map(deviate, self.tasks_, parts)), list(self._errors)
+        for k, of_task in enumerate(errors):
+            if of_task is not None:
+                size, errors[k] = of_task.rescale()
+                spreads[k] = size * spreads[k]
+        return Distributions(parts, spreads, errors)
 
     # -- predictions ------------------------------------------------------------------------------
 
@@ -333,9 +349,15 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
         return self
 
     @with_numbers
-    @check_arguments(level=[BETWEEN_0_AND_1], tasks=[LISTED, None])
+    @check_arguments(level=[BETWEEN_0_AND_1], tasks=[LISTED, None], joint=["boolean"])
     def predict_interval(
-        self, X: Any, level: float = 0.9, *, tasks: Sequence[str] | None = None
+        self,
+        X: Any,
+        level: float = 0.9,
+        *,
+        tasks: Sequence[str] | None = None,
+        known: Any = None,
+        joint: bool = False,
     ) -> Any:
         """Predict intervals that should contain a given share of the labels.
 
@@ -350,6 +372,12 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
             The share, between 0 and 1.
         tasks : sequence of str, default=None
             Names of the tasks to return, in this order; None for all.
+        known : array-like or DataFrame of shape (n_samples, n_known), default=None
+            Known labels of these rows, as in ``predict``. Their intervals are the labels
+            themselves, and they narrow the intervals of others.
+        joint : bool, default=False
+            Whether the share is that of rows in which the labels of all returned tasks are within
+            their intervals. Otherwise it is that of the labels of each task.
 
         Returns
         -------
@@ -374,14 +402,18 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
                 "There are no out-of-fold errors of these tasks, by which intervals are found: "
                 "fit to more rows, or choose tasks that are numbers."
             )
-        warn_of_few_labels(self.tasks_, self._errors, level, positions)
+        each = self._find_level(level, positions, joint)
+        warn_of_few_labels(self.tasks_, self._errors, each, positions)
         predicted, form = self._predict_tasks(X), self._targets.form.take(positions)
-        ends = []
-        for k in positions:
-            errors = self._errors[k]
-            found = (np.nan, np.nan) if errors is None else errors.find_ends(level)
-            ends.append([self._shift(k, predicted[k], end) for end in found])
-        return tuple(form.assemble_floats(side, index_of(X)) for side in zip(*ends, strict=True))
+        sides: list[list[np.ndarray]] = [[], []]
+        for k, errors in enumerate(self._errors):
+            found = (np.nan, np.nan) if errors is None else errors.find_ends(each)
+            for side, end in zip(sides, found, strict=True):
+                side.append(self._shift(k, predicted[k], end))
+        return tuple(
+            form.assemble_floats([side[k] for k in positions], index_of(X))
+            for side in self._bound_known(sides, X, known, level, positions, joint)
+        )
 
     @with_tasks("number", lambda task: hasattr(task, "predict_quantiles"))
     def predict_quantiles(self, X: Any) -> Any:

@@ -6,10 +6,13 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from ..encoding.dependence import Dependence
 from ..encoding.targets import TargetEncoder
 from ..metrics import multitask_scores
 from ..predictions.calibration import find_temperature
-from ..predictions.intervals import StandardisedErrors
+from ..predictions.copula import Copula
+from ..predictions.errors import StandardisedErrors
+from ..predictions.joint import Distributions, encode_labels, learn_copula
 from ..predictions.multi_task import MultiTaskModel
 from ..tasks import Task, array_of
 from ..utils.checks import naming, shown
@@ -50,12 +53,15 @@ class Learnt:
         The errors of each task that is a number; None without out-of-fold predictions.
     temperatures : dict of str to float
         The temperature of each task with classes, by its name.
+    copula : Copula or None
+        How the tasks depend on each other; None without out-of-fold predictions.
     """
 
     weights: np.ndarray
     scores: np.ndarray
     errors: list[StandardisedErrors | None]
     temperatures: dict[str, float]
+    copula: Copula | None
 
     @classmethod
     def of(cls, rows: LabelledRows, members: Mapping[str, Member], weights: Any) -> Self:
@@ -100,11 +106,12 @@ class Learnt:
             for task, part, own in triples
             if task.has_classes and len(np.unique(own.values)) > 1
         }
+        copula = _learn_copula(rows, blended, np.all(known, axis=0), errors)
         for task, there in zip(tasks, known, strict=True):
             table.loc[~there, task.name] = None if task.has_classes else np.nan
         parts = [*(member.out_of_fold for member in members.values()), blended]
         scores = np.transpose([_score(rows.targets, part, table) for part in parts])
-        return cls(mix, scores, errors, temperatures)
+        return cls(mix, scores, errors, temperatures, copula)
 
 
 def _learn_errors(task: Task, blended: np.ndarray, own: OwnLabels) -> StandardisedErrors | None:
@@ -116,8 +123,30 @@ def _learn_errors(task: Task, blended: np.ndarray, own: OwnLabels) -> Standardis
     return StandardisedErrors.standardise(errors, deviations, own.weights)
 
 
+def _learn_copula(
+    rows: LabelledRows,
+    blended: Sequence[np.ndarray],
+    known: np.ndarray,
+    errors: Sequence[StandardisedErrors | None],
+) -> Copula | None:
+    """Learn how the tasks depend on each other in rows that all estimators predict out of fold."""
+    numbers, tasks = np.flatnonzero(known), rows.targets.tasks
+    if not len(numbers):
+        return None
+    parts = [part[numbers] for part in blended]
+    distributions = Distributions(parts, list(map(deviate, tasks, parts)), errors)
+    codes = encode_labels(tasks, [column.take(numbers) for column in rows.labels])
+    dependence = Dependence(None, tasks)
+    return learn_copula(tasks, distributions, dependence, codes, rows.weights[numbers])
+
+
 def deviate(task: Task, predicted: np.ndarray) -> np.ndarray:
-    """Return the standard deviations of labels around predicted numbers, up to a factor."""
+    """Return the standard deviations of labels around predicted numbers, up to a factor.
+
+    For classes they are NaN.
+    """
+    if task.has_classes:
+        return np.full(len(predicted), np.nan)
     return np.sqrt(array_of(task, "variance", predicted))
 
 

@@ -210,7 +210,7 @@ class PerTaskClassifierRegressor(EnsembleModel):
             for task, table in zip(self.tasks_, tables, strict=True)
         ]
 
-    def _predict_classes(self, X: Any) -> list[np.ndarray | None]:
+    def _predict_classes(self, X: Any, known: Any = None) -> list[np.ndarray | None]:
         for task in self.tasks_:
             if task.has_classes and not hasattr(self.estimators_[task.name], "predict_proba"):
                 kind = type(self.estimators_[task.name]).__name__
@@ -218,7 +218,7 @@ class PerTaskClassifierRegressor(EnsembleModel):
                     f"The {kind} of task {task.name!r} has no predict_proba: use a classifier "
                     "that predicts probabilities."
                 )
-        return super()._predict_classes(X)
+        return super()._predict_classes(X, known)
 
 
 def _make_tables(X: Any, columns: TreeColumns | None, reads_columns: Sequence[bool]) -> list[Any]:

@@ -16,7 +16,9 @@ from ..encoding.numeric import NUMERIC_EMBEDDINGS
 from ..encoding.scaling import NumberScaler
 from ..encoding.statistics import TargetStatistics
 from ..encoding.targets import TargetEncoder
-from ..predictions.intervals import Deviations, StandardisedErrors
+from ..predictions.copula import Copula
+from ..predictions.errors import StandardisedErrors
+from ..predictions.intervals import Deviations
 from ..tables.form import TargetForm
 from ..tasks import TASK_KINDS
 
@@ -27,7 +29,7 @@ ANNOTATED: dict[type, dict[str, Any]] = {
     for cls in (
         *(TargetEncoder, TargetForm, TargetStatistics),
         *(FeatureEncoder, CategoryEncoder, NumberScaler),
-        *(Deviations, StandardisedErrors),
+        *(Deviations, StandardisedErrors, Copula),
     )
 }
 

@@ -1,6 +1,7 @@
 """Predictions of a dataset, written to a file block by block."""
 
 import os
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,12 @@ from .checks import check_model
 
 @check_arguments(path=[PATH], method=[StrOptions({"predict", "predict_proba"})])
 def predict_to_parquet(
-    model: Any, X: Any, path: str | os.PathLike[str], *, method: str = "predict"
+    model: Any,
+    X: Any,
+    path: str | os.PathLike[str],
+    *,
+    method: str = "predict",
+    known: str | Sequence[str] | None = None,
 ) -> None:
     """Predict the rows of a dataset, and write the predictions to a Parquet file.
 
@@ -36,6 +42,9 @@ def predict_to_parquet(
     method : {"predict", "predict_proba"}, default="predict"
         "predict" writes a column for each task, as ``predict`` returns it. "predict_proba" writes
         a column for each class of each task, with names such as "click=1".
+    known : str or list of str, default=None
+        Names of columns of X with known labels, as in ``predict``: the file then holds these
+        labels, and predictions in their gaps.
 
     Raises
     ------
@@ -79,7 +88,7 @@ def predict_to_parquet(
             f"in memory, call {method} of the model."
         )
     check_folder(path)
-    blocks = model._predict_blocks(X, _METHODS[method])
+    blocks = model._predict_blocks(X, _METHODS[method], known)
     _check_apart(X, path)
     import pyarrow as pa
     from pyarrow import parquet
@@ -111,15 +120,15 @@ def _check_apart(X: Any, path: str | os.PathLike[str]) -> None:
         )
 
 
-def _predict_labels(model: Any, X: pd.DataFrame) -> pd.DataFrame:
+def _predict_labels(model: Any, X: pd.DataFrame, known: Any) -> pd.DataFrame:
     """Return the predicted labels, with a column for each task."""
-    frame = pd.DataFrame(to_pandas(model.predict(X)))
+    frame = pd.DataFrame(to_pandas(model.predict(X, known=known)))
     return frame.set_axis(model.task_names_, axis=1).reset_index(drop=True)
 
 
-def _predict_probabilities(model: Any, X: pd.DataFrame) -> pd.DataFrame:
+def _predict_probabilities(model: Any, X: pd.DataFrame, known: Any) -> pd.DataFrame:
     """Return the predicted probabilities, with a column for each class of each task."""
-    frame = model.predict_proba_frame(X)
+    frame = model.predict_proba_frame(X, known=known)
     names = [f"{task}={label}" for task, label in frame.columns]
     return frame.set_axis(names, axis=1).reset_index(drop=True)
 

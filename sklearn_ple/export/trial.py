@@ -49,7 +49,9 @@ def _try_predictions(model: Any, X: Any) -> None:
     model.transform(X)
     if hasattr(model, "predict_proba"):
         model.predict_proba(X)
-    if model._deviations is not None:
+    if model._copula is not None:
+        model.complete(X, model.predict(X))
+    if model._deviations is not None and any(task.has_errors for task in model.tasks_):
         model.predict(X, return_std=True)
         # A warning that labels are too few for the default level would come unasked.
         with collected(UserWarning):

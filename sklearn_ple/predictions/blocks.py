@@ -17,8 +17,9 @@ from ..tables.labels import Labels, join_labels
 def predict_blocks(
     X: Any,
     names: Iterable[str] | None,
-    predict: Callable[[pd.DataFrame], Any],
+    predict: Callable[[pd.DataFrame, Any], Any],
     unknown: UnknownColumns,
+    known: Any = None,
 ) -> Iterator[Any]:
     """Predict the rows of a dataset in their order.
 
@@ -30,9 +31,11 @@ def predict_blocks(
         Names of the columns that the model was fitted to; no other columns are read.
     predict : callable
         Function that is called with the features of a block of rows, a data frame whose index is
-        the numbers of the rows.
+        the numbers of the rows, and with their known labels, or None.
     unknown : UnknownColumns
         What ``predict`` notes of unknown categories; it is reported after the last block.
+    known : str, list of str or None, default=None
+        Names of the columns of known labels.
 
     Returns
     -------
@@ -45,7 +48,14 @@ def predict_blocks(
         If there are no names, or if the dataset lacks a column.
     """
     source, features = _open(X, names)
-    return _compute(source, features, features, lambda frame, _: predict(frame), unknown)
+    if known is None:
+        return _compute(source, features, features, lambda frame, _: predict(frame, None), unknown)
+    columns = Columns.choose(source, known, None, features)
+
+    def read(frame: pd.DataFrame, rows: Any) -> Any:
+        return predict(frame, columns.y(rows).set_axis(frame.index, axis=0))
+
+    return _compute(source, features, columns.names, read, unknown)
 
 
 def compute_with_labels(

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..encoding.targets import TargetEncoder
 from ..tables.labels import Labels
-from ..tasks import Task, array_of, divide, find_unit
-from ..utils.warn import warn
+from ..tasks import array_of, divide, find_unit
+from .copula import Copula
+from .errors import StandardisedErrors, warn_of_few_labels
 
 
 class Deviations:
@@ -41,6 +41,8 @@ class Deviations:
         classes or with censored numbers.
     errors : list of StandardisedErrors or None
         The standardised errors of each task; None for a task without a factor.
+    copula : Copula or None
+        How the tasks depend on each other; None before it has been learnt.
 
     References
     ----------
@@ -52,6 +54,7 @@ class Deviations:
     factors: np.ndarray
     units: np.ndarray
     errors: list[StandardisedErrors | None]
+    copula: Copula | None
 
     def __init__(self, targets: TargetEncoder, member_weights: np.ndarray):
         self.targets = targets
@@ -59,6 +62,7 @@ class Deviations:
         self.factors = np.full(len(targets.tasks), np.nan)
         self.units = np.ones(len(targets.tasks))
         self.errors = [None] * len(targets.tasks)
+        self.copula = None
 
     @classmethod
     def for_mean(cls, mean: Any, targets: TargetEncoder) -> Deviations:
@@ -80,6 +84,10 @@ class Deviations:
         ):
             if np.isnan(self.factors[k]):
                 self.factors[k], self.units[k], self.errors[k] = factor, unit, errors
+        if self.copula is not None and earlier.copula is not None:
+            self.copula = self.copula.keep(earlier.copula)
+        else:
+            self.copula = None
         return self
 
     def learn(
@@ -88,7 +96,7 @@ class Deviations:
         labels: Sequence[Labels],
         weights: np.ndarray,
         out_of_fold: np.ndarray | None = None,
-    ) -> Deviations:
+    ) -> list[np.ndarray]:
         """Learn the factors and the standardised errors.
 
         Parameters
@@ -105,8 +113,8 @@ class Deviations:
 
         Returns
         -------
-        Deviations
-            The object itself.
+        list of ndarray of shape (n_rows,)
+            The deviations of these rows, by task, in the form of `compute`.
         """
         tasks = self.targets.tasks
         for k, (task, column) in enumerate(zip(tasks, labels, strict=True)):
@@ -120,20 +128,20 @@ class Deviations:
             # The mean of few members has a greater variance than the mean of all.
             of_all = (self.member_weights**2).sum(axis=0)
             n_variances += (1 / len(unseen) - of_all) / np.maximum(1 - of_all, 1e-9)
+        of_rows = [np.full(members.shape[1], np.nan) for _ in tasks]
         for k, (task, column) in enumerate(zip(tasks, labels, strict=True)):
-            if task.has_errors and len(column.observed):
-                mean, variance, weight = (
-                    part[column.mask] for part in (means[k], variances[k], weights[:, k])
-                )
-                errors = column.observed / self.units[k] - mean
-                variance = n_variances[k] * variance
-                noise = array_of(task, "variance", mean * self.units[k])
-                lacking = np.average(errors**2 - variance, weights=weight)
-                self.factors[k] = max(lacking, 0.0) / np.average(noise, weights=weight)
+            if task.has_errors and (there := column.mask).any():
+                weight = weights[there, k]
+                errors = column.observed / self.units[k] - means[k, there]
+                variance = n_variances[k] * variances[k]
+                noise = array_of(task, "variance", means[k] * self.units[k])
+                lacking = np.average(errors**2 - variance[there], weights=weight)
+                self.factors[k] = max(lacking, 0.0) / np.average(noise[there], weights=weight)
                 # If nearly all weight is on one member, `n_variances` may be negative.
                 deviations = np.sqrt(np.maximum(variance + self.factors[k] * noise, 0.0))
-                self.errors[k] = StandardisedErrors.standardise(errors, deviations, weight)
-        return self
+                of_rows[k] = self.units[k] * deviations
+                self.errors[k] = StandardisedErrors.standardise(errors, deviations[there], weight)
+        return of_rows
 
     def compute(self, members: np.ndarray) -> list[np.ndarray]:
         """Compute the deviations of each task.
@@ -149,7 +157,7 @@ class Deviations:
             The deviations of each task, in the units of its labels; NaN for classes and censored
             numbers.
         """
-        return [deviation for _, deviation in self._predict(members)]
+        return [deviation for _, deviation in self.predict(members)]
 
     def compute_intervals(
         self, members: np.ndarray, level: float, wanted: Sequence[int]
@@ -173,14 +181,14 @@ class Deviations:
         """
         warn_of_few_labels(self.targets.tasks, self.errors, level, wanted)
         lower, upper = [], []
-        rows = zip(self.targets.tasks, self.errors, self._predict(members), strict=True)
+        rows = zip(self.targets.tasks, self.errors, self.predict(members), strict=True)
         for task, errors, (mean, deviation) in rows:
             low, high = (np.nan, np.nan) if errors is None else errors.find_ends(level)
             lower.append(np.maximum(mean + low * deviation, task.lowest))
             upper.append(np.maximum(mean + high * deviation, task.lowest))
         return lower, upper
 
-    def _predict(self, members: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    def predict(self, members: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         """Compute the predicted numbers of each task and their deviations, in its units."""
         means, variances = self._moments(members, self.member_weights)
         predicted = []
@@ -214,80 +222,3 @@ class Deviations:
                 with np.errstate(over="ignore"):
                     result[1, k] = weights[:, k] @ (predictions - result[0, k]) ** 2
         return result
-
-
-@dataclass(frozen=True)
-class StandardisedErrors:
-    """Errors of a task on the validation rows, divided by the deviations of their rows.
-
-    Attributes
-    ----------
-    values : ndarray of shape (n_labels,)
-        The errors, labels minus predictions, divided by deviations, in ascending order.
-    weights : ndarray of shape (n_labels,)
-        The weights of the labels.
-    """
-
-    values: np.ndarray
-    weights: np.ndarray
-
-    @classmethod
-    def standardise(
-        cls, errors: np.ndarray, deviations: np.ndarray, weights: np.ndarray
-    ) -> StandardisedErrors:
-        """Standardise and sort errors; with a deviation of 0, the standardised error is 0."""
-        values = np.divide(errors, deviations, out=np.zeros_like(errors), where=deviations > 0)
-        order = np.argsort(values)
-        return cls(values[order], weights[order])
-
-    @property
-    def greatest_level(self) -> float:
-        """The greatest share of labels that intervals can have."""
-        total = self.weights.sum()
-        # Rounded up, since a level that is equal is possible.
-        return 2 * total / (total + self.weights.mean()) - 1 + 1e-9
-
-    def find_ends(self, level: float) -> tuple[float, float]:
-        """Return the errors between which a share of new ones lies, as many above as below."""
-        share = (1 + level) / 2
-        low = -find_quantile(-self.values[::-1], self.weights[::-1], share)
-        return low, find_quantile(self.values, self.weights, share)
-
-
-def warn_of_few_labels(
-    tasks: Sequence[Task],
-    errors: Sequence[StandardisedErrors | None],
-    level: float,
-    wanted: Sequence[int],
-) -> None:
-    """Warn of tasks that have too few validation labels for intervals of a level.
-
-    Parameters
-    ----------
-    tasks : sequence of Task
-        The tasks.
-    errors : sequence of StandardisedErrors or None
-        The errors of each task.
-    level : float
-        The level that is asked for.
-    wanted : sequence of int
-        Positions of the tasks that are returned.
-    """
-    for k in wanted:
-        of_task, name = errors[k], tasks[k].name
-        if of_task is not None and level > of_task.greatest_level:
-            n = len(of_task.values)
-            reached = round(of_task.greatest_level, 6)
-            warn(
-                f"Task {name!r} has only {n} validation label{'s' * (n > 1)}: its intervals "
-                f"are of the level {reached:.3g}, not {level:.3g}. Ask for a lower level, or "
-                "set more rows aside for validation."
-            )
-
-
-def find_quantile(values: np.ndarray, weights: np.ndarray, share: float) -> float:
-    """Return the quantile of sorted values and one new value, which may exceed all others."""
-    below = np.cumsum(weights) / (weights.sum() + weights.mean())
-    # With too few values for the share, this is the largest value.
-    place = int(np.searchsorted(below, share))
-    return float(values[min(place, len(values) - 1)])

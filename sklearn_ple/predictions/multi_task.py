@@ -1,4 +1,4 @@
-"""What all fitted models of several tasks offer: labels, probabilities, scores, single tasks."""
+"""What all fitted models of several tasks offer: labels, probabilities, draws, scores."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
@@ -7,15 +7,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
-from sklearn.utils import ClassifierTags, Tags
+from sklearn.utils import ClassifierTags, Tags, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from ..encoding.dependence import Dependence
 from ..encoding.targets import TargetEncoder
 from ..tables.labels import Labels
+from ..tables.reading import check_in_memory
 from ..tables.weights import weigh
 from ..tasks import Task, warn_without_score
-from ..utils.constraints import LISTED, check_arguments
+from ..utils.constraints import COUNT, LISTED, check_arguments
+from .copula import Copula
+from .joint import Distributions, Joint, find_joint_level, read_known, split_level
 from .task_view import TaskClassifierView, TaskRegressorView, task_view
 
 
@@ -78,10 +82,92 @@ class MultiTaskModel(BaseEstimator):
 
     def _predict_labels(self, X: Any) -> list[np.ndarray]:
         """Predict the labels of each task: the most probable class, or the number."""
+        return self._choose_labels(self._predict_tasks(X))
+
+    def _choose_labels(self, parts: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return the most probable class, or the number, of the predictions of each task."""
         return [
             task.classes[part.argmax(axis=1)] if task.has_classes else part
-            for task, part in zip(self.tasks_, self._predict_tasks(X), strict=True)
+            for task, part in zip(self.tasks_, parts, strict=True)
         ]
+
+    # -- the joint distribution of the tasks ------------------------------------------------------
+
+    @property
+    def _copula(self) -> Copula | None:
+        """How the tasks depend on each other; None if this has not been learnt."""
+        return None
+
+    @property
+    def _dependence(self) -> Dependence:
+        """Which events require others."""
+        return Dependence(None, self.tasks_)
+
+    def _predict_distributions(self, X: Any) -> Distributions:
+        """Predict the distribution of each task by itself."""
+        raise NotImplementedError
+
+    def _join_tasks(self, X: Any, known: Any) -> Joint:
+        """Return the joint distribution of the tasks for rows of X, given known labels."""
+        copula = self._learnt_copula()
+        check_in_memory(X)
+        distributions = self._predict_distributions(X)
+        shape = len(distributions.predictions[0]), len(self.tasks_)
+        codes = np.full(shape, np.nan)
+        if known is not None:
+            codes = read_known(self._targets, self._dependence, known, X, shape[0])
+        return Joint(self.tasks_, distributions, copula, self._dependence, codes)
+
+    def _learnt_copula(self, kind: type[Exception] = ValueError) -> Copula:
+        """Return how the tasks depend on each other, after a check that it is known."""
+        check_is_fitted(self)
+        if (copula := self._copula) is None:
+            raise kind(
+                "How the tasks depend on each other is learnt from rows that the model was not "
+                "trained on, and there were none: fit a network with early_stopping=True, or a "
+                "BlendClassifierRegressor, of which PerTaskClassifierRegressor may be a part."
+            )
+        return copula
+
+    def _find_level(self, level: float, positions: Sequence[int], joint: bool) -> float:
+        """Return the level of each interval, so that all hold together if they are joint."""
+        if not joint:
+            return level
+        scores = self._learnt_copula().scores
+        numbers = [k for k in positions if np.isfinite(scores[:, k]).any()]
+        return find_joint_level(scores[:, numbers], level) if numbers else level
+
+    def _bound_known(
+        self, ends: Any, X: Any, known: Any, level: float, positions: Sequence[int], joint: bool
+    ) -> Any:
+        """Return bounds of intervals in rows with known labels, given those without."""
+        if known is None:
+            return ends
+        n_numbers = sum(self.tasks_[k].has_errors for k in positions)
+        level = split_level(level, n_numbers) if joint else level
+        return self._join_tasks(X, known).bound(ends, level)
+
+    @property
+    def dependence_(self) -> pd.DataFrame:
+        """How strongly each two tasks still go together once the features are known.
+
+        A data frame of shape (n_tasks, n_tasks), of correlations between -1 and 1. Those with
+        three or more classes without an order have no sign. NaN for tasks whose errors are not
+        known.
+        """
+        return pd.DataFrame(
+            self._learnt_copula(AttributeError).summarise(), *[self._targets.names] * 2
+        )
+
+    @property
+    def dependence_gains_(self) -> pd.Series:
+        """How much more probable the other labels of a row make a label of each task, in bits.
+
+        It is 0 where the gain may be chance. Known labels do not change such a task.
+        """
+        return pd.Series(
+            self._learnt_copula(AttributeError).gains / np.log(2), self._targets.names
+        )
 
     def _by_task(self, results: list[Any]) -> Any:
         """Return the results of the tasks, which are a single one for a 1-D y."""
@@ -93,7 +179,7 @@ class MultiTaskModel(BaseEstimator):
         return self._targets.form.take(positions).assemble(tasks, chosen, index_of(X))
 
     @check_arguments(tasks=[LISTED, None])
-    def predict(self, X: Any, *, tasks: Sequence[str] | None = None) -> Any:
+    def predict(self, X: Any, *, tasks: Sequence[str] | None = None, known: Any = None) -> Any:
         """Predict the label of every task.
 
         Parameters
@@ -103,6 +189,10 @@ class MultiTaskModel(BaseEstimator):
         tasks : sequence of str, default=None
             Names of the tasks to return. The result has a column for each, in this order. None
             returns all tasks.
+        known : array-like or DataFrame of shape (n_samples, n_known), default=None
+            Known labels of these rows, NaN where a label is asked for. They tell something about
+            the other labels of their row, and are returned as they are. The columns of a data
+            frame are names of some tasks; an array has a column for each task.
 
         Returns
         -------
@@ -114,20 +204,27 @@ class MultiTaskModel(BaseEstimator):
         Raises
         ------
         ValueError
-            If there is no such task, or if one is named twice.
+            If there is no such task, or if one is named twice; if a known label is none of its
+            task; with known labels, if it is not known how the tasks depend on each other.
         """
         check_is_fitted(self)
         positions = self._targets.positions(tasks)
-        return self._join_labels(self._predict_labels(X), positions, X)
+        if known is None:
+            labels = self._predict_labels(X)
+        else:
+            labels = self._choose_labels(self._join_tasks(X, known).predict())
+        return self._join_labels(labels, positions, X)
 
     @with_classes
-    def predict_proba(self, X: Any) -> Any:
+    def predict_proba(self, X: Any, *, known: Any = None) -> Any:
         """Predict the probabilities of the classes.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
             The features.
+        known : array-like or DataFrame of shape (n_samples, n_known), default=None
+            Known labels of these rows, as in ``predict``. A known class has the probability 1.
 
         Returns
         -------
@@ -136,16 +233,19 @@ class MultiTaskModel(BaseEstimator):
             the order of the tasks, with None for a task without classes.
         """
         check_is_fitted(self)
-        return self._by_task(self._predict_classes(X))
+        return self._by_task(self._predict_classes(X, known))
 
-    def _predict_classes(self, X: Any) -> list[np.ndarray | None]:
+    def _predict_classes(self, X: Any, known: Any = None) -> list[np.ndarray | None]:
         """Predict the probabilities of each task; None for a task without classes."""
-        pairs = zip(self.tasks_, self._predict_tasks(X), strict=True)
+        parts = self._predict_tasks(X) if known is None else self._join_tasks(X, known).predict()
+        pairs = zip(self.tasks_, parts, strict=True)
         return [part if task.has_classes else None for task, part in pairs]
 
     @with_classes
     @check_arguments(tasks=[LISTED, None])
-    def predict_proba_frame(self, X: Any, *, tasks: Sequence[str] | None = None) -> pd.DataFrame:
+    def predict_proba_frame(
+        self, X: Any, *, tasks: Sequence[str] | None = None, known: Any = None
+    ) -> pd.DataFrame:
         """Predict the probabilities of the classes of all tasks, as one data frame.
 
         Parameters
@@ -154,6 +254,8 @@ class MultiTaskModel(BaseEstimator):
             The features.
         tasks : sequence of str, default=None
             Names of the tasks to return, in this order; None for all that have classes.
+        known : array-like or DataFrame of shape (n_samples, n_known), default=None
+            Known labels of these rows, as in ``predict``.
 
         Returns
         -------
@@ -174,13 +276,125 @@ class MultiTaskModel(BaseEstimator):
             positions = [k for k in positions if self.tasks_[k].has_classes]
         if numbers := [self.task_names_[k] for k in positions if not self.tasks_[k].has_classes]:
             raise ValueError(f"tasks names {numbers}, which have no classes: leave them out.")
-        parts = self._predict_classes(X)
+        parts = self._predict_classes(X, known)
         shown: list[Any] = [(self.tasks_[k], parts[k]) for k in positions]
         frames = {
             task.name: pd.DataFrame(part[:, task.order], index_of(X), task.classes[task.order])
             for task, part in shown
         }
         return pd.concat(frames, axis=1, names=["task", "class"])
+
+    @check_arguments(return_certainty=["boolean"])
+    def complete(self, X: Any, y: Any, *, return_certainty: bool = False) -> Any:
+        """Fill in the missing labels of rows, given their features and their other labels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features.
+        y : array-like or DataFrame of shape (n_samples, n_known)
+            The known labels, as in ``predict``; NaN where a label is missing.
+        return_certainty : bool, default=False
+            Whether to also return how sure each label is.
+
+        Returns
+        -------
+        y : ndarray or DataFrame of shape (n_samples, n_tasks) or (n_samples,)
+            The labels of all tasks, in the form that y had in fit: what ``predict`` returns.
+        certainty : DataFrame of shape (n_samples, n_tasks)
+            Only with ``return_certainty``. For a class, its probability: 1 if it is known. For a
+            number, its standard deviation: 0 if it is known, NaN if errors are not known.
+
+        Raises
+        ------
+        ValueError
+            If a known label is none of its task, or if it is not known how the tasks depend on
+            each other.
+
+        Examples
+        --------
+        >>> from sklearn_ple import PLEClassifierRegressor
+        >>> from sklearn_ple.datasets import load_nhefs
+        >>> X, y = load_nhefs(return_X_y=True)
+        >>> model = PLEClassifierRegressor(
+        ...     n_members=4, max_epochs=2, random_state=0
+        ... )
+        >>> y = y.mask(y.index % 5 == 0)
+        >>> filled = model.fit(X, y).complete(X, y)
+        >>> int(y.isna().sum().sum()) > 0, int(filled.isna().sum().sum())
+        (True, 0)
+        """
+        joint = self._join_tasks(X, y)
+        parts, spreads = joint.predict(), joint.spread()
+        everywhere = range(len(self.tasks_))
+        filled = self._join_labels(self._choose_labels(parts), everywhere, X)
+        if not return_certainty:
+            return filled
+        columns = [
+            part.max(axis=1) if task.has_classes else spread
+            for task, part, spread in zip(self.tasks_, parts, spreads, strict=True)
+        ]
+        return filled, pd.DataFrame(np.column_stack(columns), index_of(X), self._targets.names)
+
+    @check_arguments(n_samples=[COUNT], random_state=["random_state"])
+    def sample_y(
+        self, X: Any, n_samples: int = 1, *, known: Any = None, random_state: Any = None
+    ) -> Any:
+        """Draw labels of all tasks together from their predicted joint distribution.
+
+        Each task by itself is distributed as predicted: classes by their probabilities, numbers as
+        the prediction plus an error that other rows had. Together they have the dependence that
+        the errors of the tasks had.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples_X, n_features)
+            The features.
+        n_samples : int, default=1
+            Number of draws for each row.
+        known : array-like or DataFrame of shape (n_samples_X, n_known), default=None
+            Known labels of these rows, as in ``predict``; they are the same in all draws.
+        random_state : int, RandomState or None, default=None
+            Seed of the draws.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples_X, n_tasks, n_samples) or DataFrame
+            The drawn labels. If y was a data frame in fit, a data frame of ``n_samples_X *
+            n_samples`` rows with the columns of y. With pandas, its index has two levels: that of
+            X, and the number of the draw. For a 1-D y, an array of shape (n_samples_X, n_samples).
+
+        Raises
+        ------
+        ValueError
+            If a known label is none of its task; if it is not known how the tasks depend on each
+            other, or what errors a number has.
+        """
+        joint = self._join_tasks(X, known)
+        sizes = self._learnt_copula().sizes
+        if fixed := [task.name for task, size in zip(self.tasks_, sizes, strict=True) if not size]:
+            raise ValueError(
+                f"sample_y cannot draw the tasks {fixed}, whose errors are not known: fit to more "
+                "labels of them, or leave them out."
+            )
+        drawn = joint.draw(n_samples, check_random_state(random_state))
+        labels = [
+            task.classes[part.astype(int)] if task.has_classes else part
+            for task, part in zip(self.tasks_, drawn, strict=True)
+        ]
+        form = self._targets.form
+        if form.library == "numpy" or form.ndim == 1:
+            draws = zip(*(part.T for part in labels), strict=True)
+            joined = [self._join_labels(list(draw), range(len(labels)), None) for draw in draws]
+            return np.stack(joined, axis=-1)
+        index = index_of(X)
+        rows = pd.RangeIndex(len(drawn[0])) if index is None else index
+        numbers = np.tile(np.arange(n_samples), len(rows))
+        index = (
+            rows.repeat(n_samples).to_frame().assign(draw=numbers).set_index("draw", append=True)
+        )
+        flat = [part.ravel() for part in labels]
+        return form.assemble(self.tasks_, flat, index.index)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Compute the mean over the tasks of accuracy (classes) or R² (numbers).

@@ -131,14 +131,18 @@ class Survival(NumberTask):
 
     def predict(self, outputs: np.ndarray) -> np.ndarray:
         """Return the median time."""
-        survival, half = self._log_survival(outputs), np.log(0.5)
-        end = (survival > half).sum(axis=1)
+        return self.find_times(outputs, np.full(len(outputs), np.log(0.5)))
+
+    def find_times(self, outputs: np.ndarray, logs: np.ndarray) -> np.ndarray:
+        """Return the times that are survived with probabilities of given logarithms, by row."""
+        survival = self._log_survival(outputs)
+        end = (survival > logs[:, np.newaxis]).sum(axis=1)
         inside = np.minimum(end, self.n_outputs - 1)
         before, after = (survival[np.arange(len(end)), k] for k in (inside - 1, inside))
         begin, width = self.edges[inside - 1], np.diff(self.edges)[inside - 1]
         with np.errstate(divide="ignore", invalid="ignore"):
-            within = begin + width * (half - before) / (after - before)
-        later = self.edges[-1] * half / np.minimum(survival[:, -1], -_LEAST_RISK)
+            within = begin + width * (logs - before) / (after - before)
+        later = self.edges[-1] * logs / np.minimum(survival[:, -1], -_LEAST_RISK)
         return np.where(end < self.n_outputs, within, later)
 
     def traced_predict(self, outputs: Tensor) -> Tensor:
@@ -156,11 +160,16 @@ class Survival(NumberTask):
         return torch.where(end < n, within, beyond)
 
     def predict_survival(self, outputs: np.ndarray, times: np.ndarray) -> np.ndarray:
-        """Return the probabilities of surviving until each time, of shape (n_rows, n_times)."""
+        """Return the probabilities of surviving until each time, of shape (n_rows, n_times).
+
+        The times, of shape (n_times,) or (n_rows, n_times), are those of all rows or of each.
+        """
         survival, last = self._log_survival(outputs), self.n_outputs - 1
-        places = np.minimum(self._places(times), last)
+        places = np.broadcast_to(self._places(times), (len(outputs), times.shape[-1]))
+        places = np.minimum(places, last)
         begin = np.minimum(places.astype(int), last - 1)
         share = places - begin
-        within = survival[:, begin] * (1 - share) + survival[:, begin + 1] * share
+        before, after = (np.take_along_axis(survival, begin + k, axis=1) for k in (0, 1))
+        within = before * (1 - share) + after * share
         later = np.maximum(times / self.edges[-1], 1.0)
         return np.exp(within * later)

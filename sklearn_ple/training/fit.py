@@ -16,6 +16,7 @@ from ..encoding.encoder import Encoded, TableEncoder
 from ..parameters.network import describe_network
 from ..parameters.settings import Settings
 from ..predictions.intervals import Deviations
+from ..predictions.joint import Distributions, encode_labels, learn_copula
 from ..tables.files.table import AnyTable, StreamedTable
 from ..tables.reading import FeatureReader
 from ..utils.warn import warn
@@ -230,20 +231,27 @@ class Fit:
         return self._settle(net, first.encoder, deviations)
 
     def _measure(self, net: MultiTaskNet, training: Training) -> Deviations | None:
-        """Learn the deviations of predicted numbers; None without numbers or validation rows."""
-        tasks, validation = training.encoder.tasks, training.validation
-        has_errors = any(task.has_errors for task in tasks)
-        if validation is None or not (has_errors or self.keeps_unseen):
+        """Learn the deviations of predictions, and how they depend on each other.
+
+        The result is None without validation rows.
+        """
+        encoder, validation = training.encoder, training.validation
+        if validation is None:
             return None
         sample, mean = validation.sample(), net.module_.mean
         members = compute_outputs(net, sample.rows)
+        outputs = sample.average(mean, members).numpy()
         if self.keeps_unseen and self._numbers is not None:
-            outputs = sample.average(mean, members).numpy()
             self.unseen = self._numbers[sample.numbers], outputs
-        if not has_errors:
-            return None
-        deviations = Deviations.for_mean(mean, training.encoder.targets)
-        return deviations.learn(members.numpy(), *sample[2:])
+        deviations = Deviations.for_mean(mean, encoder.targets)
+        of_rows = deviations.learn(members.numpy(), *sample[2:])
+        parts = encoder.targets.split_outputs(outputs)
+        known = Distributions(encoder.targets.predict(parts), of_rows, deviations.errors, parts)
+        labels = encode_labels(encoder.tasks, sample.labels)
+        deviations.copula = learn_copula(
+            encoder.tasks, known, encoder.dependence, labels, sample.weights
+        )
+        return deviations
 
     def _train_again(
         self, net: MultiTaskNet, n_epochs: int, training: Training

@@ -1,0 +1,118 @@
+"""Standardised errors of predicted numbers on rows apart, and their quantiles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from ..tasks import Task
+from ..utils.warn import warn
+
+
+@dataclass(frozen=True)
+class StandardisedErrors:
+    """Errors of a task on the validation rows, divided by the deviations of their rows.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_labels,)
+        The errors, labels minus predictions, divided by deviations, in ascending order.
+    weights : ndarray of shape (n_labels,)
+        The weights of the labels.
+    """
+
+    values: np.ndarray
+    weights: np.ndarray
+
+    @classmethod
+    def standardise(
+        cls, errors: np.ndarray, deviations: np.ndarray, weights: np.ndarray
+    ) -> StandardisedErrors:
+        """Standardise and sort errors; with a deviation of 0, the standardised error is 0."""
+        values = np.divide(errors, deviations, out=np.zeros_like(errors), where=deviations > 0)
+        order = np.argsort(values)
+        return cls(values[order], weights[order])
+
+    def rescale(self) -> tuple[float, StandardisedErrors]:
+        """Return the root of the mean squared error, and the errors divided by it."""
+        size = float(np.sqrt(np.average(self.values**2, weights=self.weights)))
+        return size, StandardisedErrors(self.values / size if size else self.values, self.weights)
+
+    def to_normal(self, errors: np.ndarray) -> np.ndarray:
+        """Return the quantiles of a standard normal variable at the shares of errors below.
+
+        Half of the errors that are equal count as below. The range is that of known errors.
+        """
+        shares = np.cumsum(self.weights) / self.weights.sum()
+        shares = np.concatenate([[0.0], shares])
+        ends = [np.searchsorted(self.values, errors, side=side) for side in ("left", "right")]
+        beside = 0.5 * self.weights / self.weights.sum()
+        middle = np.interp(errors, self.values, shares[1:] - beside)
+        between = np.where(ends[0] < ends[1], (shares[ends[0]] + shares[ends[1]]) / 2, middle)
+        return ndtri(np.clip(between, beside[0], 1 - beside[-1]))
+
+    def from_normal(self, latents: np.ndarray) -> np.ndarray:
+        """Return the errors at the shares that are below values of a standard normal variable."""
+        shares = (np.cumsum(self.weights) - 0.5 * self.weights) / self.weights.sum()
+        return np.interp(ndtr(latents), shares, self.values)
+
+    @property
+    def greatest_level(self) -> float:
+        """The greatest share of labels that intervals can have."""
+        total = self.weights.sum()
+        # Rounded up, since a level that is equal is possible.
+        return 2 * total / (total + self.weights.mean()) - 1 + 1e-9
+
+    def find_ends(self, level: float) -> tuple[float, float]:
+        """Return the errors between which a share of new ones lies, as many above as below."""
+        return self.find_between((1 - level) / 2, (1 + level) / 2)
+
+    def find_between(self, low: Any, high: Any) -> tuple[Any, Any]:
+        """Return the errors below which a low and a high share of new ones lie, or arrays."""
+        lower = -find_quantile(-self.values[::-1], self.weights[::-1], 1 - low)
+        return lower, find_quantile(self.values, self.weights, high)
+
+
+def warn_of_few_labels(
+    tasks: Sequence[Task],
+    errors: Sequence[StandardisedErrors | None],
+    level: float,
+    wanted: Sequence[int],
+) -> None:
+    """Warn of tasks that have too few validation labels for intervals of a level.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+        The tasks.
+    errors : sequence of StandardisedErrors or None
+        The errors of each task.
+    level : float
+        The level that is asked for.
+    wanted : sequence of int
+        Positions of the tasks that are returned.
+    """
+    for k in wanted:
+        of_task, name = errors[k], tasks[k].name
+        if of_task is not None and level > of_task.greatest_level:
+            n = len(of_task.values)
+            reached = round(of_task.greatest_level, 6)
+            warn(
+                f"Task {name!r} has only {n} validation label{'s' * (n > 1)}: its intervals "
+                f"are of the level {reached:.3g}, not {level:.3g}. Ask for a lower level, or "
+                "set more rows aside for validation."
+            )
+
+
+def find_quantile(values: np.ndarray, weights: np.ndarray, share: Any) -> Any:
+    """Return the quantile of sorted values and one new value, which may exceed all others.
+
+    The share below it is a number or an array.
+    """
+    below = np.cumsum(weights) / (weights.sum() + weights.mean())
+    # With too few values for the share, this is the largest value.
+    return values[np.minimum(np.searchsorted(below, share), len(values) - 1)]

@@ -1,0 +1,315 @@
+"""The joint distribution of the tasks in rows, some of whose labels may be known."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from ..encoding.dependence import Dependence
+from ..encoding.targets import TargetEncoder
+from ..tables.labels import check_type, read_targets
+from ..tables.plausibility import warn_of_order
+from ..tasks import Task, array_of
+from ..utils.checks import naming
+from .copula import Copula
+from .errors import StandardisedErrors, find_quantile
+from .margins import Numbers, make_margins
+from .propagation import draw_latents, find_slices, infer
+
+# Rows are treated in blocks of about this many entries of covariances.
+_BLOCK = 2_000_000
+
+
+class Distributions(NamedTuple):
+    """The predictive distributions of all tasks, each by itself.
+
+    Attributes
+    ----------
+    predictions : list of ndarray of shape (n_rows, n_classes) or (n_rows,)
+        For each task the probabilities of its classes, or the numbers.
+    deviations : list of ndarray of shape (n_rows,)
+        The standard deviations of the numbers.
+    errors : list of StandardisedErrors or None
+        The standardised errors of the numbers.
+    outputs : list of ndarray of shape (n_rows, n_outputs) or None
+        The outputs of a network.
+    """
+
+    predictions: list[np.ndarray]
+    deviations: Sequence[np.ndarray]
+    errors: Sequence[StandardisedErrors | None]
+    outputs: Sequence[np.ndarray] | None = None
+
+    def take(self, rows: Any) -> "Distributions":
+        """Return those of some rows."""
+        parts: list[Any] = [
+            None if part is None else [array[rows] for array in part]
+            for part in (self.predictions, self.deviations, self.outputs)
+        ]
+        return Distributions(parts[0], parts[1], self.errors, parts[2])
+
+
+def encode_labels(tasks: Sequence[Task], labels: Sequence[Any]) -> np.ndarray:
+    """Return labels as numbers: positions of classes, or the numbers themselves.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_tasks)
+        The labels; NaN for missing ones.
+    """
+    codes = np.full((len(labels[0].mask), len(tasks)), np.nan)
+    for k, (task, column) in enumerate(zip(tasks, labels, strict=True)):
+        if len(column.observed):
+            # Also checks labels that are numbers, such as counts.
+            encoded = array_of(task, "encode", column.observed)
+            codes[column.mask, k] = encoded if task.has_classes else column.observed
+    return codes
+
+
+def read_known(
+    targets: TargetEncoder, dependence: Dependence, known: Any, X: Any, n_rows: int
+) -> np.ndarray:
+    """Read known labels of some or all tasks.
+
+    Parameters
+    ----------
+    targets : TargetEncoder
+        The fitted encoder of the labels.
+    dependence : Dependence
+        The dependences between tasks, by which labels follow from others.
+    known : array-like or DataFrame
+        The labels. The columns of a data frame, or the name of a series, are names of tasks.
+    X : object
+        The features, in whose order the rows should be.
+    n_rows : int
+        Number of rows of X.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_tasks)
+        The labels as `encode_labels` returns them.
+
+    Raises
+    ------
+    ValueError
+        If there is no such task, if a label is none of its task, or if the length is another.
+    """
+    warn_of_order(X=X, known=known)
+    with naming("known"):
+        labels, form = read_targets(known, targets.form.ignored_among)
+        if form.library == "numpy" and len(labels) == len(targets.tasks):
+            labels = targets.form.rename(labels)
+        names = [column.name for column in labels]
+        if unknown := [name for name in names if name not in targets.names]:
+            raise ValueError(
+                f"it has the columns {unknown}, but the tasks are {targets.names}: pass a data "
+                "frame whose columns are names of tasks, or an array with a column for each task."
+            )
+        if len(labels[0].mask) != n_rows:
+            raise ValueError(
+                f"it has {len(labels[0].mask)} rows, but X has {n_rows}: pass a row for each row "
+                "of X, with NaN where a label is not known."
+            )
+        positions = [targets.names.index(name) for name in names]
+        tasks = [targets.tasks[k] for k in positions]
+        for task, column in zip(tasks, labels, strict=True):
+            check_type(task.name, task.kind, task.classes, column.observed)
+        codes = np.full((n_rows, len(targets.tasks)), np.nan)
+        codes[:, positions] = encode_labels(tasks, labels)
+        return complete_labels(dependence, codes)
+
+
+def complete_labels(dependence: Dependence, codes: np.ndarray) -> np.ndarray:
+    """Fill in labels that follow from others; raise if labels contradict each other."""
+    filled, weights = np.nan_to_num(codes), np.isfinite(codes).astype(float)
+    dependence.complete(filled, weights)
+    return np.where(weights > 0, filled, np.nan)
+
+
+def learn_copula(
+    tasks: Sequence[Task],
+    distributions: Distributions,
+    dependence: Dependence,
+    codes: np.ndarray,
+    weights: np.ndarray,
+) -> Copula:
+    """Learn how tasks depend on each other, in rows that they were not learnt from.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+        The tasks.
+    distributions : Distributions
+        The predictive distributions of the tasks in these rows, each by itself.
+    dependence : Dependence
+        Which events require others.
+    codes : ndarray of shape (n_rows, n_tasks)
+        The labels; NaN for missing ones.
+    weights : ndarray of shape (n_rows, n_tasks)
+        The weights of the labels.
+
+    Returns
+    -------
+    Copula
+        What was learnt.
+    """
+    codes = complete_labels(dependence, codes)
+    conditional, told = dependence.condition(distributions.predictions, codes)
+    margins = make_margins(tasks, conditional, *distributions[1:])
+    return Copula.learn(margins, told, np.where(weights > 0, weights, 1.0))
+
+
+class Joint:
+    """The joint distribution of the tasks in some rows, given their known labels.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+        The tasks.
+    distributions : Distributions
+        The predictive distributions of the tasks in these rows, each by itself.
+    copula : Copula
+        How the tasks depend on each other.
+    dependence : Dependence
+        Which events require others.
+    codes : ndarray of shape (n_rows, n_tasks)
+        The known labels; NaN for all others.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        distributions: Distributions,
+        copula: Copula,
+        dependence: Dependence,
+        codes: np.ndarray,
+    ):
+        self.tasks, self.copula, self.dependence = tasks, copula, dependence
+        self.distributions, self.codes = distributions, codes
+        self.known = np.isfinite(codes)
+
+    def predict(self) -> list[np.ndarray]:
+        """Predict each task: probabilities of classes, or numbers; known labels as they are."""
+        result = [part.copy() for part in self.distributions.predictions]
+        for rows, margins, conditional, belief in self._blocks(self.known.any(axis=1)):
+            parts = [
+                margin.expect(*belief.others[k]) if self.copula.gains[k] > 0 else conditional[k]
+                for k, margin in enumerate(margins)
+            ]
+            for k, part in enumerate(self.dependence.join(self._insert(parts, rows))):
+                result[k][rows] = part
+        return self._insert(result, np.arange(len(self.codes)))
+
+    def _insert(self, parts: list[np.ndarray], rows: np.ndarray) -> list[np.ndarray]:
+        """Return predictions of some rows with the known labels in their places."""
+        result = []
+        for k, part in enumerate(parts):
+            code, known = self.codes[rows, k], self.known[rows, k]
+            if self.tasks[k].has_classes:
+                one = code[:, np.newaxis] == np.arange(part.shape[1])
+                result.append(np.where(known[:, np.newaxis], one, part))
+            else:
+                result.append(np.where(known, code, part))
+        return result
+
+    def spread(self) -> list[np.ndarray]:
+        """Return the standard deviation of each number, 0 if it is known; NaN for other tasks."""
+        result = [part.copy() for part in self.distributions.deviations]
+        for rows, margins, _, belief in self._blocks(self.known.any(axis=1)):
+            for k, margin in enumerate(margins):
+                if isinstance(margin, Numbers) and self.copula.gains[k] > 0:
+                    result[k][rows] = margin.spread(*belief.others[k])
+        for k, task in enumerate(self.tasks):
+            result[k][self.known[:, k]] = 0.0 if task.has_errors else np.nan
+        return result
+
+    def bound(
+        self, ends: tuple[Sequence[np.ndarray], Sequence[np.ndarray]], level: float
+    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Return the bounds of intervals, which are the known labels themselves where known.
+
+        Parameters
+        ----------
+        ends : tuple of sequence of ndarray of shape (n_rows,)
+            The lower and upper bounds for each task without any known label.
+        level : float
+            The share of labels that an interval should contain in rows with known labels.
+
+        Returns
+        -------
+        lower, upper : list of ndarray of shape (n_rows,)
+            The bounds for each task.
+        """
+        result = [[part.copy() for part in side] for side in ends]
+        quantile = ndtri((1 + level) / 2)
+        for rows, margins, _, belief in self._blocks(self.known.any(axis=1)):
+            for k, margin in enumerate(margins):
+                if not isinstance(margin, Numbers) or not self.copula.gains[k]:
+                    continue
+                mean, covariance = belief.others[k]
+                reach = quantile * np.sqrt(covariance[:, 0, 0])
+                bounds = margin.bound(mean[:, 0] - reach, mean[:, 0] + reach)
+                for side, bound in zip(result, bounds, strict=True):
+                    side[k][rows] = bound
+        for k, task in enumerate(self.tasks):
+            for side in result:
+                side[k] = np.where(self.known[:, k] & task.has_errors, self.codes[:, k], side[k])
+        return result[0], result[1]
+
+    def draw(self, n_samples: int, rng: np.random.RandomState) -> list[np.ndarray]:
+        """Draw labels of all tasks: positions of classes, or numbers, (n_rows, n_samples)."""
+        shape = len(self.codes), n_samples
+        result = [np.empty(shape) for _ in self.tasks]
+        for rows, margins, _, belief in self._blocks(np.ones(len(self.codes), dtype=bool)):
+            for sample in range(n_samples):
+                drawn = draw_latents(belief.mean, belief.covariance, rng)
+                parts = [
+                    np.where(self.known[rows, k], self.codes[rows, k], m.draw(drawn[:, part]))
+                    for k, (m, part) in enumerate(zip(margins, find_slices(margins), strict=True))
+                ]
+                for task, other in self.dependence.pairs:
+                    parts[task] = parts[task] * parts[other]
+                for whole, part in zip(result, parts, strict=True):
+                    whole[rows, sample] = part
+        return result
+
+    def _blocks(self, wanted: np.ndarray) -> Any:
+        """Yield, for blocks of wanted rows, numbers, margins, predictions and latent variables."""
+        numbers = np.flatnonzero(wanted)
+        size = max(1, _BLOCK // max(1, self.copula.correlation.size))
+        for first in range(0, len(numbers), size):
+            rows = numbers[first : first + size]
+            part = self.distributions.take(rows)
+            conditional, told = self.dependence.condition(part.predictions, self.codes[rows])
+            margins = make_margins(self.tasks, conditional, *part[1:])
+            belief, _ = infer(self.copula.correlation, margins, told)
+            yield rows, margins, conditional, belief
+
+
+def find_joint_level(scores: np.ndarray, level: float) -> float:
+    """Return the level at which the interval of each task must hold, so that all hold together.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_rows, n_tasks)
+        Values of standard normal variables in rows that predictions were not learnt from.
+    level : float
+        The share of rows in which all labels should be within their intervals.
+
+    Returns
+    -------
+    float
+        The level of each interval.
+    """
+    greatest = np.sort(np.abs(scores).max(axis=1))
+    reach = find_quantile(greatest, np.ones(len(greatest)), level)
+    return float(2 * ndtr(reach) - 1)
+
+
+def split_level(level: float, n_tasks: int) -> float:
+    """Return the level at which several intervals hold, so that all hold together.
+
+    If the labels depend on each other, more than that share hold together (Šidák's inequality).
+    """
+    return level ** (1 / max(1, n_tasks))

@@ -1,0 +1,185 @@
+"""What known labels tell about others: closed forms, integration by draws, simulated tables."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from sklearn_ple.predictions.copula import Copula
+from sklearn_ple.predictions.errors import StandardisedErrors
+from sklearn_ple.predictions.margins import Fixed, Nominal, Numbers, Ordered
+from sklearn_ple.predictions.propagation import draw_latents, infer
+from sklearn_ple.tasks import Regression
+
+GRID = stats.norm.ppf((np.arange(4001) + 0.5) / 4001)
+ERRORS = StandardisedErrors.standardise(GRID, np.ones(4001), np.ones(4001))
+
+
+def make_number(n_rows):
+    return Numbers(np.zeros(n_rows), np.ones(n_rows), ERRORS, Regression())
+
+
+def make_binary(n_rows, p=0.4):
+    return Ordered(np.tile([1 - p, p], (n_rows, 1)), np.arange(2))
+
+
+def make_nominal(n_rows):
+    return Nominal(np.tile([0.5, 0.3, 0.2], (n_rows, 1)))
+
+
+def make_correlation(seed, n, strength=0.9):
+    factors = np.random.RandomState(seed).normal(size=(n, 2))
+    factors *= strength / np.linalg.norm(factors, axis=1, keepdims=True)
+    return factors @ factors.T + np.diag(1 - (factors**2).sum(axis=1))
+
+
+def separate(correlation, part):
+    """Make the latent variables of a task independent, and the matrix positive definite again."""
+    correlation[part, part] = np.eye(part.stop - part.start)
+    share = max(0.0, 0.1 - np.linalg.eigvalsh(correlation)[0]) / 0.9
+    return (correlation + share * np.eye(len(correlation))) / (1 + share)
+
+
+def draw_labels(margins, latents):
+    """Draw labels of margins from latent variables."""
+    ends = np.cumsum([margin.n_latents for margin in margins])
+    parts = np.split(latents, ends[:-1], axis=1)
+    return np.column_stack([m.draw(part) for m, part in zip(margins, parts, strict=True)])
+
+
+def test_numbers_follow_the_closed_form_of_normal_variables():
+    correlation = make_correlation(0, 4)
+    labels = np.array([[0.5, np.nan, -1.0, 0.2], [np.nan, np.nan, 1.0, np.nan], [np.nan] * 4])
+    belief, _ = infer(correlation, [make_number(3)] * 4, labels)
+    for row, values in enumerate(labels):
+        for k in range(4):
+            others = np.flatnonzero(np.isfinite(values) & (np.arange(4) != k))
+            gain = correlation[k, others] @ np.linalg.pinv(correlation[np.ix_(others, others)])
+            mean = gain @ values[others]
+            variance = 1 - gain @ correlation[others, k]
+            found = [part[row].item() for part in belief.others[k]]
+            assert found == pytest.approx([mean, variance], abs=2e-3)
+
+
+def test_two_classes_follow_the_integrals_of_the_normal_density():
+    correlation = make_correlation(1, 3)
+    margins = [make_binary(4, p) for p in (0.4, 0.7, 0.2)]
+    bounds = [stats.norm.ppf(1 - p) for p in (0.4, 0.7, 0.2)]
+    known = [(0, 0), (0, 1), (1, 0), (1, 1)]
+    labels = np.array([(*pair, np.nan) for pair in known], dtype=float)
+    belief, _ = infer(correlation, margins, labels)
+    found = margins[2].expect(*belief.others[2])[:, 1]
+    for row, pair in enumerate(known):
+        # Turn "greater than" into "less than" by the sign of the variable.
+        signs = np.array([1 if label == 0 else -1 for label in pair] + [-1])
+        law = stats.multivariate_normal(cov=correlation * np.outer(signs, signs))
+        both = law.cdf(signs * bounds)
+        inner = stats.multivariate_normal(cov=law.cov[:2, :2]).cdf((signs * bounds)[:2])
+        assert found[row] == pytest.approx(both / inner, abs=0.015)
+
+
+def test_mixed_tasks_follow_frequencies_among_draws():
+    sizes, n = [1, 1, 3], 600_000
+    correlation = separate(make_correlation(2, 5), slice(2, 5))
+    make = [make_number, make_binary, make_nominal]
+    latents = np.random.RandomState(0).multivariate_normal(np.zeros(5), correlation, n)
+    drawn = draw_labels([m(n) for m in make], latents)
+    assert [m(1).n_latents for m in make] == sizes
+    near = np.abs(drawn[:, 0] - 0.8) < 0.05
+    for others in ((0, 1), (0, 2), (1, 2)):
+        label = [0.8, 1.0, 2.0]
+        rows = np.ones(n, dtype=bool)
+        labels = np.full((1, 3), np.nan)
+        for k in others:
+            labels[0, k] = label[k]
+            rows &= near if k == 0 else drawn[:, k] == label[k]
+        (target,) = {0, 1, 2} - set(others)
+        margins = [m(1) for m in make]
+        belief, _ = infer(correlation, margins, labels)
+        found, sample = margins[target].expect(*belief.others[target])[0], drawn[rows, target]
+        expected = sample.mean() if target == 0 else np.bincount(sample.astype(int)) / len(sample)
+        np.testing.assert_allclose(found, expected, atol=0.05)
+
+
+def test_draws_have_the_correlations_and_the_margins():
+    correlation = make_correlation(3, 4)
+    mean = np.zeros((50_000, 4))
+    covariance = np.broadcast_to(correlation, (50_000, 4, 4))
+    drawn = draw_latents(mean, covariance, np.random.RandomState(0))
+    np.testing.assert_allclose(np.cov(drawn.T), correlation, atol=0.02)
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    """Return margins, labels with gaps, and the correlations that they were drawn with."""
+    n, correlation = 2000, separate(make_correlation(4, 6), slice(3, 6))
+    margins = [make_number(n), make_number(n), make_binary(n), make_nominal(n)]
+    rng = np.random.RandomState(1)
+    latents = rng.multivariate_normal(np.zeros(6), correlation, n)
+    labels = draw_labels(margins, latents)
+    complete = labels.copy()
+    labels[rng.rand(*labels.shape) < 0.3] = np.nan
+    return margins, labels, complete, correlation
+
+
+def test_correlations_are_found_from_labels_with_gaps(simulated):
+    margins, labels, complete, correlation = simulated
+    learnt = Copula.learn(margins, labels, np.ones_like(labels))
+    of_all = Copula.learn(margins, complete, np.ones_like(labels))
+    np.testing.assert_allclose(learnt.correlation[:3, :3], correlation[:3, :3], atol=0.1)
+    # Of classes without an order only differences of latent variables matter.
+    assert np.abs(learnt.correlation - correlation).mean() < 0.07
+    assert np.abs(learnt.correlation - of_all.correlation).mean() < 0.05
+    assert np.linalg.eigvalsh(learnt.correlation)[0] > 0
+    assert (learnt.gains > 0).all()
+
+
+def test_labels_of_other_rows_tell_nothing(simulated):
+    margins, labels, _, _ = simulated
+    rng = np.random.RandomState(0)
+    shuffled = np.column_stack([rng.permutation(column) for column in labels.T])
+    learnt = Copula.learn(margins, shuffled, np.ones_like(labels))
+    assert not learnt.gains.any()
+    np.testing.assert_array_equal(learnt.correlation, np.eye(6))
+
+
+def test_rows_of_weight_0_teach_nothing(simulated):
+    margins, labels, _, _ = simulated
+    weights = np.ones_like(labels)
+    weights[1::2] = 1e-12
+    few = Copula.learn(margins, labels, weights).correlation
+    half = np.arange(0, len(labels), 2)
+    alone = Copula.learn([m.take(half) for m in margins], labels[half], weights[half])
+    # Other rows are picked for the sample, so that they agree up to chance.
+    assert np.abs(few - alone.correlation).mean() < 0.06
+
+
+def test_tasks_without_known_errors_have_no_part(simulated):
+    margins, labels, _, _ = simulated
+    fixed = [*margins[:3], Fixed(np.zeros(len(labels)))]
+    learnt = Copula.learn(fixed, labels, np.ones_like(labels))
+    assert learnt.sizes.tolist() == [1, 1, 1, 0]
+    assert learnt.gains[3] == 0
+    assert np.isnan(learnt.summarise()[3]).all()
+
+
+def test_one_row_is_enough_for_no_dependence():
+    margins = [make_number(1), make_binary(1)]
+    learnt = Copula.learn(margins, np.array([[0.3, 1.0]]), np.ones((1, 2)))
+    np.testing.assert_array_equal(learnt.correlation, np.eye(2))
+    assert not learnt.gains.any()
+
+
+def test_labels_that_were_thought_impossible_do_no_harm():
+    n = 60
+    rng = np.random.RandomState(0)
+    sure = np.tile([1.0, 0.0, 0.0], (n, 1))
+    margins = [make_number(n), Nominal(sure), Ordered(sure[:, :2], np.arange(2))]
+    labels = np.column_stack(
+        [30 * rng.normal(size=n), rng.randint(3, size=n), rng.randint(2, size=n)]
+    )
+    learnt = Copula.learn(margins, labels, np.ones_like(labels))
+    belief, _ = infer(learnt.correlation, margins, labels)
+    assert np.abs(belief.mean).max() < 20
+    for mean, covariance in belief.others:
+        assert np.abs(mean).max() < 20
+        assert (np.diagonal(covariance, axis1=1, axis2=2) <= 1 + 1e-9).all()

@@ -1,0 +1,426 @@
+"""Predictions with known labels, draws and joint intervals of fitted estimators."""
+
+import pickle
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+from makers import make_table
+from sklearn.datasets import make_classification
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.metrics import r2_score
+from sklearn.utils import assert_all_finite
+
+from sklearn_ple import PLEClassifierRegressor, export
+from sklearn_ple.encoding.dependence import Dependence
+from sklearn_ple.ensemble import BlendClassifierRegressor, PerTaskClassifierRegressor
+from sklearn_ple.predictions.joint import find_joint_level, split_level
+from sklearn_ple.tasks import Binary
+
+N = 900
+TRAIN, NEW = np.arange(600), np.arange(600, N)
+
+
+def make_dependent(seed=0):
+    """Make a table whose tasks share an error that X does not explain."""
+    rng = np.random.RandomState(seed)
+    X = pd.DataFrame(rng.normal(size=(N, 3)), columns=["a", "b", "c"])
+    shared, own = rng.normal(size=N), rng.normal(size=(N, 4))
+    level = np.digitize(X["c"] + 2 * shared + own[:, 3], [-1.0, 1.0])
+    y = pd.DataFrame(
+        {
+            "height": 10 + X["a"] + 2 * shared + 0.5 * own[:, 0],
+            "weight": 70 + X["b"] - 4 * shared + own[:, 1],
+            "tall": np.where(X["a"] + 2 * shared + 0.5 * own[:, 2] > 0, "yes", "no"),
+            "level": pd.Categorical.from_codes(level, ["low", "mid", "high"]),
+        },
+        index=X.index,
+    )
+    return X, y
+
+
+def hide(y, share=0.5, seed=0):
+    return y.mask(np.random.RandomState(seed).rand(*y.shape) < share)
+
+
+@pytest.fixture(scope="module")
+def network():
+    X, y = make_dependent()
+    model = PLEClassifierRegressor(n_members=4, max_epochs=12, random_state=0)
+    return model.fit(X.iloc[TRAIN], hide(y.iloc[TRAIN], 0.2))
+
+
+@pytest.fixture(scope="module")
+def blend():
+    X, y = make_dependent()
+    linear = PerTaskClassifierRegressor(LogisticRegression(), LinearRegression())
+    model = BlendClassifierRegressor([("linear", linear)], random_state=0)
+    return model.fit(X.iloc[TRAIN], hide(y.iloc[TRAIN], 0.2))
+
+
+@pytest.fixture(scope="module", params=["network", "blend"])
+def model(request):
+    return request.getfixturevalue(request.param)
+
+
+def new_rows():
+    X, y = make_dependent()
+    return X.iloc[NEW], y.iloc[NEW]
+
+
+def test_without_any_known_label_predictions_are_as_always(model):
+    X, y = new_rows()
+    nothing = y.mask(y.notna())
+    pd.testing.assert_frame_equal(model.predict(X, known=nothing), model.predict(X))
+    pairs = zip(model.predict_proba(X, known=nothing), model.predict_proba(X), strict=True)
+    for told, untold in pairs:
+        np.testing.assert_equal(told, untold)
+    told, untold = (model.predict_interval(X, 0.8, **k) for k in ({"known": nothing}, {}))
+    for one, other in zip(told, untold, strict=True):
+        pd.testing.assert_frame_equal(one, other)
+
+
+def test_known_labels_are_returned_and_sure(model):
+    X, y = new_rows()
+    known = hide(y)
+    filled, certainty = model.complete(X, known, return_certainty=True)
+    for task in y:
+        there = known[task].notna()
+        assert filled[task].dtype == y[task].dtype
+        assert (filled.loc[there, task] == y.loc[there, task]).all()
+        sure = 1.0 if task in ("tall", "level") else 0.0
+        assert (certainty.loc[there, task] == sure).all()
+        assert (certainty.loc[~there, task] != sure).all()
+    assert_all_finite(certainty)
+    pd.testing.assert_frame_equal(filled, model.predict(X, known=known))
+    low, high = model.predict_interval(X, known=known)
+    there = known["height"].notna()
+    np.testing.assert_array_equal(low.loc[there, "height"], y.loc[there, "height"])
+    np.testing.assert_array_equal(high.loc[there, "height"], y.loc[there, "height"])
+    assert (low.loc[~there, "height"] < high.loc[~there, "height"]).all()
+
+
+def test_known_labels_improve_every_task(model):
+    X, y = new_rows()
+    for task in y:
+        told = model.predict(X, known=y.drop(columns=task))[task]
+        untold = model.predict(X)[task]
+        if task in ("height", "weight"):
+            assert r2_score(y[task], told) > r2_score(y[task], untold) + 0.4
+        else:
+            assert (told == y[task]).mean() > (untold == y[task]).mean() + 0.08
+
+
+def test_any_tasks_may_be_known_in_any_order_and_form(model):
+    X, y = new_rows()
+    two = model.predict(X, known=y[["weight", "height"]])
+    as_nan = y.assign(tall=None, level=None)
+    pd.testing.assert_frame_equal(two, model.predict(X, known=as_nan))
+    pd.testing.assert_frame_equal(
+        model.predict(X, known=y["height"]), model.predict(X, known=y[["height"]])
+    )
+    pd.testing.assert_frame_equal(
+        model.predict(X, known=y.astype(object).to_numpy()), model.predict(X, known=y)
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda y: y.rename(columns={"tall": "taller"}),
+            r"known: it has the columns \['taller'\]",
+        ),
+        (lambda y: y.assign(tall="perhaps"), r"known: Target 'tall' holds the label 'perhaps'"),
+        (lambda y: y.assign(height=np.inf), r"known: .*'height'"),
+        (lambda y: y.assign(height="much"), r"known: Target 'height' holds text"),
+        (lambda y: y.iloc[:-1], r"known: it has 299 rows, but X has 300"),
+        (lambda y: y.to_numpy(dtype=object)[:, :2], r"known: it has the columns \['y0', 'y1'\]"),
+    ],
+)
+def test_wrong_known_labels_are_named(model, change, message):
+    X, y = new_rows()
+    for method in (model.predict, model.predict_proba, model.predict_interval, model.sample_y):
+        with pytest.raises(ValueError, match=message):
+            method(X, known=change(y))
+
+
+def test_draws_have_the_predicted_margins_and_the_dependence(model):
+    X, y = new_rows()
+    X = X.iloc[:5]
+    drawn = model.sample_y(X, 4000, random_state=0)
+    assert drawn.index.names == [None, "draw"]
+    assert list(drawn.columns) == list(y)
+    assert dict(drawn.dtypes) == dict(y.dtypes)
+    probabilities = model.predict_proba_frame(X)
+    for row in X.index:
+        of_row = drawn.loc[row]
+        for task in ("tall", "level"):
+            shares = of_row[task].value_counts(normalize=True)
+            np.testing.assert_allclose(
+                shares.reindex(probabilities[task].columns, fill_value=0),
+                probabilities.loc[row, task],
+                atol=0.03,
+            )
+        predicted = model.predict(X).loc[row, "height"]
+        assert of_row["height"].mean() == pytest.approx(predicted, abs=0.6)
+        # Both numbers hold the same error, with opposite signs.
+        assert np.corrcoef(of_row["height"], of_row["weight"])[0, 1] < -0.8
+    again = model.sample_y(X, 4000, random_state=0)
+    pd.testing.assert_frame_equal(drawn, again)
+    known = hide(y).iloc[:5]
+    some = model.sample_y(X, 3, known=known, random_state=0)
+    for task in y:
+        for row in known.index[known[task].notna()]:
+            assert (some.loc[row, task] == known.loc[row, task]).all()
+
+
+def test_joint_intervals_hold_for_all_tasks_of_a_row(model):
+    X, y = new_rows()
+    numbers = ["height", "weight"]
+
+    def cover(known=None, **options):
+        low, high = model.predict_interval(X, 0.9, tasks=numbers, known=known, **options)
+        inside = (low <= y[numbers]) & (y[numbers] <= high)
+        return inside.all(axis=1).mean(), (high - low).mean()
+
+    joint, widths = cover(joint=True)
+    separate, narrow = cover()
+    assert 0.85 < joint < 0.96
+    assert separate < joint
+    assert (widths > narrow).all()
+    # Bonferroni's correction is not narrower, since the two errors are nearly the same.
+    low, high = model.predict_interval(X, 0.95, tasks=numbers)
+    assert (widths <= (high - low).mean()).all()
+    told, _ = cover(known=y[["tall", "level"]], joint=True)
+    assert 0.85 < told <= 1
+
+
+def test_levels_of_joint_intervals_follow_closed_forms():
+    rng = np.random.RandomState(0)
+    independent = rng.normal(size=(100_000, 3))
+    each = find_joint_level(independent, 0.9)
+    assert each == pytest.approx(0.9 ** (1 / 3), abs=2e-3)
+    assert split_level(0.9, 3) == pytest.approx(0.9 ** (1 / 3))
+    same = np.repeat(independent[:, :1], 3, axis=1)
+    assert find_joint_level(same, 0.9) == pytest.approx(0.9, abs=2e-3)
+
+
+def test_dependence_is_shown_by_task(model):
+    _, y = new_rows()
+    shown = model.dependence_
+    assert list(shown.index) == list(shown.columns) == list(y)
+    assert shown.loc["height", "weight"] < -0.7
+    assert shown.loc["height", "tall"] > 0.5
+    np.testing.assert_allclose(shown, shown.T)
+    np.testing.assert_allclose(np.diag(shown), 1)
+
+
+def test_shuffled_labels_show_no_leak(model):
+    X, y = make_dependent()
+    rng = np.random.RandomState(3)
+    shuffled = pd.DataFrame({task: rng.permutation(y[task].to_numpy(object)) for task in y})
+    shuffled = shuffled.astype(dict(y.dtypes))
+    fitted = model.__class__(**model.get_params(deep=False)).fit(X, shuffled)
+    assert np.abs(fitted.dependence_.to_numpy() - np.eye(4)).max() < 0.2
+    pd.testing.assert_frame_equal(
+        fitted.predict(X, known=shuffled[["height"]]).drop(columns="height"),
+        fitted.predict(X).drop(columns="height"),
+    )
+
+
+def test_pickles_and_files_keep_the_dependence(model, tmp_path):
+    X, y = new_rows()
+    known, expected = hide(y), model.complete(X, hide(y))
+    pd.testing.assert_frame_equal(pickle.loads(pickle.dumps(model)).complete(X, known), expected)
+    if isinstance(model, PLEClassifierRegressor):
+        export.save(model, tmp_path / "model.safetensors")
+        loaded = export.load(tmp_path / "model.safetensors")
+        pd.testing.assert_frame_equal(loaded.complete(X, known), expected)
+
+
+def test_files_may_hold_known_labels(network, tmp_path):
+    X, y = new_rows()
+    known = hide(y)[["height", "tall"]]
+    X.join(known).to_parquet(tmp_path / "new.parquet")
+    names = ["height", "tall"]
+    expected = network.predict(X, known=known).reset_index(drop=True)
+    blocks = list(network.predict(tmp_path / "new.parquet", known=names))
+    pd.testing.assert_frame_equal(pd.concat(blocks), expected)
+    to = tmp_path / "predicted.parquet"
+    for method in ("predict", "predict_proba"):
+        export.predict_to_parquet(
+            network, tmp_path / "new.parquet", to, method=method, known=names
+        )
+        written = pd.read_parquet(to)
+        if method == "predict":
+            pd.testing.assert_frame_equal(written, expected, check_categorical=False)
+        else:
+            sure = written["tall=yes"][(known["tall"] == "yes").to_numpy()]
+            assert (sure == 1).all()
+    with pytest.raises(ValueError, match="'taller'"):
+        list(network.predict(tmp_path / "new.parquet", known=["taller"]))
+
+
+def test_standard_deviations_shrink_with_known_labels(network):
+    X, y = new_rows()
+    y_told, told = network.predict(X, return_std=True, known=y.drop(columns="height"))
+    _, untold = network.predict(X, return_std=True)
+    assert (told["height"] < 0.8 * untold["height"]).mean() > 0.9
+    assert (told["weight"] == 0).all()
+    assert told["tall"].isna().all()
+    error = np.abs(y["height"] - y_told["height"])
+    assert 0.5 < np.sqrt((error**2).mean()) / np.sqrt((told["height"] ** 2).mean()) < 1.4
+
+
+def test_models_without_rows_apart_say_what_is_missing():
+    X, y = make_dependent()
+    params = {"n_members": 1, "max_epochs": 1, "early_stopping": False}
+    model = PLEClassifierRegressor(**params).fit(X, y)
+    per_task = PerTaskClassifierRegressor(LogisticRegression(), LinearRegression()).fit(X, y)
+    for fitted in (model, per_task):
+        with pytest.raises(ValueError, match="BlendClassifierRegressor"):
+            fitted.predict(X, known=y)
+        with pytest.raises(ValueError, match="BlendClassifierRegressor"):
+            fitted.sample_y(X)
+        assert not hasattr(fitted, "dependence_")
+
+
+def test_added_tasks_are_independent_of_frozen_ones(network):
+    X, y = make_dependent()
+    grown = pickle.loads(pickle.dumps(network))
+    new = (y["height"] > 10).astype(int).rename("old")
+    grown.add_task(X.iloc[TRAIN], new.iloc[TRAIN])
+    shown = grown.dependence_
+    np.testing.assert_array_equal(shown.iloc[:4, :4], network.dependence_)
+    assert (shown["old"].iloc[:4] == 0).all()
+    assert grown.complete(X, y).notna().all().all()
+
+
+@pytest.mark.parametrize("form", ["array", "series", "polars"])
+def test_draws_have_the_form_of_y(form):
+    X, y = make_dependent()
+    given = {"array": y[["height", "weight"]].to_numpy(), "series": y["height"]}
+    if form == "polars":
+        polars = pytest.importorskip("polars")
+        given["polars"] = polars.DataFrame({"height": y["height"], "tall": y["tall"]})
+    model = PLEClassifierRegressor(n_members=4, max_epochs=2, random_state=0)
+    drawn = model.fit(X, given[form]).sample_y(X.iloc[:7], 3, random_state=0)
+    if form == "polars":
+        assert drawn.shape == (21, 2)
+        assert drawn.columns == ["height", "tall"]
+    else:
+        assert drawn.shape == ((7, 2, 3) if form == "array" else (7, 3))
+        assert len(np.unique(drawn)) == drawn.size
+
+
+def test_all_kinds_of_tasks_tell_and_are_told():
+    X, y = make_table(300)
+    rng = np.random.RandomState(0)
+    shared = rng.normal(size=300)
+    y = pd.DataFrame(
+        {
+            "time": np.exp(shared + 0.2 * rng.normal(size=300)) * rng.choice([1, -1], 300),
+            "count": rng.poisson(np.exp(shared)),
+            "amount": np.maximum(shared, 0) * 3,
+            "grade": pd.Categorical(np.digitize(shared, [-1, 1]), ordered=True),
+            "range": shared + rng.normal(size=300),
+            "robust": shared + rng.standard_t(2, size=300),
+            "claims": np.maximum(shared + rng.normal(size=300), 0),
+        }
+    )
+    kinds = {"time": "survival", "count": "count", "amount": "hurdle", "range": "quantile"}
+    kinds |= {"robust": "huber", "claims": "tweedie", "grade": "ordinal"}
+    model = PLEClassifierRegressor(
+        n_members=4, max_epochs=6, task_types=kinds, random_state=0
+    ).fit(X, y)
+    for task in y:
+        known = y.drop(columns=task)
+        told = model.predict(X, known=known)
+        pd.testing.assert_frame_equal(
+            told[known.columns].astype(float), known.astype(float), check_dtype=False
+        )
+        assert told[task].notna().all()
+    assert (model.predict(X, known=y.drop(columns="time"))["time"] > 0).all()
+    drawn = model.sample_y(X.iloc[:20], 50, random_state=0)
+    assert (drawn[["time", "count", "amount", "claims"]] >= 0).all().all()
+    assert (drawn["count"] == drawn["count"].round()).all()
+    assert (np.abs(model.dependence_.to_numpy()) > 0.3).sum() > 2 * y.shape[1]
+
+
+# -- events that depend on each other ---------------------------------------------------------
+
+
+def make_chain():
+    """Return a chain of events and two that depend on the first, and probabilities."""
+    names = ["view", "click", "buy", "like"]
+    tasks = [Binary().fit(np.array([0, 1]), np.ones(2), None) for _ in names]
+    for task, name in zip(tasks, names, strict=True):
+        task.name = name
+    depends = {"click": "view", "buy": "click", "like": "view"}
+    return Dependence(depends, tasks), {"view": 0.6, "click": 0.5, "buy": 0.2, "like": 0.3}
+
+
+def test_known_events_follow_the_sum_over_all_outcomes():
+    dependence, given = make_chain()
+    names, joint = list(given), dict(given)
+    for name, other in (("click", "view"), ("buy", "click"), ("like", "view")):
+        joint[name] = given[name] * joint[other]
+    parts = [np.array([[1 - joint[name], joint[name]]]) for name in names]
+
+    def mass(outcome):
+        total = 1.0
+        for name, other in (("view", None), ("click", "view"), ("buy", "click"), ("like", "view")):
+            p = given[name] if other is None or outcome[other] else 0.0
+            total *= p if outcome[name] else 1 - p
+        return total
+
+    outcomes = [dict(zip(names, bits, strict=True)) for bits in product([0, 1], repeat=4)]
+    for known in product([0, 1, None], repeat=4):
+        possible = [
+            (o, mass(o))
+            for o in outcomes
+            if all(k is None or o[n] == k for n, k in zip(names, known, strict=True))
+        ]
+        total = sum(m for _, m in possible)
+        if total == 0:
+            continue
+        codes = np.array([[np.nan if k is None else float(k) for k in known]])
+        filled, weights = np.nan_to_num(codes), np.isfinite(codes).astype(float)
+        dependence.complete(filled, weights)
+        codes = np.where(weights > 0, filled, np.nan)
+        conditional, told = dependence.condition(parts, codes)
+        # Evidence of one task about another is that of the chain alone here.
+        shown = [
+            part if np.isnan(code) else np.array([[1 - code, code]])
+            for part, code in zip(conditional, codes[0], strict=True)
+        ]
+        found = [part[0, 1] for part in dependence.join(shown)]
+        expected = [sum(m * o[name] for o, m in possible) / total for name in names]
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+        assert np.isnan(told[np.isnan(codes)]).all()
+
+
+def test_no_draw_has_an_event_without_the_one_it_depends_on():
+    X, label = make_classification(600, 4, n_informative=3, n_redundant=0, random_state=0)
+    rng = np.random.RandomState(0)
+    buys = label & (rng.rand(600) < 0.4)
+    y = pd.DataFrame({"click": label, "buy": buys, "sum": X[:, 0] + buys + rng.normal(size=600)})
+    model = PLEClassifierRegressor(
+        n_members=4, max_epochs=4, depends_on={"buy": "click"}, random_state=0
+    ).fit(X, y)
+    drawn = model.sample_y(X, 20, random_state=0)
+    assert not ((drawn["buy"] == 1) & (drawn["click"] == 0)).any()
+    assert drawn["buy"].mean() == pytest.approx(
+        model.predict_proba_frame(X)["buy"][1].mean(), abs=0.02
+    )
+    told = model.predict_proba_frame(X, known=pd.DataFrame({"buy": np.ones(600, dtype=int)}))
+    assert (told["click"][1] == 1).all()
+    told = model.predict_proba_frame(X, known=pd.DataFrame({"click": np.zeros(600, dtype=int)}))
+    assert (told["buy"][1] == 0).all()
+    before = model.predict_proba_frame(X)
+    told = model.predict_proba_frame(X, known=pd.DataFrame({"buy": np.zeros(600, dtype=int)}))
+    assert (told["click"][1] < before["click"][1]).all()
+    with pytest.raises(ValueError, match="'buy' depends on 'click'"):
+        model.predict(X, known=pd.DataFrame({"click": np.zeros(600), "buy": np.ones(600)}))
