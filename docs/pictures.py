@@ -1,8 +1,8 @@
 """Draw the pictures of the guide: `python docs/pictures.py [NAME ...]` writes them to docs/images.
 
 They are SVG without a background, in greys and colours that are legible on light and dark pages.
-Those of gates, importance and the blend, which have black lines, have a white background. The
-idea, on the first page, has a picture for light pages and one for dark ones.
+Those of gates, importance, the blend and the dependence, which have black lines, have a white
+background. The idea, on the first page, has a picture for light pages and one for dark ones.
 """
 
 import sys
@@ -20,6 +20,7 @@ from sklearn_ple.datasets import load_nhefs
 from sklearn_ple.ensemble import BlendClassifierRegressor
 from sklearn_ple.inspection import (
     BlendDisplay,
+    DependenceDisplay,
     GateUtilizationDisplay,
     ImportanceDisplay,
     NetworkDiagram,
@@ -353,9 +354,17 @@ def blend():
     save("blend", BlendDisplay.from_estimator(model).figure_, transparent=False)
 
 
+def dependence():
+    """Which tasks of the survey go together given its columns."""
+    X, y = load_nhefs(return_X_y=True)
+    model = PLEClassifierRegressor(random_state=0).fit(X, y)
+    display = DependenceDisplay.from_estimator(model)
+    save("dependence", display.figure_, transparent=False)
+
+
 PICTURES = (
     *(idea, networks, losses, mask, clipping, embeddings, ensemble, folds, schedules),
-    *(calibration, training_history, gates, importance, blend),
+    *(calibration, training_history, gates, importance, blend, dependence),
 )
 
 if __name__ == "__main__":

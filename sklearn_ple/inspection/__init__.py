@@ -4,6 +4,7 @@ from .blend_display import BlendDisplay
 from .compare_models import compare
 from .comparison import Comparison
 from .comparison_display import ComparisonDisplay
+from .dependence_display import DependenceDisplay
 from .gates import GateUtilizationDisplay
 from .health import expert_health
 from .history import TrainingHistoryDisplay
@@ -16,6 +17,7 @@ __all__ = [
     "BlendDisplay",
     "Comparison",
     "ComparisonDisplay",
+    "DependenceDisplay",
     "GateUtilizationDisplay",
     "ImportanceDisplay",
     "MultiTaskImportance",

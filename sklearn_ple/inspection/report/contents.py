@@ -16,6 +16,7 @@ from ...tables.frames import to_pandas
 from ...utils._sklearn import _changed_params
 from ...utils.warn import collected
 from ..columns import to_table
+from ..dependence_display import DependenceDisplay
 from ..gates import GateUtilizationDisplay
 from ..health import NoGatesError
 from ..history import TrainingHistoryDisplay
@@ -88,6 +89,13 @@ def draw_gates(estimator: Any, X: Any) -> tuple[GateUtilizationDisplay, list[str
         except NoGatesError:
             return None
     return display, [str(warning) for warning in caught if type(warning) is UserWarning]
+
+
+def draw_dependence(fitted: Any) -> DependenceDisplay | None:
+    """Draw which tasks go together; None for one task, and if this has not been learnt."""
+    if len(fitted.task_names_) < 2 or fitted._copula is None:
+        return None
+    return DependenceDisplay.from_estimator(fitted)
 
 
 def describe_model(estimator: Any) -> dict[str, Any]:

@@ -17,7 +17,14 @@ from matplotlib.text import Text
 from ...metrics.reading import read_tasks
 from ...predictions.inner import tasks_of
 from ..importance_display import ImportanceDisplay
-from .contents import count_columns, describe_model, draw_gates, draw_losses, find_important
+from .contents import (
+    count_columns,
+    describe_model,
+    draw_dependence,
+    draw_gates,
+    draw_losses,
+    find_important,
+)
 from .formats import FORMATS, format_interval
 from .observed import N_BINS, Observed
 from .panels import make_panels
@@ -46,6 +53,7 @@ def render_page(report: Any, title: str) -> str:
             observed={task.name: Observed.of(task) for task in tasks},
             model=describe_model(report.estimator),
             gates=draw_gates(report.estimator, report.X),
+            dependence=draw_dependence(tasks_of(report.estimator)),
             n_bins=N_BINS,
             count_columns=count_columns,
             draw_importance=ImportanceDisplay.from_importance,
