@@ -49,7 +49,8 @@ def to_onnx(model: Any, path: str | os.PathLike[str]) -> None:
 
     The graph contains all steps of ``predict`` and ``predict_proba``: scaling in float64,
     indicators of missing numbers, target statistics, embeddings, the network and the mean over
-    its members, dependences between tasks, calibration, and labels in their units.
+    its members, dependences between tasks, calibration, and labels in their units. It takes no
+    known labels.
 
     It has up to two inputs; an input without columns is left out:
 

@@ -258,8 +258,12 @@ class Nominal(Margin):
 
     def rate(self, labels: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
         """Return the log probabilities of classes."""
-        places = labels.astype(int)[:, np.newaxis]
-        return np.log(np.take_along_axis(self.expect(mean, covariance), places, axis=1)[:, 0])
+        probabilities = np.empty(len(labels))
+        for k in range(self.n_latents):
+            rows = labels == k
+            chosen = self.take(rows)._integrate_win(k, mean[rows], covariance[rows])
+            probabilities[rows] = np.maximum(chosen, _LEAST_PROBABILITY)
+        return np.log(probabilities)
 
     def expect(self, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
         """Predict the probabilities of the classes."""

@@ -175,8 +175,13 @@ def _leave_out(
     shift = inverse @ mean[..., np.newaxis] - shift[..., np.newaxis]
     places = np.arange(mean.shape[1])
     inverse[:, places, places] -= precision
-    values, vectors = np.linalg.eigh(inverse)
-    outer = vectors / np.maximum(values, 1.0)[:, np.newaxis] @ np.swapaxes(vectors, 1, 2)
+    outer = np.linalg.inv(inverse)
+    variances = outer[:, places, places]
+    wrong = ((variances <= 0) | (variances > 1 + 1e-6)).any(axis=1)
+    if wrong.any():
+        values, vectors = np.linalg.eigh(inverse[wrong])
+        scaled = vectors / np.maximum(values, 1.0)[:, np.newaxis]
+        outer[wrong] = scaled @ np.swapaxes(vectors, 1, 2)
     return (outer @ shift)[..., 0], outer
 
 

@@ -86,7 +86,15 @@ def list_methods():
     on_rows = lambda method: lambda **other: getattr(model, method)(X, **other)  # noqa: E731
     return {
         "predict": (on_rows("predict"), {"tasks": None}),
-        "predict_interval": (on_rows("predict_interval"), {"level": 0.5, "tasks": None}),
+        "predict_interval": (
+            on_rows("predict_interval"),
+            {"level": 0.5, "tasks": None, "joint": False},
+        ),
+        "sample_y": (on_rows("sample_y"), {"n_samples": 2, "random_state": 0}),
+        "complete": (
+            lambda **other: model.complete(X, y, **other),
+            {"return_certainty": False},
+        ),
         "predict_survival": (on_rows("predict_survival"), {"times": [1.0]}),
         "predict_proba_frame": (on_rows("predict_proba_frame"), {"tasks": None}),
         "score": (lambda **other: model.score(X, y, **other), {"sample_weight": None}),
