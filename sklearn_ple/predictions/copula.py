@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import block_diag
 
-from .margins import Margin
-from .propagation import draw_latents, find_slices, infer
+from .margins import Margin, Ordered
+from .propagation import draw_latents, infer
 
 # Number of rows from which correlations are learnt, and rounds in which they are.
-_MOST_ROWS, _MOST_ROUNDS = 1000, 20
+_MOST_ROWS, _MOST_ROUNDS = 1000, 12
 # Rounds end when no correlation changes by more.
 _TOLERANCE = 5e-3
 _LEAST_EIGENVALUE = 0.01
@@ -22,18 +22,20 @@ _LEAST_EIGENVALUE = 0.01
 class Copula:
     """How the labels of a row depend on each other, given the features.
 
-    Each label is a function of latent variables, see `Margin`, which together are normal. Their
-    correlations are those of greatest posterior probability given labels of rows that the
+    Each label is a function of a latent variable, see `Margin`, and together these are normal.
+    Their correlations are those of greatest posterior probability given labels of rows that the
     predictions were not learnt from, by expectation maximisation, which allows for missing labels
-    [1]_. They are shrunk towards 0, as if there were two more rows for each latent variable in
-    which all are independent.
+    [1]_. They are shrunk towards 0, as if there were two more rows for each task in which all are
+    independent. Classes without an order get the one in which they go best with the other tasks.
 
     Attributes
     ----------
-    correlation : ndarray of shape (n_latents, n_latents)
+    correlation : ndarray of shape (n_tasks, n_tasks)
         The correlations; 0 between all tasks if no task gains.
-    sizes : ndarray of int of shape (n_tasks,)
-        Number of latent variables of each task; 0 if its labels cannot be drawn.
+    orders : list of ndarray of int
+        For each task the positions of its classes in the order that is used; empty for numbers.
+    usable : ndarray of bool of shape (n_tasks,)
+        Whether the distribution of a task is known, so that its labels can be drawn.
     gains : ndarray of shape (n_tasks,)
         How much more probable the other labels of a row make a label, as the mean difference of
         the logarithms; 0 if this may be chance. A task without a gain is predicted from the
@@ -49,7 +51,8 @@ class Copula:
     """
 
     correlation: np.ndarray
-    sizes: np.ndarray
+    orders: list[np.ndarray]
+    usable: np.ndarray
     gains: np.ndarray
     scores: np.ndarray
 
@@ -71,95 +74,113 @@ class Copula:
         Copula
             What was learnt.
         """
-        usable = [margin.n_latents > 0 for margin in margins]
+        usable = np.array([margin.is_usable for margin in margins])
         labels = np.where(usable, labels, np.nan)
         several = np.flatnonzero(np.isfinite(labels).sum(axis=1) > 1)
         rows = several[:: max(1, -(-len(several) // _MOST_ROWS))]
-        start = np.eye(sum(margin.n_latents for margin in margins))
-        gains = np.full(labels.shape, np.nan)
+        gains, correlation = np.full(labels.shape, np.nan), np.eye(len(margins))
         if len(rows) > 1:
-            halves, found = (rows[::2], rows[1::2]), []
+            halves = rows[::2], rows[1::2]
             for learnt, scored in (halves, halves[::-1]):
-                found.append(_maximise(start, margins, labels, weights, learnt))
-                gains[scored] = _measure_gains(found[-1], margins, labels, scored)
-            start = _maximise(np.mean(found, axis=0), margins, labels, weights, rows)
+                found = _maximise(margins, labels, weights, learnt)
+                gains[scored] = _measure_gains(*found, labels, scored)
+            correlation, margins = _maximise(margins, labels, weights, rows)
         certain = _keep_certain(gains)
         if not certain.any():
-            start = np.eye(len(start))
-        sizes = np.array([margin.n_latents for margin in margins])
-        return cls(start, sizes, certain, _draw_scores(start, margins, labels))
+            correlation = np.eye(len(margins))
+        orders = [getattr(margin, "order", np.empty(0, dtype=int)) for margin in margins]
+        scores = _draw_scores(correlation, margins, labels)
+        return cls(correlation, orders, usable, certain, scores)
 
     def keep(self, earlier: Copula) -> Copula:
         """Return what was learnt earlier of the first tasks, with new tasks that are independent.
 
         The rows of the new tasks are others, so that nothing is known of their dependence.
         """
-        n_tasks = len(earlier.sizes)
-        n_new = int(self.sizes[n_tasks:].sum())
-        of_new = self.correlation[len(self.correlation) - n_new :, len(self.correlation) - n_new :]
+        n = len(earlier.gains)
         n_rows = max(len(earlier.scores), len(self.scores))
-        columns = [*earlier.scores.T, *self.scores.T[n_tasks:]]
+        columns = [*earlier.scores.T, *self.scores.T[n:]]
         return Copula(
-            block_diag(earlier.correlation, of_new),
-            np.concatenate([earlier.sizes, self.sizes[n_tasks:]]),
-            np.concatenate([earlier.gains, self.gains[n_tasks:]]),
+            block_diag(earlier.correlation, self.correlation[n:, n:]),
+            [*earlier.orders, *self.orders[n:]],
+            np.concatenate([earlier.usable, self.usable[n:]]),
+            np.concatenate([earlier.gains, self.gains[n:]]),
             np.column_stack([np.resize(column, n_rows) for column in columns]),
         )
 
-    def summarise(self) -> np.ndarray:
-        """Return how strongly each two tasks go together, of shape (n_tasks, n_tasks).
-
-        Returns
-        -------
-        ndarray
-            The correlation of their latent variables. With a task of several classes without an
-            order it is the greatest correlation of weighted sums of the latent variables, which
-            has no sign. NaN for tasks without latent variables.
-        """
-        ends = np.cumsum(self.sizes)
-        parts = [slice(end - size, end) for end, size in zip(ends, self.sizes, strict=True)]
-        result = np.full((len(parts), len(parts)), np.nan)
-        for i, rows in enumerate(parts):
-            for j, columns in enumerate(parts):
-                block = self.correlation[rows, columns]
-                if block.shape == (1, 1):
-                    result[i, j] = block[0, 0]
-                elif block.size:
-                    result[i, j] = np.linalg.norm(block, 2)
-        return result
-
 
 def _maximise(
-    start: np.ndarray,
-    margins: Sequence[Margin],
-    labels: np.ndarray,
-    weights: np.ndarray,
-    rows: np.ndarray,
-) -> np.ndarray:
-    """Learn the correlations from some rows, by expectation maximisation."""
-    correlation, margins = start, [margin.take(rows) for margin in margins]
-    labels, known = labels[rows], np.isfinite(labels[rows])
+    margins: Sequence[Margin], labels: np.ndarray, weights: np.ndarray, rows: np.ndarray
+) -> tuple[np.ndarray, list[Margin]]:
+    """Learn the correlations from some rows, by expectation maximisation.
+
+    Returns
+    -------
+    correlation : ndarray of shape (n_tasks, n_tasks)
+        The correlations.
+    margins : list of Margin
+        The distributions of all rows, with the classes in the order that was found.
+    """
+    arranged = _arrange(margins, labels, rows)
+    margins, labels = [margin.take(rows) for margin in arranged], labels[rows]
+    known, n_tasks = np.isfinite(labels), len(margins)
     of_rows = (weights[rows] * known).sum(axis=1) / known.sum(axis=1)
     of_rows = of_rows / of_rows.mean()
-    n_more = 2 * len(start)
-    sites = None
+    correlation, sites = np.eye(n_tasks), None
     for _ in range(_MOST_ROUNDS):
         belief, sites = infer(correlation, margins, labels, sites, 1 if sites else 3)
         second = (belief.mean * of_rows[:, np.newaxis]).T @ belief.mean
-        second += np.tensordot(of_rows, belief.covariance, 1) + n_more * np.eye(len(start))
-        before, correlation = correlation, _to_correlation(second, margins)
+        second += np.tensordot(of_rows, belief.covariance, 1) + 2 * n_tasks * np.eye(n_tasks)
+        before, correlation = correlation, _to_correlation(second)
         if np.abs(correlation - before).max() < _TOLERANCE:
             break
-    return correlation
+    return correlation, arranged
 
 
-def _to_correlation(second: np.ndarray, margins: Sequence[Margin]) -> np.ndarray:
-    """Divide moments by standard deviations; the latent variables of a task are independent."""
+def _arrange(margins: Sequence[Margin], labels: np.ndarray, rows: np.ndarray) -> list[Margin]:
+    """Put classes without an order into the one in which they go best with the other tasks.
+
+    For each class the differences between its occurrence and its probability are multiplied with
+    what the other labels tell; the order is that of the first singular vector.
+    """
+    result = list(margins)
+    if len(margins) < 2:
+        return result
+    pairs = enumerate(margins)
+    columns = [_find_surprises(margin.take(rows), labels[rows, k]) for k, margin in pairs]
+    for k, margin in enumerate(margins):
+        if isinstance(margin, Ordered) and margin.is_free:
+            others = np.hstack([column for j, column in enumerate(columns) if j != k])
+            vectors = np.linalg.svd(columns[k].T @ others, full_matrices=False)[0]
+            probabilities = margin.probabilities[rows]
+            size = np.sqrt((probabilities * (1 - probabilities)).mean(axis=0))
+            result[k] = margin.arrange(np.argsort(vectors[:, 0] / np.maximum(size, 1e-9)))
+    return result
+
+
+def _find_surprises(margin: Margin, labels: np.ndarray) -> np.ndarray:
+    """Return how labels differ from what was predicted, of shape (n_rows, n_columns).
+
+    There is a column for each class without an order, and one for any other task. Missing labels
+    do not differ.
+    """
+    there = np.flatnonzero(np.isfinite(labels))
+    if isinstance(margin, Ordered) and margin.is_free:
+        result: np.ndarray = np.zeros(margin.probabilities.shape)
+        occurs = labels[there, np.newaxis] == np.arange(result.shape[1])
+        result[there] = occurs - margin.probabilities[there]
+        return result / np.maximum(result.std(axis=0), 1e-9)
+    result = np.zeros((len(labels), 1))
+    untold = np.zeros(len(there)), np.ones(len(there))
+    result[there, 0] = margin.take(there).tilt(labels[there], *untold)[0]
+    return result
+
+
+def _to_correlation(second: np.ndarray) -> np.ndarray:
+    """Divide moments by standard deviations, and keep the result positive definite."""
     root = np.sqrt(np.diag(second))
     found = second / root / root[:, np.newaxis]
-    for part in find_slices(margins):
-        found[part, part] = np.eye(part.stop - part.start)
-    least = np.linalg.eigvalsh(found)[0] if len(found) else 1.0
+    least = np.linalg.eigvalsh(found)[0]
     share = max(0.0, (_LEAST_EIGENVALUE - least) / (1 - min(least, 0.0)))
     return (1 - share) * found + share * np.eye(len(found))
 
@@ -173,10 +194,9 @@ def _measure_gains(
     gains = np.full(labels.shape, np.nan)
     for k, margin in enumerate(margins):
         there = np.flatnonzero(np.isfinite(labels[:, k]))
-        own, (mean, covariance) = margin.take(there), (part[there] for part in belief.others[k])
-        untold = np.zeros_like(mean), np.broadcast_to(np.eye(mean.shape[1]), covariance.shape)
-        informed = own.rate(labels[there, k], mean, covariance)
-        gains[there, k] = informed - own.rate(labels[there, k], *untold)
+        own, of_task = margin.take(there), labels[there, k]
+        untold = own.rate(of_task, np.zeros(len(there)), np.ones(len(there)))
+        gains[there, k] = own.rate(of_task, *belief.of_others(k, there)) - untold
     return gains
 
 
@@ -206,7 +226,7 @@ def _draw_scores(
         return scores
     belief, _ = infer(correlation, margins, labels, n_sweeps=3)
     drawn = draw_latents(belief.mean, belief.covariance, np.random.RandomState(0))
-    for k, (margin, part) in enumerate(zip(margins, find_slices(margins), strict=True)):
-        if margin.is_number and margin.n_latents:
-            scores[:, k] = drawn[:, part.start]
+    for k, margin in enumerate(margins):
+        if margin.is_number:
+            scores[:, k] = drawn[:, k]
     return scores

@@ -15,7 +15,7 @@ from ..utils.checks import naming
 from .copula import Copula
 from .errors import StandardisedErrors, find_quantile
 from .margins import Numbers, make_margins
-from .propagation import draw_latents, find_slices, infer
+from .propagation import draw_latents, infer
 
 # Rows are treated in blocks of about this many entries of covariances.
 _BLOCK = 2_000_000
@@ -194,7 +194,7 @@ class Joint:
         result = [part.copy() for part in self.distributions.predictions]
         for rows, margins, conditional, belief in self._blocks(self.known.any(axis=1)):
             parts = [
-                margin.expect(*belief.others[k]) if self.copula.gains[k] > 0 else conditional[k]
+                margin.expect(*belief.of_others(k)) if self.copula.gains[k] else conditional[k]
                 for k, margin in enumerate(margins)
             ]
             for k, part in enumerate(self.dependence.join(self._insert(parts, rows))):
@@ -218,8 +218,8 @@ class Joint:
         result = [part.copy() for part in self.distributions.deviations]
         for rows, margins, _, belief in self._blocks(self.known.any(axis=1)):
             for k, margin in enumerate(margins):
-                if isinstance(margin, Numbers) and self.copula.gains[k] > 0:
-                    result[k][rows] = margin.spread(*belief.others[k])
+                if isinstance(margin, Numbers) and self.copula.gains[k]:
+                    result[k][rows] = margin.spread(*belief.of_others(k))
         for k, task in enumerate(self.tasks):
             result[k][self.known[:, k]] = 0.0 if task.has_errors else np.nan
         return result
@@ -247,9 +247,9 @@ class Joint:
             for k, margin in enumerate(margins):
                 if not isinstance(margin, Numbers) or not self.copula.gains[k]:
                     continue
-                mean, covariance = belief.others[k]
-                reach = quantile * np.sqrt(covariance[:, 0, 0])
-                bounds = margin.bound(mean[:, 0] - reach, mean[:, 0] + reach)
+                mean, variance = belief.of_others(k)
+                reach = quantile * np.sqrt(variance)
+                bounds = margin.bound(mean - reach, mean + reach)
                 for side, bound in zip(result, bounds, strict=True):
                     side[k][rows] = bound
         for k, task in enumerate(self.tasks):
@@ -265,8 +265,8 @@ class Joint:
             for sample in range(n_samples):
                 drawn = draw_latents(belief.mean, belief.covariance, rng)
                 parts = [
-                    np.where(self.known[rows, k], self.codes[rows, k], m.draw(drawn[:, part]))
-                    for k, (m, part) in enumerate(zip(margins, find_slices(margins), strict=True))
+                    np.where(self.known[rows, k], self.codes[rows, k], margin.draw(drawn[:, k]))
+                    for k, margin in enumerate(margins)
                 ]
                 for task, other in self.dependence.pairs:
                     parts[task] = parts[task] * parts[other]
@@ -282,7 +282,8 @@ class Joint:
             rows = numbers[first : first + size]
             part = self.distributions.take(rows)
             conditional, told = self.dependence.condition(part.predictions, self.codes[rows])
-            margins = make_margins(self.tasks, conditional, *part[1:])
+            margins = make_margins(self.tasks, conditional, *part[1:], self.copula.orders)
+            told = np.where(self.copula.usable, told, np.nan)
             belief, _ = infer(self.copula.correlation, margins, told)
             yield rows, margins, conditional, belief
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.special import log_ndtr, ndtr, ndtri, ndtri_exp, softmax
+from scipy.special import log_ndtr, ndtr, ndtri, softmax
 
 from ..tasks import Count, Quantile, Survival, Task
 from .errors import StandardisedErrors
@@ -16,24 +16,25 @@ _LEAST_PROBABILITY = 1e-9
 # Points and weights for integrals over a standard normal variable.
 _POINTS = np.linspace(-4.8, 4.8, 25)
 _WEIGHTS = softmax(-0.5 * _POINTS**2)
+# Mean and variance of a latent variable without known labels.
+_UNTOLD = np.zeros(1), np.ones(1)
 
 
 class Margin(ABC):
     """The predictive distribution of one task in each of some rows.
 
-    A label is a function of one or more latent variables. They are standard normal, and
-    independent within the task, as long as no other label of the row is known. Once some are
-    known, they have another mean and variance.
+    A label is an increasing function of a latent variable, which is standard normal as long as no
+    other label of the row is known. Once some are known, it has another mean and variance.
 
     Attributes
     ----------
-    n_latents : int
-        Number of latent variables.
+    is_usable : bool
+        Whether the distribution is known.
     is_number : bool
         Whether the label is a number, which tells its latent variable exactly.
     """
 
-    n_latents: int = 1
+    is_usable: bool = True
     is_number: bool = False
 
     @abstractmethod
@@ -42,32 +43,30 @@ class Margin(ABC):
 
     @abstractmethod
     def tilt(
-        self, labels: np.ndarray, mean: np.ndarray, covariance: np.ndarray
+        self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Compute what a label tells about the latent variables of its task.
+        """Compute what a label tells about the latent variable of its task.
 
         Parameters
         ----------
         labels : ndarray of shape (n_rows,)
             The labels: positions of classes, or numbers.
-        mean : ndarray of shape (n_rows, n_latents)
-            Means of the latent variables before the label is known.
-        covariance : ndarray of shape (n_rows, n_latents, n_latents)
-            Their covariances.
+        mean, variance : ndarray of shape (n_rows,)
+            Means and variances of the latent variable before the label is known.
 
         Returns
         -------
-        mean, variance : ndarray of shape (n_rows, n_latents)
-            Means and variances of the latent variables once the label is known.
+        mean, variance : ndarray of shape (n_rows,)
+            Means and variances once the label is known.
         """
 
     @abstractmethod
-    def rate(self, labels: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-        """Return the log probability of labels, or the log density of their latent variables."""
+    def rate(self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
+        """Return the log probability of labels, or the log density of their latent variable."""
 
     @abstractmethod
-    def expect(self, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-        """Predict the task from the means and covariances of its latent variables.
+    def expect(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
+        """Predict the task from the means and variances of its latent variable.
 
         Returns
         -------
@@ -77,7 +76,7 @@ class Margin(ABC):
 
     @abstractmethod
     def draw(self, latents: np.ndarray) -> np.ndarray:
-        """Return the labels, (n_rows,), of given latent variables, (n_rows, n_latents)."""
+        """Return the labels of given values of the latent variable, both of shape (n_rows,)."""
 
 
 class Numbers(Margin):
@@ -110,17 +109,17 @@ class Numbers(Margin):
         return Numbers(self.predicted[rows], self.deviations[rows], self.errors, self.task)
 
     def tilt(
-        self, labels: np.ndarray, mean: np.ndarray, covariance: np.ndarray
+        self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Compute what a number tells about its latent variable: its value."""
-        return tell_value(self._find_latents(labels), mean, covariance[..., 0])[1:]
+        return tell_value(self._find_latents(labels), mean, variance)[1:]
 
-    def rate(self, labels: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    def rate(self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
         """Return the log densities of the latent variables of numbers."""
-        return tell_value(self._find_latents(labels), mean, covariance[..., 0])[0][:, 0]
+        return tell_value(self._find_latents(labels), mean, variance)[0]
 
     def _find_latents(self, labels: np.ndarray) -> np.ndarray:
-        return self.errors.to_normal(self.standardise(labels))[:, np.newaxis]
+        return self.errors.to_normal(self.standardise(labels))
 
     def standardise(self, labels: np.ndarray) -> np.ndarray:
         """Return the errors of labels, divided by their standard deviations."""
@@ -128,30 +127,25 @@ class Numbers(Margin):
         there = self.deviations > 0
         return np.divide(errors, self.deviations, out=np.zeros_like(errors), where=there)
 
-    def expect(self, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    def expect(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
         """Predict the numbers."""
-        shift = self._locate(mean, covariance[..., 0]) - self._locate(
-            np.zeros((1, 1)), np.ones((1, 1))
-        )
+        shift = self._locate(mean, variance) - self._locate(*_UNTOLD)
         return np.maximum(self.predicted + shift * self.deviations, self.task.lowest)
 
     def _locate(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
         """Return the mean, or the median, of the standardised errors."""
         if isinstance(self.task, Quantile):
-            return self.errors.from_normal(mean[:, 0])
-        return self.errors.from_normal(mean + np.sqrt(variance) * _POINTS) @ _WEIGHTS
+            return self.errors.from_normal(mean)
+        return self.errors.from_normal(spread_points(mean, variance)) @ _WEIGHTS
 
-    def spread(self, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    def spread(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
         """Return the standard deviations of the numbers, which known labels make smaller."""
-        told, untold = (
-            self._find_variance(*latents)
-            for latents in ((mean, covariance[..., 0]), (np.zeros((1, 1)), np.ones((1, 1))))
-        )
+        told, untold = self._find_variance(mean, variance), self._find_variance(*_UNTOLD)
         share = np.divide(told, untold, out=np.ones_like(told), where=untold > 0)
         return self.deviations * np.sqrt(share)
 
     def _find_variance(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
-        errors = self.errors.from_normal(mean + np.sqrt(variance) * _POINTS)
+        errors = self.errors.from_normal(spread_points(mean, variance))
         return (errors - (errors @ _WEIGHTS)[:, np.newaxis]) ** 2 @ _WEIGHTS
 
     def bound(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -162,13 +156,13 @@ class Numbers(Margin):
 
     def draw(self, latents: np.ndarray) -> np.ndarray:
         """Return the numbers of given latent variables."""
-        numbers = self.predicted + self.errors.from_normal(latents[:, 0]) * self.deviations
+        numbers = self.predicted + self.errors.from_normal(latents) * self.deviations
         numbers = np.maximum(numbers, self.task.lowest)
         return np.round(numbers) if isinstance(self.task, Count) else numbers
 
 
 class Ordered(Margin):
-    """Two classes, or classes in an order: intervals of one latent variable.
+    """Classes in an order: intervals of the latent variable.
 
     Parameters
     ----------
@@ -176,120 +170,49 @@ class Ordered(Margin):
         The probabilities of the classes.
     order : ndarray of int of shape (n_classes,)
         Positions of the classes, from the lowest to the highest.
+    is_free : bool, default=False
+        Whether the order is not that of the classes themselves, and may be changed.
     """
 
-    def __init__(self, probabilities: np.ndarray, order: np.ndarray):
-        self.probabilities, self.order = probabilities, order
+    def __init__(self, probabilities: np.ndarray, order: np.ndarray, is_free: bool = False):
+        self.probabilities, self.order, self.is_free = probabilities, order, is_free
         self.ranks = np.argsort(order)
-        shares = np.cumsum(clip_probabilities(probabilities)[:, order], axis=1)
+        shares = np.maximum(probabilities[:, order], _LEAST_PROBABILITY)
+        shares = np.cumsum(shares / shares.sum(axis=1, keepdims=True), axis=1)
         inner = ndtri(np.clip(shares[:, :-1], _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY))
         end = np.full((len(inner), 1), np.inf)
         self.bounds = np.hstack([-end, inner, end])
 
     def take(self, rows: np.ndarray) -> "Ordered":
         """Return the distributions of some rows."""
-        return Ordered(self.probabilities[rows], self.order)
+        return Ordered(self.probabilities[rows], self.order, self.is_free)
+
+    def arrange(self, order: np.ndarray) -> "Ordered":
+        """Return the distributions with the classes in another order."""
+        return Ordered(self.probabilities, order, self.is_free)
 
     def tilt(
-        self, labels: np.ndarray, mean: np.ndarray, covariance: np.ndarray
+        self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Compute what a class tells about the latent variable: the interval it lies in."""
-        return truncate(mean, covariance[..., 0], *self._find_bounds(labels))[1:]
+        return truncate(mean, variance, *self._find_bounds(labels))[1:]
 
-    def rate(self, labels: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    def rate(self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
         """Return the log probabilities of classes."""
-        return truncate(mean, covariance[..., 0], *self._find_bounds(labels))[0][:, 0]
+        return truncate(mean, variance, *self._find_bounds(labels))[0]
 
     def _find_bounds(self, labels: np.ndarray) -> list[np.ndarray]:
-        rank = self.ranks[labels.astype(int)][:, np.newaxis]
-        return [np.take_along_axis(self.bounds, rank + k, axis=1) for k in (0, 1)]
+        rank, rows = self.ranks[labels.astype(int)], np.arange(len(labels))
+        return [self.bounds[rows, rank + k] for k in (0, 1)]
 
-    def expect(self, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    def expect(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
         """Predict the probabilities of the classes."""
-        below = ndtr((self.bounds - mean) / np.sqrt(covariance[..., 0]))
+        below = ndtr((self.bounds - mean[:, np.newaxis]) / np.sqrt(variance)[:, np.newaxis])
         return np.diff(below, axis=1)[:, self.ranks]
 
     def draw(self, latents: np.ndarray) -> np.ndarray:
         """Return the classes, as positions, of given latent variables."""
-        return self.order[(latents > self.bounds[:, 1:-1]).sum(axis=1)]
-
-
-class Nominal(Margin):
-    """Classes without an order: one latent variable for each, of which the greatest utility wins.
-
-    The utility of a class is the logarithm of its probability plus a Gumbel variable, which is a
-    function of the latent variable. With standard normal ones the class of the greatest utility
-    has exactly the predicted probability [1]_. Whether a class wins depends on its own latent
-    variable z by Φ(z) to the power of (1 - p) / p, where p is its probability.
-
-    Parameters
-    ----------
-    probabilities : ndarray of shape (n_rows, n_classes)
-        The probabilities of the classes.
-
-    References
-    ----------
-    .. [1] D. McFadden. "Conditional Logit Analysis of Qualitative Choice Behavior". Frontiers in
-           Econometrics, 1974.
-    """
-
-    def __init__(self, probabilities: np.ndarray):
-        self.probabilities = clip_probabilities(probabilities)
-        self.n_latents = probabilities.shape[1]
-
-    def take(self, rows: np.ndarray) -> "Nominal":
-        """Return the distributions of some rows."""
-        return Nominal(self.probabilities[rows])
-
-    def tilt(
-        self, labels: np.ndarray, mean: np.ndarray, covariance: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Compute what a class tells about each latent variable: whether it wins."""
-        deviations = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))[..., np.newaxis]
-        points = mean[..., np.newaxis] + deviations * _POINTS
-        powers = (1 / self.probabilities - 1)[..., np.newaxis]
-        wins = np.exp(powers * log_ndtr(points))
-        won = labels[:, np.newaxis] == np.arange(self.n_latents)
-        shares = np.where(won[..., np.newaxis], wins, 1 - wins) * _WEIGHTS
-        shares = normalise(np.maximum(shares, np.finfo(np.float64).tiny))
-        told_mean = (shares * points).sum(axis=-1)
-        distances = points - told_mean[..., np.newaxis]
-        return told_mean, (shares * distances**2).sum(axis=-1)
-
-    def rate(self, labels: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-        """Return the log probabilities of classes."""
-        probabilities = np.empty(len(labels))
-        for k in range(self.n_latents):
-            rows = labels == k
-            chosen = self.take(rows)._integrate_win(k, mean[rows], covariance[rows])
-            probabilities[rows] = np.maximum(chosen, _LEAST_PROBABILITY)
-        return np.log(probabilities)
-
-    def expect(self, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-        """Predict the probabilities of the classes."""
-        every = range(self.n_latents)
-        wins = [self._integrate_win(k, mean, covariance) for k in every]
-        return clip_probabilities(np.column_stack(wins))
-
-    def _integrate_win(self, k: int, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-        """Return the probability that a class wins.
-
-        Given its latent variable, those of all other classes are taken as independent.
-        """
-        around = np.sqrt(covariance[:, [k], k]) * _POINTS
-        points, others = mean[:, [k]] + around, np.arange(self.n_latents) != k
-        # Another class has the same utility where its latent variable has this value.
-        ratios = self.probabilities[:, others] / self.probabilities[:, [k]]
-        equal = ndtri_exp(ratios[..., np.newaxis] * log_ndtr(points)[:, np.newaxis])
-        slopes = covariance[:, others, k] / covariance[:, [k], k]
-        centres = mean[:, others, np.newaxis] + slopes[..., np.newaxis] * around[:, np.newaxis]
-        variances = covariance[:, others, others] - slopes * covariance[:, others, k]
-        roots = np.sqrt(np.maximum(variances, 1e-6))[..., np.newaxis]
-        return ndtr((equal - centres) / roots).prod(axis=1) @ _WEIGHTS
-
-    def draw(self, latents: np.ndarray) -> np.ndarray:
-        """Return the classes, as positions, of given latent variables."""
-        return (np.log(self.probabilities) - np.log(-log_ndtr(latents))).argmax(axis=1)
+        return self.order[(latents[:, np.newaxis] > self.bounds[:, 1:-1]).sum(axis=1)]
 
 
 class Times(Margin):
@@ -311,33 +234,32 @@ class Times(Margin):
         return Times(self.task, self.outputs[rows])
 
     def tilt(
-        self, labels: np.ndarray, mean: np.ndarray, covariance: np.ndarray
+        self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Compute what an event, or the time without one, tells about the latent variable."""
-        _, told_mean, told_variance = self._tell(labels, mean, covariance[..., 0])
+        _, told_mean, told_variance = self._tell(labels, mean, variance)
         return told_mean, told_variance
 
-    def rate(self, labels: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    def rate(self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
         """Return the log densities of events, and the log probabilities of no event so far."""
-        return self._tell(labels, mean, covariance[..., 0])[0][:, 0]
+        return self._tell(labels, mean, variance)[0]
 
     def _tell(
         self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray
     ) -> list[np.ndarray]:
-        survival = self.task.predict_survival(self.outputs, np.abs(labels)[:, np.newaxis])
+        survival = self.task.predict_survival(self.outputs, np.abs(labels)[:, np.newaxis])[:, 0]
         value = -ndtri(survival.clip(_LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY))
         at_event = tell_value(value, mean, variance)
         censored = truncate(mean, variance, value, np.inf)
-        event = labels[:, np.newaxis] > 0
-        return [np.where(event, *parts) for parts in zip(at_event, censored, strict=True)]
+        return [np.where(labels > 0, *parts) for parts in zip(at_event, censored, strict=True)]
 
-    def expect(self, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    def expect(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
         """Predict the median times."""
-        return self.task.find_times(self.outputs, log_ndtr(-mean[:, 0]))
+        return self.task.find_times(self.outputs, log_ndtr(-mean))
 
     def draw(self, latents: np.ndarray) -> np.ndarray:
         """Return the times of events of given latent variables."""
-        return self.task.find_times(self.outputs, log_ndtr(-latents[:, 0]))
+        return self.task.find_times(self.outputs, log_ndtr(-latents))
 
 
 class Fixed(Margin):
@@ -349,7 +271,7 @@ class Fixed(Margin):
         The predicted numbers.
     """
 
-    n_latents = 0
+    is_usable = False
 
     def __init__(self, predicted: np.ndarray):
         self.predicted = predicted
@@ -359,16 +281,16 @@ class Fixed(Margin):
         return Fixed(self.predicted[rows])
 
     def tilt(
-        self, labels: np.ndarray, mean: np.ndarray, covariance: np.ndarray
+        self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the means and variances as they are."""
-        return mean, mean
+        return mean, variance
 
-    def rate(self, labels: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    def rate(self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
         """Return that nothing is known of labels."""
         return np.full(len(labels), np.nan)
 
-    def expect(self, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    def expect(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
         """Return the predictions."""
         return self.predicted
 
@@ -383,6 +305,7 @@ def make_margins(
     deviations: Sequence[np.ndarray],
     errors: Sequence[StandardisedErrors | None],
     outputs: Sequence[np.ndarray] | None = None,
+    orders: Sequence[np.ndarray] | None = None,
 ) -> list[Margin]:
     """Return the predictive distributions of all tasks.
 
@@ -398,6 +321,8 @@ def make_margins(
         The standardised errors of the numbers.
     outputs : sequence of ndarray of shape (n_rows, n_outputs), optional
         The outputs of a network for each task, which times need.
+    orders : sequence of ndarray of int, optional
+        For each task an order of its classes, used if they have none of their own.
 
     Returns
     -------
@@ -408,10 +333,10 @@ def make_margins(
     for k, (task, predicted) in enumerate(zip(tasks, predictions, strict=True)):
         of_task = errors[k]
         if task.has_classes:
-            order = getattr(task, "order", slice(None))
-            is_ordered = not isinstance(order, slice) or len(task.classes) == 2
-            ranks = np.arange(len(task.classes))[order]
-            margins.append(Ordered(predicted, ranks) if is_ordered else Nominal(predicted))
+            own, places = getattr(task, "order", slice(None)), np.arange(len(task.classes))
+            is_free = isinstance(own, slice) and len(places) > 2
+            order = orders[k] if is_free and orders is not None else places[own]
+            margins.append(Ordered(predicted, order, is_free))
         elif isinstance(task, Survival) and outputs is not None:
             margins.append(Times(task, outputs[k]))
         elif of_task is None:
@@ -429,14 +354,9 @@ def tell_value(value: Any, mean: Any, variance: Any) -> tuple[Any, Any, Any]:
     return evidence, (mean / variance + _PRECISION * value) / precision, 1 / precision
 
 
-def clip_probabilities(probabilities: np.ndarray) -> np.ndarray:
-    """Return probabilities of which none is 0."""
-    return normalise(np.maximum(probabilities, _LEAST_PROBABILITY))
-
-
-def normalise(shares: np.ndarray) -> np.ndarray:
-    """Divide shares by their sum along the last axis."""
-    return shares / shares.sum(axis=-1, keepdims=True)
+def spread_points(mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """Return points of normal variables for integrals, of shape (n_rows, n_points)."""
+    return mean[:, np.newaxis] + np.sqrt(variance)[:, np.newaxis] * _POINTS
 
 
 def truncate(mean: Any, variance: Any, low: Any, high: Any) -> tuple[Any, Any, Any]:

@@ -41,6 +41,11 @@ with_classes = with_tasks("class", lambda task: task.has_classes)
 with_numbers = with_tasks("number", lambda task: not task.has_classes)
 
 
+def _lacks_order(task: Task) -> bool:
+    """Return whether a task has three or more classes without an order."""
+    return len(task.classes) > 2 and isinstance(getattr(task, "order", slice(None)), slice)
+
+
 def index_of(X: Any) -> pd.Index | None:
     """Return the index of the predictions for X: that of X, if it is a data frame of pandas."""
     return X.index if isinstance(X, pd.DataFrame) else None
@@ -155,9 +160,12 @@ class MultiTaskModel(BaseEstimator):
         three or more classes without an order have no sign. NaN for tasks whose errors are not
         known.
         """
-        return pd.DataFrame(
-            self._learnt_copula(AttributeError).summarise(), *[self._targets.names] * 2
-        )
+        copula, names = self._learnt_copula(AttributeError), self._targets.names
+        unsigned = [task.has_classes and _lacks_order(task) for task in self.tasks_]
+        shown = copula.correlation.copy()
+        shown[unsigned], shown[:, unsigned] = np.abs(shown[unsigned]), np.abs(shown[:, unsigned])
+        shown[~copula.usable] = shown[:, ~copula.usable] = np.nan
+        return pd.DataFrame(shown, names, names)
 
     @property
     def dependence_gains_(self) -> pd.Series:
@@ -371,8 +379,8 @@ class MultiTaskModel(BaseEstimator):
             other, or what errors a number has.
         """
         joint = self._join_tasks(X, known)
-        sizes = self._learnt_copula().sizes
-        if fixed := [task.name for task, size in zip(self.tasks_, sizes, strict=True) if not size]:
+        usable = self._learnt_copula().usable
+        if fixed := [task.name for task, law in zip(self.tasks_, usable, strict=True) if not law]:
             raise ValueError(
                 f"sample_y cannot draw the tasks {fixed}, whose errors are not known: fit to more "
                 "labels of them, or leave them out."

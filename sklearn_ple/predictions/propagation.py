@@ -23,9 +23,9 @@ class Sites(NamedTuple):
 
     Attributes
     ----------
-    precision : ndarray of shape (n_rows, n_latents)
+    precision : ndarray of shape (n_rows, n_tasks)
         The precisions; 0 where nothing is known.
-    shift : ndarray of shape (n_rows, n_latents)
+    shift : ndarray of shape (n_rows, n_tasks)
         The means times the precisions.
     """
 
@@ -38,32 +38,22 @@ class Belief(NamedTuple):
 
     Attributes
     ----------
-    mean : ndarray of shape (n_rows, n_latents)
+    mean : ndarray of shape (n_rows, n_tasks)
         Their means.
-    covariance : ndarray of shape (n_rows, n_latents, n_latents)
+    covariance : ndarray of shape (n_rows, n_tasks, n_tasks)
         Their covariances.
-    others : list of tuple of ndarray
-        For each task the means and covariances of its latent variables, of shape (n_rows, size)
-        and (n_rows, size, size), that follow from the labels of all other tasks.
+    others_mean, others_variance : ndarray of shape (n_rows, n_tasks)
+        The means and variances that follow from the labels of all other tasks.
     """
 
     mean: np.ndarray
     covariance: np.ndarray
-    others: list[tuple[np.ndarray, np.ndarray]]
+    others_mean: np.ndarray
+    others_variance: np.ndarray
 
-    @classmethod
-    def of_nothing(cls, n_rows: int, correlation: np.ndarray, slices: Sequence[slice]) -> Belief:
-        """Return what is known without any label."""
-        mean = np.zeros((n_rows, len(correlation)))
-        covariance = np.broadcast_to(correlation, (n_rows, *correlation.shape))
-        return cls(mean, covariance, [(mean[:, k], covariance[:, k, k]) for k in slices])
-
-
-def find_slices(margins: Sequence[Margin]) -> list[slice]:
-    """Return which latent variables belong to each task."""
-    ends = np.cumsum([margin.n_latents for margin in margins]).tolist()
-    pairs = zip(ends, margins, strict=True)
-    return [slice(end - margin.n_latents, end) for end, margin in pairs]
+    def of_others(self, k: int, rows: np.ndarray | slice = slice(None)) -> list[np.ndarray]:
+        """Return what the labels of other tasks tell about a task: means and variances."""
+        return [self.others_mean[rows, k], self.others_variance[rows, k]]
 
 
 def infer(
@@ -75,13 +65,13 @@ def infer(
 ) -> tuple[Belief, Sites]:
     """Infer the latent variables of rows from their known labels.
 
-    The labels of each task are replaced by normal densities of its latent variables, its sites,
-    until the means and variances that follow are those of the labels themselves [1]_. For numbers
-    this is exact at once.
+    Each label is replaced by a normal density of its latent variable, its site, until the means
+    and variances that follow are those of the labels themselves [1]_. For numbers this is exact
+    at once.
 
     Parameters
     ----------
-    correlation : ndarray of shape (n_latents, n_latents)
+    correlation : ndarray of shape (n_tasks, n_tasks)
         The correlations of the latent variables given the features.
     margins : sequence of Margin
         The predictive distributions of the tasks in these rows.
@@ -103,50 +93,47 @@ def infer(
     ----------
     .. [1] T. P. Minka. "Expectation Propagation for Approximate Bayesian Inference". UAI 2001.
     """
-    slices = find_slices(margins)
     if sites is None:
-        belief = Belief.of_nothing(len(labels), correlation, slices)
-        sites = Sites(np.zeros_like(belief.mean), np.zeros_like(belief.mean))
-        n_free = 2
+        shape, n_free = labels.shape, 2
+        sites = Sites(np.zeros(shape), np.zeros(shape))
+        covariance = np.broadcast_to(correlation, (shape[0], *correlation.shape))
+        belief = Belief(np.zeros(shape), covariance, np.zeros(shape), np.ones(shape))
     else:
-        belief, n_free = _combine(correlation, sites, slices), 0
+        belief, n_free = _combine(correlation, sites), 0
     known = [np.flatnonzero(np.isfinite(column)) for column in labels.T]
-    telling = [k for k, rows in enumerate(known) if len(rows) and margins[k].n_latents]
+    telling = [k for k, rows in enumerate(known) if len(rows)]
     at_once = all(margins[k].is_number for k in telling)
     for sweep in range(1 if at_once else n_sweeps):
-        moved = 0.0
+        moved, share = 0.0, 1.0 if sweep < n_free else _SHARE_OF_NEW
         for k in telling:
-            rows, part = known[k], slices[k]
-            share = 1.0 if sweep < n_free else _SHARE_OF_NEW
-            before = [array[rows] for array in belief.others[k]]
+            rows = known[k]
+            before = belief.of_others(k, rows)
             after = margins[k].take(rows).tilt(labels[rows, k], *before)
-            moved = max(moved, _tell(sites, rows, part, before, after, share))
+            moved = max(moved, _tell(sites, (rows, k), before, after, share))
         if moved < _TOLERANCE:
             break
-        belief = _combine(correlation, sites, slices)
+        belief = _combine(correlation, sites)
     return belief, sites
 
 
 def _tell(
     sites: Sites,
-    rows: np.ndarray,
-    part: slice,
+    place: tuple[np.ndarray, int],
     before: Sequence[np.ndarray],
-    after: tuple[np.ndarray, np.ndarray],
+    after: Sequence[np.ndarray],
     share: float,
 ) -> float:
     """Change the sites of a task in some rows; return how far a mean has moved."""
-    mean, variance = before[0], np.diagonal(before[1], axis1=1, axis2=2)
     told = np.maximum(after[1], _LEAST_VARIANCE)
-    precision = np.maximum(1 / told - 1 / variance, 0.0)
-    shift = np.where(precision > 0, after[0] / told - mean / variance, 0.0)
-    moved = np.abs(shift - sites.shift[rows, part]) / (1 + precision)
+    precision = np.maximum(1 / told - 1 / before[1], 0.0)
+    shift = np.where(precision > 0, after[0] / told - before[0] / before[1], 0.0)
+    moved = np.abs(shift - sites.shift[place]) / (1 + precision)
     for site, new in zip(sites, (precision, shift), strict=True):
-        site[rows, part] = share * new + (1 - share) * site[rows, part]
+        site[place] = share * new + (1 - share) * site[place]
     return float(moved.max())
 
 
-def _combine(correlation: np.ndarray, sites: Sites, slices: Sequence[slice]) -> Belief:
+def _combine(correlation: np.ndarray, sites: Sites) -> Belief:
     """Combine the correlations with the sites.
 
     As for a Gaussian process, no precision of a site needs to be inverted.
@@ -156,33 +143,10 @@ def _combine(correlation: np.ndarray, sites: Sites, slices: Sequence[slice]) -> 
     inner = np.eye(len(correlation)) + scaled * np.swapaxes(root, 1, 2)
     covariance = correlation - np.swapaxes(scaled, 1, 2) @ np.linalg.solve(inner, scaled)
     mean = (covariance @ sites.shift[:, :, np.newaxis])[..., 0]
-    others = [_leave_out(mean[:, k], covariance[:, k, k], sites, k) for k in slices]
-    return Belief(mean, covariance, others)
-
-
-def _leave_out(
-    mean: np.ndarray, covariance: np.ndarray, sites: Sites, part: slice
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return means and covariances of a task's latent variables without its own sites.
-
-    Labels of others never make a variance greater than 1, which it is without any; rounding might.
-    """
-    precision, shift = sites.precision[:, part], sites.shift[:, part]
-    if mean.shape[1] == 1:
-        left = np.maximum(1 / covariance[..., 0] - precision, 1.0)
-        return (mean / covariance[..., 0] - shift) / left, (1 / left)[..., np.newaxis]
-    inverse = np.linalg.inv(covariance)
-    shift = inverse @ mean[..., np.newaxis] - shift[..., np.newaxis]
-    places = np.arange(mean.shape[1])
-    inverse[:, places, places] -= precision
-    outer = np.linalg.inv(inverse)
-    variances = outer[:, places, places]
-    wrong = ((variances <= 0) | (variances > 1 + 1e-6)).any(axis=1)
-    if wrong.any():
-        values, vectors = np.linalg.eigh(inverse[wrong])
-        scaled = vectors / np.maximum(values, 1.0)[:, np.newaxis]
-        outer[wrong] = scaled @ np.swapaxes(vectors, 1, 2)
-    return (outer @ shift)[..., 0], outer
+    own = np.diagonal(covariance, axis1=1, axis2=2)
+    # Labels of others never make a variance greater than 1, as it is without any; rounding might.
+    left = np.maximum(1 / own - sites.precision, 1.0)
+    return Belief(mean, covariance, (mean / own - sites.shift) / left, 1 / left)
 
 
 def draw_latents(
