@@ -12,8 +12,8 @@ from .margins import Margin
 _MOST_SWEEPS = 10
 # Sweeps end when no mean moves by more than this share of a standard deviation.
 _TOLERANCE = 1e-3
-# From the third sweep, new sites are mixed with earlier ones, so that sweeps cannot oscillate.
-_SHARE_OF_NEW = 0.7
+# After some sweeps, new sites are mixed with earlier ones, so that sweeps cannot oscillate.
+_N_FREE, _SHARE_OF_NEW = 4, 0.7
 # A label that was nearly impossible tells its latent variable no better than a number does.
 _LEAST_VARIANCE = 1e-4
 
@@ -94,7 +94,7 @@ def infer(
     .. [1] T. P. Minka. "Expectation Propagation for Approximate Bayesian Inference". UAI 2001.
     """
     if sites is None:
-        shape, n_free = labels.shape, 2
+        shape, n_free = labels.shape, _N_FREE
         sites = Sites(np.zeros(shape), np.zeros(shape))
         covariance = np.broadcast_to(correlation, (shape[0], *correlation.shape))
         belief = Belief(np.zeros(shape), covariance, np.zeros(shape), np.ones(shape))
