@@ -1,5 +1,6 @@
 """What a fitted estimator has learnt, as a dict of attributes, and back."""
 
+from collections.abc import Sequence
 from inspect import signature
 from typing import Any
 
@@ -14,6 +15,7 @@ from ..encoding.statistics import TargetStatistics
 from ..encoding.targets import TargetEncoder, read_classes
 from ..parameters.network import describe_network
 from ..parameters.settings import Settings
+from ..predictions.copula import Copula
 from ..predictions.intervals import Deviations
 from ..tasks import Task
 from ..training.build import make_encoder, make_net
@@ -125,6 +127,8 @@ def put_together(model: Any, state: dict[str, Any]) -> None:
     net.history.extend(state["net_.history"])
     if (deviations := state["_deviations"]) is not None:
         deviations.targets = encoder.targets
+        if deviations.copula is not None:
+            _check_copula(deviations.copula, encoder.tasks)
     network = describe_network(settings.owner, settings.parameters)
     learnt = net, encoder, deviations, state["_rng"], device, network
     model._settle(Fitted(*learnt, state["_split_seed"]))
@@ -172,6 +176,21 @@ def _check_task(task: Task) -> None:
     read_classes(task.name, task.classes)
     if not np.array_equal(np.sort(np.arange(n)[getattr(task, "order", ...)]), np.arange(n)):
         raise ValueError(f"the order of the task {task.name!r} is not one of its classes")
+
+
+def _check_copula(copula: Copula, tasks: Sequence[Task]) -> None:
+    """Check that correlations are those of the tasks, and that orders are of their classes."""
+    n, correlation = len(tasks), np.asarray(copula.correlation, dtype=np.float64)
+    parts = copula.usable, copula.gains, copula.scores.T
+    if correlation.shape != (n, n) or any(len(part) != n for part in (copula.orders, *parts)):
+        raise ValueError("its tasks do not depend on each other in as many ways as there are")
+    values = np.linalg.eigvalsh(correlation) if np.isfinite(correlation).all() else [-1.0]
+    if min(values) <= 0 or not np.allclose(np.diag(correlation), 1):
+        raise ValueError("the correlations of its tasks are none")
+    for task, order in zip(tasks, copula.orders, strict=True):
+        size = len(task.classes) if task.has_classes else 0
+        if not np.array_equal(np.sort(order), np.arange(size)):
+            raise ValueError(f"the order of the task {task.name!r} is not one of its classes")
 
 
 def _check_columns(features: FeatureEncoder, n_features: int, names: np.ndarray | None) -> None:

@@ -210,3 +210,28 @@ def test_a_header_of_very_many_lists_is_refused_before_it_is_read(contents, tmp_
         export.load(tmp_path / "model")
     assert tracemalloc.get_traced_memory()[1] < 8 * len(data)
     tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("correlation", lambda a: a * np.nan, "correlations of its tasks are none"),
+        ("correlation", lambda a: 2 * np.ones_like(a), "correlations of its tasks are none"),
+        ("correlation", lambda a: a[:1], "as many ways as there are"),
+        ("gains", lambda a: a[:1], "as many ways as there are"),
+        ("orders", lambda a: a[::2].repeat(2)[: len(a)], "the order of the task 'm'"),
+    ],
+)
+def test_the_dependence_of_the_tasks_is_checked(tmp_path, name, change, message):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"n": rng.normal(size=60)})
+    y = pd.DataFrame({"m": rng.choice(["p", "q", "r"], 60), "h": rng.normal(size=60)})
+    model = PLEClassifierRegressor(n_members=1, max_epochs=1, early_stopping=True).fit(X, y)
+    copula = model._deviations.copula
+    if name == "orders":
+        copula.orders[0] = change(copula.orders[0])
+    else:
+        setattr(copula, name, change(getattr(copula, name)))
+    # A file is loaded before it is put into its place.
+    with pytest.raises(ValueError, match=message):
+        export.save(model, tmp_path / "model")
