@@ -102,7 +102,8 @@ def keep_with_number(app, doctree):
 def enlarge(app, doctree):
     """Link pictures to their files: on a phone, those of several panels are too small to read."""
     for image in doctree.findall(nodes.image):
-        if image["uri"].endswith(".png"):
+        # The gallery's cards, which show thumbnails, are links themselves.
+        if image["uri"].endswith(".png") and not image["uri"].endswith("_thumb.png"):
             # Sphinx makes these links for images whose size is set.
             image["width"] = "100%"
 

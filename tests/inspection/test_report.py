@@ -1,15 +1,12 @@
 """The report's numbers are scikit-learn's, and its page is whole, plain and safe."""
 
 import importlib
-import json
 import re
-import shutil
-import subprocess
 import sys
 import warnings
 from base64 import b64decode
 from collections import Counter
-from html import escape, unescape
+from html import escape
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
@@ -17,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from browser import WIDTHS, look_at, needs_browser
 from makers import TINY, make_table
 from scipy import sparse, stats
 from sklearn.base import BaseEstimator
@@ -45,8 +43,6 @@ from sklearn_ple.inspection import (
 )
 from sklearn_ple.metrics import expected_calibration_error, multitask_scores
 from sklearn_ple.tasks import Regression
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @pytest.fixture(scope="module")
@@ -768,15 +764,10 @@ def test_the_page_says_nothing_of_gates_validation_or_a_twin_that_are_not_there(
 
 # -- in a browser ---------------------------------------------------------------------------------
 
-# The page in frames as wide as screens, and what the browser makes of it in each.
-WIDTHS = (390, 1280)
-FRAMES = """<!DOCTYPE html><body style="margin:0">
-{frames}
-<script>
-const look = frame => {{
-  const inner = frame.contentWindow, page = inner.document;
+# What the browser makes of the page.
+LOOK = """(inner, page) => {
   const images = [...page.images];
-  return {{
+  return {
     width: inner.innerWidth,
     room: page.documentElement.clientWidth,
     scroll: page.documentElement.scrollWidth,
@@ -786,37 +777,16 @@ const look = frame => {{
       .map(entry => entry.name).filter(name => !name.startsWith("data:")),
     ground: inner.getComputedStyle(page.body).backgroundColor,
     card: inner.getComputedStyle(page.querySelector(".card")).backgroundColor,
-  }};
-}};
-addEventListener("load", () => {{
-  const frames = [...document.querySelectorAll("iframe")];
-  document.body.dataset.seen = JSON.stringify(frames.map(look));
-}});
-</script>"""
-FRAME = '<iframe width="{width}" height="900" style="border:0" srcdoc="{page}"></iframe>'
+  };
+}"""
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium to look at the page with")
+@needs_browser
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_a_browser_shows_the_whole_page_at_any_width(html, tmp_path, dark):
-    copy = tmp_path / "frames.html"
-    frames = [FRAME.format(width=width, page=escape(html)) for width in WIDTHS]
-    copy.write_text(FRAMES.format(frames="\n".join(frames)), encoding="utf-8")
-    command = [
-        CHROMIUM,
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        f"--user-data-dir={tmp_path / 'profile'}",
-        "--host-resolver-rules=MAP * ~NOTFOUND",
-        f"--blink-settings=preferredColorScheme={0 if dark else 1}",
-        f"--window-size={max(WIDTHS)},900",
-        f"--screenshot={tmp_path / 'screen.png'}",
-        "--dump-dom",
-        copy.as_uri(),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
-    of_widths = json.loads(unescape(re.search('data-seen="([^"]*)"', done.stdout)[1]))
+    page = tmp_path / "report.html"
+    page.write_text(html, encoding="utf-8")
+    [of_widths] = look_at([page], LOOK, tmp_path, dark)
     for width, seen in zip(WIDTHS, of_widths, strict=True):
         assert seen["width"] == width and seen["scroll"] <= seen["room"] <= width
         assert seen["images"] == 12 and seen["broken"] == 0 and seen["loaded"] == []

@@ -1,0 +1,67 @@
+"""The pages as a browser shows them, without those of the API and without running the examples."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from browser import WIDTHS, look_at, needs_browser
+from sphinx.cmd.build import main as build
+
+ROOT = Path(__file__).parents[1]
+
+# The texts that a picture covers by more than two pixels, and how far the page reaches.
+LOOK = """(inner, page) => {
+  const overlap = (a, b) =>
+    Math.min(Math.min(a.right, b.right) - Math.max(a.left, b.left),
+             Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top));
+  const pictures = [...page.querySelectorAll("article img")];
+  const texts = page.createTreeWalker(page.querySelector("article"), NodeFilter.SHOW_TEXT);
+  const covered = [];
+  while (texts.nextNode()) {
+    const text = texts.currentNode, range = page.createRange();
+    range.selectNodeContents(text);
+    const isShown = text.parentElement.checkVisibility({checkOpacity: true});
+    if (!isShown || !text.data.trim()) continue;
+    for (const picture of pictures) {
+      const place = picture.getBoundingClientRect();
+      if ([...range.getClientRects()].some(line => overlap(line, place) > 2))
+        covered.push(text.data.trim());
+    }
+  }
+  return {
+    width: inner.innerWidth,
+    room: page.documentElement.clientWidth,
+    scroll: page.documentElement.scrollWidth,
+    pictures: pictures.length,
+    broken: pictures.filter(image => !image.complete || !image.naturalWidth).length,
+    covered,
+  };
+}"""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """Build the pages, except those of the API: those take long, and have no pictures."""
+    folder = tmp_path_factory.mktemp("site")
+    ignored = shutil.ignore_patterns("_build", "api.rst", "auto_examples", "generated", "*.py")
+    shutil.copytree(ROOT / "docs", folder / "docs", ignore=ignored)
+    shutil.copytree(ROOT / "examples", folder / "examples")
+    for page in ROOT.glob("*.md"):
+        shutil.copy(page, folder)
+    sources, out = str(folder / "docs"), str(folder / "html")
+    options = ["-Q", "-c", str(ROOT / "docs"), "-D", "plot_gallery=0"]
+    assert build([*options, sources, out]) == 0
+    return folder / "html"
+
+
+@needs_browser
+def test_no_picture_covers_text_or_is_wider_than_its_page(site, tmp_path):
+    pages = [page for page in sorted(site.rglob("*.html")) if "<img" in page.read_text("utf-8")]
+    seen = dict(zip(pages, look_at(pages, LOOK, tmp_path), strict=True))
+    assert [found["pictures"] for found in seen[site / "auto_examples" / "index.html"]] == [15, 15]
+    for page, of_widths in seen.items():
+        for width, found in zip(WIDTHS, of_widths, strict=True):
+            assert found["width"] == width
+            assert found["scroll"] <= found["room"], (page, width)
+            assert found["broken"] == 0, (page, width)
+            assert found["covered"] == [], (page, width)
