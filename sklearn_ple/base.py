@@ -21,6 +21,7 @@ from .training.plan import for_one_epoch
 from .training.read import Arguments
 from .training.start import FewerTasks, LastFit, LastStep, OtherModel, Start
 from .utils._sklearn import _fit_context, _num_samples
+from .utils.checks import hinting
 from .utils.constraints import LISTED, check_arguments, is_listed
 
 __all__ = ["WIDTHS", "MultiTaskEstimator", "class_weight", "parameter", "with_parameters"]
@@ -172,6 +173,7 @@ class MultiTaskEstimator(Predictor):
     # -- fit ------------------------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @hinting(eval_set="pass the rows as X_val and their labels as y_val")
     def fit(
         self,
         X: Any,

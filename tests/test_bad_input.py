@@ -71,9 +71,18 @@ def test_values_that_are_no_labels_are_an_error(X, y):
     refuses(make_tiny(), X, y.assign(area=[1, "a"] * (N // 2)), TypeError, "'area'")
 
 
+def test_the_name_of_another_packages_argument_hints_at_ours(X, y):
+    with pytest.raises(TypeError, match="fit has no argument 'eval_set': .* X_val .* y_val"):
+        make_tiny().fit(X, y, eval_set=[(X, y)])
+    with pytest.raises(TypeError, match="unexpected keyword argument 'eval_sets'"):
+        make_tiny().fit(X, y, eval_sets=[(X, y)])
+
+
 def test_integers_of_many_values_warn(X, y):
     y["area"] = np.arange(N)
-    with pytest.warns(UserWarning, match="'area' holds 40 distinct integers.*task_types"):
+    with pytest.warns(
+        UserWarning, match="'area' holds more than 10 distinct integers.*task_types"
+    ):
         fitted = make_tiny().fit(X, y)
     assert fitted.task_types_["area"] == "regression"
 

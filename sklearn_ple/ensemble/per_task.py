@@ -16,6 +16,7 @@ from ..tasks import Task, by_task
 from ..utils._sklearn import _fit_context
 from ..utils.constraints import ESTIMATOR, LISTED, N_JOBS
 from ..utils.progress import progress_bar
+from ..utils.warn import without_repeats
 from .boosting import TreeColumns, make_boosting
 from .rows import LabelledRows, fit_weighted
 from .state import EnsembleModel
@@ -183,7 +184,8 @@ class PerTaskClassifierRegressor(EnsembleModel):
         )
         fitted = Parallel(self.n_jobs, return_as="generator")(calls)
         bar = progress_bar(fitted, total=len(tasks), desc="Fitting", disable=not self.verbose)
-        learnt = dict(zip(rows.targets.names, bar, strict=True))
+        with without_repeats():
+            learnt = dict(zip(rows.targets.names, bar, strict=True))
         self.estimators_: dict[str, Any] = learnt
         self.columns_, self._reads_columns = columns, reads_columns
         self._target_encoder = rows.targets
@@ -205,10 +207,12 @@ class PerTaskClassifierRegressor(EnsembleModel):
     def _predict_tasks(self, X: Any) -> list[np.ndarray]:
         X = LabelledRows.check_columns(self, X)
         tables = _make_tables(X, self.columns_, self._reads_columns)
-        return [
-            _predict_model(task, self.estimators_[task.name], table)
-            for task, table in zip(self.tasks_, tables, strict=True)
-        ]
+        # The models may warn of the same columns.
+        with without_repeats():
+            return [
+                _predict_model(task, self.estimators_[task.name], table)
+                for task, table in zip(self.tasks_, tables, strict=True)
+            ]
 
     def _predict_classes(self, X: Any, known: Any = None) -> list[np.ndarray | None]:
         for task in self.tasks_:

@@ -93,16 +93,19 @@ class Labels:
             return class_kind
         is_integer = self.observed.dtype.kind in "iu"
         if is_integer or (is_whole and len(classes) <= MAX_INTEGER_CLASSES):
-            self._warn_of_doubt(len(classes))
+            self._warn_of_doubt()
         return "regression"
 
-    def _warn_of_doubt(self, n_distinct: int) -> None:
+    def _warn_of_doubt(self) -> None:
         """Warn that numbers, which are treated as a regression, may be classes."""
-        dtype = "integers" if self.observed.dtype.kind in "iu" else "whole numbers as floats"
+        held = f"at most {MAX_INTEGER_CLASSES} distinct whole numbers as floats"
+        if self.observed.dtype.kind in "iu":
+            held = f"more than {MAX_INTEGER_CLASSES} distinct integers"
+        # Their number may differ between the folds of a search, which would repeat the warning.
         warn(
-            f"Target {self.name!r} holds {n_distinct} distinct {dtype} and is treated as a "
-            f"regression. To confirm this, pass task_types={{{self.name!r}: 'regression'}}. "
-            "Otherwise pass 'multiclass', 'ordinal', 'count' or 'quantile' instead."
+            f"Target {self.name!r} holds {held} and is treated as a regression. To confirm this, "
+            f"pass task_types={{{self.name!r}: 'regression'}}. Otherwise pass 'multiclass', "
+            "'ordinal', 'count' or 'quantile' instead."
         )
 
 

@@ -1,16 +1,19 @@
 """Checks that several modules share, and what their messages have in common."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from inspect import signature
 from numbers import Integral
 from types import MethodType
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import pandas as pd
 from torch import Tensor
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
 def check_integer(name: str, value: Any, least: int = 1) -> None:
@@ -42,6 +45,35 @@ def check_unique(what: str, names: Sequence[str]) -> None:
     """Raise a ValueError if names of columns occur more than once; it starts with ``what``."""
     if twice := [name for name, times in Counter(names).items() if times > 1]:
         raise ValueError(f"{what} has several columns of each name in {twice}: rename them.")
+
+
+def hinting(**hints: str) -> Callable[[_Method], _Method]:
+    """Decorate a method whose users may pass arguments that other packages know.
+
+    Parameters
+    ----------
+    **hints : str
+        What to pass instead, by the name of such an argument.
+
+    Returns
+    -------
+    decorate : callable
+        The decorator of the method, which then raises a TypeError that says so.
+    """
+
+    def decorate(method: _Method) -> _Method:
+        @wraps(method)
+        def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+            for name in kwargs.keys() & hints.keys():
+                raise TypeError(
+                    f"{type(self).__name__}.{method.__name__} has no argument {name!r}: "
+                    f"{hints[name]}."
+                )
+            return method(self, *args, **kwargs)
+
+        return cast(_Method, call)
+
+    return decorate
 
 
 def shown(value: Any) -> str:

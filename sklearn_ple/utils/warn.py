@@ -80,6 +80,18 @@ def collected(category: type[Warning] = Warning) -> Iterator[list[Warning]]:
         _THREAD.collecting = before
 
 
+@contextlib.contextmanager
+def without_repeats() -> Iterator[None]:
+    """Context manager that shows warnings of the same text once, at its end."""
+    found: list[Warning] = []
+    try:
+        with collected() as found:
+            yield
+    finally:
+        for warning in {(type(warning), str(warning)): warning for warning in found}.values():
+            warn(warning)
+
+
 def _is_collected(message: Warning) -> bool:
     """Add a warning to the innermost list of this thread for its category, if there is one."""
     for category, found in reversed(getattr(_THREAD, "collecting", [])):

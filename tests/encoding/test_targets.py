@@ -290,7 +290,10 @@ def test_a_column_that_is_no_category_declares_nothing():
 
 @pytest.mark.parametrize(
     ("y", "words"),
-    [(np.arange(11), "11 distinct integers"), (np.arange(3.0), "3 distinct whole numbers")],
+    [
+        (np.arange(11), "more than 10 distinct integers"),
+        (np.arange(3.0), "at most 10 distinct whole numbers"),
+    ],
 )
 def test_numbers_in_doubt_warn_and_are_a_regression(y, words):
     with pytest.warns(UserWarning, match=f"'age' holds {words}.*{{'age': 'regression'}}"):
@@ -318,7 +321,7 @@ def test_numbers_without_doubt_do_not_warn(y, kind):
 
 def test_physical_measurements_are_numbers():
     y = load_linnerud(as_frame=True).target
-    with pytest.warns(UserWarning, match="'Waist' holds 9") as caught:
+    with pytest.warns(UserWarning, match="'Waist' holds at most 10") as caught:
         assert {labels_of(y[name]).infer_kind(None) for name in y} == {"regression"}
     assert len(caught) == 1
 

@@ -8,12 +8,13 @@ import pytest
 from joblib import parallel_config
 from makers import make_table
 from sklearn.base import clone
+from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -225,3 +226,15 @@ def test_a_model_without_weights_or_probabilities_is_named(table):
 )
 def test_checks_of_scikit_learn(estimator, check):
     check(estimator)
+
+
+def test_what_the_models_of_all_tasks_warn_of_is_shown_once():
+    X = pd.DataFrame({"a": np.arange(40.0), "town": ["u", "v"] * 20})
+    y = pd.DataFrame({"paid": [0, 1] * 20, "open": [0, 0, 1, 1] * 10, "price": np.arange(40.0)})
+    towns = OneHotEncoder(handle_unknown="warn", min_frequency=2)
+    encode = make_column_transformer((towns, ["town"]), remainder="passthrough")
+    models = (make_pipeline(encode, last) for last in (LogisticRegression(), Ridge()))
+    model = PerTaskClassifierRegressor(*models).fit(X, y)
+    with pytest.warns(UserWarning, match="Found unknown categories") as caught:
+        model.predict(X.assign(town="w"))
+    assert [warning.filename for warning in caught] == [__file__]

@@ -130,6 +130,17 @@ def test_a_line_is_warned_once_although_others_change_filters():
                 PLEClassifierRegressor(**TINY).fit(X, np.arange(40))
 
 
+def test_a_search_warns_once_although_folds_hold_different_numbers():
+    y = np.minimum(np.arange(40), 35)
+    search = GridSearchCV(PLEClassifierRegressor(**TINY), {"dropout": [0.1]}, cv=3)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        search.fit(X, y)
+    assert [str(warning.message)[:40] for warning in caught] == [
+        "Target 'y' holds more than 10 distinct i"
+    ]
+
+
 def test_all_of_the_package_warns_in_this_way():
     folder = Path(sklearn_ple.__file__).parent
     others = [
