@@ -6,7 +6,7 @@ from .comparison import Comparison
 from .comparison_display import ComparisonDisplay
 from .dependence_display import DependenceDisplay
 from .gates import GateUtilizationDisplay
-from .health import expert_health
+from .health import ExpertHealth, expert_health
 from .history import TrainingHistoryDisplay
 from .importance import MultiTaskImportance, multitask_importance
 from .importance_display import ImportanceDisplay
@@ -18,6 +18,7 @@ __all__ = [
     "Comparison",
     "ComparisonDisplay",
     "DependenceDisplay",
+    "ExpertHealth",
     "GateUtilizationDisplay",
     "ImportanceDisplay",
     "MultiTaskImportance",

@@ -7,6 +7,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from ..utils.checks import check_frame
+from .shown import drawn_by
 from .style import BLUE, PALETTE, add_legend, import_pyplot, merge_style, shorten
 
 
@@ -55,6 +56,7 @@ class BlendDisplay:
     ['linear', 'boosting']
     """
 
+    @drawn_by("from_estimator", pd.DataFrame)
     def __init__(self, weights: pd.DataFrame, scores: pd.DataFrame):
         self.weights = weights
         self.scores = scores

@@ -1,8 +1,7 @@
 """The result of a comparison: scores, costs, gains over a reference, and verdicts."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from html import escape
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from scipy import stats
 from ..utils.checks import check_frame
 from ..utils.constraints import BETWEEN_0_AND_1, NOT_NEGATIVE, check_arguments
 from .comparison_display import ComparisonDisplay
+from .shown import Contents, write_html, write_text
 
 #: Name of the model that guesses.
 DUMMY = "dummy"
@@ -27,7 +27,7 @@ _KEYS = ["model", "task", "repeat"]
 class Comparison:
     """The result of :func:`compare`: the scores of every fit, and the gains over the reference.
 
-    ``print`` shows the mean scores, the costs, and a verdict for each task.
+    Consoles and notebooks show the mean scores, the costs, and a verdict for each task.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class Comparison:
     ...     ],
     ...     columns=["model", "task", "repeat", "score"],
     ... )
-    >>> print(Comparison.from_scores(scores, reference="boosting"))
+    >>> Comparison.from_scores(scores, reference="boosting")
     Scores, means of 2 repeats, more is better:
     <BLANKLINE>
            boosting   PLE
@@ -75,12 +75,12 @@ class Comparison:
     churn: PLE gains 0.04 over boosting (0.04 to 0.04).
     """
 
-    scores: pd.DataFrame = field(repr=False)
-    gains: pd.DataFrame = field(repr=False)
+    scores: pd.DataFrame
+    gains: pd.DataFrame
     reference: str
     confidence: float
     repeats: str
-    refit: Callable[[str], Any] | None = field(default=None, repr=False)
+    refit: Callable[[str], Any] | None = None
 
     @classmethod
     @check_arguments(
@@ -255,21 +255,22 @@ class Comparison:
         """
         return ComparisonDisplay.from_comparison(self, **kwargs)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         """Return the mean scores, the costs and the verdicts."""
-        parts = [f"Scores, means of {self.repeats}, more is better:"]
-        parts.append(self._write_table().to_string())
-        return "\n\n".join([*parts, "\n".join(self.verdicts())])
-
-    def _write_table(self) -> pd.DataFrame:
-        """Return the scores with three digits, and the costs with two."""
-        return pd.concat([self.table.map("{:.3f}".format), self.costs.map("{:.2g}".format)])
+        return write_text(self._contents())
 
     def _repr_html_(self) -> str:
-        """Return what notebooks show."""
-        sentences = "".join(f"<li>{escape(verdict)}</li>" for verdict in self.verdicts())
-        caption = escape(f"Scores, means of {self.repeats}, more is better")
-        return f"<p>{caption}</p>{self._write_table().to_html()}<ul>{sentences}</ul>"
+        return write_html(self._contents())
+
+    def _contents(self) -> Contents:
+        if self.scores.empty:
+            caption = f"Gains over {self.reference}, {self.repeats}"
+            rows = self.gains.set_index(["model", "task"])
+            return caption, rows.map("{:+.3f}".format), self.verdicts()
+        # The scores have three digits, the costs two.
+        parts = [self.table.map("{:.3f}".format), self.costs.map("{:.2g}".format)]
+        caption = f"Scores, means of {self.repeats}, more is better"
+        return caption, pd.concat(parts), self.verdicts()
 
 
 def _decide(gains: pd.DataFrame) -> np.ndarray:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from ..utils.checks import check_frame
 from ..utils.constraints import Condition, check_arguments
+from .shown import drawn_by
 from .style import (
     AXES,
     BLUE,
@@ -89,6 +90,7 @@ class ComparisonDisplay:
     'gain on a'
     """
 
+    @drawn_by("from_comparison", pd.DataFrame)
     def __init__(
         self, gains: pd.DataFrame, reference: str = "the reference", confidence: float = 0.95
     ):

@@ -9,7 +9,8 @@ import pandas as pd
 
 from ..utils.checks import check_frame
 from ..utils.warn import warn
-from .health import describe_faults, find_gates, read_gates
+from .health import find_gates, read_gates
+from .shown import drawn_by
 from .style import (
     BLUE,
     GREEN,
@@ -54,7 +55,7 @@ class GateUtilizationDisplay:
         ``expert``, the one with the largest weight in most rows, and ``largest``, the mean over
         the rows of the largest weight.
     health : DataFrame or None, default=None
-        The health of the experts, as returned by `expert_health`. The title of a level names the
+        The health of the experts, the ``table`` of `ExpertHealth`. The title of a level names the
         experts that are dead, captured by one task or ignored by their own task.
 
     Attributes
@@ -102,6 +103,7 @@ class GateUtilizationDisplay:
     ['death 1', 'shared 1']
     """
 
+    @drawn_by("from_estimator", pd.DataFrame)
     def __init__(
         self,
         utilization: pd.DataFrame,
@@ -146,11 +148,11 @@ class GateUtilizationDisplay:
             If an expert is hardly used, nearly dead or captured by one task, if a task ignores its
             own experts, or if a gate has collapsed.
         """
-        weights, utilization, health = read_gates(*find_gates(estimator, X))
+        weights, health = read_gates(*find_gates(estimator, X))
         collapsed = _find_collapsed(weights)
-        for message in [*_describe_collapsed(collapsed), *describe_faults(health)]:
+        for message in [*_describe_collapsed(collapsed), *health.faults()]:
             warn(message)
-        return cls(utilization, collapsed, health).plot(**kwargs)
+        return cls(health.utilization, collapsed, health.table).plot(**kwargs)
 
     def plot(self, **kwargs: Any) -> "GateUtilizationDisplay":
         """Draw the utilization.

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from ..nn.records import watch
 from ..predictions.inner import find_inner_estimator
+from .shown import Contents, write_html, write_text
 
 _IDLE = 0.1
 _DEAD = 0.9
@@ -29,8 +31,107 @@ _WARNINGS = {
 }
 
 
-def expert_health(estimator: Any, X: Any) -> pd.DataFrame:
-    """Tabulate the experts of a fitted estimator and their faults, computed on some rows.
+@dataclass(frozen=True, eq=False)
+class ExpertHealth:
+    """The experts of a fitted estimator and their faults, as returned by :func:`expert_health`.
+
+    Consoles and notebooks show the state of each expert, and describe the faults.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A row for each expert of each level, with the columns that :func:`expert_health` lists.
+    utilization : DataFrame
+        A row for each expert of each gate of each level, with the columns ``level``, ``gate``,
+        ``expert``, ``mean`` and ``std`` of its weight over the rows.
+
+    See Also
+    --------
+    expert_health : Computes the tables.
+    GateUtilizationDisplay : Draws them.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_ple.inspection import ExpertHealth
+    >>> table = pd.DataFrame(
+    ...     {
+    ...         "level": [1, 1],
+    ...         "expert": ["death 1", "shared 1"],
+    ...         "task": ["death", None],
+    ...         "share": [1.95, 0.05],
+    ...         "state": ["healthy", "idle"],
+    ...     }
+    ... )
+    >>> utilization = pd.DataFrame(
+    ...     [[1, "death", "death 1", 0.975, 0.0], [1, "death", "shared 1", 0.025, 0.0]],
+    ...     columns=["level", "gate", "expert", "mean", "std"],
+    ... )
+    >>> ExpertHealth(table, utilization)
+    Experts, and their weight as a multiple of the even share:
+    <BLANKLINE>
+       level    expert   task share    state
+    0      1   death 1  death  1.95  healthy
+    1      1  shared 1         0.05     idle
+    <BLANKLINE>
+    Expert 'shared 1' of level 1 is hardly used: its mean weight is 0.05 of the even share. \
+Fewer experts may be enough.
+    """
+
+    table: pd.DataFrame
+    utilization: pd.DataFrame
+
+    def faults(self) -> list[str]:
+        """Describe the faults of experts.
+
+        Returns
+        -------
+        faults : list of str
+            A sentence or two for each fault; empty if all experts are healthy.
+        """
+        messages = (
+            _WARNINGS[state].format(**row)
+            for row in self.table.to_dict("records")
+            for state in row["state"].split(", ")
+            if state != "healthy"
+        )
+        # A task that ignores several experts is named once.
+        return list(dict.fromkeys(messages))
+
+    def plot(self, **kwargs: Any) -> Any:
+        """Draw the weights of the experts in the gates, and name experts with faults.
+
+        Parameters
+        ----------
+        **kwargs : dict
+            Passed to :meth:`GateUtilizationDisplay.plot`.
+
+        Returns
+        -------
+        display : GateUtilizationDisplay
+            The display.
+        """
+        # Imported here, because that module imports this one.
+        from .gates import GateUtilizationDisplay
+
+        return GateUtilizationDisplay(self.utilization, health=self.table).plot(**kwargs)
+
+    def __repr__(self) -> str:
+        """Return the state of each expert, and the faults."""
+        return write_text(self._contents())
+
+    def _repr_html_(self) -> str:
+        return write_html(self._contents())
+
+    def _contents(self) -> Contents:
+        shown = self.table[["level", "expert", "task", "share", "state"]]
+        shown = shown.assign(share=shown["share"].map("{:.2f}".format))
+        caption = "Experts, and their weight as a multiple of the even share"
+        return caption, shown, self.faults() or ["All experts are healthy."]
+
+
+def expert_health(estimator: Any, X: Any) -> ExpertHealth:
+    """Examine the experts of a fitted estimator for faults, on some rows.
 
     Mixtures of experts can fail in ways that the loss does not show. Wang et al. found these in
     production: experts whose activations are all zero, experts that are not used, shared experts
@@ -46,8 +147,8 @@ def expert_health(estimator: Any, X: Any) -> pd.DataFrame:
 
     Returns
     -------
-    health : DataFrame
-        A row for each expert of each level, with the columns
+    health : ExpertHealth
+        The result, whose ``table`` has a row for each expert of each level, with the columns
 
         - ``level``, counted from 1, from the features up, and ``expert``, the name of the expert;
         - ``task``, the task that the expert belongs to; missing for a shared expert;
@@ -102,13 +203,13 @@ def expert_health(estimator: Any, X: Any) -> pd.DataFrame:
     >>> model = PLEClassifierRegressor(
     ...     n_members=1, max_epochs=5, random_state=0
     ... ).fit(X, y)
-    >>> expert_health(model, X)[["expert", "state"]]
+    >>> expert_health(model, X).table[["expert", "state"]]
            expert    state
     0     death 1  healthy
     1  wt82_71 1  healthy
     2   shared 1  healthy
     """
-    return read_gates(*find_gates(estimator, X))[2]
+    return read_gates(*find_gates(estimator, X))[1]
 
 
 class NoGatesError(TypeError):
@@ -135,19 +236,15 @@ def find_gates(estimator: Any, X: Any) -> tuple[Any, Any]:
     return estimator, X
 
 
-def read_gates(
-    estimator: Any, X: Any
-) -> tuple[list[dict[str, pd.DataFrame]], pd.DataFrame, pd.DataFrame]:
+def read_gates(estimator: Any, X: Any) -> tuple[list[dict[str, pd.DataFrame]], ExpertHealth]:
     """Compute the weights of all gates, and what follows from them, in one prediction.
 
     Returns
     -------
     weights : list of dict of str to DataFrame
         The weights in each row, as returned by the method ``gate_weights``.
-    utilization : DataFrame
-        The mean and the standard deviation of each weight over the rows.
-    health : DataFrame
-        The health of the experts, as returned by `expert_health`.
+    health : ExpertHealth
+        The health of the experts.
     """
     module, tasks = estimator.module_, list(estimator.task_names_)
     banks = []
@@ -174,7 +271,7 @@ def read_gates(
         for expert, values in frame.items()
     ]
     utilization = pd.DataFrame(rows, columns=["level", "gate", "expert", "mean", "std"])
-    return weights, utilization, _examine(utilization, active, module, tasks)
+    return weights, ExpertHealth(_examine(utilization, active, module, tasks), utilization)
 
 
 class _Activity:
@@ -251,15 +348,3 @@ def _examine(
         for place in health.index
     ]
     return health
-
-
-def describe_faults(health: pd.DataFrame) -> list[str]:
-    """Return the warnings about experts."""
-    messages = (
-        _WARNINGS[state].format(**row)
-        for row in health.to_dict("records")
-        for state in row["state"].split(", ")
-        if state != "healthy"
-    )
-    # A task that ignores several experts is named once.
-    return list(dict.fromkeys(messages))

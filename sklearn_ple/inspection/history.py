@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ..predictions.inner import tasks_of
+from .shown import drawn_by
 from .style import import_pyplot, merge_style, shorten
 
 _MAX_COLUMNS = 4
@@ -65,6 +66,7 @@ class TrainingHistoryDisplay:
     ['joint loss', 'death', 'wt82_71']
     """
 
+    @drawn_by("from_estimator", Sequence)
     def __init__(self, history: Sequence[dict[str, Any]], task_names: Sequence[str]):
         self.history = history
         self.task_names = task_names

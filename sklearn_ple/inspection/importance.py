@@ -1,6 +1,6 @@
 """Permutation importance of columns, for all tasks at once."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,14 +16,19 @@ from ..utils.constraints import BETWEEN_0_AND_1, COUNT, ESTIMATOR, N_JOBS, check
 from ..utils.progress import progress_bar
 from ..utils.warn import collected
 from .columns import find_groups, list_columns, shuffle_columns, to_table
+from .shown import Contents, write_html, write_text
+from .style import format_numbers
 
 #: Name of the mean over the tasks in tables of tasks.
 MEAN = "mean of tasks"
+_N_SHOWN = 10
 
 
 @dataclass(frozen=True, eq=False)
 class MultiTaskImportance:
     """Importance of each feature for each task, as returned by :func:`multitask_importance`.
+
+    Consoles and notebooks show the features that matter most.
 
     Parameters
     ----------
@@ -59,8 +64,8 @@ class MultiTaskImportance:
 
     features: list[Any]
     tasks: list[str]
-    importances: np.ndarray = field(repr=False)
-    scores: dict[str, float] = field(repr=False)
+    importances: np.ndarray
+    scores: dict[str, float]
     confidence: float = 0.95
 
     @property
@@ -96,6 +101,76 @@ class MultiTaskImportance:
     def order(self) -> np.ndarray:
         """Positions of the features, from the highest to the lowest mean over the tasks."""
         return np.argsort(-self.importances_mean.to_numpy()[:, -1], kind="stable")
+
+    def select(self, n_most: int | None = None) -> pd.DataFrame:
+        """Return the means of the features that matter most, in this order.
+
+        Parameters
+        ----------
+        n_most : int or None, default=None
+            Largest number of features; None for all.
+
+        Returns
+        -------
+        means : DataFrame of shape (n_features, n_tasks + 1)
+            The means. With a single task there is no column for the mean of the tasks.
+        """
+        n_columns = len(self.tasks) + (len(self.tasks) > 1)
+        return self.importances_mean.iloc[self.order[:n_most], :n_columns]
+
+    def write(self, n_most: int | None = None) -> pd.DataFrame:
+        """Write the means of the features that matter most, in this order.
+
+        Parameters
+        ----------
+        n_most : int or None, default=None
+            Largest number of features; None for all.
+
+        Returns
+        -------
+        texts : DataFrame of shape (n_features, n_tasks + 1)
+            The means as texts, in brackets if their interval includes zero.
+        """
+        means = self.select(n_most)
+        frame = self.frame
+        is_chance = ((frame["low"] <= 0) & (frame["high"] >= 0)).to_numpy()
+        is_chance = is_chance.reshape(len(self.features), -1)[self.order[:n_most]]
+        texts = pd.DataFrame(format_numbers(means.to_numpy(), n_digits=3), *means.axes)
+        return texts.mask(is_chance[:, : means.shape[1]], "(" + texts + ")")
+
+    def plot(self, **kwargs: Any) -> Any:
+        """Draw the importances.
+
+        Parameters
+        ----------
+        **kwargs : dict
+            Passed to :meth:`ImportanceDisplay.from_importance`.
+
+        Returns
+        -------
+        display : ImportanceDisplay
+            The display.
+        """
+        # Imported here, because that module imports this one.
+        from .importance_display import ImportanceDisplay
+
+        return ImportanceDisplay.from_importance(self, **kwargs)
+
+    def __repr__(self) -> str:
+        """Return the features that matter most."""
+        return write_text(self._contents())
+
+    def _repr_html_(self) -> str:
+        return write_html(self._contents())
+
+    def _contents(self) -> Contents:
+        n_repeats, n_more = self.importances.shape[2], len(self.features) - _N_SHOWN
+        times = "once" if n_repeats == 1 else f"{n_repeats} times"
+        caption = f"Drop of each task's score when a column is shuffled, {times}"
+        sentences = ["In brackets: the interval includes zero."] if n_repeats > 1 else []
+        if n_more > 0:
+            sentences.append(f"Not shown: {n_more} that matter less on the mean.")
+        return caption, self.write(_N_SHOWN), sentences
 
     def _table(self, values: np.ndarray) -> pd.DataFrame:
         return pd.DataFrame(values, index=self.features, columns=[*self.tasks, MEAN])

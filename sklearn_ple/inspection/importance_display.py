@@ -7,10 +7,10 @@ import pandas as pd
 
 from ..utils.constraints import COUNT, check_arguments
 from .importance import MultiTaskImportance, multitask_importance
+from .shown import drawn_by
 from .style import (
     AXES,
     DARK_GREY,
-    format_numbers,
     import_pyplot,
     label_cells,
     measure_labels,
@@ -72,6 +72,7 @@ class ImportanceDisplay:
     '0.250'
     """
 
+    @drawn_by("from_estimator", MultiTaskImportance)
     def __init__(self, importance: MultiTaskImportance):
         self.importance = importance
 
@@ -189,10 +190,8 @@ class ImportanceDisplay:
         plt = import_pyplot()
         from matplotlib.colors import PowerNorm
 
-        shown = self.importance.order[:max_features]
-        n_columns = len(self.importance.tasks) + (len(self.importance.tasks) > 1)
-        means = self.importance.importances_mean.iloc[shown, :n_columns]
-        means = means.rename(index=shorten, columns=shorten)
+        means = self.importance.select(max_features).rename(index=shorten, columns=shorten)
+        n_columns = means.shape[1]
         if ax is None:
             right, below = measure_labels(means.columns)
             longest = max(map(len, means.index))
@@ -207,18 +206,10 @@ class ImportanceDisplay:
             limits |= {end: kwargs.pop(end) for end in limits if end in kwargs}
             style["norm"] = PowerNorm(0.5, **limits)
         self.image_ = ax.imshow(np.maximum(means, 0), **(style | kwargs))
-        self.texts_ = self._write_numbers(means.to_numpy(), shown)
+        texts = self.importance.write(max_features).to_numpy()
+        self.texts_ = write_cells(self.image_, texts)
         self._label(means)
         return self
-
-    def _write_numbers(self, means: np.ndarray, shown: np.ndarray) -> np.ndarray:
-        frame = self.importance.frame
-        includes_zero = ((frame["low"] <= 0) & (frame["high"] >= 0)).to_numpy()
-        includes_zero = includes_zero.reshape(len(self.importance.features), -1)[shown]
-        chance = includes_zero[:, : means.shape[1]]
-        texts = format_numbers(means, n_digits=3)
-        texts[chance] = "(" + texts[chance] + ")"
-        return write_cells(self.image_, texts)
 
     def _label(self, means: pd.DataFrame) -> None:
         ax, (n_rows, n_columns) = self.ax_, means.shape

@@ -393,8 +393,13 @@ def test_failure_names_the_model(data):
 
 
 def test_result_is_shown_in_short():
-    gain = Comparison(pd.DataFrame(), pd.DataFrame(), "single_task", 0.9, "5 seeds")
-    assert repr(gain) == "Comparison(reference='single_task', confidence=0.9, repeats='5 seeds')"
+    rows = [["together", "death", 0.02, 0.01, 0.03]]
+    gains = pd.DataFrame(rows, columns=["model", "task", "mean", "low", "high"])
+    gain = Comparison(pd.DataFrame(), gains, "single_task", 0.9, "5 seeds")
+    caption, table, verdict = repr(gain).split("\n\n")
+    assert caption == "Gains over single_task, 5 seeds:"
+    assert table.splitlines()[-1].split() == ["together", "death", "+0.020", "+0.010", "+0.030"]
+    assert verdict == "death: together gains 0.02 over single_task (0.01 to 0.03)."
 
 
 def test_gains_are_measured_from_scores_that_are_there_already():

@@ -180,7 +180,7 @@ def test_long_names_of_systems_leave_room_for_the_numbers_and_the_title(n_tasks)
 
 def test_gains_are_a_frame_with_all_columns():
     gain = Comparison(pd.DataFrame(), make_gains(), "r", 0.95, "5 seeds")
-    with pytest.raises(TypeError, match="gains must be a DataFrame, not Comparison"):
+    with pytest.raises(TypeError, match="DataFrame first, not a Comparison: use .*from_comp"):
         ComparisonDisplay(gain).plot()
     with pytest.raises(ValueError, match=r"gains lacks the columns \['low'\]: add them"):
         ComparisonDisplay(gain.gains.drop(columns="low")).plot()

@@ -59,7 +59,7 @@ def choosing(data, **choices):
 
 
 def states(model, data):
-    health = expert_health(model, data[0])
+    health = expert_health(model, data[0]).table
     return dict(zip(health["expert"], health["state"], strict=True))
 
 
@@ -83,7 +83,7 @@ def test_states_follow_from_what_gates_choose(data, late, price, expected):
 
 
 def test_shares_are_those_of_the_gates(data):
-    health = expert_health(choosing(data, late="shared", price="both"), data[0])
+    health = expert_health(choosing(data, late="shared", price="both"), data[0]).table
     health = health.set_index("expert")
     assert health["task"].dropna().to_dict() == {"late 1": "late", "price 1": "price"}
     np.testing.assert_allclose(health["share"], [0.0, 1.0, 1.5])
@@ -94,7 +94,7 @@ def test_shares_are_those_of_the_gates(data):
 
 def test_own_shares_are_of_all_experts_of_a_task(data):
     model = fit(CGCClassifierRegressor, data, n_specific_experts=[2, 1])
-    health = expert_health(model, data[0]).set_index("expert")
+    health = expert_health(model, data[0]).table.set_index("expert")
     late = model.gate_weights(data[0])[0]["late"].mean()
     # Two of three experts are its own.
     expected = (late["late 1"] + late["late 2"]) / (2 / 3)
@@ -119,7 +119,7 @@ def test_zeros_are_those_of_the_activations(data):
         active = [np.maximum(numbers @ weight[p].T + bias[p], 0) for p in places]
         dead = [(own == own[0]).all(axis=0).mean() for own in active]
         expected.append([np.mean([(own == 0).mean() for own in active]), np.mean(dead)])
-    health = expert_health(model, X)
+    health = expert_health(model, X).table
     np.testing.assert_allclose(health[["zeros", "constant"]], expected)
     assert health["zeros"].min() > 0 and health["zeros"].max() < 1
 
@@ -168,7 +168,7 @@ def test_a_dead_expert_is_named(data, cls, params, part, level, bank, index, nam
         weight, bias = part(model.module_.body, level, bank, index)
         weight.zero_()
         bias.fill_(-1.0)
-    health = expert_health(model, data[0])
+    health = expert_health(model, data[0]).table
     dead = health[health["state"].str.contains("dead")]
     assert dead[["level", "expert"]].to_numpy().tolist() == [[level + 1, name]]
     assert dead[["zeros", "constant"]].to_numpy().tolist() == [[1.0, 1.0]]
@@ -188,7 +188,7 @@ def test_a_dead_expert_is_named_whatever_the_order_of_the_tasks(data):
         weight, bias = of_ple(model.module_.body, 0, "specific_experts", 0)
         weight.zero_()
         bias.fill_(-1.0)
-    health = expert_health(model, X)
+    health = expert_health(model, X).table
     assert health["expert"].tolist() == ["late 1", "price 1", "price 2", "shared 1"]
     assert health["task"].tolist()[:3] == ["late", "price", "price"]
     assert health["zeros"].tolist() == [1.0, *health["zeros"].tolist()[1:]]
@@ -258,7 +258,7 @@ def test_own_experts_may_bypass_the_gate_of_their_task():
     model.module_ = model
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        health = expert_health(model, None)
+        health = expert_health(model, None).table
     assert health["expert"].tolist() == ["price 1", "shared", "late 1"]
     assert health["own_share"].isna().all() and set(health["state"]) == {"healthy"}
 
@@ -287,11 +287,11 @@ class OnlyGatesAreNamedClassifierRegressor(MultiTaskEstimator):
 
 def test_what_a_network_does_not_tell_is_missing(data):
     model = fit(MMoEClassifierRegressor, data, n_levels=2)
-    health = expert_health(model, data[0])
+    health = expert_health(model, data[0]).table
     # The gates of the first level are not those of tasks.
     assert health["main_task"].isna().tolist() == [True] * 3 + [False] * 3
     model = fit(OnlyGatesAreNamedClassifierRegressor, data)
-    health = expert_health(model, data[0])
+    health = expert_health(model, data[0]).table
     assert health["expert"].tolist() == ["e", "f"] and health["zeros"].isna().all()
     assert set(health["state"]) == {"healthy"}
 
@@ -310,7 +310,12 @@ def test_warnings_and_titles_name_what_ails(data):
     assert "Task 'late' ignores its own experts of level 1: their weight in its gate is 0" in said
     title = display.axes_[0].get_title().replace("\n", " ")
     assert title == "level 1; dead: price 1; captured: shared 1; ignored: late 1"
-    pd.testing.assert_frame_equal(display.health, expert_health(model, data[0]))
+    found = expert_health(model, data[0])
+    pd.testing.assert_frame_equal(display.health, found.table)
+    assert all(fault in said for fault in found.faults())
+    assert "captured" in repr(found) and repr(found).endswith(found.faults()[-1])
+    assert "is captured by task" in found._repr_html_()
+    assert found.plot().axes_[0].get_title() == display.axes_[0].get_title()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         healthy = GateUtilizationDisplay.from_estimator(
@@ -334,7 +339,8 @@ def test_the_report_names_captured_experts(data, tmp_path):
 def test_pipelines_transform_first(data):
     model = fit(CGCClassifierRegressor, data)
     chained = make_pipeline(FunctionTransformer().fit(data[0]), model)
-    pd.testing.assert_frame_equal(expert_health(chained, data[0]), expert_health(model, data[0]))
+    found, expected = (expert_health(each, data[0]).table for each in (chained, model))
+    pd.testing.assert_frame_equal(found, expected)
 
 
 def test_looking_leaves_no_hooks(data):

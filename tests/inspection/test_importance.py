@@ -267,7 +267,26 @@ def test_the_bar_is_at_most_a_hundred_columns_wide(linear, monkeypatch, capsys):
 
 def test_result_is_shown_in_short():
     found = MultiTaskImportance(["a"], ["t"], np.zeros((1, 1, 1)), {"t": 0.5})
-    assert repr(found) == "MultiTaskImportance(features=['a'], tasks=['t'], confidence=0.95)"
+    caption = "Drop of each task's score when a column is shuffled, once:"
+    assert repr(found) == f"{caption}\n\n      t\na  0.00"
+
+
+def test_consoles_and_notebooks_show_what_matters_most():
+    drops = np.zeros((12, 2, 2))
+    drops[:, 1, 0] = 0.1
+    drops[7], drops[3] = 0.5, -0.2
+    names = [*"abcdefghijk", "<i>"]
+    found = MultiTaskImportance(names, ["t", "u"], drops, {"t": 0.5, "u": 0.5})
+    lines = str(found).splitlines()
+    assert lines[2].split() == ["t", "u", "mean", "of", "tasks"]
+    assert lines[3].split() == ["h", "0.500", "0.500", "0.500"]
+    assert lines[4].split() == ["a", "(0.000)", "(0.050)", "(0.025)"]
+    assert lines[-1] == "Not shown: 2 that matter less on the mean."
+    assert [line.split()[0] for line in lines[3:13]] == list("habcefgijk")
+    html = found._repr_html_()
+    assert "(0.050)" in html and "Not shown: 2" in html and "<i>" not in html
+    assert found.select(2).index.tolist() == ["h", "a"]
+    assert found.plot(max_features=3).texts_.shape == (3, 3)
 
 
 # -- errors ---------------------------------------------------------------------------------------

@@ -94,19 +94,22 @@ def test_scores_are_those_of_scikit_learn(report, fitted):
         assert row.score == pytest.approx(naive_score(*parts))
 
 
-def test_the_representation_is_a_line(report, fitted):
-    assert repr(report) == (
-        "<MultiTaskReport of PLEClassifierRegressor on 120 rows: scores, gain, importance of 3 "
-        "tasks (late, price, grade)>"
-    )
+def test_consoles_and_notebooks_show_the_scores(report, fitted):
+    lines = repr(report).splitlines()
+    assert lines[0] == "Scores of PLEClassifierRegressor on 120 rows, with 95 % intervals:"
+    for line, row in zip(lines[4:], report.scores.itertuples(), strict=False):
+        assert line.split()[:3] == [row.task, row.kind, row.metric]
+        assert line.split()[4:] == [f"{value:.3f}" for value in (row.score, row.low, row.high)]
+    more = "report.gain, report.importance, report.plot(), report.to_html(path)"
+    assert lines[-1] == f"More: {more}."
+    html = report._repr_html_()
+    assert lines[0][:-1] in html and all(f"<th>{task}</th>" in html for task in fitted[2])
     model, X, y = fitted
     alone = MultiTaskReport.from_estimator(
         make_pipeline(None, model), X, y, n_bootstrap=2, importance=False
     )
-    assert "of PLEClassifierRegressor on 120 rows: scores of 3 tasks" in repr(alone)
-    many = pd.concat([alone.scores] * 3, ignore_index=True)
-    named = "late, price, grade, late, price, grade, …"
-    assert repr(MultiTaskReport(model, X, y, many)).endswith(f"scores of 9 tasks ({named})>")
+    assert repr(alone).startswith("Scores of PLEClassifierRegressor")
+    assert repr(alone).endswith("More: report.plot(), report.to_html(path).")
 
 
 def test_intervals_are_those_of_a_naive_bootstrap(report, fitted, twin):

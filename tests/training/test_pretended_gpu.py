@@ -162,9 +162,9 @@ def test_a_fit_on_a_gpu_is_that_on_the_cpu(way, tmp_path):
 
 def test_the_health_of_experts_is_that_on_the_cpu():
     X, _ = make_table()
-    expected = expert_health(fit("cpu"), X)
+    expected = expert_health(fit("cpu"), X).table
     with pretended_gpu():
-        found = expert_health(fit("cuda:0"), X)
+        found = expert_health(fit("cuda:0"), X).table
     pd.testing.assert_frame_equal(found, expected, atol=1e-4)
 
 

@@ -16,12 +16,11 @@ from ...utils.constraints import BETWEEN_0_AND_1, COUNT, ESTIMATOR, PATH, check_
 from ...utils.files import replacing
 from ..comparison import Comparison
 from ..importance import MultiTaskImportance
+from ..shown import Contents, write_html, write_text
 from ..style import import_pyplot, shorten
 from .observed import Observed
 from .panels import make_panels
 from .scores import MAX_COLUMNS, measure_importance, score_by_bootstrap
-
-_MOST_NAMED = 6
 
 
 class MultiTaskReport:
@@ -208,15 +207,23 @@ class MultiTaskReport:
         return cls(estimator, X, y, scores, gain, confidence, importance)
 
     def __repr__(self) -> str:
-        """Return a line with the estimator, the number of rows, the contents and the tasks."""
-        tasks = self.scores["task"].tolist()
-        named = ", ".join(tasks[:_MOST_NAMED]) + (", …" if len(tasks) > _MOST_NAMED else "")
-        held = ["scores", *(part for part in ("gain", "importance") if getattr(self, part))]
-        return (
-            f"<{type(self).__name__} of {type(tasks_of(self.estimator)).__name__} on "
-            f"{len(self.y):,} rows: {', '.join(held)} of {len(tasks)} "
-            f"task{'s' if len(tasks) > 1 else ''} ({named})>"
+        """Return the scores of the tasks."""
+        return write_text(self._contents())
+
+    def _repr_html_(self) -> str:
+        return write_html(self._contents())
+
+    def _contents(self) -> Contents:
+        kind = type(tasks_of(self.estimator)).__name__
+        caption = (
+            f"Scores of {kind} on {len(self.y):,} rows, with {100 * self.confidence:g} % intervals"
         )
+        numbers = self.scores[["score", "low", "high"]].map("{:.3f}".format)
+        table = self.scores.drop(columns=numbers.columns).join(numbers).set_index("task")
+        parts = ("gain", "importance")
+        held = [f"report.{part}" for part in parts if getattr(self, part) is not None]
+        sentences = [f"More: {', '.join([*held, 'report.plot(), report.to_html(path)'])}."]
+        return caption, table, sentences
 
     def plot(self) -> "MultiTaskReport":
         """Draw two plots for each task.
