@@ -16,6 +16,14 @@ from ..utils.checks import shown
 from .categories import CategoryCounts, CategoryEncoder, UnknownColumns, is_text
 from .scaling import NumberScaler, Ranges, WeightedRows
 
+# The end of an error message about dates.
+_WITH_SKRUB = (
+    " Or let skrub (pip install 'sklearn-ple[text]') make columns of the year, month, day, hour "
+    "and seconds:\n"
+    "    from skrub import TableVectorizer\n"
+    '    model = make_pipeline(TableVectorizer(low_cardinality="passthrough"), model)'
+)
+
 
 class FeatureEncoder:
     """Learns scales and categories from X, and encodes X for the network.
@@ -253,7 +261,7 @@ class FeatureEncoder:
                     f"Column {shown(column.name)} of X is of dtype {column.dtype}, which is not "
                     f"numeric: convert it{_describe_conversion(column)}, or name it in "
                     "categorical_features, which then must list all categorical columns, those of "
-                    "strings too."
+                    f"strings too.{_WITH_SKRUB if types.is_datetime64_any_dtype(column) else ''}"
                 )
         return is_categorical
 
