@@ -17,7 +17,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 PAGES = ("benchmarks", "scores", "which_network", "paper")
 #: Parts of other pages that quote tables: between two texts.
 QUOTING = {
-    "README.md": ("## Score and cost", "The [benchmarks]"),
+    "README.md": ("- **What you gain**", "- **When not"),
     "docs/index.rst": ("What it gains", "**Do not use it**"),
     "docs/guide/decision.rst": ("test rows of 21 data sets", "**Is it the sharing"),
 }
@@ -152,8 +152,8 @@ def test_the_first_picture_is_described_alike(path):
     assert "overall.png" in text and " ".join(described.split()) in text
 
 
-def test_times_of_fits_in_the_readme_were_measured():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_times_of_fits_for_users_of_boosting_were_measured():
+    text = page("from_boosting")
     files = [RESULTS / f"{name}.json" for name in ("accuracy", "growth")]
     rows = [row for file in files for row in json.loads(file.read_text())["results"]]
 
@@ -170,7 +170,8 @@ def test_times_of_fits_in_the_readme_were_measured():
         ("for example", {"data": "nhefs"}, {"data": "tox21"}),
         ("10,000 generated", {"axis": "rows", "size": 10**4}, {"axis": "rows", "size": 5 * 10**6}),
     ):
-        ((rival, ours),) = re.findall(rf"^\| {start}.*? \| (.*) \| (.*) \|$", text, re.MULTILINE)
+        row = rf"^   \* - {start}.*\n     - (.*)\n     - (.*)$"
+        ((rival, ours),) = re.findall(row, text, re.MULTILINE)
         for model, cells in (("LightGBM, early stopping", rival), ("PLE", ours)):
             assert cells == "; ".join(seconds(model, **case) for case in cases)
 
