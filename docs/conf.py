@@ -57,7 +57,10 @@ sphinx_gallery_conf = {
 }
 
 html_theme = "pydata_sphinx_theme"
-html_theme_options = {"logo": {"text": "sklearn-ple"}}
+html_favicon = logo = "_static/logo.svg"
+html_theme_options = {
+    "logo": {"text": "sklearn-ple", "image_light": logo, "image_dark": logo, "alt_text": ""}
+}
 # These pages have no others below them: without this their left side is an empty column.
 alone = ("benchmarks", "changelog", "contributing", "paper", "security", "which_network", "404")
 html_sidebars = {page: [] for page in alone}
