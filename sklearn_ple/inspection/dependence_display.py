@@ -7,6 +7,7 @@ import pandas as pd
 
 from ..predictions.inner import tasks_of
 from ..utils.constraints import ESTIMATOR, check_arguments
+from .shown import drawn_by
 from .style import (
     AXES,
     format_numbers,
@@ -62,6 +63,7 @@ class DependenceDisplay:
     True
     """
 
+    @drawn_by("from_estimator", pd.DataFrame)
     def __init__(self, dependence: pd.DataFrame, gains: pd.Series):
         self.dependence = dependence
         self.gains = gains

@@ -11,6 +11,7 @@ from sklearn_ple import inspection
     [
         ("BlendDisplay", "from_estimator"),
         ("ComparisonDisplay", "from_comparison"),
+        ("DependenceDisplay", "from_estimator"),
         ("GateUtilizationDisplay", "from_estimator"),
         ("ImportanceDisplay", "from_estimator"),
         ("TrainingHistoryDisplay", "from_estimator"),
