@@ -280,11 +280,11 @@ class PLEClassifierRegressor(_Progressive):
         ``joblib.parallel_config(backend="dask")``. The fitted estimator is the same for every
         ``n_jobs``, except for rounding.
 
-        Prediction uses this number of threads, and so do ``partial_fit`` and ``add_task``. So does
-        ``fit`` where it trains all members together: with fewer than four members, ``callbacks``,
-        ``dtype="bfloat16"``, ``balancing`` by gradients, your own classes of networks, tasks or
-        balancers, or ``numeric_embedding="periodic"``. Results then differ by rounding, as they do
-        between processors.
+        Where members cannot be divided, any number means one core: with fewer than four members,
+        ``callbacks``, ``dtype="bfloat16"``, ``balancing`` by gradients, your own classes of
+        networks, tasks or balancers, or ``numeric_embedding="periodic"``, and in ``partial_fit``
+        and ``add_task``. Threads would wait for each other, on busy cores many times as long as
+        they compute. Predictions of many rows use up to this number of threads.
 
         In a worker process, such as those of :class:`~sklearn.model_selection.GridSearchCV` with
         its own ``n_jobs``, no more than its share of the cores is used.

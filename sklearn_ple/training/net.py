@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple, Self
 
+import joblib
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from skorch import NeuralNet
@@ -73,7 +74,7 @@ class MultiTaskNet(NeuralNet):
     dtype : torch.dtype
         Data type of the network.
     n_jobs : int or None
-        Number of cores that training may use, see `suitable_threads`.
+        Number of jobs. Unless it is None, a training in this process takes one thread.
     """
 
     def __init__(
@@ -184,7 +185,10 @@ class MultiTaskNet(NeuralNet):
     ) -> None:
         """Move the rows to the device if possible, and train for some epochs."""
         keep_freed_memory()
-        with self.threads(self.batch_size, 1 if jobs else self.n_jobs), self._seeded():
+        # Threads do not replace workers: on busy cores they wait for each other after each
+        # operation, ten times as long as they compute.
+        n_threads = 1 if joblib.effective_n_jobs(self.n_jobs) > 1 else self.n_jobs
+        with self.threads(self.batch_size, n_threads), self._seeded():
             place(rows, self.device)
             if validation is not None:
                 place(validation.rows, self.device)
