@@ -306,7 +306,8 @@ class PLEClassifierRegressor(_Progressive):
         Determines the initial weights, the order of the rows, dropout and the validation rows.
         With an int, the result on a CPU is always the same. Global random states are not changed.
     verbose : int, default=0
-        Whether to show a progress bar, with validation losses and scores; 0 shows nothing.
+        Whether to show a progress bar, which moves with each step and has the time left, and the
+        validation losses and scores; 0 shows nothing.
 
     Attributes
     ----------

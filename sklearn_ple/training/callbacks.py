@@ -15,7 +15,7 @@ from ..utils.progress import progress_bar
 from ..utils.warn import warn
 from .outputs import find_finite_tasks
 
-_BAR = "{desc}: |{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
+_BAR = "{desc}: |{bar}| {n:.1f}/{total} [{elapsed}<{remaining}{postfix}]"
 _LONGEST_NAME = 8
 
 # Attributes of `KeepBestWeights` that change from epoch to epoch.
@@ -193,25 +193,49 @@ class KeepBestWeights(Callback):
 class ProgressBar(Callback):
     """A progress bar over the epochs with losses and validation scores, at most 100 columns wide.
 
+    It moves with each step, by a part of an epoch, and shows the time that is left if all epochs
+    are trained.
+
     Parameters
     ----------
     task_names : sequence of str
         Names of the tasks. For one or two tasks all scores are shown, for more their mean and the
         worst score.
+    n_batches : int
+        Number of steps in an epoch. It is approximate for rows in files.
     title : str, default="Training"
         Text before the bar.
     """
 
-    def __init__(self, task_names: Sequence[str], title: str = "Training"):
+    def __init__(self, task_names: Sequence[str], n_batches: int, title: str = "Training"):
         self.task_names = task_names
+        self.n_batches = n_batches
         self.title = title
 
     def on_train_begin(self, net: Any, **_: Any) -> None:
         """Open the bar."""
         # Among several processes that train together, only the first shows the bar.
         options = {"desc": self.title, "bar_format": _BAR, "disable": not current().is_first}
-        self.bar_ = progress_bar(total=net.max_epochs, **options)
+        # The time that is left follows from the mean speed: validation interrupts the steps.
+        self.bar_ = progress_bar(total=net.max_epochs, smoothing=0, **options)
         self.n_before_ = len(net.history)
+
+    def on_epoch_begin(self, net: Any, **_: Any) -> None:
+        """Begin an epoch."""
+        self.n_epochs_, self.n_steps_ = len(net.history) - 1 - self.n_before_, 0
+        if self.n_epochs_ > self.bar_.n:
+            # The training continues from a checkpoint, whose epochs took no time here.
+            self.bar_.initial = self.bar_.n = self.n_epochs_
+
+    def on_batch_end(self, net: Any, training: bool = False, **_: Any) -> None:
+        """Move the bar by a step."""
+        if training:
+            self.show_steps(self.n_steps_ + 1)
+
+    def show_steps(self, n_steps: int) -> None:
+        """Show that a number of steps of the epoch are done."""
+        self.n_steps_ = n_steps
+        self._move(self.n_epochs_ + min(n_steps / self.n_batches, 1))
 
     def on_epoch_end(self, net: Any, **_: Any) -> None:
         """Update the bar."""
@@ -220,8 +244,10 @@ class ProgressBar(Callback):
         shown = {name: f"{epoch[key]:.4g}" for name, key in names.items() if key in epoch}
         shown |= self._scores(epoch.get("valid_task_scores", []))
         self.bar_.set_postfix(shown, refresh=False)
-        # If a training continues from a checkpoint, its first epochs count as done.
-        self.bar_.update(len(net.history) - self.n_before_ - self.bar_.n)
+        self._move(len(net.history) - self.n_before_)
+
+    def _move(self, n_epochs: float) -> None:
+        self.bar_.update(n_epochs - self.bar_.n)
 
     def _scores(self, scores: Sequence[float]) -> dict[str, str]:
         short = [_shorten(name) for name in self.task_names]

@@ -295,7 +295,7 @@ class Fit:
         settings, names = training.settings, training.encoder.targets.names
         n_batches = -(-len(training.rows) // settings.batch_size)
         title = "Training" if number == 1 else "Training on all rows"
-        bar = [ProgressBar(names, title)] if settings.verbose else []
+        bar = [ProgressBar(names, n_batches, title)] if settings.verbose else []
         rates = make_schedule(settings.lr_schedule, settings.max_epochs, n_batches)
         return [*bar, *copy_callbacks(settings.callbacks or []), *rates]
 

@@ -1,6 +1,6 @@
 """The private skorch net, which reads losses from the device only once in an epoch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple, Self
 
@@ -220,6 +220,8 @@ class MultiTaskNet(NeuralNet):
             weights = self._task_weights(number)
             self.history.record("task_weights", weights.tolist())
             steps = jobs.train_epoch(self) if jobs else self.train_epoch(to_train, number)
+            if steps is None:
+                return
             self._record_losses("train", self._record_steps(steps), weights)
             if validation is not None:
                 outputs = jobs.outputs if jobs else self.compute_labelled
@@ -350,8 +352,25 @@ class MultiTaskNet(NeuralNet):
             self.module_, self.losses, self.criterion_, means, self.device, average, sums, members
         )
 
-    def train_epoch(self, batches: Any, number: int) -> Steps:
-        """Train on every batch, in an epoch of this number, counted from 0."""
+    def train_epoch(
+        self, batches: Any, number: int, is_over: Callable[[], bool] | None = None
+    ) -> Steps | None:
+        """Train on every batch.
+
+        Parameters
+        ----------
+        batches : Batches or ShuffledBatches
+            The batches.
+        number : int
+            Number of the epoch, counted from 0.
+        is_over : callable, optional
+            Called after each step; returns whether the epoch ends with it.
+
+        Returns
+        -------
+        Steps or None
+            The results of the steps; None if the epoch was not completed.
+        """
         self._set_training(True)
         self._stepper.begin_epoch(self._task_weights(number))
         for batch in batches:
@@ -359,7 +378,18 @@ class MultiTaskNet(NeuralNet):
             step = self.train_step(batch)
             self._stepper.after_step()
             self.notify("on_batch_end", batch=batch, training=True, **step)
+            if is_over is not None and is_over():
+                return None
         return self._stepper.end_epoch()
+
+    @property
+    def n_steps(self) -> int:
+        """Number of steps of this training so far."""
+        return self._stepper.n_steps
+
+    def count_steps(self, n_steps: int) -> None:
+        """Count steps that workers have taken."""
+        self._stepper.n_steps += n_steps
 
     def train_step_single(self, batch: Any, **_: Any) -> dict[str, Any]:
         """Compute the losses of a batch, and their gradients."""

@@ -32,7 +32,7 @@ def progress_bar(*args: Any, **options: Any) -> Any:
 
     class Bar(tqdm):
         # tqdm's thread that watches its bars would never end. Without it, each update looks at
-        # the clock.
+        # the clock, also one by a fraction.
         monitor_interval = 0
 
-    return Bar(*args, ncols=None if in_notebook else columns, miniters=1, **options)
+    return Bar(*args, ncols=None if in_notebook else columns, miniters=0, **options)

@@ -12,7 +12,7 @@ import torch
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_ple import PLEClassifierRegressor
-from sklearn_ple.training import jobs
+from sklearn_ple.training import workers
 
 SMALL = {
     "n_members": 4,
@@ -47,7 +47,7 @@ def assert_alike(model, other):
 
 def killed(where, flag=None):
     """Return what ends the process of the second job, once if there is a flag's path."""
-    attempt = jobs._attempt
+    attempt = workers._attempt
 
     def attempted(train, job, *args):
         if job.members.first and os.getpid() != where and (flag is None or not flag.exists()):
@@ -61,7 +61,7 @@ def killed(where, flag=None):
 
 def test_a_job_that_loses_its_process_is_trained_again(tmp_path, monkeypatch):
     flag = tmp_path / "was there"
-    monkeypatch.setattr(jobs, "_attempt", killed(os.getpid(), flag))
+    monkeypatch.setattr(workers, "_attempt", killed(os.getpid(), flag))
     with joblib.parallel_config("loky"):
         assert_alike(fit(2), fit(1))
     assert flag.exists()
@@ -69,7 +69,7 @@ def test_a_job_that_loses_its_process_is_trained_again(tmp_path, monkeypatch):
 
 @pytest.mark.nightly
 def test_members_whose_process_is_lost_twice_are_named(monkeypatch):
-    monkeypatch.setattr(jobs, "_attempt", killed(os.getpid()))
+    monkeypatch.setattr(workers, "_attempt", killed(os.getpid()))
     model = PLEClassifierRegressor(**SMALL, n_jobs=2)
     lost = pytest.raises(RuntimeError, match="members 2 to 3 of 4")
     with joblib.parallel_config("loky"), lost:
@@ -97,7 +97,7 @@ def test_jobs_run_on_a_cluster_of_dask(client, tmp_path, monkeypatch):
         # Nor does it need n_jobs, as scikit-learn's forests do not.
         assert_alike(fit(None, validation_fraction=0.2), fit(1, validation_fraction=0.2))
         flag = tmp_path / "was there"
-        monkeypatch.setattr(jobs, "_attempt", killed(os.getpid(), flag))
+        monkeypatch.setattr(workers, "_attempt", killed(os.getpid(), flag))
         assert_alike(fit(2), together)
     assert flag.exists()
 

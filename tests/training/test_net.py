@@ -561,7 +561,7 @@ def test_finished_training_does_not_warn(table):
 def test_verbose_shows_a_bar_with_loss_and_score(table, capsys):
     model(verbose=1, early_stopping=True).fit(*table)
     shown = capsys.readouterr().err
-    assert "5/5" in shown and "loss=" in shown and "valid=" in shown and "y1=" in shown
+    assert "5.0/5" in shown and "loss=" in shown and "valid=" in shown and "y1=" in shown
     model(verbose=0).fit(*table)
     assert capsys.readouterr().err == ""
 
