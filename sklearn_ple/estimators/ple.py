@@ -357,7 +357,9 @@ class PLEClassifierRegressor(_Progressive):
     Warns
     -----
     ConvergenceWarning
-        If a loss is no longer finite: training stops and the best weights so far are kept.
+        If a loss is no longer finite: training stops and the best weights so far are kept. If
+        Ctrl-C ends the training: the best weights so far are kept or, in the first epoch, those
+        after its last step.
     UserWarning
         If it is unclear whether a column of y contains classes or numbers; if strings in y may be
         numbers, ids or missing labels; if a target is constant; if it has no label among the rows

@@ -66,7 +66,8 @@ class KeepBestWeights(Callback):
     """Ends training when a loss is not finite, or when the validation loss stops improving.
 
     At the end of training the network has the best weights: with early stopping those with the
-    least validation loss, without it the last ones with a finite loss.
+    least validation loss, without it the last ones with a finite loss. If no epoch was completed,
+    they are those after the last step.
 
     Parameters
     ----------
@@ -86,6 +87,8 @@ class KeepBestWeights(Callback):
     ----------
     best_epoch_ : int
         The epoch with the least validation loss, counted from 1; 0 before there is one.
+    n_steps_ : int
+        Number of steps of the training.
     stop_reason_ : str or None
         Why this callback ended the training; None if it did not.
     """
@@ -158,13 +161,17 @@ class KeepBestWeights(Callback):
         # Another callback may have ended the training at the end of a complete epoch.
         if len(net.history) > self.n_compared_:
             self._compare(net)
-        in_time = not self.stop_early and self.stop_reason_ is None
+        self.n_steps_ = net.n_steps
+        is_cut = len(net.history) == self.n_before_
+        if is_cut:
+            self.latest_ = net.snapshot()
+        in_time = (is_cut or not self.stop_early) and self.stop_reason_ is None
         net.module_.load_state_dict(self.latest_ if in_time else self.best_)
         if in_time:
             # No loss was computed after the last step.
             finite = find_finite_tasks(net, self.rows_)
             if not finite.all():
-                self._give_up(net, finite, len(net.history))
+                self._give_up(net, finite, len(net.history) + is_cut)
                 net.module_.load_state_dict(self.best_)
         del self.best_, self.latest_, self.rows_, self.balance_
 

@@ -146,8 +146,8 @@ class MultiTaskNet(NeuralNet):
         Raises
         ------
         KeyboardInterrupt
-            If the user interrupts the first epoch; or any epoch, while several processes train
-            together.
+            If the user interrupts before the first step; or in any epoch, while several processes
+            train together.
         """
         self.max_epochs = n_epochs
         if self.module_.product_dtype is not None:
@@ -168,11 +168,7 @@ class MultiTaskNet(NeuralNet):
             self.forget_training()
         n_done = len(self.history) - n_before
         if best.stop_reason_ is None and n_done < n_epochs:
-            warn(
-                f"Training was ended after epoch {len(self.history)} by the user or by a "
-                "callback.",
-                ConvergenceWarning,
-            )
+            warn(self._describe_end(best, n_done), ConvergenceWarning)
         stopped_early = best.stop_reason_ == "early stopping"
         # A callback may have ended the last epoch before its progress was saved.
         if progress is not None and (stopped_early or progress.n_epochs == n_epochs):
@@ -199,8 +195,10 @@ class MultiTaskNet(NeuralNet):
                 try:
                     self._run_epochs(rows, validation, jobs, n_epochs)
                 except KeyboardInterrupt:
-                    if not self._keep_complete_epochs(n_before):
+                    if not self._has_learnt(n_before):
                         raise
+                if self._is_in_epoch:
+                    self.history.pop()
                 self.notify("on_train_end", X=rows, y=validation)
 
     def _run_epochs(
@@ -231,16 +229,32 @@ class MultiTaskNet(NeuralNet):
                 self._record_losses("valid", sums, self._task_weights(0))
             self.notify("on_epoch_end", **data)
 
-    def _keep_complete_epochs(self, n_before: int) -> bool:
-        """Forget an epoch that the user interrupted; return whether the others can be kept.
+    @property
+    def _is_in_epoch(self) -> bool:
+        """Whether the last epoch of the history is not complete: the value recorded last lacks."""
+        return bool(self.history) and "seconds" not in self.history[-1]
+
+    def _has_learnt(self, n_before: int) -> bool:
+        """Return whether the training has weights to keep after an interrupt.
 
         Within an epoch, other processes expect other messages, and end when this one does.
         """
-        # An interrupted epoch lacks the value that is recorded last.
-        is_open = bool(self.history) and "seconds" not in self.history[-1]
-        if is_open:
-            self.history.pop()
-        return len(self.history) > n_before and not (is_open and current().n > 1)
+        if self._is_in_epoch and current().n > 1:
+            return False
+        return len(self.history) - self._is_in_epoch > n_before or self.n_steps > 0
+
+    def _describe_end(self, best: KeepBestWeights, n_done: int) -> str:
+        """Return the warning of a training that ended before its last epoch."""
+        if n_done == 0:
+            return (
+                f"Training was ended in its first epoch, after {best.n_steps_} steps, by the user "
+                "or by a callback: the model has the weights after these steps."
+            )
+        which = "best epoch so far" if best.stop_early else "last complete epoch"
+        return (
+            f"Training was ended after epoch {len(self.history)} by the user or by a callback: "
+            f"the model has the weights of its {which}."
+        )
 
     def _is_to_end(self) -> bool:
         """Return whether a callback of this package or another process ends the training."""

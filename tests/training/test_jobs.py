@@ -1,7 +1,12 @@
 """Members that are trained in jobs are those that are trained together, except for rounding."""
 
+import os
+import signal
+import sys
 import threading
+import time
 from collections import Counter
+from itertools import count
 
 import joblib
 import numpy as np
@@ -248,6 +253,38 @@ def test_the_bar_shows_the_steps_of_workers_while_they_train(monkeypatch):
     # An epoch has four steps.
     assert set(positions) & {0.25, 0.5}
     assert positions[-1] == 2
+
+
+# -- Ctrl-C ---------------------------------------------------------------------------------------
+
+
+class Press(sklearn_ple.balancing.WeightedSum):
+    """Presses Ctrl-C after the fifth step; the main thread then needs a moment."""
+
+    numbers = count()
+
+    def after_step(self, batch):
+        number = next(Press.numbers)
+        if number == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+        if number > 5:
+            time.sleep(0.02)
+
+
+Press.__module__ = "sklearn_ple.balancing"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+@pytest.mark.parametrize("early_stopping", [True, False])
+def test_ctrl_c_while_workers_train_keeps_their_steps(early_stopping):
+    Press.numbers = count(1)
+    model = flagship(balancing=Press(), max_epochs=10**6, batch_size=1, refit=False)
+    with pytest.warns(ConvergenceWarning, match="in its first epoch, after [1-9]"):
+        fitted = fit_in_jobs(model.set_params(early_stopping=early_stopping))
+    assert Counted.n_calls == 2 and fitted.n_iter_ == 0
+    assert np.isfinite(fitted.predict(X)["number"]).all()
+    start = flagship(max_epochs=1, learning_rate=1e-30).fit(X, Y)
+    assert not np.allclose(fitted.predict(X)["number"], start.predict(X)["number"])
 
 
 # -- what is trained together ---------------------------------------------------------------------

@@ -4,6 +4,8 @@ Starting processes takes seconds. All backends are tested at night.
 """
 
 import os
+import subprocess
+import sys
 
 import joblib
 import numpy as np
@@ -65,6 +67,47 @@ def test_a_job_that_loses_its_process_is_trained_again(tmp_path, monkeypatch):
     with joblib.parallel_config("loky"):
         assert_alike(fit(2), fit(1))
     assert flag.exists()
+
+
+INTERRUPTED = """
+import os, signal, threading, warnings
+import numpy as np
+from sklearn_ple import PLERegressor
+from sklearn_ple.training.board import Board
+
+def press_ctrl_c(board):
+    while board.n_steps < 3:
+        threading.Event().wait(0.01)
+    # As a terminal does, which sends it to all processes.
+    os.killpg(0, signal.SIGINT)
+
+class Watched(Board):
+    def begin_epoch(self):
+        threading.Thread(target=press_ctrl_c, args=[self]).start()
+        return super().begin_epoch()
+
+if __name__ == "__main__":
+    from sklearn_ple.training import workers
+
+    workers.Board = Watched
+    rng = np.random.RandomState(0)
+    X = rng.randn(100_000, 5)
+    with warnings.catch_warnings(record=True) as found:
+        model = PLERegressor(n_jobs=2, n_members=4, random_state=0).fit(X, X[:, :2])
+    print(model.n_iter_, np.isfinite(model.predict(X[:2])).all().all(), found[0].message)
+"""
+
+
+@pytest.mark.nightly
+@pytest.mark.skipif(sys.platform == "win32", reason="needs groups of processes")
+def test_ctrl_c_in_a_terminal_ends_a_fit_of_processes_with_a_model(tmp_path):
+    script = tmp_path / "interrupted.py"
+    script.write_text(INTERRUPTED)
+    command = [sys.executable, str(script)]
+    done = subprocess.run(command, capture_output=True, text=True, start_new_session=True)
+    assert done.stdout.startswith("0 True Training was ended in its first epoch"), done.stderr
+    # No worker has anything to say.
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.nightly
