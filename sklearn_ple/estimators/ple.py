@@ -215,6 +215,14 @@ class PLEClassifierRegressor(_Progressive):
         fewer than 1,000 rows it is the number of epochs that make 400 steps. Without early
         stopping it is the number of epochs that make 120 steps, but at least 10; from 60,000 rows
         on it is the same as with early stopping.
+    max_time : float or None, default=None
+        Seconds that ``fit`` may take, from reading X to the end of a second training. The speed of
+        a few steps, which are not kept, shows how many epochs fit, at most ``max_epochs``: the
+        learning rate falls over these, so the model is that of this number of ``max_epochs``. If
+        time suffices for a part of an epoch only, training sees that part of the rows, in random
+        order, with a ConvergenceWarning. "max_epochs" in ``history_`` is the number of epochs, or
+        the part of one. If steps become slower later, training ends when the time is over, with
+        the best weights so far, and a ConvergenceWarning. ``partial_fit`` has no limit.
     early_stopping : bool or "auto", default="auto"
         Whether to stop when the joint validation loss no longer decreases, and to return to the
         best weights. "auto" stops early from 100 rows on if each member leaves out rows of its
@@ -332,9 +340,10 @@ class PLEClassifierRegressor(_Progressive):
         Number of epochs trained.
     history_ : list of dict
         One dict for each epoch, with ``epoch``, ``loss``, ``task_losses``, ``task_weights``,
-        ``learning_rate``, ``seconds``, unless ``balancing`` is "equal" also ``balancing_weights``
-        and, with early stopping, ``valid_loss`` (weighted by the tasks' weights at epoch 0),
-        ``valid_task_losses``, ``valid_score`` and ``valid_task_scores`` (those of ``score``).
+        ``learning_rate``, ``seconds``, with ``max_time`` also ``max_epochs``, unless ``balancing``
+        is "equal" also ``balancing_weights`` and, with early stopping, ``valid_loss`` (weighted by
+        the tasks' weights at epoch 0), ``valid_task_losses``, ``valid_score`` and
+        ``valid_task_scores`` (those of ``score``).
     module_ : torch.nn.Module
         The network.
     temperatures_ : dict of str to float
@@ -358,8 +367,8 @@ class PLEClassifierRegressor(_Progressive):
     -----
     ConvergenceWarning
         If a loss is no longer finite: training stops and the best weights so far are kept. If
-        Ctrl-C ends the training: the best weights so far are kept or, in the first epoch, those
-        after its last step.
+        Ctrl-C or ``max_time`` ends the training: the best weights so far are kept or, in the first
+        epoch, those after its last step. If ``max_time`` allows less than an epoch.
     UserWarning
         If it is unclear whether a column of y contains classes or numbers; if strings in y may be
         numbers, ids or missing labels; if a target is constant; if it has no label among the rows

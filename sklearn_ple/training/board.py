@@ -22,7 +22,7 @@ class Place(NamedTuple):
     job: int
 
     def count_step(self) -> bool:
-        """Count a step of the job; return whether the epoch ends with it."""
+        """Count a step of the job; return whether there is no time for another one."""
         self.numbers[self.job] += 1
         return bool(self.numbers[-1])
 

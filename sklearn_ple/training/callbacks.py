@@ -62,6 +62,23 @@ class RecordEpoch(Callback):
         net.history.record("seconds", time.perf_counter() - self.start_)
 
 
+class RecordLimit(Callback):
+    """Records the number of epochs that ``max_time`` allows.
+
+    Parameters
+    ----------
+    max_epochs : float
+        The number, or a part of an epoch.
+    """
+
+    def __init__(self, max_epochs: float):
+        self.max_epochs = max_epochs
+
+    def on_epoch_begin(self, net: Any, **_: Any) -> None:
+        """Record the number."""
+        net.history.record("max_epochs", self.max_epochs)
+
+
 class KeepBestWeights(Callback):
     """Ends training when a loss is not finite, or when the validation loss stops improving.
 
@@ -174,6 +191,27 @@ class KeepBestWeights(Callback):
                 self._give_up(net, finite, len(net.history) + is_cut)
                 net.module_.load_state_dict(self.best_)
         del self.best_, self.latest_, self.rows_, self.balance_
+
+    def describe_end(self, n_done: int, n_epochs: int, by: str) -> str:
+        """Return the warning of a training that did not complete all epochs.
+
+        Parameters
+        ----------
+        n_done, n_epochs : int
+            Number of complete epochs of this training, and of all trainings of the net.
+        by : str
+            What ended it, after "by".
+        """
+        if n_done == 0:
+            return (
+                f"Training was ended in its first epoch, after {self.n_steps_} steps, by {by}: "
+                "the model has the weights after these steps."
+            )
+        which = "best epoch so far" if self.stop_early else "last complete epoch"
+        return (
+            f"Training was ended after epoch {n_epochs} by {by}: the model has the weights of its "
+            f"{which}."
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best weights, their loss and the number of epochs since."""

@@ -105,7 +105,7 @@ class Jobs:
         states = [self.axes.take(state, job.members) for job in self.jobs]
         places = self._workers.board.begin_epoch()
         arguments = {
-            str(job.members): (job, self._rows, of_job, schedules, number, place)
+            str(job.members): (job, self._rows, of_job, schedules, number, net.n_batches, place)
             for job, of_job, place in zip(self.jobs, states, places, strict=True)
         }
         running = self._workers.run(Job.train_epoch, arguments)
@@ -121,7 +121,9 @@ class Jobs:
         return self._take_over(net, schedules, running.result())
 
     def _watch(self, net: Any) -> None:
-        """Show the steps that the workers have taken."""
+        """Show the steps that the workers have taken, and stop them if no time is left."""
+        if net.is_over is not None and net.is_over():
+            self._workers.board.stop()
         for _, callback in net.callbacks_:
             if isinstance(callback, ProgressBar):
                 callback.show_steps(self._workers.board.n_steps)
@@ -197,6 +199,7 @@ class Job(NamedTuple):
         state: dict[str, Any],
         schedules: Sequence[tuple[str, FollowSchedule]],
         number: int,
+        n_batches: int | None,
         place: Place,
     ) -> Epoch:
         """Train for an epoch, starting from a state, and evaluate the validation rows.
@@ -211,6 +214,8 @@ class Job(NamedTuple):
             The callback that sets the learning rates, with its name; empty for a constant rate.
         number : int
             Number of the epoch, counted from 0.
+        n_batches : int or None
+            Greatest number of batches; None for all.
         place : Place
             Where the job counts its steps, and is told to stop.
         """
@@ -228,8 +233,8 @@ class Job(NamedTuple):
                 part.load_state_dict(state[name])
             # skorch records batches in the history.
             net.history.new_epoch()
-            batches = net.get_iterator(to_train, training=True)
-            steps = net.train_epoch(batches, number, place.count_step)
+            net.n_batches, net.is_over = n_batches, place.count_step
+            steps = net.train_epoch(net.get_iterator(to_train, training=True), number)
             outputs = None
             if to_validate is not None and steps is not None:
                 batches = net.get_iterator(to_validate, indices=numbers)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from itertools import islice
 from typing import Any, NamedTuple, Self
 
 import joblib
@@ -95,6 +96,8 @@ class MultiTaskNet(NeuralNet):
         # These exist only during training.
         self._stepper: Any = None
         self._global_draws: GlobalDraws | None = None
+        self.n_batches: int | None = None
+        self.is_over: Callable[[], bool] | None = None
         super().__init__(*args, **kwargs)
 
     def train(
@@ -109,6 +112,8 @@ class MultiTaskNet(NeuralNet):
         callbacks: Sequence[Callback] = (),
         progress: Progress | None = None,
         jobs: Jobs | None = None,
+        n_batches: int | None = None,
+        is_over: Callable[[], bool] | None = None,
     ) -> Trained:
         """Train the initialised net for some epochs, or until a callback ends the training.
 
@@ -137,6 +142,11 @@ class MultiTaskNet(NeuralNet):
             Saves the progress of the training, and continues from a saved state.
         jobs : Jobs, optional
             Train the members in workers; by default they are trained together in this process.
+        n_batches : int, optional
+            Greatest number of batches in an epoch; by default all.
+        is_over : callable, optional
+            Returns whether there is no time for another step. Processes that train together do
+            not ask.
 
         Returns
         -------
@@ -157,24 +167,39 @@ class MultiTaskNet(NeuralNet):
             progress.restore(self)
             return Trained(True, progress.best_epoch)
         best = KeepBestWeights(self.losses.names, validation is not None, patience, tol, n_rising)
-        last = [best] if progress is None else [best, progress]
-        self.callbacks: Any = [*make_synchronisers(), RecordEpoch(), *callbacks, *last]
-        self.initialize_callbacks()
+        every = [RecordEpoch(), *callbacks, best, *([] if progress is None else [progress])]
         n_before = len(self.history)
         n_to_do = n_epochs - (0 if progress is None else progress.n_epochs)
-        try:
-            self._run(rows, validation, jobs, n_to_do)
-        finally:
-            self.forget_training()
+        self.n_batches, self.is_over = n_batches, is_over if current().n == 1 else None
+        self.run(rows, n_to_do, every, validation=validation, jobs=jobs)
         n_done = len(self.history) - n_before
         if best.stop_reason_ is None and n_done < n_epochs:
-            warn(self._describe_end(best, n_done), ConvergenceWarning)
+            is_late = is_over is not None and is_over()
+            by = "max_time" if is_late else "the user or by a callback"
+            warn(best.describe_end(n_done, len(self.history), by), ConvergenceWarning)
         stopped_early = best.stop_reason_ == "early stopping"
         # A callback may have ended the last epoch before its progress was saved.
         if progress is not None and (stopped_early or progress.n_epochs == n_epochs):
             progress.end(self, best.best_epoch_)
         complete = stopped_early or (best.stop_reason_ is None and n_done == n_epochs)
         return copy_result_of_first(self, Trained(complete, best.best_epoch_))
+
+    def run(
+        self,
+        rows: Any,
+        n_epochs: int,
+        callbacks: Sequence[Callback],
+        *,
+        validation: Validation | None = None,
+        jobs: Jobs | None = None,
+    ) -> None:
+        """Train for some epochs, or until a callback ends the training; see `train`."""
+        self.callbacks: Any = [*make_synchronisers(), *callbacks]
+        self.initialize_callbacks()
+        try:
+            self._run(rows, validation, jobs, n_epochs)
+        finally:
+            self.forget_training()
 
     def _run(
         self, rows: Any, validation: Validation | None, jobs: Jobs | None, n_epochs: int
@@ -237,27 +262,19 @@ class MultiTaskNet(NeuralNet):
     def _has_learnt(self, n_before: int) -> bool:
         """Return whether the training has weights to keep after an interrupt.
 
-        Within an epoch, other processes expect other messages, and end when this one does.
+        A trial keeps none. Within an epoch, other processes expect other messages, and end when
+        this one does.
         """
-        if self._is_in_epoch and current().n > 1:
+        keeps = any(isinstance(callback, KeepBestWeights) for _, callback in self.callbacks_)
+        if not keeps or (self._is_in_epoch and current().n > 1):
             return False
         return len(self.history) - self._is_in_epoch > n_before or self.n_steps > 0
 
-    def _describe_end(self, best: KeepBestWeights, n_done: int) -> str:
-        """Return the warning of a training that ended before its last epoch."""
-        if n_done == 0:
-            return (
-                f"Training was ended in its first epoch, after {best.n_steps_} steps, by the user "
-                "or by a callback: the model has the weights after these steps."
-            )
-        which = "best epoch so far" if best.stop_early else "last complete epoch"
-        return (
-            f"Training was ended after epoch {len(self.history)} by the user or by a callback: "
-            f"the model has the weights of its {which}."
-        )
-
     def _is_to_end(self) -> bool:
-        """Return whether a callback of this package or another process ends the training."""
+        """Return whether time, a callback of this package or another process ends the training."""
+        # However late it is, one step is taken.
+        if self.n_steps and self.is_over is not None and self.is_over():
+            return True
         callbacks: list[Any] = [callback for _, callback in self.callbacks_]
         return any(getattr(callback, "ends_training", False) for callback in callbacks) or any(
             callback.asks_others() for callback in callbacks if isinstance(callback, Synchroniser)
@@ -296,7 +313,7 @@ class MultiTaskNet(NeuralNet):
         """Delete what only training needs."""
         self.callbacks = None
         self.callbacks_: Any = []
-        self._stepper = self._global_draws = None
+        self._stepper = self._global_draws = self.n_batches = self.is_over = None
         self.module_.zero_grad()
 
     @property
@@ -366,10 +383,8 @@ class MultiTaskNet(NeuralNet):
             self.module_, self.losses, self.criterion_, means, self.device, average, sums, members
         )
 
-    def train_epoch(
-        self, batches: Any, number: int, is_over: Callable[[], bool] | None = None
-    ) -> Steps | None:
-        """Train on every batch.
+    def train_epoch(self, batches: Any, number: int) -> Steps | None:
+        """Train on every batch, or on the first ones, as long as there is time.
 
         Parameters
         ----------
@@ -377,8 +392,6 @@ class MultiTaskNet(NeuralNet):
             The batches.
         number : int
             Number of the epoch, counted from 0.
-        is_over : callable, optional
-            Called after each step; returns whether the epoch ends with it.
 
         Returns
         -------
@@ -387,13 +400,15 @@ class MultiTaskNet(NeuralNet):
         """
         self._set_training(True)
         self._stepper.begin_epoch(self._task_weights(number))
-        for batch in batches:
+        is_over = False
+        for batch in islice(batches, self.n_batches):
+            if is_over:
+                return None
             self.notify("on_batch_begin", batch=batch, training=True)
             step = self.train_step(batch)
             self._stepper.after_step()
             self.notify("on_batch_end", batch=batch, training=True, **step)
-            if is_over is not None and is_over():
-                return None
+            is_over = self.is_over is not None and self.is_over()
         return self._stepper.end_epoch()
 
     @property

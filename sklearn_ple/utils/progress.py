@@ -10,6 +10,12 @@ from tqdm.notebook import tqdm_notebook
 _COLUMNS = 100
 
 
+def write_line(text: str) -> None:
+    """Write a line to the console, if there is one, without disturbing a bar."""
+    if sys.stderr is not None:
+        tqdm.write(text, file=sys.stderr)
+
+
 def progress_bar(*args: Any, **options: Any) -> Any:
     """Create a progress bar of tqdm that is not wider than 100 columns.
 

@@ -129,7 +129,7 @@ class Threads(Callback):
 
 
 @pytest.mark.parametrize("params", [{"n_members": 4}, {"n_members": 1, "early_stopping": False}])
-def test_what_workers_cannot_train_takes_one_thread_and_is_the_same_to_the_last_bit(params, large):
+def test_what_workers_cannot_train_is_the_same_for_any_n_jobs(params, large):
     """Threads on busy cores wait for each other: two took nine times as long as one."""
     X, y = make_rows()
     Threads.found.clear()
