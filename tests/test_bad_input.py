@@ -252,6 +252,8 @@ def test_names_that_are_no_unicode_are_an_error(X, y):
         ({"n_levels": 0}, "'n_levels' parameter"),
         ({"early_stopping": True, "validation_fraction": 0.99}, "validation_fraction=0.99 leaves"),
         ({"n_jobs": 0}, "'n_jobs' parameter"),
+        ({"max_time": 0}, "'max_time' parameter"),
+        ({"max_time": "1 min"}, "'max_time' parameter"),
         ({"n_jobs": 1.5}, "'n_jobs' parameter"),
         ({"device": "cuda:7"}, "device='cuda:7' is not there; .*'cpu'"),
         ({"device": "gpu"}, "device='gpu' is not there"),

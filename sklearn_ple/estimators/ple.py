@@ -215,6 +215,14 @@ class PLEClassifierRegressor(_Progressive):
         fewer than 1,000 rows it is the number of epochs that make 400 steps. Without early
         stopping it is the number of epochs that make 120 steps, but at least 10; from 60,000 rows
         on it is the same as with early stopping.
+    max_time : float or None, default=None
+        Seconds that ``fit`` may take, from reading X to the end of a second training. The speed of
+        a few steps, which are not kept, shows how many epochs fit, at most ``max_epochs``: the
+        learning rate falls over these, so the model is that of this number of ``max_epochs``. If
+        time suffices for a part of an epoch only, training sees that part of the rows, in random
+        order, with a ConvergenceWarning. "max_epochs" in ``history_`` is the number of epochs, or
+        the part of one. If steps become slower later, training ends when the time is over, with
+        the best weights so far, and a ConvergenceWarning. ``partial_fit`` has no limit.
     early_stopping : bool or "auto", default="auto"
         Whether to stop when the joint validation loss no longer decreases, and to return to the
         best weights. "auto" stops early from 100 rows on if each member leaves out rows of its
@@ -280,11 +288,11 @@ class PLEClassifierRegressor(_Progressive):
         ``joblib.parallel_config(backend="dask")``. The fitted estimator is the same for every
         ``n_jobs``, except for rounding.
 
-        Prediction uses this number of threads, and so do ``partial_fit`` and ``add_task``. So does
-        ``fit`` where it trains all members together: with fewer than four members, ``callbacks``,
-        ``dtype="bfloat16"``, ``balancing`` by gradients, your own classes of networks, tasks or
-        balancers, or ``numeric_embedding="periodic"``. Results then differ by rounding, as they do
-        between processors.
+        Where members cannot be divided, any number means one core: with fewer than four members,
+        ``callbacks``, ``dtype="bfloat16"``, ``balancing`` by gradients, your own classes of
+        networks, tasks or balancers, or ``numeric_embedding="periodic"``, and in ``partial_fit``
+        and ``add_task``. Threads would wait for each other, on busy cores many times as long as
+        they compute. Predictions of many rows use up to this number of threads.
 
         In a worker process, such as those of :class:`~sklearn.model_selection.GridSearchCV` with
         its own ``n_jobs``, no more than its share of the cores is used.
@@ -306,7 +314,8 @@ class PLEClassifierRegressor(_Progressive):
         Determines the initial weights, the order of the rows, dropout and the validation rows.
         With an int, the result on a CPU is always the same. Global random states are not changed.
     verbose : int, default=0
-        Whether to show a progress bar, with validation losses and scores; 0 shows nothing.
+        Whether to show a progress bar, which moves with each step and has the time left, and the
+        validation losses and scores; 0 shows nothing.
 
     Attributes
     ----------
@@ -331,9 +340,10 @@ class PLEClassifierRegressor(_Progressive):
         Number of epochs trained.
     history_ : list of dict
         One dict for each epoch, with ``epoch``, ``loss``, ``task_losses``, ``task_weights``,
-        ``learning_rate``, ``seconds``, unless ``balancing`` is "equal" also ``balancing_weights``
-        and, with early stopping, ``valid_loss`` (weighted by the tasks' weights at epoch 0),
-        ``valid_task_losses``, ``valid_score`` and ``valid_task_scores`` (those of ``score``).
+        ``learning_rate``, ``seconds``, with ``max_time`` also ``max_epochs``, unless ``balancing``
+        is "equal" also ``balancing_weights`` and, with early stopping, ``valid_loss`` (weighted by
+        the tasks' weights at epoch 0), ``valid_task_losses``, ``valid_score`` and
+        ``valid_task_scores`` (those of ``score``).
     module_ : torch.nn.Module
         The network.
     temperatures_ : dict of str to float
@@ -356,7 +366,9 @@ class PLEClassifierRegressor(_Progressive):
     Warns
     -----
     ConvergenceWarning
-        If a loss is no longer finite: training stops and the best weights so far are kept.
+        If a loss is no longer finite: training stops and the best weights so far are kept. If
+        Ctrl-C or ``max_time`` ends the training: the best weights so far are kept or, in the first
+        epoch, those after its last step. If ``max_time`` allows less than an epoch.
     UserWarning
         If it is unclear whether a column of y contains classes or numbers; if strings in y may be
         numbers, ids or missing labels; if a target is constant; if it has no label among the rows

@@ -186,7 +186,7 @@ class TrainingHistoryDisplay:
             for part in parts
             for entry in self.history
         ]
-        losses = np.reshape(rows, (len(parts), len(self.history), -1))
+        losses = np.reshape(rows, (len(parts), len(self.history), 1 + len(names)))
         # The losses of tasks without labels are exactly zero.
         is_absent = ((losses == 0) | np.isnan(losses)).all(axis=1, keepdims=True)
         panels = list(np.where(is_absent, np.nan, losses).transpose(2, 0, 1))

@@ -154,6 +154,7 @@ class SharedParameters:
     weight_averaging: float = parameter(default=0.1, constraint=[_SHARE], published=0.0)
     batch_size: int | str = parameter(default="auto", constraint=[_AUTO, COUNT])
     max_epochs: int | str = parameter(default="auto", constraint=[_AUTO, COUNT])
+    max_time: float | None = parameter(default=None, constraint=[POSITIVE, None])
     early_stopping: Any = parameter(default="auto", constraint=[_AUTO, "boolean"])
     validation_fraction: float | str = parameter(
         default="auto", constraint=[_AUTO, BETWEEN_0_AND_1]

@@ -15,7 +15,7 @@ from ..utils.progress import progress_bar
 from ..utils.warn import warn
 from .outputs import find_finite_tasks
 
-_BAR = "{desc}: |{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
+_BAR = "{desc}: |{bar}| {n:.1f}/{total} [{elapsed}<{remaining}{postfix}]"
 _LONGEST_NAME = 8
 
 # Attributes of `KeepBestWeights` that change from epoch to epoch.
@@ -62,11 +62,29 @@ class RecordEpoch(Callback):
         net.history.record("seconds", time.perf_counter() - self.start_)
 
 
+class RecordLimit(Callback):
+    """Records the number of epochs that ``max_time`` allows.
+
+    Parameters
+    ----------
+    max_epochs : float
+        The number, or a part of an epoch.
+    """
+
+    def __init__(self, max_epochs: float):
+        self.max_epochs = max_epochs
+
+    def on_epoch_begin(self, net: Any, **_: Any) -> None:
+        """Record the number."""
+        net.history.record("max_epochs", self.max_epochs)
+
+
 class KeepBestWeights(Callback):
     """Ends training when a loss is not finite, or when the validation loss stops improving.
 
     At the end of training the network has the best weights: with early stopping those with the
-    least validation loss, without it the last ones with a finite loss.
+    least validation loss, without it the last ones with a finite loss. If no epoch was completed,
+    they are those after the last step.
 
     Parameters
     ----------
@@ -86,6 +104,8 @@ class KeepBestWeights(Callback):
     ----------
     best_epoch_ : int
         The epoch with the least validation loss, counted from 1; 0 before there is one.
+    n_steps_ : int
+        Number of steps of the training.
     stop_reason_ : str or None
         Why this callback ended the training; None if it did not.
     """
@@ -158,15 +178,40 @@ class KeepBestWeights(Callback):
         # Another callback may have ended the training at the end of a complete epoch.
         if len(net.history) > self.n_compared_:
             self._compare(net)
-        in_time = not self.stop_early and self.stop_reason_ is None
+        self.n_steps_ = net.n_steps
+        is_cut = len(net.history) == self.n_before_
+        if is_cut:
+            self.latest_ = net.snapshot()
+        in_time = (is_cut or not self.stop_early) and self.stop_reason_ is None
         net.module_.load_state_dict(self.latest_ if in_time else self.best_)
         if in_time:
             # No loss was computed after the last step.
             finite = find_finite_tasks(net, self.rows_)
             if not finite.all():
-                self._give_up(net, finite, len(net.history))
+                self._give_up(net, finite, len(net.history) + is_cut)
                 net.module_.load_state_dict(self.best_)
         del self.best_, self.latest_, self.rows_, self.balance_
+
+    def describe_end(self, n_done: int, n_epochs: int, by: str) -> str:
+        """Return the warning of a training that did not complete all epochs.
+
+        Parameters
+        ----------
+        n_done, n_epochs : int
+            Number of complete epochs of this training, and of all trainings of the net.
+        by : str
+            What ended it, after "by".
+        """
+        if n_done == 0:
+            return (
+                f"Training was ended in its first epoch, after {self.n_steps_} steps, by {by}: "
+                "the model has the weights after these steps."
+            )
+        which = "best epoch so far" if self.stop_early else "last complete epoch"
+        return (
+            f"Training was ended after epoch {n_epochs} by {by}: the model has the weights of its "
+            f"{which}."
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best weights, their loss and the number of epochs since."""
@@ -193,25 +238,49 @@ class KeepBestWeights(Callback):
 class ProgressBar(Callback):
     """A progress bar over the epochs with losses and validation scores, at most 100 columns wide.
 
+    It moves with each step, by a part of an epoch, and shows the time that is left if all epochs
+    are trained.
+
     Parameters
     ----------
     task_names : sequence of str
         Names of the tasks. For one or two tasks all scores are shown, for more their mean and the
         worst score.
+    n_batches : int
+        Number of steps in an epoch. It is approximate for rows in files.
     title : str, default="Training"
         Text before the bar.
     """
 
-    def __init__(self, task_names: Sequence[str], title: str = "Training"):
+    def __init__(self, task_names: Sequence[str], n_batches: int, title: str = "Training"):
         self.task_names = task_names
+        self.n_batches = n_batches
         self.title = title
 
     def on_train_begin(self, net: Any, **_: Any) -> None:
         """Open the bar."""
         # Among several processes that train together, only the first shows the bar.
         options = {"desc": self.title, "bar_format": _BAR, "disable": not current().is_first}
-        self.bar_ = progress_bar(total=net.max_epochs, **options)
+        # The time that is left follows from the mean speed: validation interrupts the steps.
+        self.bar_ = progress_bar(total=net.max_epochs, smoothing=0, **options)
         self.n_before_ = len(net.history)
+
+    def on_epoch_begin(self, net: Any, **_: Any) -> None:
+        """Begin an epoch."""
+        self.n_epochs_, self.n_steps_ = len(net.history) - 1 - self.n_before_, 0
+        if self.n_epochs_ > self.bar_.n:
+            # The training continues from a checkpoint, whose epochs took no time here.
+            self.bar_.initial = self.bar_.n = self.n_epochs_
+
+    def on_batch_end(self, net: Any, training: bool = False, **_: Any) -> None:
+        """Move the bar by a step."""
+        if training:
+            self.show_steps(self.n_steps_ + 1)
+
+    def show_steps(self, n_steps: int) -> None:
+        """Show that a number of steps of the epoch are done."""
+        self.n_steps_ = n_steps
+        self._move(self.n_epochs_ + min(n_steps / self.n_batches, 1))
 
     def on_epoch_end(self, net: Any, **_: Any) -> None:
         """Update the bar."""
@@ -220,8 +289,10 @@ class ProgressBar(Callback):
         shown = {name: f"{epoch[key]:.4g}" for name, key in names.items() if key in epoch}
         shown |= self._scores(epoch.get("valid_task_scores", []))
         self.bar_.set_postfix(shown, refresh=False)
-        # If a training continues from a checkpoint, its first epochs count as done.
-        self.bar_.update(len(net.history) - self.n_before_ - self.bar_.n)
+        self._move(len(net.history) - self.n_before_)
+
+    def _move(self, n_epochs: float) -> None:
+        self.bar_.update(n_epochs - self.bar_.n)
 
     def _scores(self, scores: Sequence[float]) -> dict[str, str]:
         short = [_shorten(name) for name in self.task_names]

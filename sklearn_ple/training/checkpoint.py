@@ -154,6 +154,16 @@ class Progress(Callback):
         self.best_epoch = self.kept_["best_epoch"] if self.kept_ else None
         self._has_written = False
 
+    @property
+    def max_epochs(self) -> float | None:
+        """What ``max_time`` allows, if a training has begun with it and was saved; else None."""
+        if self.kept_ is None:
+            return None
+        try:
+            return json.loads(self.kept_["history"])[-1].get("max_epochs")
+        except Exception as error:
+            raise _describe_damage(self.path, error) from error
+
     def on_train_begin(self, net: Any, **_: Any) -> None:
         """Continue from the saved state; all other callbacks have begun."""
         if self.kept_ is not None:

@@ -44,7 +44,7 @@ def check_n_jobs(n_jobs: int | None, device: str) -> None:
 
 
 def suitable_threads(device: str, work: int, n_jobs: int | None = None) -> AbstractContextManager:
-    """Limit the caller's OpenMP operations to the number of threads asked for, or a suitable one.
+    """Limit the caller's OpenMP operations to one thread while steps are small, else to n_jobs.
 
     Parameters
     ----------
@@ -53,9 +53,9 @@ def suitable_threads(device: str, work: int, n_jobs: int | None = None) -> Abstr
     work : int
         Number of the network's parameters times the number of rows in a batch.
     n_jobs : int, optional
-        Number of threads, with the meaning that joblib gives it; in a worker process of joblib not
-        more than its share. None, outside of `joblib.parallel_config`, means one thread as long as
-        steps are small.
+        Greatest number of threads, with the meaning that joblib gives it; in a worker process of
+        joblib not more than its share. None, outside of `joblib.parallel_config`, means torch's
+        own number.
 
     Returns
     -------
@@ -67,12 +67,14 @@ def suitable_threads(device: str, work: int, n_jobs: int | None = None) -> Abstr
     torch.get_num_threads()
     if torch.device(device).type != "cpu":
         return nullcontext()
-    n_threads = int(joblib.effective_n_jobs(n_jobs))
-    # Counting the cores takes a large part of the time needed to predict a single row.
-    if n_threads > _MOST_THREADS:
-        n_threads = min(n_threads, max(_MOST_THREADS, joblib.cpu_count()))
-    if n_jobs is None and n_threads == 1 and work > _WORK_OF_ONE_THREAD:
-        return nullcontext()
+    n_threads = 1
+    if work > _WORK_OF_ONE_THREAD:
+        n_threads = int(joblib.effective_n_jobs(n_jobs))
+        # Counting the cores takes a large part of the time needed to predict a few rows.
+        if n_threads > _MOST_THREADS:
+            n_threads = min(n_threads, max(_MOST_THREADS, joblib.cpu_count()))
+        if n_jobs is None and n_threads == 1:
+            return nullcontext()
     if parent_process() is not None:
         n_threads = min(n_threads, torch.get_num_threads())
     return _thread_pools().limit(limits=n_threads, user_api="openmp")

@@ -4,14 +4,17 @@
 where it starts from, and keep its result.
 """
 
+import math
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
 
+from ..distributed import current
 from ..encoding.encoder import Encoded, TableEncoder
 from ..parameters.network import describe_network
 from ..parameters.settings import Settings
@@ -19,15 +22,17 @@ from ..predictions.intervals import Deviations
 from ..predictions.joint import Distributions, encode_labels, learn_copula
 from ..tables.files.table import AnyTable, StreamedTable
 from ..tables.reading import FeatureReader
+from ..utils.progress import write_line
 from ..utils.warn import warn
+from .budget import Budget, measure_speed
 from .build import make_module, make_net
-from .callbacks import ProgressBar, copy_callbacks
+from .callbacks import ProgressBar, RecordLimit, copy_callbacks
 from .checkpoint import Checkpoint, Progress
 from .device import resolve_device
 from .jobs import Jobs, can_divide
 from .net import MultiTaskNet, Trained
 from .outputs import compute_outputs
-from .plan import resolve
+from .plan import limit_epochs, resolve
 from .processes import check_same_fit, share_random_state
 from .random_state import draw_seed, seeded
 from .read import Arguments
@@ -40,7 +45,7 @@ from .validation import HeldOut, OutOfFold, Validation
 
 
 class Training(NamedTuple):
-    """What a training needs of a table, which itself can be freed.
+    """What a training needs of a table, which itself can be freed, and how long it may be.
 
     Attributes
     ----------
@@ -52,12 +57,26 @@ class Training(NamedTuple):
         The settings, in which no parameter is "auto".
     validation : Validation or None
         The validation; None without one.
+    max_epochs : float or None
+        What ``max_time`` allows: a number of epochs, or a part of one; None without it.
     """
 
     rows: Any
     encoder: TableEncoder
     settings: Settings
     validation: Validation | None = None
+    max_epochs: float | None = None
+
+    @property
+    def n_batches(self) -> int:
+        """Number of steps in an epoch. It is approximate for rows in files."""
+        n_batches = -(-len(self.rows) // self.settings.batch_size)
+        return math.ceil(min(self.max_epochs or 1, 1) * n_batches)
+
+    def limit(self, max_epochs: float, patience: int | str) -> "Training":
+        """Return the same with a number of epochs, and with a patience that may be "auto"."""
+        settings = limit_epochs(self.settings, math.ceil(max_epochs), patience)
+        return self._replace(settings=settings, max_epochs=max_epochs)
 
 
 _KEPT_IN_REFIT = ("max_epochs", "batch_size", "learning_rate")
@@ -107,6 +126,7 @@ class Fit:
         Fitted
             The result.
         """
+        self.budget = Budget(self.settings.max_time)
         table, split = self.start.read(arguments, self.settings, self.features)
         plan = resolve(self.settings, len(table), split)
         encoder, encoded = self.start.encode(table, plan, self.classes)
@@ -222,6 +242,8 @@ class Fit:
         """Train a net and, if there is a second training, another net on all rows."""
         with seeded(self.rng):
             net = self._make_net(first)
+            if self.settings.max_time is not None:
+                first, second = self._fit_into_time(net, first, second)
             trained = self._run_training(1, net, first, first.settings.max_epochs)
             deviations = self._measure(net, first)
             if second is not None and trained.complete:
@@ -229,6 +251,26 @@ class Fit:
                 if again is not None:
                     return self._settle(again, second.encoder, deviations)
         return self._settle(net, first.encoder, deviations)
+
+    def _fit_into_time(
+        self, net: MultiTaskNet, first: Training, second: Training | None
+    ) -> tuple[Training, Training | None]:
+        """Limit the trainings to the epochs that fit into the time that is left for both."""
+        most, patience = first.settings.max_epochs, self.settings.n_iter_no_change
+        # A training that goes on keeps its schedule.
+        n_epochs = Progress(self.checkpoint, 1).max_epochs if self.checkpoint else None
+        if n_epochs is None:
+            jobs = self._divide(net, first)
+            speed = measure_speed(net, first.rows, first.validation, jobs, self.budget)
+            n_batches = [each.n_batches for each in (first, second) if each is not None]
+            count = partial(self.budget.count_epochs, speed, n_batches, most)
+            n_epochs = current().from_first(count)
+        said = f"max_time={self.settings.max_time:g} allows {n_epochs:.3g} of {most} epochs"
+        if n_epochs < 1:
+            warn(f"{said}: training sees a part of the rows, once.", ConvergenceWarning)
+        elif self.settings.verbose and current().is_first:
+            write_line(f"{said}.")
+        return first.limit(n_epochs, patience), second and second.limit(n_epochs, patience)
 
     def _measure(self, net: MultiTaskNet, training: Training) -> Deviations | None:
         """Learn the deviations of predictions, and how they depend on each other.
@@ -292,6 +334,8 @@ class Fit:
                 callbacks=self._make_callbacks(number, training),
                 progress=Progress(self.checkpoint, number) if self.checkpoint else None,
                 jobs=self._divide(net, training),
+                n_batches=training.n_batches if (training.max_epochs or 1) < 1 else None,
+                is_over=None if self.settings.max_time is None else self.budget.is_over,
             )
 
     def _make_net(self, training: Training) -> MultiTaskNet:
@@ -299,13 +343,14 @@ class Fit:
         return self.start.make_net(training.settings, training.encoder, self.device, columns)
 
     def _make_callbacks(self, number: int, training: Training) -> list[Callback]:
-        """Make the callbacks in order: progress bar, user's, learning rate."""
+        """Make the callbacks in order: limit, progress bar, user's, learning rate."""
         settings, names = training.settings, training.encoder.targets.names
-        n_batches = -(-len(training.rows) // settings.batch_size)
+        n_batches = training.n_batches
         title = "Training" if number == 1 else "Training on all rows"
-        bar = [ProgressBar(names, title)] if settings.verbose else []
+        bar = [ProgressBar(names, n_batches, title)] if settings.verbose else []
+        limit = [] if training.max_epochs is None else [RecordLimit(training.max_epochs)]
         rates = make_schedule(settings.lr_schedule, settings.max_epochs, n_batches)
-        return [*bar, *copy_callbacks(settings.callbacks or []), *rates]
+        return [*limit, *bar, *copy_callbacks(settings.callbacks or []), *rates]
 
     def _divide(self, net: MultiTaskNet, training: Training) -> Jobs | None:
         """Divide the members among jobs; None if they are trained together."""

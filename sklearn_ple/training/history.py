@@ -14,6 +14,7 @@ _NAMES = {
     "task_weights": "task_weights",
     "balancing_weights": "balancing_weights",
     "learning_rate": "learning_rate",
+    "max_epochs": "max_epochs",
     "valid_loss": "valid_loss",
     "valid_task_losses": "valid_task_losses",
     "valid_score": "valid_score",

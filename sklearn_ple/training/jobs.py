@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -22,6 +23,8 @@ from ..nn.members import MemberRange
 from ..parameters.optimizers import OPTIMIZERS
 from ..parameters.settings import Settings
 from ..utils.warn import collected
+from .board import Place
+from .callbacks import ProgressBar
 from .cpu import keep_freed_memory
 from .device import in_own_modes
 from .net_params import NUMBERS
@@ -29,6 +32,10 @@ from .rows import TableRows
 from .schedule import FollowSchedule
 from .steps import Steps
 from .validation import Labelled, Validation
+from .workers import Workers, ignore_interrupts
+
+# Seconds between two looks at the steps of the workers.
+_PAUSE = 0.1
 
 
 @dataclass(eq=False)
@@ -82,22 +89,56 @@ class Jobs:
             yield
         del self._rows, self._workers
 
-    def train_epoch(self, net: Any) -> Steps:
-        """Train all members for an epoch; return the results of the steps."""
+    def train_epoch(self, net: Any) -> Steps | None:
+        """Train all members for an epoch; return the results of the steps.
+
+        If the user interrupts the epoch, the net gets the weights after the last steps.
+
+        Returns
+        -------
+        Steps or None
+            The results; None if the epoch was not completed.
+        """
         schedules = [pair for pair in net.callbacks_ if isinstance(pair[1], FollowSchedule)]
         state = {name: part.state_dict() for name, part in net.states(schedules).items()}
         number = len(net.history) - 1
         states = [self.axes.take(state, job.members) for job in self.jobs]
+        places = self._workers.board.begin_epoch()
         arguments = {
-            str(job.members): (job, self._rows, of_job, schedules, number)
-            for job, of_job in zip(self.jobs, states, strict=True)
+            str(job.members): (job, self._rows, of_job, schedules, number, net.n_batches, place)
+            for job, of_job, place in zip(self.jobs, states, places, strict=True)
         }
-        epochs: list[Epoch] = self._workers.run(Job.train_epoch, arguments)
+        running = self._workers.run(Job.train_epoch, arguments)
+        try:
+            while not wait([running], _PAUSE).done:
+                self._watch(net)
+        except KeyboardInterrupt:
+            self._workers.board.stop()
+            # Workers that have only just started may have been interrupted, too.
+            if running.exception() is None:
+                self._take_over(net, schedules, running.result())
+            raise
+        return self._take_over(net, schedules, running.result())
+
+    def _watch(self, net: Any) -> None:
+        """Show the steps that the workers have taken, and stop them if no time is left."""
+        if net.is_over is not None and net.is_over():
+            self._workers.board.stop()
+        for _, callback in net.callbacks_:
+            if isinstance(callback, ProgressBar):
+                callback.show_steps(self._workers.board.n_steps)
+
+    def _take_over(self, net: Any, schedules: Any, epochs: Sequence[Epoch]) -> Steps | None:
+        """Set the net of all members to the states after an epoch of the jobs."""
         joined = self.axes.join([epoch.state for epoch in epochs])
         for name, part in net.states(schedules).items():
             part.load_state_dict(joined[name])
+        net.count_steps(min(epoch.n_steps for epoch in epochs))
+        steps = [epoch.steps for epoch in epochs if epoch.steps is not None]
+        if len(steps) < len(epochs):
+            return None
         self._outputs: list[Any] = [epoch.outputs for epoch in epochs]
-        sums, balances = zip(*(epoch.steps for epoch in epochs), strict=True)
+        sums, balances = zip(*steps, strict=True)
         balance = (torch.cat(parts, dim=-2) for parts in zip(*balances, strict=True))
         return Steps(torch.cat(sums, dim=-2), tuple(balance))
 
@@ -112,15 +153,18 @@ class Epoch(NamedTuple):
 
     Attributes
     ----------
-    steps : Steps
-        The losses of the members.
+    steps : Steps or None
+        The losses of the members; None if the job was told to stop within the epoch.
+    n_steps : int
+        Number of steps.
     outputs : Tensor of shape (n_members, n_rows, n_outputs) or None
         The outputs for the validation rows; None without validation.
     state : dict
         The state of the net after the epoch.
     """
 
-    steps: Steps
+    steps: Steps | None
+    n_steps: int
     outputs: Tensor | None
     state: dict[str, Any]
 
@@ -155,6 +199,8 @@ class Job(NamedTuple):
         state: dict[str, Any],
         schedules: Sequence[tuple[str, FollowSchedule]],
         number: int,
+        n_batches: int | None,
+        place: Place,
     ) -> Epoch:
         """Train for an epoch, starting from a state, and evaluate the validation rows.
 
@@ -168,8 +214,13 @@ class Job(NamedTuple):
             The callback that sets the learning rates, with its name; empty for a constant rate.
         number : int
             Number of the epoch, counted from 0.
+        n_batches : int or None
+            Greatest number of batches; None for all.
+        place : Place
+            Where the job counts its steps, and is told to stop.
         """
         net, members = self
+        ignore_interrupts()
         one_thread = net.threads(net.batch_size, n_jobs=1)
         with drawing_from(0), in_own_modes(), one_thread:
             keep_freed_memory()
@@ -182,15 +233,17 @@ class Job(NamedTuple):
                 part.load_state_dict(state[name])
             # skorch records batches in the history.
             net.history.new_epoch()
+            net.n_batches, net.is_over = n_batches, place.count_step
             steps = net.train_epoch(net.get_iterator(to_train, training=True), number)
             outputs = None
-            if to_validate is not None:
+            if to_validate is not None and steps is not None:
                 batches = net.get_iterator(to_validate, indices=numbers)
                 outputs = net.compute_labelled(batches).members
             state = {name: part.state_dict() for name, part in net.states().items()}
+            n_steps = net.n_steps
             net.forget_training()
             net.history.clear()
-        return Epoch(steps, outputs, state)
+        return Epoch(steps, n_steps, outputs, state)
 
 
 class SharedRows:
@@ -323,81 +376,6 @@ def _map_leaves(function: Callable[..., Any], *trees: Any, path: tuple = ()) -> 
         key: _map_leaves(function, *(tree[key] for tree in trees), path=(*path, key))
         for key in trees[0]
     }
-
-
-class Workers:
-    """Workers of joblib that stay, with the arrays that they share, within the context.
-
-    If a worker is lost, all are started again, and the calls are repeated once.
-
-    Parameters
-    ----------
-    n_workers : int
-        Number of workers.
-    """
-
-    def __init__(self, n_workers: int):
-        self.n_workers = n_workers
-        self._open = ExitStack()
-
-    def __enter__(self) -> Workers:
-        """Start the workers."""
-        self._start()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        """End the workers."""
-        self._open.__exit__(*error)
-
-    def _start(self) -> None:
-        self._open.close()
-        # Copy on write, since torch warns about read-only arrays.
-        parallel = joblib.Parallel(self.n_workers, batch_size=1, mmap_mode="c")
-        self._parallel = self._open.enter_context(parallel)
-
-    def run(self, train: Callable[..., Any], arguments: Mapping[str, tuple]) -> list[Any]:
-        """Call a function in each worker, with the arguments of what it trains, by name.
-
-        Raises
-        ------
-        RuntimeError
-            If a worker is lost twice.
-        Exception
-            The error of the function, if there is one.
-        """
-        calls = {
-            name: joblib.delayed(_attempt)(train, *values) for name, values in arguments.items()
-        }
-        results = self._run(calls)
-        for result in results:
-            if isinstance(result, Exception):
-                raise result
-        return results
-
-    def _run(self, calls: Mapping[str, Any]) -> list[Any]:
-        try:
-            return self._parallel(list(calls.values()))
-        except Exception:
-            self._start()
-        # One call at a time, so that the message can name the one that fails again.
-        results = []
-        for what, call in calls.items():
-            try:
-                results += self._parallel([call])
-            except Exception as error:
-                raise RuntimeError(
-                    f"A worker of joblib failed twice while it trained {what}, perhaps for lack "
-                    f"of memory ({error}). Set n_jobs lower, or look at the workers' logs."
-                ) from error
-        return results
-
-
-def _attempt(train: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function; return its error, if any, so that joblib does not raise it."""
-    try:
-        return train(*arguments)
-    except Exception as error:
-        return error
 
 
 def divide_members(n_members: int, n_jobs: int | None) -> list[MemberRange]:

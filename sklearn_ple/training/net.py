@@ -1,9 +1,11 @@
 """The private skorch net, which reads losses from the device only once in an epoch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from itertools import islice
 from typing import Any, NamedTuple, Self
 
+import joblib
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from skorch import NeuralNet
@@ -73,7 +75,7 @@ class MultiTaskNet(NeuralNet):
     dtype : torch.dtype
         Data type of the network.
     n_jobs : int or None
-        Number of cores that training may use, see `suitable_threads`.
+        Number of jobs. Unless it is None, a training in this process takes one thread.
     """
 
     def __init__(
@@ -94,6 +96,8 @@ class MultiTaskNet(NeuralNet):
         # These exist only during training.
         self._stepper: Any = None
         self._global_draws: GlobalDraws | None = None
+        self.n_batches: int | None = None
+        self.is_over: Callable[[], bool] | None = None
         super().__init__(*args, **kwargs)
 
     def train(
@@ -108,6 +112,8 @@ class MultiTaskNet(NeuralNet):
         callbacks: Sequence[Callback] = (),
         progress: Progress | None = None,
         jobs: Jobs | None = None,
+        n_batches: int | None = None,
+        is_over: Callable[[], bool] | None = None,
     ) -> Trained:
         """Train the initialised net for some epochs, or until a callback ends the training.
 
@@ -136,6 +142,11 @@ class MultiTaskNet(NeuralNet):
             Saves the progress of the training, and continues from a saved state.
         jobs : Jobs, optional
             Train the members in workers; by default they are trained together in this process.
+        n_batches : int, optional
+            Greatest number of batches in an epoch; by default all.
+        is_over : callable, optional
+            Returns whether there is no time for another step. Processes that train together do
+            not ask.
 
         Returns
         -------
@@ -145,8 +156,8 @@ class MultiTaskNet(NeuralNet):
         Raises
         ------
         KeyboardInterrupt
-            If the user interrupts the first epoch; or any epoch, while several processes train
-            together.
+            If the user interrupts before the first step; or in any epoch, while several processes
+            train together.
         """
         self.max_epochs = n_epochs
         if self.module_.product_dtype is not None:
@@ -156,22 +167,16 @@ class MultiTaskNet(NeuralNet):
             progress.restore(self)
             return Trained(True, progress.best_epoch)
         best = KeepBestWeights(self.losses.names, validation is not None, patience, tol, n_rising)
-        last = [best] if progress is None else [best, progress]
-        self.callbacks: Any = [*make_synchronisers(), RecordEpoch(), *callbacks, *last]
-        self.initialize_callbacks()
+        every = [RecordEpoch(), *callbacks, best, *([] if progress is None else [progress])]
         n_before = len(self.history)
         n_to_do = n_epochs - (0 if progress is None else progress.n_epochs)
-        try:
-            self._run(rows, validation, jobs, n_to_do)
-        finally:
-            self.forget_training()
+        self.n_batches, self.is_over = n_batches, is_over if current().n == 1 else None
+        self.run(rows, n_to_do, every, validation=validation, jobs=jobs)
         n_done = len(self.history) - n_before
         if best.stop_reason_ is None and n_done < n_epochs:
-            warn(
-                f"Training was ended after epoch {len(self.history)} by the user or by a "
-                "callback.",
-                ConvergenceWarning,
-            )
+            is_late = is_over is not None and is_over()
+            by = "max_time" if is_late else "the user or by a callback"
+            warn(best.describe_end(n_done, len(self.history), by), ConvergenceWarning)
         stopped_early = best.stop_reason_ == "early stopping"
         # A callback may have ended the last epoch before its progress was saved.
         if progress is not None and (stopped_early or progress.n_epochs == n_epochs):
@@ -179,12 +184,32 @@ class MultiTaskNet(NeuralNet):
         complete = stopped_early or (best.stop_reason_ is None and n_done == n_epochs)
         return copy_result_of_first(self, Trained(complete, best.best_epoch_))
 
+    def run(
+        self,
+        rows: Any,
+        n_epochs: int,
+        callbacks: Sequence[Callback],
+        *,
+        validation: Validation | None = None,
+        jobs: Jobs | None = None,
+    ) -> None:
+        """Train for some epochs, or until a callback ends the training; see `train`."""
+        self.callbacks: Any = [*make_synchronisers(), *callbacks]
+        self.initialize_callbacks()
+        try:
+            self._run(rows, validation, jobs, n_epochs)
+        finally:
+            self.forget_training()
+
     def _run(
         self, rows: Any, validation: Validation | None, jobs: Jobs | None, n_epochs: int
     ) -> None:
         """Move the rows to the device if possible, and train for some epochs."""
         keep_freed_memory()
-        with self.threads(self.batch_size, 1 if jobs else self.n_jobs), self._seeded():
+        # Threads do not replace workers: on busy cores they wait for each other after each
+        # operation, ten times as long as they compute.
+        n_threads = 1 if joblib.effective_n_jobs(self.n_jobs) > 1 else self.n_jobs
+        with self.threads(self.batch_size, n_threads), self._seeded():
             place(rows, self.device)
             if validation is not None:
                 place(validation.rows, self.device)
@@ -195,8 +220,10 @@ class MultiTaskNet(NeuralNet):
                 try:
                     self._run_epochs(rows, validation, jobs, n_epochs)
                 except KeyboardInterrupt:
-                    if not self._keep_complete_epochs(n_before):
+                    if not self._has_learnt(n_before):
                         raise
+                if self._is_in_epoch:
+                    self.history.pop()
                 self.notify("on_train_end", X=rows, y=validation)
 
     def _run_epochs(
@@ -216,6 +243,8 @@ class MultiTaskNet(NeuralNet):
             weights = self._task_weights(number)
             self.history.record("task_weights", weights.tolist())
             steps = jobs.train_epoch(self) if jobs else self.train_epoch(to_train, number)
+            if steps is None:
+                return
             self._record_losses("train", self._record_steps(steps), weights)
             if validation is not None:
                 outputs = jobs.outputs if jobs else self.compute_labelled
@@ -225,19 +254,27 @@ class MultiTaskNet(NeuralNet):
                 self._record_losses("valid", sums, self._task_weights(0))
             self.notify("on_epoch_end", **data)
 
-    def _keep_complete_epochs(self, n_before: int) -> bool:
-        """Forget an epoch that the user interrupted; return whether the others can be kept.
+    @property
+    def _is_in_epoch(self) -> bool:
+        """Whether the last epoch of the history is not complete: the value recorded last lacks."""
+        return bool(self.history) and "seconds" not in self.history[-1]
 
-        Within an epoch, other processes expect other messages, and end when this one does.
+    def _has_learnt(self, n_before: int) -> bool:
+        """Return whether the training has weights to keep after an interrupt.
+
+        A trial keeps none. Within an epoch, other processes expect other messages, and end when
+        this one does.
         """
-        # An interrupted epoch lacks the value that is recorded last.
-        is_open = bool(self.history) and "seconds" not in self.history[-1]
-        if is_open:
-            self.history.pop()
-        return len(self.history) > n_before and not (is_open and current().n > 1)
+        keeps = any(isinstance(callback, KeepBestWeights) for _, callback in self.callbacks_)
+        if not keeps or (self._is_in_epoch and current().n > 1):
+            return False
+        return len(self.history) - self._is_in_epoch > n_before or self.n_steps > 0
 
     def _is_to_end(self) -> bool:
-        """Return whether a callback of this package or another process ends the training."""
+        """Return whether time, a callback of this package or another process ends the training."""
+        # However late it is, one step is taken.
+        if self.n_steps and self.is_over is not None and self.is_over():
+            return True
         callbacks: list[Any] = [callback for _, callback in self.callbacks_]
         return any(getattr(callback, "ends_training", False) for callback in callbacks) or any(
             callback.asks_others() for callback in callbacks if isinstance(callback, Synchroniser)
@@ -276,7 +313,7 @@ class MultiTaskNet(NeuralNet):
         """Delete what only training needs."""
         self.callbacks = None
         self.callbacks_: Any = []
-        self._stepper = self._global_draws = None
+        self._stepper = self._global_draws = self.n_batches = self.is_over = None
         self.module_.zero_grad()
 
     @property
@@ -346,16 +383,42 @@ class MultiTaskNet(NeuralNet):
             self.module_, self.losses, self.criterion_, means, self.device, average, sums, members
         )
 
-    def train_epoch(self, batches: Any, number: int) -> Steps:
-        """Train on every batch, in an epoch of this number, counted from 0."""
+    def train_epoch(self, batches: Any, number: int) -> Steps | None:
+        """Train on every batch, or on the first ones, as long as there is time.
+
+        Parameters
+        ----------
+        batches : Batches or ShuffledBatches
+            The batches.
+        number : int
+            Number of the epoch, counted from 0.
+
+        Returns
+        -------
+        Steps or None
+            The results of the steps; None if the epoch was not completed.
+        """
         self._set_training(True)
         self._stepper.begin_epoch(self._task_weights(number))
-        for batch in batches:
+        is_over = False
+        for batch in islice(batches, self.n_batches):
+            if is_over:
+                return None
             self.notify("on_batch_begin", batch=batch, training=True)
             step = self.train_step(batch)
             self._stepper.after_step()
             self.notify("on_batch_end", batch=batch, training=True, **step)
+            is_over = self.is_over is not None and self.is_over()
         return self._stepper.end_epoch()
+
+    @property
+    def n_steps(self) -> int:
+        """Number of steps of this training so far."""
+        return self._stepper.n_steps
+
+    def count_steps(self, n_steps: int) -> None:
+        """Count steps that workers have taken."""
+        self._stepper.n_steps += n_steps
 
     def train_step_single(self, batch: Any, **_: Any) -> dict[str, Any]:
         """Compute the losses of a batch, and their gradients."""

@@ -57,6 +57,11 @@ class Stepper:
         trained alone, and not of their mean.
     members : MemberRange
         The members that the network consists of.
+
+    Attributes
+    ----------
+    n_steps : int
+        Number of steps so far, in this process or in workers.
     """
 
     module: Any
@@ -69,6 +74,7 @@ class Stepper:
     members: MemberRange
 
     def __post_init__(self) -> None:
+        self.n_steps = 0
         n_own = len(self.members)
         self._scale = float(n_own) if self.sums_members else n_own / self.members.n_all
 
@@ -123,6 +129,7 @@ class Stepper:
         self.balancer.after_step(self._step)
         if self.average is not None:
             self.average.update()
+        self.n_steps += 1
 
     def _cut_below_towers(self) -> AbstractContextManager[Sequence[Representation]]:
         """Detach the input of the towers, if the balancer uses it."""

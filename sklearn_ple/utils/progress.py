@@ -10,6 +10,12 @@ from tqdm.notebook import tqdm_notebook
 _COLUMNS = 100
 
 
+def write_line(text: str) -> None:
+    """Write a line to the console, if there is one, without disturbing a bar."""
+    if sys.stderr is not None:
+        tqdm.write(text, file=sys.stderr)
+
+
 def progress_bar(*args: Any, **options: Any) -> Any:
     """Create a progress bar of tqdm that is not wider than 100 columns.
 
@@ -32,7 +38,7 @@ def progress_bar(*args: Any, **options: Any) -> Any:
 
     class Bar(tqdm):
         # tqdm's thread that watches its bars would never end. Without it, each update looks at
-        # the clock.
+        # the clock, also one by a fraction.
         monitor_interval = 0
 
-    return Bar(*args, ncols=None if in_notebook else columns, miniters=1, **options)
+    return Bar(*args, ncols=None if in_notebook else columns, miniters=0, **options)

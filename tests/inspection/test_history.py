@@ -128,6 +128,12 @@ def test_one_epoch_is_a_visible_point():
     assert {line.get_marker() for line in display.lines_.flat} == {"o"}
 
 
+def test_without_a_complete_epoch_the_panels_are_empty():
+    display = TrainingHistoryDisplay([], ["a", "b"]).plot()
+    assert [ax.get_title() for ax in display.axes_] == ["joint loss", "a", "b"]
+    assert drawn(display.lines_.ravel()) == [[], [], []] and display.best_epoch_ is None
+
+
 def test_a_pipeline_shows_its_last_step():
     X, y = make_regression(n_samples=60, n_features=4, n_targets=2, random_state=0)
     pipeline = make_pipeline(StandardScaler(), PLERegressor(n_members=1, max_epochs=2)).fit(X, y)

@@ -6,12 +6,15 @@ import threading
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
+from numpy.testing import assert_allclose
 from skorch.callbacks import Callback, Checkpoint, EpochScoring, MlflowLogger, TensorBoard
 from skorch.callbacks import ProgressBar as SkorchBar
 from skorch.history import History
 
 from sklearn_ple import PLEClassifierRegressor
+from sklearn_ple.training.board import Board
 from sklearn_ple.training.callbacks import ProgressBar, copy_callbacks
 from sklearn_ple.utils import progress
 
@@ -35,11 +38,12 @@ def model(**params):
 
 def trained_bar(scores, task_names, title="Training"):
     """A bar after an epoch with these scores of validation, still open."""
-    bar = ProgressBar(task_names, title)
+    bar = ProgressBar(task_names, 1, title)
     history = History()
     net = SimpleNamespace(max_epochs=120, history=history)
     bar.on_train_begin(net)
     history.new_epoch()
+    bar.on_epoch_begin(net)
     values = {"train_loss": 0.512345, "valid_loss": 0.6, "valid_task_scores": scores}
     for name, value in values.items():
         history.record(name, value)
@@ -96,10 +100,84 @@ def test_notebooks_bar_has_no_width_of_its_own(monkeypatch):
             """Nothing is open."""
 
     monkeypatch.setattr(progress, "tqdm", Notebook)
-    ProgressBar(["a"]).on_train_begin(SimpleNamespace(max_epochs=3, history=[]))
+    ProgressBar(["a"], 1).on_train_begin(SimpleNamespace(max_epochs=3, history=[]))
     assert made[0]["ncols"] is None and made[0]["total"] == 3
     # What the notebook's bar puts its widget in the place of.
     assert "{bar}" in made[0]["bar_format"]
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """What bars are told: their totals, and where each update moves them."""
+    totals, positions = [], []
+
+    class Told(progress.tqdm):
+        def __init__(self, *args, **options):
+            totals.append(options["total"])
+            positions.append([])
+            super().__init__(*args, **options)
+
+        def update(self, n=1):
+            super().update(n)
+            positions[-1].append(self.n)
+
+    monkeypatch.setattr(progress, "tqdm", Told)
+    return totals, positions
+
+
+def test_the_bar_moves_with_each_step(table, told):
+    # 108 rows of 120 are trained on, in three steps.
+    model(verbose=1, batch_size=36, refit=True).fit(*table)
+    totals, (first, second) = told
+    assert totals[0] == 3 and totals[1] in (1, 2, 3)
+    # The end of an epoch is the end of its last step, and of its validation.
+    assert_allclose(first, [1 / 3, 2 / 3, 1, 1, 4 / 3, 5 / 3, 2, 2, 7 / 3, 8 / 3, 3, 3])
+    assert first[-1] == 3 and second[-1] == totals[1]
+    # All rows make four steps.
+    assert_allclose(second[:5], [0.25, 0.5, 0.75, 1, 1])
+
+
+def test_the_bar_moves_alike_with_rows_in_files(table, told, tmp_path):
+    dataset = pytest.importorskip("pyarrow.dataset")
+    rows = pd.DataFrame(np.hstack(table), columns=list("abcde"))
+    rows.to_parquet(tmp_path / "rows.parquet", row_group_size=40)
+    rows = dataset.dataset(tmp_path / "rows.parquet")
+    model(verbose=1, batch_size=40, early_stopping=False).fit(rows, ["d", "e"])
+    training = [each for total, each in zip(*told, strict=True) if total == 3][-1]
+    assert_allclose(training[:8], [1 / 3, 2 / 3, 1, 1, 4 / 3, 5 / 3, 2, 2])
+    assert training[-1] == 3
+
+
+def test_the_bar_of_workers_moves_with_the_slowest(told):
+    bar = ProgressBar(["a"], 4)
+    net = SimpleNamespace(max_epochs=2, history=[])
+    bar.on_train_begin(net)
+    board = Board(2)
+    for _ in range(2):
+        net.history.append({})
+        bar.on_epoch_begin(net)
+        fast, slow = board.begin_epoch()
+        for place in (fast, fast, slow, fast, slow, slow):
+            place.count_step()
+            bar.show_steps(board.n_steps)
+        bar.on_epoch_end(SimpleNamespace(history=[*net.history[:-1], {"train_loss": 1.0}]))
+    board.close()
+    epoch = np.array([0, 0, 0.25, 0.25, 0.5, 0.75, 1])
+    assert_allclose(told[1][0], [*epoch, *epoch + 1])
+    assert told[1][0][-1] == 2
+
+
+def test_epochs_of_a_checkpoint_count_as_done_but_took_no_time(told):
+    bar = ProgressBar(["a"], 2)
+    net = SimpleNamespace(max_epochs=5, history=[])
+    bar.on_train_begin(net)
+    # The history of three epochs is restored, and the fourth begins.
+    net.history += [{}] * 4
+    bar.on_epoch_begin(net)
+    bar.on_batch_end(net, training=True)
+    bar.on_batch_end(net, training=False)
+    assert told[1] == [[3.5]] and bar.bar_.format_dict["initial"] == 3
+    bar.on_train_end(net)
 
 
 def test_without_a_console_there_is_no_bar(table, monkeypatch):

@@ -237,7 +237,7 @@ def test_progress_is_shown_from_where_it_stopped(data, tmp_path, capsys):
     capsys.readouterr()
     interrupt.left_[0] = np.inf
     model.fit(*data)
-    assert "| 3/3 " in capsys.readouterr().err
+    assert "| 3.0/3 " in capsys.readouterr().err
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")

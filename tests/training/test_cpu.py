@@ -13,7 +13,7 @@ from threadpoolctl import ThreadpoolController
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor
 from sklearn_ple.tasks.mean import MemberMean
-from sklearn_ple.training import cpu, net
+from sklearn_ple.training import cpu
 
 
 def test_small_steps_take_one_thread_and_large_ones_all(monkeypatch):
@@ -36,12 +36,22 @@ def n_threads():
     return torch.get_num_threads()
 
 
-def threads_with(n_jobs, n_rows=10):
-    with cpu.suitable_threads("cpu", 100 * n_rows, n_jobs):
+@pytest.fixture
+def large(monkeypatch):
+    """Steps of any size count as large."""
+    monkeypatch.setattr(cpu, "_WORK_OF_ONE_THREAD", 0)
+
+
+def threads_with(n_jobs):
+    with cpu.suitable_threads("cpu", 1000, n_jobs):
         return n_threads()
 
 
-def test_n_jobs_is_the_number_of_threads_for_small_steps_too(monkeypatch):
+def test_however_many_jobs_small_steps_take_one_thread():
+    assert [threads_with(n_jobs) for n_jobs in (1, 2, -1, None)] == [1, 1, 1, 1]
+
+
+def test_n_jobs_is_the_greatest_number_of_threads_for_large_steps(large, monkeypatch):
     monkeypatch.setattr(joblib, "cpu_count", lambda: 4)
     before = n_threads()
     assert [threads_with(n_jobs) for n_jobs in (1, 2, 3)] == [1, 2, 3]
@@ -49,20 +59,20 @@ def test_n_jobs_is_the_number_of_threads_for_small_steps_too(monkeypatch):
     assert n_threads() == before
 
 
-def test_threads_are_no_more_than_a_machine_has_use_for():
+def test_threads_are_no_more_than_a_machine_has_use_for(large):
     most = max(64, joblib.cpu_count())
     assert threads_with(10**9) == most
 
 
-def test_without_n_jobs_the_context_of_joblib_counts():
+def test_without_n_jobs_the_context_of_joblib_counts(large):
     with joblib.parallel_config(n_jobs=2):
         assert threads_with(None) == 2
         assert threads_with(1) == 1
-    assert threads_with(None) == 1
+    assert threads_with(None) == n_threads()
 
 
 def in_worker(n_jobs):
-    with cpu.suitable_threads("cpu", 1000, n_jobs):
+    with cpu.suitable_threads("cpu", 2**40, n_jobs):
         return n_threads()
 
 
@@ -72,21 +82,64 @@ def test_in_a_worker_process_n_jobs_keeps_to_its_share():
     assert found == [1, 1, 1, 1]
 
 
-def test_the_number_holds_from_the_first_step_of_a_thread_on():
+def test_the_number_holds_from_the_first_step_of_a_thread_on(large):
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(threads_with, 3).result() == 3
+
+
+def make_rows():
+    rng = np.random.RandomState(0)
+    X = np.column_stack([rng.randn(300, 6), rng.randint(0, 5, (300, 2))])
+    return X, np.column_stack([X[:, 0] + X[:, 1] * X[:, 2], X[:, 3] > 0, rng.poisson(2, 300)])
+
+
+def flagship(**params):
+    options = {"categorical_features": [6, 7], "max_epochs": 1, "random_state": 0, "device": "cpu"}
+    options |= {"task_types": ["regression", "binary", "count"], "expert_hidden_units": (256, 128)}
+    # So few that they are trained together.
+    options |= {"n_members": 3}
+    return PLEClassifierRegressor(**(options | params))
 
 
 @pytest.mark.parametrize(
     "params", [{}, {"n_members": 1}, {"n_levels": 2}, {"batch_size": 300, "dropout": 0.0}]
 )
-def test_the_fitted_model_is_the_same_for_any_number_of_cores_but_for_rounding(params):
-    X, one, *others = fitted_with_cores(params)
+def test_the_fitted_model_is_the_same_for_any_number_of_threads_but_for_rounding(params, large):
+    X, y = make_rows()
+    models = []
+    for n_threads in (1, 2):
+        # For the products' library too, which the tests' settings keep to one.
+        torch.set_num_threads(n_threads)
+        models.append(flagship(**params).fit(X, y))
+    torch.set_num_threads(1)
+    one, other = models
+    # Adam moves a weight of hardly any gradient as far as others: only predictions are alike.
+    assert_allclose(other.predict_proba(X)[1], one.predict_proba(X)[1], atol=1e-3)
+    two = other.set_params(n_jobs=2).predict(X)
+    assert_allclose(other.set_params(n_jobs=1).predict(X), two, rtol=1e-5, atol=1e-6)
+
+
+class Threads(Callback):
+    """Notes the number of threads of each step."""
+
+    found = set()
+
+    def on_batch_end(self, net, **_):
+        self.found.add(n_threads())
+
+
+@pytest.mark.parametrize("params", [{"n_members": 4}, {"n_members": 1, "early_stopping": False}])
+def test_what_workers_cannot_train_is_the_same_for_any_n_jobs(params, large):
+    """Threads on busy cores wait for each other: two took nine times as long as one."""
+    X, y = make_rows()
+    Threads.found.clear()
+    models = [flagship(n_jobs=n, callbacks=[Threads()], **params).fit(X, y) for n in (1, 2)]
+    with joblib.parallel_config(n_jobs=2):
+        models.append(flagship(callbacks=[Threads()], **params).fit(X, y))
+    assert Threads.found == {1}
+    one, *others = (model.module_.state_dict() for model in models)
     for other in others:
-        # Adam moves a weight of hardly any gradient as far as others: only predictions are alike.
-        assert_allclose(other.predict_proba(X)[1], one.predict_proba(X)[1], atol=1e-3)
-    two = others[0].predict(X)
-    assert_allclose(others[0].set_params(n_jobs=1).predict(X), two, rtol=1e-5, atol=1e-6)
+        assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 @pytest.mark.parametrize("n_products", [2, 3, 8])
@@ -101,43 +154,9 @@ def test_batches_of_products_are_the_same_for_any_number_of_threads(n_products):
     assert torch.equal(found[0], found[1]) and torch.equal(found[0], found[2])
 
 
-def fitted_with_cores(params):
-    """Return X and two models, fitted with one core and with two."""
-    rng = np.random.RandomState(0)
-    X = np.column_stack([rng.randn(300, 6), rng.randint(0, 5, (300, 2))])
-    y = np.column_stack([X[:, 0] + X[:, 1] * X[:, 2], X[:, 3] > 0, rng.poisson(2, 300)])
-    options = {"categorical_features": [6, 7], "max_epochs": 1, "random_state": 0, "device": "cpu"}
-    options |= {"task_types": ["regression", "binary", "count"], "expert_hidden_units": (256, 128)}
-    # So few that cores are for threads, not for groups of members.
-    options |= {"n_members": 3}
-    models = []
-    for n_jobs in (1, 2):
-        # For the products' library too, which the tests' settings keep to one.
-        torch.set_num_threads(n_jobs)
-        models.append(PLEClassifierRegressor(n_jobs=n_jobs, **(options | params)).fit(X, y))
-    torch.set_num_threads(1)
-    return X, *models
-
-
-def test_training_and_prediction_use_as_many_cores(monkeypatch):
-    asked, suitable_threads = [], cpu.suitable_threads
-    monkeypatch.setattr(
-        net,
-        "suitable_threads",
-        lambda device, work, n_jobs: (
-            asked.append(n_jobs) or suitable_threads(device, work, n_jobs)
-        ),
-    )
-    X, y = np.arange(20.0)[:, None], np.arange(20.0)
-    model = PLERegressor(n_jobs=2, max_epochs=1, n_members=1, device="cpu").fit(X, y)
-    model.set_params(n_jobs=3).partial_fit(X, y).set_params(n_jobs=1).predict(X)
-    model.transform(X)
-    # After a training the outputs are checked.
-    assert asked == [2, 2, 3, 3, 1, 1]
-
-
-def test_the_mean_over_members_takes_as_many_cores_as_their_outputs(monkeypatch):
-    X, model, *_ = fitted_with_cores({"n_members": 2})
+def test_predictions_and_the_mean_over_members_take_as_many_cores(large, monkeypatch):
+    X, y = make_rows()
+    model = flagship(n_members=2).fit(X, y)
     found, mean = [], MemberMean.forward
 
     def forward(self, outputs):
@@ -145,11 +164,9 @@ def test_the_mean_over_members_takes_as_many_cores_as_their_outputs(monkeypatch)
         return mean(self, outputs)
 
     monkeypatch.setattr(MemberMean, "forward", forward)
-    torch.set_num_threads(3)
-    model.predict(X[:1])
-    model.set_params(n_jobs=2).predict(X[:1])
-    torch.set_num_threads(1)
-    assert found == [1, 2]
+    for n_jobs in (1, 2, 3):
+        model.set_params(n_jobs=n_jobs).predict(X[:1])
+    assert found == [1, 2, 3]
 
 
 # -- memory ---------------------------------------------------------------------------------------

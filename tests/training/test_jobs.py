@@ -1,5 +1,13 @@
 """Members that are trained in jobs are those that are trained together, except for rounding."""
 
+import os
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from itertools import count
+
 import joblib
 import numpy as np
 import pandas as pd
@@ -16,6 +24,7 @@ from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.balancing import BALANCERS, GRADIENT_METHODS, GeometricMean
 from sklearn_ple.nn.members import MemberRange
 from sklearn_ple.training.jobs import divide_members
+from sklearn_ple.utils import progress
 
 SYSTEMS = sorted(name for name in sklearn_ple.__all__ if name.endswith("ClassifierRegressor"))
 SMALL = {"n_members": 5, "max_epochs": 1, "batch_size": 17, "random_state": 0, "device": "cpu"}
@@ -210,14 +219,82 @@ def test_a_loss_that_is_not_finite_ends_the_training():
     assert_allclose(fits[0].predict(X)["number"], fits[1].predict(X)["number"])
 
 
+class Waiting(sklearn_ple.balancing.WeightedSum):
+    """Waits after its second step until the bar has shown a step."""
+
+    shown = threading.Event()
+    n_steps = Counter()
+
+    def after_step(self, batch):
+        thread = threading.get_ident()
+        Waiting.n_steps[thread] += 1
+        if Waiting.n_steps[thread] == 2:
+            assert Waiting.shown.wait(60)
+
+
+# A class of the package's module counts as one that is known to keep members apart.
+Waiting.__module__ = "sklearn_ple.balancing"
+
+
+def test_the_bar_shows_the_steps_of_workers_while_they_train(monkeypatch):
+    positions = []
+
+    class Told(progress.tqdm):
+        def update(self, n=1):
+            super().update(n)
+            positions.append(self.n)
+            if self.n:
+                Waiting.shown.set()
+
+    monkeypatch.setattr(progress, "tqdm", Told)
+    Waiting.shown.clear()
+    fit_in_jobs(flagship(balancing=Waiting(), max_epochs=2, early_stopping=False, verbose=1))
+    assert Counted.n_calls == 4
+    # An epoch has four steps.
+    assert set(positions) & {0.25, 0.5}
+    assert positions[-1] == 2
+
+
+# -- Ctrl-C ---------------------------------------------------------------------------------------
+
+
+class Press(sklearn_ple.balancing.WeightedSum):
+    """Presses Ctrl-C after the fifth step; the main thread then needs a moment."""
+
+    numbers = count()
+
+    def after_step(self, batch):
+        number = next(Press.numbers)
+        if number == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+        if number > 5:
+            time.sleep(0.02)
+
+
+Press.__module__ = "sklearn_ple.balancing"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+@pytest.mark.parametrize("early_stopping", [True, False])
+def test_ctrl_c_while_workers_train_keeps_their_steps(early_stopping):
+    Press.numbers = count(1)
+    model = flagship(balancing=Press(), max_epochs=10**6, batch_size=1, refit=False)
+    with pytest.warns(ConvergenceWarning, match="in its first epoch, after [1-9]"):
+        fitted = fit_in_jobs(model.set_params(early_stopping=early_stopping))
+    assert Counted.n_calls == 2 and fitted.n_iter_ == 0
+    assert np.isfinite(fitted.predict(X)["number"]).all()
+    start = flagship(max_epochs=1, learning_rate=1e-30).fit(X, Y)
+    assert not np.allclose(fitted.predict(X)["number"], start.predict(X)["number"])
+
+
 # -- what is trained together ---------------------------------------------------------------------
 
 
-class Counter(Callback):
+class CountBatches(Callback):
     n_batches = 0
 
     def on_batch_end(self, net, training=False, **_):
-        Counter.n_batches += training
+        CountBatches.n_batches += training
 
 
 class OwnGeometricMean(GeometricMean):
@@ -228,7 +305,7 @@ class OwnGeometricMean(GeometricMean):
     "params",
     [
         {"n_members": 3},
-        {"callbacks": [Counter()]},
+        {"callbacks": [CountBatches()]},
         {"balancing": "upgrad"},
         {"balancing": OwnGeometricMean()},
         {"optimizer": torch.optim.RMSprop},
@@ -240,11 +317,11 @@ class OwnGeometricMean(GeometricMean):
     ids=lambda params: next(iter(params)),
 )
 def test_what_cannot_be_divided_is_trained_together(params):
-    Counter.n_batches = 0
+    CountBatches.n_batches = 0
     with joblib.parallel_config("counted"):
         flagship(**{"n_jobs": 2} | params, max_epochs=1).fit(X, Y)
     assert Counted.n_calls == 0
-    assert Counter.n_batches == (4 if "callbacks" in params else 0)
+    assert CountBatches.n_batches == (4 if "callbacks" in params else 0)
 
 
 def test_the_context_of_joblib_counts_without_n_jobs():

@@ -4,6 +4,8 @@ Starting processes takes seconds. All backends are tested at night.
 """
 
 import os
+import subprocess
+import sys
 
 import joblib
 import numpy as np
@@ -12,7 +14,7 @@ import torch
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_ple import PLEClassifierRegressor
-from sklearn_ple.training import jobs
+from sklearn_ple.training import workers
 
 SMALL = {
     "n_members": 4,
@@ -47,7 +49,7 @@ def assert_alike(model, other):
 
 def killed(where, flag=None):
     """Return what ends the process of the second job, once if there is a flag's path."""
-    attempt = jobs._attempt
+    attempt = workers._attempt
 
     def attempted(train, job, *args):
         if job.members.first and os.getpid() != where and (flag is None or not flag.exists()):
@@ -61,15 +63,56 @@ def killed(where, flag=None):
 
 def test_a_job_that_loses_its_process_is_trained_again(tmp_path, monkeypatch):
     flag = tmp_path / "was there"
-    monkeypatch.setattr(jobs, "_attempt", killed(os.getpid(), flag))
+    monkeypatch.setattr(workers, "_attempt", killed(os.getpid(), flag))
     with joblib.parallel_config("loky"):
         assert_alike(fit(2), fit(1))
     assert flag.exists()
 
 
+INTERRUPTED = """
+import os, signal, threading, warnings
+import numpy as np
+from sklearn_ple import PLERegressor
+from sklearn_ple.training.board import Board
+
+def press_ctrl_c(board):
+    while board.n_steps < 3:
+        threading.Event().wait(0.01)
+    # As a terminal does, which sends it to all processes.
+    os.killpg(0, signal.SIGINT)
+
+class Watched(Board):
+    def begin_epoch(self):
+        threading.Thread(target=press_ctrl_c, args=[self]).start()
+        return super().begin_epoch()
+
+if __name__ == "__main__":
+    from sklearn_ple.training import workers
+
+    workers.Board = Watched
+    rng = np.random.RandomState(0)
+    X = rng.randn(100_000, 5)
+    with warnings.catch_warnings(record=True) as found:
+        model = PLERegressor(n_jobs=2, n_members=4, random_state=0).fit(X, X[:, :2])
+    print(model.n_iter_, np.isfinite(model.predict(X[:2])).all().all(), found[0].message)
+"""
+
+
+@pytest.mark.nightly
+@pytest.mark.skipif(sys.platform == "win32", reason="needs groups of processes")
+def test_ctrl_c_in_a_terminal_ends_a_fit_of_processes_with_a_model(tmp_path):
+    script = tmp_path / "interrupted.py"
+    script.write_text(INTERRUPTED)
+    command = [sys.executable, str(script)]
+    done = subprocess.run(command, capture_output=True, text=True, start_new_session=True)
+    assert done.stdout.startswith("0 True Training was ended in its first epoch"), done.stderr
+    # No worker has anything to say.
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.nightly
 def test_members_whose_process_is_lost_twice_are_named(monkeypatch):
-    monkeypatch.setattr(jobs, "_attempt", killed(os.getpid()))
+    monkeypatch.setattr(workers, "_attempt", killed(os.getpid()))
     model = PLEClassifierRegressor(**SMALL, n_jobs=2)
     lost = pytest.raises(RuntimeError, match="members 2 to 3 of 4")
     with joblib.parallel_config("loky"), lost:
@@ -97,7 +140,7 @@ def test_jobs_run_on_a_cluster_of_dask(client, tmp_path, monkeypatch):
         # Nor does it need n_jobs, as scikit-learn's forests do not.
         assert_alike(fit(None, validation_fraction=0.2), fit(1, validation_fraction=0.2))
         flag = tmp_path / "was there"
-        monkeypatch.setattr(jobs, "_attempt", killed(os.getpid(), flag))
+        monkeypatch.setattr(workers, "_attempt", killed(os.getpid(), flag))
         assert_alike(fit(2), together)
     assert flag.exists()
 

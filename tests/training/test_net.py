@@ -1,5 +1,8 @@
 """Training: epochs, schedules, task weights, early stopping, interruptions, progress."""
 
+import os
+import signal
+import sys
 import warnings
 
 import numpy as np
@@ -277,7 +280,7 @@ class InterruptAgain(Callback):
         SEEN.append("trained once")
 
 
-@pytest.mark.filterwarnings("ignore:Training was ended after epoch 2")
+@pytest.mark.filterwarnings("ignore:Training was ended")
 @pytest.mark.parametrize("epoch", [1, 3])
 def test_an_interrupted_refit_keeps_the_first_network(table, seen, epoch):
     X, y = table
@@ -529,27 +532,82 @@ def test_an_epoch_at_whose_end_a_callback_stops_counts(table, early_stopping, n_
 
 
 class Interrupt(Callback):
-    """Stands for the user's Ctrl-C in the middle of an epoch."""
+    """Stands for the user's Ctrl-C after a step, or at another event."""
 
-    def __init__(self, epoch):
-        self.epoch = epoch
+    def __init__(self, n_steps, event="on_batch_end"):
+        self.n_steps = n_steps
+        self.event = event
 
-    def on_batch_end(self, net, **_):
-        if len(net.history) == self.epoch:
+    def __getattribute__(self, name):
+        is_event = name.startswith("on_") and name == self.event
+        return self._count if is_event else super().__getattribute__(name)
+
+    def _count(self, net, **_):
+        if net.n_steps == self.n_steps:
             raise KeyboardInterrupt
 
 
-def test_interruption_keeps_what_was_learnt(table):
-    with pytest.warns(ConvergenceWarning, match="ended after epoch 2"):
-        fitted = model(callbacks=[Interrupt(epoch=3)]).fit(*table)
-    assert fitted.n_iter_ == 2 and np.isfinite(fitted.predict(table[0])).all()
+# An epoch has seven steps.
+@pytest.mark.parametrize("early_stopping", [True, False])
+def test_interruption_keeps_what_complete_epochs_learnt(table, early_stopping):
+    options = {"early_stopping": early_stopping, "learning_rate": 1e-3}
+    which = "best epoch so far" if early_stopping else "last complete epoch"
+    n_steps = 2 * (6 if early_stopping else 7) + 3
+    with pytest.warns(ConvergenceWarning, match=f"ended after epoch 2 by the user.*its {which}"):
+        fitted = model(callbacks=[Interrupt(n_steps)], **options).fit(*table)
+    whole = model(max_epochs=2, **options).fit(*table)
+    assert fitted.n_iter_ == 2
+    assert_allclose(fitted.predict(table[0]), whole.predict(table[0]))
 
 
-def test_interruption_of_the_first_epoch_is_the_users(table):
-    estimator = model(callbacks=[Interrupt(epoch=1)])
+@pytest.mark.parametrize("early_stopping", [True, False])
+@pytest.mark.parametrize("weight_averaging", [0.0, 0.1])
+def test_interruption_of_the_first_epoch_keeps_its_steps(table, early_stopping, weight_averaging):
+    X, y = table
+    options = {"weight_averaging": weight_averaging, "learning_rate": 0.01}
+    kept = []
+
+    class Keep(Callback):
+        def on_batch_end(self, net, training=False, **_):
+            if training:
+                kept.append(net.snapshot())
+
+    callbacks = [Keep(), Interrupt(3)]
+    estimator = model(callbacks=callbacks, early_stopping=early_stopping, **options)
+    with pytest.warns(ConvergenceWarning, match="in its first epoch, after 3 steps, by the user"):
+        fitted = estimator.fit(X, y)
+    assert len(kept) == 3 and fitted.n_iter_ == 0 and fitted.history_ == []
+    for name, tensor in fitted.module_.state_dict().items():
+        assert torch.equal(tensor, kept[-1][name])
+    assert np.isfinite(fitted.predict(X)).all()
+    # Training goes on from there.
+    assert fitted.set_params(callbacks=None).partial_fit(X, y).n_iter_ == 1
+
+
+def test_interruption_before_the_first_step_is_the_users(table):
+    estimator = model(callbacks=[Interrupt(0, "on_batch_begin")])
     with pytest.raises(KeyboardInterrupt):
         estimator.fit(*table)
     assert not hasattr(estimator, "net_")
+
+
+def test_an_interrupted_first_epoch_of_infinite_losses_leaves_the_initial_weights(table):
+    options = {"learning_rate": 1e30, "optimizer": "sgd", "early_stopping": True}
+    with pytest.warns(ConvergenceWarning) as found:
+        fitted = model(callbacks=[Interrupt(5)], **options).fit(*table)
+    assert any("is not finite in epoch 1" in str(warning.message) for warning in found)
+    assert np.isfinite(fitted.predict(table[0])).all()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+def test_ctrl_c_ends_a_fit_with_a_model(table):
+    class Press(Callback):
+        def on_batch_end(self, net, **_):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.warns(ConvergenceWarning, match="first epoch, after 1 steps"):
+        fitted = model(callbacks=[Press()], max_epochs=10**6).fit(*table)
+    assert fitted.predict(table[0]).shape == (N, 2)
 
 
 def test_finished_training_does_not_warn(table):
@@ -561,7 +619,7 @@ def test_finished_training_does_not_warn(table):
 def test_verbose_shows_a_bar_with_loss_and_score(table, capsys):
     model(verbose=1, early_stopping=True).fit(*table)
     shown = capsys.readouterr().err
-    assert "5/5" in shown and "loss=" in shown and "valid=" in shown and "y1=" in shown
+    assert "5.0/5" in shown and "loss=" in shown and "valid=" in shown and "y1=" in shown
     model(verbose=0).fit(*table)
     assert capsys.readouterr().err == ""
 
