@@ -15,7 +15,7 @@ from .tables.reading import FeatureReader
 from .tables.table import TableReader
 from .training.build import make_body, make_encoder, make_inputs
 from .training.random_state import seeded
-from .utils.checks import check_named
+from .utils.checks import check_named, naming
 from .utils.constraints import check_arguments
 from .utils.warn import warn
 
@@ -176,6 +176,9 @@ def equal_capacity(
     True
     """
     check_named(estimators)
+    with naming("estimators"):
+        for estimator in estimators.values():
+            _check_ours(estimator)
     name = next(iter(estimators)) if reference is None else reference
     if name not in estimators:
         raise ValueError(f"reference={name!r} is not one of the estimators {list(estimators)}.")

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.utils import check_consistent_length
 
 from ..tables.form import TargetForm
 from ..tables.kinds import assign_kinds, drop_ignored, find_ignored, is_one_kind
@@ -16,6 +15,7 @@ from ..tables.reading import FeatureReader
 from ..tables.table import Table
 from ..tables.weights import weigh
 from ..tasks import count_labels
+from ..utils.checks import check_lengths
 from .dependence import Dependence
 from .encoder import Encoded, TableEncoder
 from .targets import TargetEncoder
@@ -90,7 +90,7 @@ def grow(
         task_types = encoder.task_types if is_one_kind(encoder.task_types) else "auto"
     names = encoder.targets.names
     labels, form = read_targets(y, partial(find_ignored, task_types), _number_next_task(names))
-    check_consistent_length(features, labels[0].mask)
+    check_lengths(X=features, y=labels[0].mask)
     warn_of_order(X=X, y=y, sample_weight=sample_weight)
     new = _find_new(form.names, names, new_alone)
     labels, given = weigh(labels, sample_weight)

@@ -7,14 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_consistent_length
 
 from ..tables.form import TargetForm
 from ..tables.kinds import assign_kinds, drop_ignored, make_task, split_kind
 from ..tables.labels import Labels, as_frame, check_type, read_targets
 from ..tables.plausibility import warn_of_order
 from ..tasks import Task, array_of, by_task, class_array, score_of
-from ..utils.checks import check_integer, naming, shown
+from ..utils.checks import check_integer, check_lengths, naming, shown
 from ..utils.warn import warn
 
 
@@ -166,7 +165,7 @@ class TargetEncoder:
         warn_of_order(X=X, y=y, sample_weight=sample_weight)
         labels, form = read_targets(y, self.form.ignored_among)
         self.check_same(labels, form)
-        check_consistent_length(outputs, labels[0].mask)
+        check_lengths(X=outputs, y=labels[0].mask)
         return self.form.rename(labels)
 
     def positions(self, names: Sequence[str] | None) -> list[int]:

@@ -1,6 +1,6 @@
 """The rows that models of single tasks, and blends, are fitted to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +11,6 @@ import pandas as pd
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import validate_data
 
 from ..encoding.targets import TargetEncoder
@@ -22,6 +21,7 @@ from ..tables.labels import Labels, read_targets
 from ..tables.plausibility import warn_of_order
 from ..tables.reading import check_in_memory
 from ..tables.weights import weigh
+from ..utils.checks import check_lengths, naming
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,7 @@ class LabelledRows:
         """
         X = cls.check_columns(estimator, X, reset=True)
         labels, form = read_targets(y, partial(find_ignored, estimator.task_types))
-        check_consistent_length(X, labels[0].mask)
+        check_lengths(X=X, y=labels[0].mask)
         warn_of_order(X=X, y=y, sample_weight=sample_weight)
         labels, weights = weigh(labels, sample_weight)
         targets = TargetEncoder(estimator.task_types, None).fit(labels, form, weights)
@@ -125,12 +125,15 @@ class LabelledRows:
         return estimator.set_params(**changes)
 
     @staticmethod
+    @naming("X")
     def check_columns(estimator: Any, X: Any, reset: bool = False) -> Any:
         """Set or check names and number of the columns of X, and return X.
 
         What has no columns, such as a list of texts, is left to the models.
         """
         check_in_memory(X)
+        if isinstance(X, Mapping):
+            raise TypeError("X is a dict, which has no rows: pass pandas.DataFrame(X).")
         X = takeable(X)
         if not hasattr(X, "shape") and hasattr(X, "__array__"):
             X = np.asarray(X)

@@ -9,9 +9,10 @@ from scipy import sparse
 
 from ..tables.frames import is_arrow, is_polars, keep_numbers, to_pandas
 from ..tables.reading import check_in_memory
-from ..utils.checks import shown
+from ..utils.checks import naming, shown
 
 
+@naming("X")
 def to_table(X: Any) -> Any:
     """Return a table with columns unchanged, and anything else as an array.
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils import check_array
 
 from ..tables.labels import Labels, as_frame
 from ..utils._sklearn import StrOptions, _check_sample_weight
-from ..utils.checks import naming, shown
+from ..utils.checks import check_lengths, naming, shown
 from ..utils.constraints import COUNT, LISTED, check_arguments
 from .reading import sort_by_class
 from .views import to_plain_array
@@ -103,9 +103,9 @@ def expected_calibration_error(
         prob = check_array(y_prob, ensure_2d=False, dtype=np.float64)
     if prob.min() < 0 or prob.max() > 1:
         raise ValueError("y_prob contains values below 0 or above 1: pass probabilities.")
+    check_lengths(y_true=column, y_prob=prob)
     with naming("sample_weight"):
         weights = _check_sample_weight(sample_weight, prob, ensure_non_negative=True)
-    check_consistent_length(column, prob)
     rows = np.flatnonzero(column.notna() & (weights > 0))
     if not len(rows):
         raise ValueError(

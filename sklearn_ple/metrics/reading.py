@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from ..predictions.inner import tasks_of
@@ -17,7 +16,7 @@ from ..tables.plausibility import warn_of_order
 from ..tables.reading import check_in_memory
 from ..tables.weights import read_weights
 from ..tasks import TASK_KINDS
-from ..utils.checks import check_unique, naming
+from ..utils.checks import check_lengths, check_unique, naming
 from .views import PredictionError, Respond, ScoredTask, to_plain_array
 
 
@@ -66,7 +65,7 @@ def _tasks_of_estimator(estimator: Any, X: Any, y: pd.DataFrame, named: bool) ->
             f"y has the tasks {list(y.columns)}, but the estimator was fitted with {names}: pass "
             "a y with these columns, in this order."
         )
-    check_consistent_length(X, y)
+    check_lengths(X=X, y=y)
 
     @cache
     def respond(method: str) -> list[Any]:
@@ -101,15 +100,15 @@ def _tasks_of_predictions(y_pred: Any, y: pd.DataFrame, named: bool) -> list[Sco
     elif y.shape[1] == 1 and _count_columns(y_pred) > 1:
         parts = [y_pred]
     else:
-        table = as_frame(y_pred, "y_pred")
+        table = as_frame(y_pred, "estimator_or_y_pred")
         parts = [table.iloc[:, position] for position in range(table.shape[1])]
         # If no name is one of y, the order stays.
         if named and _names_columns(y_pred) and set(table.columns) & set(y.columns):
-            check_unique("y_pred", list(table.columns))
+            check_unique("estimator_or_y_pred", list(table.columns))
             parts = _in_order_of(y, dict(zip(table.columns, parts, strict=True)), "predictions")
     if len(parts) != y.shape[1]:
         raise ValueError(
-            f"There are predictions of {len(parts)} tasks, but y has {y.shape[1]}: "
+            f"estimator_or_y_pred has predictions of {len(parts)} tasks, but y has {y.shape[1]}: "
             f"{list(y.columns)}. Pass predictions of each, or a list with None for tasks without."
         )
     return [_task_of(name, y[name], part) for name, part in zip(y.columns, parts, strict=True)]
@@ -117,7 +116,7 @@ def _tasks_of_predictions(y_pred: Any, y: pd.DataFrame, named: bool) -> list[Sco
 
 def _count_columns(y_pred: Any) -> int:
     """Return the number of columns of predictions, which is 1 for those of one dimension."""
-    with naming("y_pred"):
+    with naming("estimator_or_y_pred"):
         shape = np.shape(y_pred)
     return shape[1] if len(shape) == 2 else 1
 
@@ -126,7 +125,7 @@ def _task_of(name: str, labels: pd.Series, part: Any) -> ScoredTask:
     """Return a task with the predictions that are passed for it."""
     if part is None:
         return ScoredTask(name, labels)
-    check_consistent_length(part, labels)
+    check_lengths(estimator_or_y_pred=part, y=labels)
     # This rejects numbers beside strings, which NumPy would turn into strings, too.
     Labels.read(name, labels)
     read = _read_probabilities if np.ndim(part) == 2 else _read_labels
@@ -219,8 +218,8 @@ def _read_labels(
     there = y_pred.notna().to_numpy()
     if n_lacking := np.count_nonzero(~there & labels.notna().to_numpy()):
         raise ValueError(
-            f"y_pred lacks predictions of task {name!r} in rows with a label, {n_lacking} in all: "
-            "predict these rows, too, or leave them out of y and y_pred."
+            f"estimator_or_y_pred lacks predictions of task {name!r} in rows with a label, "
+            f"{n_lacking} in all: predict these rows, too, or leave them out of both."
         )
     # Rows without a label are not scored: without a prediction, they may have any value.
     given = to_plain_array(y_pred[there])

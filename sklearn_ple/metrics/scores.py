@@ -17,7 +17,7 @@ from sklearn.metrics import (
     r2_score,
 )
 
-from ..tasks import ONE_VS_REST_AUC, check_task_names, ignore_unit, is_weight
+from ..tasks import ONE_VS_REST_AUC, check_task_names, find_task, ignore_unit, is_weight
 from ..utils._sklearn import _BaseScorer, _check_response_method
 from ..utils.checks import shown
 from ..utils.warn import collected, warn
@@ -223,8 +223,8 @@ def score_one_task(
 ) -> float:
     """Score one task among those of an estimator; see `multitask_scores`."""
     tasks = read_tasks(estimator, X, y, sample_weight)
-    check_task_names("task_scorer", [task], [scored.name for scored in tasks])
-    return score_task(next(scored for scored in tasks if scored.name == task), metric)
+    position = find_task(task, [scored.name for scored in tasks])
+    return score_task(tasks[position], metric, "metric")
 
 
 # -- one task -------------------------------------------------------------------------------------
@@ -301,8 +301,11 @@ def choose_metric(scored: ScoredTask, labels: np.ndarray) -> Any:
     return ONE_VS_REST_AUC
 
 
-def score_task(scored: ScoredTask, metric: Any) -> float:
-    """Score one task with a scorer of scikit-learn, on the rows that have a label and a weight."""
+def score_task(scored: ScoredTask, metric: Any, argument: str = "metrics") -> float:
+    """Score one task with a scorer of scikit-learn, on the rows that have a label and a weight.
+
+    Errors name the argument that the metric was passed as.
+    """
     scored = scored.encode()
     there, weights = scored.labels.notna().to_numpy(), scored.weights
     rows = np.flatnonzero(there if weights is None else there & (weights > 0))
@@ -326,7 +329,7 @@ def score_task(scored: ScoredTask, metric: Any) -> float:
         except (TypeError, ValueError, ZeroDivisionError) as error:
             if len(np.unique(labels)) > 1:
                 raise ValueError(
-                    f"Task {scored.name!r} cannot be scored by {name}: {error}"
+                    f"{argument}: Task {scored.name!r} cannot be scored by {name}: {error}"
                 ) from error
             reason = str(error)
     if np.isnan(score):

@@ -1,10 +1,12 @@
 """Cross-validated predictions for many tasks."""
 
 from collections.abc import Sequence
+from inspect import signature
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn import get_config
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_validate
 from sklearn.utils import indexable
@@ -14,6 +16,7 @@ from ..tables.frames import is_polars, take_rows, takeable
 from ..tables.labels import as_frame
 from ..tables.reading import check_in_memory
 from ..utils._sklearn import StrOptions, _num_samples
+from ..utils.checks import check_lengths, naming
 from ..utils.constraints import CV, ESTIMATOR, LISTED, N_JOBS, check_arguments
 from ..utils.warn import warn
 from .split import to_splitter
@@ -114,6 +117,10 @@ def cross_val_predict(
     if not hasattr(estimator, method):
         raise AttributeError(f"{type(estimator).__name__} has no {method}: pass another method.")
     check_in_memory(X)
+    check_lengths(X=X, y=y)
+    if params and not get_config()["enable_metadata_routing"]:
+        with naming("params"):
+            signature(estimator.fit).bind(X, y, **params)
     X, y = indexable(takeable(X), takeable(y))
     options = {"groups": groups, "params": params, "n_jobs": n_jobs, "verbose": verbose}
     models, folds = _fit_folds(estimator, X, y, to_splitter(cv, estimator), options)

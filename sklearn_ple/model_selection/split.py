@@ -12,6 +12,7 @@ from ..tables.frames import take_rows, takeable
 from ..tables.groups import read_groups
 from ..tables.reading import check_in_memory
 from ..utils._sklearn import GroupsConsumerMixin, _BaseKFold, _num_samples, _validate_shuffle_split
+from ..utils.checks import check_lengths
 from ..utils.constraints import BETWEEN_0_AND_1, COUNT, at_least, check_arguments
 from .stratify import stratify
 
@@ -134,7 +135,7 @@ class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
             If a fold has no label of a class, for example because the class has fewer labels than
             there are folds.
         """
-        yield from super().split(X, y, _check(X, groups))
+        yield from super().split(X, y, _check(X, y, groups))
 
     def _iter_test_masks(self, X: Any, y: Any, groups: Any) -> Iterator[np.ndarray]:
         sizes = [len(part) for part in np.array_split(np.arange(_num_samples(X)), self.n_splits)]
@@ -242,7 +243,7 @@ class MultiTaskShuffleSplit(GroupsConsumerMixin, BaseShuffleSplit):
         UserWarning
             If one of the two parts has no label of a class.
         """
-        yield from super().split(X, y, _check(X, groups))
+        yield from super().split(X, y, _check(X, y, groups))
 
     def _iter_indices(
         self, X: Any, y: Any, groups: Any
@@ -259,9 +260,10 @@ class MultiTaskShuffleSplit(GroupsConsumerMixin, BaseShuffleSplit):
             yield order[part[order] == 0], order[part[order] == 1]
 
 
-def _check(X: Any, groups: Any) -> np.ndarray | None:
-    """Check that X is in memory, and number the groups of its rows."""
+def _check(X: Any, y: Any, groups: Any) -> np.ndarray | None:
+    """Check that X is in memory and y as long, and number the groups of the rows."""
     check_in_memory(X)
+    check_lengths(X=X, y=y)
     return None if groups is None else read_groups(groups, _num_samples(X))
 
 
@@ -371,6 +373,7 @@ def train_test_split(
         random_state=random_state,
         task_types=task_types,
     )
+    check_lengths(X=X, y=y, **{f"others[{k}]": other for k, other in enumerate(others)})
     arrays = indexable(*map(takeable, (X, y, *others)))
     train, test = next(cv.split(X, y, groups))
     return [take_rows(array, rows) for array in arrays for rows in (train, test)]

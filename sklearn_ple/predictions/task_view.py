@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import r2_score
-from sklearn.utils import Tags, check_consistent_length, get_tags
+from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -16,7 +16,8 @@ from ..tables.labels import check_type, read_targets
 from ..tables.plausibility import warn_of_order
 from ..tables.reading import check_in_memory
 from ..tables.weights import weigh
-from ..tasks import accuracy, ignore_unit, warn_without_score
+from ..tasks import accuracy, find_task, ignore_unit, warn_without_score
+from ..utils.checks import check_lengths
 from ..utils.constraints import check_arguments
 from .inner import tasks_of
 
@@ -68,10 +69,7 @@ def task_view(estimator: Any, name: str) -> "TaskClassifierView | TaskRegressorV
 def _find(estimator: Any, name: str) -> tuple[int, np.ndarray | None]:
     """Return the position of a task and its classes, which are None for a number."""
     fitted = tasks_of(estimator)
-    names, classes = list(fitted.task_names_), fitted.classes_
-    if name not in names:
-        raise ValueError(f"There is no task named {name!r}: the tasks are {names}.")
-    position = names.index(name)
+    position, classes = find_task(name, fitted.task_names_), fitted.classes_
     return position, classes[position] if isinstance(classes, list) else classes
 
 
@@ -160,7 +158,7 @@ class _TaskView(BaseEstimator):
             raise ValueError(
                 f"y has {len(labels)} columns: pass only the labels of the task {self.task!r}."
             )
-        check_consistent_length(X, labels[0].mask)
+        check_lengths(X=X, y=labels[0].mask)
         warn_of_order(X=X, y=y, sample_weight=sample_weight)
         labels, weights = weigh(labels, sample_weight)
         rows = np.flatnonzero(labels[0].mask)

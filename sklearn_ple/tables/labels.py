@@ -9,7 +9,7 @@ import pandas as pd
 from pandas.api import types
 from scipy import sparse
 
-from ..utils.checks import check_unique, shown
+from ..utils.checks import check_unique, naming, shown
 from ..utils.warn import warn
 from .form import TargetForm
 from .frames import drop_order, fill_mask, is_arrow, is_polars, refuse_surrogates, to_pandas
@@ -178,6 +178,7 @@ def _as_float(label: Any) -> float:
         return float("inf")
 
 
+@naming("y")
 @refuse_surrogates("y")
 def read_targets(
     y: Any, ignored: Callable[[Sequence[str]], list[int]] | None = None, first: int | None = None

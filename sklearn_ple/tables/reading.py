@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from ..utils.checks import check_unique, shown
+from ..utils.checks import check_unique, naming, shown
 from .frames import (
     fill_mask,
     is_dataset,
@@ -45,6 +45,7 @@ class FeatureReader:
         """Names of the columns or, without names, their number."""
         return self.names or self._estimator.n_features_in_
 
+    @naming("X")
     @refuse_surrogates("X")
     def read(self, X: Any, reset: bool) -> Any:
         """Check the shape and names of X, and turn it into a data frame or a CSR matrix.

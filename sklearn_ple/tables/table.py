@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_consistent_length
 
 from ..utils._sklearn import _safe_indexing
+from ..utils.checks import check_lengths
 from .form import TargetForm
 from .kinds import find_ignored
 from .labels import Labels, read_targets
@@ -131,7 +131,7 @@ class TableReader:
         labels, form = read_targets(y, self.ignored(like))
         if like and not form.columns and len(like.names) == len(labels):
             labels = like.rename(labels)
-        check_consistent_length(features, labels[0].mask)
+        check_lengths(X=features, y=labels[0].mask)
         warn_of_order(X=X, y=y, sample_weight=sample_weight)
         warn_of_targets_in_features(names, form.columns)
         labels, weights = weigh(labels, sample_weight, unit)

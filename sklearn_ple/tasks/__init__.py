@@ -16,7 +16,7 @@ from .numbers import (
     ignore_unit,
     is_between,
 )
-from .per_task import by_name, by_task, check_task_names
+from .per_task import by_name, by_task, check_task_names, find_task
 from .results import array_of, class_array, score_of
 from .survival import Survival
 from .task import Task, average_logs, warn_without_score

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils import check_array
 
-from ..utils.checks import naming
+from ..utils.checks import check_lengths, naming
 from ..utils.warn import warn
 
 
@@ -81,7 +81,7 @@ def concordance(y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
     weights = np.ones(len(labels))
     if sample_weight is not None:
         weights = _column("sample_weight", sample_weight)
-    check_consistent_length(labels, predicted, weights)
+    check_lengths(y_true=labels, y_pred=predicted, sample_weight=weights)
     if (weights < 0).any():
         raise ValueError("sample_weight holds negative weights: pass weights of 0 or more.")
     if not labels.all():

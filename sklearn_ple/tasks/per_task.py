@@ -22,6 +22,13 @@ def check_task_names(parameter: str, named: Iterable[str], names: Iterable[str])
         raise ValueError(f"{parameter} names {shown(unknown)}, but the tasks are {names}.")
 
 
+def find_task(name: str, names: Sequence[str]) -> int:
+    """Return the position of the task of a name, or raise an error."""
+    if name not in names:
+        raise ValueError(f"There is no task of the name {name!r}: the tasks are {list(names)}.")
+    return list(names).index(name)
+
+
 def by_task(value: Any, names: Sequence[str], parameter: str, default: Any) -> dict[str, Any]:
     """Return the value of a parameter for each task.
 

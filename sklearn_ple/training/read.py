@@ -95,8 +95,8 @@ def _read_files(
     rule = settings.validation_split
     if arguments.groups is not None:
         raise ValueError(
-            "groups cannot be used with a dataset, of which single rows are set aside: pass X_val "
-            "and y_val instead of groups."
+            "groups cannot be used if X is a dataset, of which single rows are set aside: pass "
+            "X_val and y_val instead of groups."
         )
     if not isinstance(rule, str):
         raise ValueError(

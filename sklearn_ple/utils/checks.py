@@ -1,5 +1,6 @@
 """Checks that several modules share, and what their messages have in common."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from typing import Any, TypeVar, cast
 import numpy as np
 import pandas as pd
 from torch import Tensor
+
+from ._sklearn import _num_samples
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
@@ -39,6 +42,21 @@ def check_frame(name: str, value: Any, columns: Iterable[str]) -> None:
         raise TypeError(f"{name} must be a DataFrame, not {type(value).__name__}.")
     if lacking := [column for column in columns if column not in value.columns]:
         raise ValueError(f"{name} lacks the columns {lacking}: add them.")
+
+
+def check_lengths(**arguments: Any) -> None:
+    """Raise an error that names the arguments, unless they have the same number of rows.
+
+    After the first argument, those that are None are left out.
+    """
+    lengths: dict[str, int] = {}
+    for name, value in arguments.items():
+        if value is not None or not lengths:
+            with naming(name):
+                lengths[name] = _num_samples(value)
+    if len(set(lengths.values())) > 1:
+        found = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+        raise ValueError(f"Found arguments with inconsistent numbers of samples: {found}.")
 
 
 def check_unique(what: str, names: Sequence[str]) -> None:
@@ -106,11 +124,15 @@ def _strip_numpy(value: Any) -> Any:
 
 @contextmanager
 def naming(what: str) -> Iterator[None]:
-    """Context manager that puts before the message of an error what it concerns."""
+    """Context manager in which errors name what they concern: before their message, or in it."""
     try:
         yield
     except (TypeError, ValueError, OverflowError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError
+        is_named = re.search(rf"(?<!\w){re.escape(what)}(?!\w)", str(error))
+        if is_named and not isinstance(error, OverflowError):
+            raise
+        # Invalid parameters are errors of both kinds.
+        kind = ValueError if isinstance(error, (ValueError, OverflowError)) else TypeError
         raise kind(f"{what}: {error}") from error
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import re
 from contextlib import contextmanager, suppress
 from functools import cache
 
@@ -27,16 +28,8 @@ from sklearn_ple import (
 N = 30
 WRONG = [
     *(10**30, -1, 0.5, np.nan, "abc", "\0", None, pd.NA, object(), int, np.array(2)),
-    *(pd.Series([1.0, 2.0]), np.array([1, 2]), [[1], [2, 3]]),
+    *(pd.Series([1.0, 2.0]), np.array([1, 2]), [[1], [2, 3]], {"a": 1}),
 ]
-#: What a message may say instead of the name of an argument.
-ALIASES = {
-    "metric": ["cannot be scored by int"],
-    "metrics": ["cannot be scored by int"],
-    "estimator_or_y_pred": ["y_pred", "predictions of"],
-}
-OF_ROWS = ("y_true", "y_prob", "sample_weight", "estimator_or_y_pred")
-ALIASES |= {name: [*ALIASES.get(name, ()), "inconsistent numbers of samples"] for name in OF_ROWS}
 
 
 @contextmanager
@@ -44,9 +37,9 @@ def named(name):
     """Let pass an error that names an argument, and says nothing of how it was found."""
     try:
         yield
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, FileNotFoundError) as error:
         message = str(error)
-        assert any(word in message for word in [name, *ALIASES.get(name, ())]), message
+        assert re.search(rf"(?<!\w){name}(?!\w)", message), f"{name} is not named: {message}"
         assert not any(word in message for word in ("C++", "unpacking", "Overflow")), message
 
 
@@ -77,32 +70,45 @@ def make_tiny(**params):
     return PLEClassifierRegressor(**(tiny(PLEClassifierRegressor) | params))
 
 
+def method_of(make, name):
+    """Return the method of an estimator that is made anew for each call."""
+    return lambda **arguments: getattr(make(), name)(**arguments)
+
+
 def list_methods():
-    """Return methods of a fitted estimator with arguments that they take, without X and y."""
+    """Return methods of a fitted estimator with arguments that they take."""
     model, X, y = fitted()
     groups, new = np.arange(N) % 6, y[["sum"]].add_prefix("new ")
-    unfitted = lambda method: lambda **other: getattr(make_tiny(), method)(*table(), **other)  # noqa: E731
-    copied = lambda method, y: lambda **o: getattr(copy.copy(model), method)(X, y, **o)  # noqa: E731
-    on_rows = lambda method: lambda **other: getattr(model, method)(X, **other)  # noqa: E731
+    first = dict(zip(("X", "y"), table(), strict=True))
     return {
-        "predict": (on_rows("predict"), {"tasks": None}),
+        "predict": (model.predict, {"X": X, "tasks": None}),
         "predict_interval": (
-            on_rows("predict_interval"),
-            {"level": 0.5, "tasks": None, "joint": False},
+            model.predict_interval,
+            {"X": X, "level": 0.5, "tasks": None, "joint": False},
         ),
-        "sample_y": (on_rows("sample_y"), {"n_samples": 2, "random_state": 0}),
-        "complete": (
-            lambda **other: model.complete(X, y, **other),
-            {"return_certainty": False},
+        "sample_y": (model.sample_y, {"X": X, "n_samples": 2, "random_state": 0}),
+        "complete": (model.complete, {"X": X, "y": y, "return_certainty": False}),
+        "predict_survival": (model.predict_survival, {"X": X, "times": [1.0]}),
+        "predict_proba_frame": (model.predict_proba_frame, {"X": X, "tasks": None}),
+        "score": (model.score, {"X": X, "y": y, "sample_weight": None}),
+        "calibrate": (
+            method_of(lambda: copy.copy(model), "calibrate"),
+            {"X": X, "y": y, "sample_weight": None},
         ),
-        "predict_survival": (on_rows("predict_survival"), {"times": [1.0]}),
-        "predict_proba_frame": (on_rows("predict_proba_frame"), {"tasks": None}),
-        "score": (lambda **other: model.score(X, y, **other), {"sample_weight": None}),
-        "calibrate": (copied("calibrate", y), {"sample_weight": None}),
         "task_view": (model.task_view, {"name": "tall"}),
-        "fit": (unfitted("fit"), {"sample_weight": None, "groups": groups}),
-        "partial_fit": (unfitted("partial_fit"), {"sample_weight": None, "classes": None}),
-        "add_task": (copied("add_task", new), {"sample_weight": None, "groups": groups}),
+        "task_view.score": (
+            model.task_view("tall").score,
+            {"X": X, "y": y["tall"], "sample_weight": None},
+        ),
+        "fit": (method_of(make_tiny, "fit"), first | {"sample_weight": None, "groups": groups}),
+        "partial_fit": (
+            method_of(make_tiny, "partial_fit"),
+            first | {"sample_weight": None, "classes": None},
+        ),
+        "add_task": (
+            method_of(lambda: copy.copy(model), "add_task"),
+            {"X": X, "y": new, "sample_weight": None, "groups": groups},
+        ),
         "search_space": (PLERegressor.search_space, {"backend": "sklearn"}),
     }
 
@@ -115,7 +121,7 @@ def fetch(load, folder, **arguments):
 
 
 def list_functions(folder):
-    """Return public functions with arguments that they take, without X and y."""
+    """Return public functions with arguments that they take."""
     model, X, y = fitted()
     systems, groups = {"a": make_tiny(), "b": make_tiny()}, np.arange(N) % 6
     importance = inspection.MultiTaskImportance(["h"], ["a"], np.ones((1, 1, 2)), {"a": 1.0})
@@ -126,6 +132,7 @@ def list_functions(folder):
     export.save(model, path)
     X.to_parquet(folder / "X.parquet")
     folds, split = model_selection.MultiTaskKFold, model_selection.MultiTaskShuffleSplit
+    rows, all_rows = dict(zip(("X", "y"), table(), strict=True)), {"X": X, "y": y}
     draw, random = {"ax": None}, {"random_state": 0}
     of_fits = {"confidence": 0.9, "n_jobs": None, "verbose": 0} | random
     sizes = {"test_size": None, "train_size": None} | random
@@ -133,8 +140,8 @@ def list_functions(folder):
     return {
         "task_view": (task_view, {"estimator": model, "name": "tall"}),
         "equal_capacity": (
-            lambda **other: capacity.equal_capacity(systems, *table(), **other),
-            {"reference": "a", "equal_depth": False},
+            capacity.equal_capacity,
+            {"estimators": systems, **rows, "reference": "a", "equal_depth": False},
         ),
         "load_nhefs": (datasets.load_nhefs, frame),
         "make_multitask": (
@@ -155,8 +162,8 @@ def list_functions(folder):
         "save": (lambda **other: export.save(model, **other), {"path": path, "trusted": ()}),
         "load": (export.load, {"path": path, "trusted": ()}),
         "predict_to_parquet": (
-            lambda **other: export.predict_to_parquet(model, folder / "X.parquet", **other),
-            {"path": folder / "y.parquet", "method": "predict"},
+            lambda **other: export.predict_to_parquet(model, **other),
+            {"X": folder / "X.parquet", "path": folder / "y.parquet", "method": "predict"},
         ),
         "expected_calibration_error": (
             metrics.expected_calibration_error,
@@ -164,9 +171,17 @@ def list_functions(folder):
             | {"labels": None, "sample_weight": None},
         ),
         "multitask_score": (
-            lambda **other: metrics.multitask_score(X=None, y=y["area"], **other),
-            {"estimator_or_y_pred": y["area"], "metrics": "r2", "average": "mean"}
-            | {"sample_weight": None},
+            lambda **other: metrics.multitask_score(X=None, **other),
+            {"estimator_or_y_pred": y["area"], "y": y["area"], "metrics": "r2"}
+            | {"average": "mean", "sample_weight": None},
+        ),
+        "multitask_scores": (
+            metrics.multitask_scores,
+            {"estimator_or_y_pred": model, **all_rows, "metrics": None, "sample_weight": None},
+        ),
+        "concordance_index": (
+            metrics.concordance_index,
+            {"y_true": [1.0, 2.0, -3.0], "y_pred": [1.0, 2.0, 3.0], "sample_weight": None},
         ),
         "task_scorer": (
             lambda **other: metrics.task_scorer(**other)(model, X, y),
@@ -174,22 +189,23 @@ def list_functions(folder):
         ),
         "MultiTaskKFold": (folds, {"n_splits": 2, "shuffle": True, "n_bins": 2, **random}),
         "MultiTaskKFold.split": (
-            lambda groups: [*folds(2).split(X, y, groups)],
-            {"groups": groups},
+            lambda **arguments: [*folds(2).split(**arguments)],
+            {**all_rows, "groups": groups},
         ),
         "MultiTaskShuffleSplit": (split, {"n_splits": 2, **sizes}),
         "train_test_split": (
-            lambda **other: model_selection.train_test_split(X, y, **other),
-            {"groups": groups, **sizes},
+            model_selection.train_test_split,
+            {**all_rows, "groups": groups, **sizes},
         ),
         "cross_val_predict": (
-            lambda **other: model_selection.cross_val_predict(X=X, y=y, **other),
-            {"estimator": make_tiny(), "cv": 2, "groups": groups, "method": "predict"}
+            model_selection.cross_val_predict,
+            {"estimator": make_tiny(), **rows, "cv": 2, "groups": groups, "method": "predict"}
             | {"n_jobs": None, "params": None, "verbose": 0},
         ),
         "compare": (
-            lambda **other: inspection.compare(X=X, y=y["area"], **other),
-            {"models": systems, "cv": 2, "reference": "a", **of_fits},
+            inspection.compare,
+            {"X": X, "y": y["area"], "models": systems, "cv": 2, "groups": groups}
+            | {"sample_weight": None, "reference": "a", "metrics": "r2", **of_fits},
         ),
         "from_scores": (
             inspection.Comparison.from_scores,
@@ -202,8 +218,9 @@ def list_functions(folder):
             },
         ),
         "multitask_importance": (
-            lambda **other: inspection.multitask_importance(X=X, y=y, **other),
-            {"estimator": model, "n_repeats": 2, "groups_of_columns": {"h": "h"}, **of_fits},
+            inspection.multitask_importance,
+            {"estimator": model, **all_rows, "metrics": None, "n_repeats": 2}
+            | {"groups_of_columns": {"h": "h"}, "sample_weight": None, **of_fits},
         ),
         "from_importance": (
             inspection.ImportanceDisplay.from_importance,
@@ -214,13 +231,13 @@ def list_functions(folder):
             {"comparison": gain, **draw},
         ),
         "report": (
-            lambda **other: inspection.MultiTaskReport.from_estimator(X=X, y=y, **other),
-            {"estimator": model, "single_task": None, "importance": False, "n_bootstrap": 1}
-            | {"confidence": 0.9, **random},
+            inspection.MultiTaskReport.from_estimator,
+            {"estimator": model, **all_rows, "metrics": None, "single_task": None}
+            | {"importance": False, "n_bootstrap": 1, "confidence": 0.9, **random},
         ),
         "expert_health": (
-            lambda estimator: inspection.expert_health(estimator, X),
-            {"estimator": model},
+            inspection.expert_health,
+            {"estimator": model, "X": X},
         ),
         "drawing": (
             inspection.NetworkDiagram.from_estimator(model).save,

@@ -260,7 +260,7 @@ def test_score_says_what_is_wrong_with_y(data, model):
 
 def test_view_is_of_a_task_that_there_is(model):
     with pytest.raises(
-        ValueError, match=r"no task named 'wage': the tasks are \['paid', 'colour'"
+        ValueError, match=r"no task of the name 'wage': the tasks are \['paid', 'colour'"
     ):
         model.task_view("wage")
     with pytest.raises(NotFittedError):
@@ -470,7 +470,7 @@ def test_a_task_that_a_new_fit_lacks_is_named(tasks):
     model = PLEClassifierRegressor(**TINY).fit(X, y[["paid", "price"]])
     view = model.task_view("paid")
     model.fit(X, y[tasks])
-    message = rf"There is no task named 'paid': the tasks are \['{tasks[0]}'"
+    message = rf"There is no task of the name 'paid': the tasks are \['{tasks[0]}'"
     for use in (view.predict, lambda X: view.score(X, y["paid"]), lambda _: view.classes_):
         with pytest.raises(ValueError, match=message):
             use(X)

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import numpy as np
 
-from ...utils.checks import check_unique
+from ...utils.checks import check_unique, naming
 from ..arrow import storable, to_storable
 from .read_ahead import interleave
 from .row_groups import File, RowGroup, find_file, make_read_error
@@ -114,6 +114,7 @@ class Source:
             raise ValueError(f"{self} has no rows: pass a dataset with rows.")
 
     @classmethod
+    @naming("X")
     def of(cls, X: Any) -> "Source":
         """Return the source for a dataset, or for the files at a path."""
         if isinstance(X, (str, os.PathLike)):

@@ -69,7 +69,9 @@ def test_weights_that_name_no_column_of_numbers(folder, weight, error, message):
 
 
 def test_what_is_passed_beside_files(folder):
-    refuses(folder, message="groups cannot be used with a dataset", fit={"groups": np.zeros(600)})
+    refuses(
+        folder, message="groups cannot be used if X is a dataset", fit={"groups": np.zeros(600)}
+    )
     refuses(folder, message="y_val is missing", fit={"X_val": folder})
     both = {"X_val": folder, "y_val": ["click", "sale"]}
     refuses(folder, message=r"y_val names \['sale'\]", fit=both)
