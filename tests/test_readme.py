@@ -54,7 +54,7 @@ def test_examples_run_and_print_what_the_readme_shows(tmp_path, monkeypatch, cap
     text = README.read_text(encoding="utf-8")
     pattern = r"^```python\n(.*?)^```$(?:\n\n^```text\n(.*?)^```$)?"
     blocks = list(re.finditer(pattern, text, re.DOTALL | re.MULTILINE))
-    assert sum(block[2] is not None for block in blocks) == 1
+    assert sum(block[2] is not None for block in blocks) == 2
     namespace = {"__name__": "__readme__"}
     for block in blocks:
         # Blank lines before a block make the line numbers of an error those of the README.
