@@ -58,7 +58,7 @@ STEPS = (
     ("balancing",),
     ("balancing", "--members", "4", "--seeds", "2", "--sets", *LARGE),
     *((name,) for name in ("ablation", "growth", "memory", "speed", "calibration", "coverage")),
-    *((name,) for name in ("survival", "latency", "n_jobs")),
+    *((name,) for name in ("known", "survival", "latency", "n_jobs")),
     ("streaming", "--impressions", "10000000"),
     *((f"paper.{name}",) for name in ("synthetic", "census", "ali_ccp", "conflict")),
 )

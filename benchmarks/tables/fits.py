@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from comparisons import CHEAPEST, OURS, mean_scores, ran_nearly_everywhere, results
 
-from tables.cells import MISSING, SHORT, TITLES, cells, change, named, seconds, times
+from tables.cells import MISSING, SHORT, TITLES, cells, change, mark, named, seconds, times
 
 #: The models whose scores are measured over the number of rows.
 SIZED = ("PLE", "LightGBM", "CatBoost", "Ridge")
@@ -185,6 +185,28 @@ def coverage():
     yield "coverage", named(pd.concat(parts, axis=1).fillna(MISSING))
 
 
+def known():
+    runs = results("known")
+    means = runs.groupby(["model", "data"], sort=False).mean(numeric_only=True)
+    for way in ("others", "half"):
+        ends = zip(means[f"{way}_low"], means[f"{way}_high"], strict=True)
+        marks = [mark({"low": low, "high": high}) for low, high in ends]
+        marked = zip(means[way], marks, strict=True)
+        means[f"{way}_shown"] = [f"{value:.3f}{sign}" for value, sign in marked]
+    network, blend = means.loc["network"], means.loc["blend"]
+    forms = {"others_blind|from X alone": "{:.3f}", "others_shown|all others known": "{}"}
+    forms |= {"half_blind|X alone": "{:.3f}", "half_shown|half known": "{}"}
+    forms |= {"used|tasks that gain": lambda share: f"{100 * share:.0f} %"}
+    shown = cells(network, **forms)
+    shown["blend, all others known"] = blend["others_shown"].reindex(shown.index).fillna(MISSING)
+    yield "known", named(shown)
+
+    joint = network[network["joint_coverage"].notna()]
+    forms = {"rows|rows": "{:,.0f}", "joint_coverage|joint": "{:.3f}"}
+    forms |= {"bonferroni_coverage|Bonferroni": "{:.3f}", "width_ratio|ratio of widths": "{:.2f}"}
+    yield "joint", named(cells(joint, **forms))
+
+
 def survival():
     means = results("survival").groupby("model", sort=False).mean(numeric_only=True)
     forms = {"concordance|concordance": "{:.3f}", "brier|Brier score": "{:.4f}"}
@@ -192,4 +214,4 @@ def survival():
 
 
 PARTS = (ablation, sizes, growth, memory, streaming, speed, n_jobs)
-PARTS += (latency, calibration, coverage, survival)
+PARTS += (latency, calibration, coverage, known, survival)
