@@ -10,7 +10,7 @@ from ..encoding.dependence import Dependence
 from ..encoding.targets import TargetEncoder
 from ..tables.labels import check_type, read_targets
 from ..tables.plausibility import warn_of_order
-from ..tasks import Task, array_of
+from ..tasks import Task
 from ..utils.checks import naming
 from .copula import Copula
 from .errors import StandardisedErrors, find_quantile
@@ -61,8 +61,9 @@ def encode_labels(tasks: Sequence[Task], labels: Sequence[Any]) -> np.ndarray:
     codes = np.full((len(labels[0].mask), len(tasks)), np.nan)
     for k, (task, column) in enumerate(zip(tasks, labels, strict=True)):
         if len(column.observed):
-            # Also checks labels that are numbers, such as counts.
-            encoded = array_of(task, "encode", column.observed)
+            # Also checks numbers, such as counts; they may be too large to encode.
+            with np.errstate(over="ignore"):
+                encoded = task.encode(column.observed)
             codes[column.mask, k] = encoded if task.has_classes else column.observed
     return codes
 

@@ -123,9 +123,11 @@ class Numbers(Margin):
 
     def standardise(self, labels: np.ndarray) -> np.ndarray:
         """Return the errors of labels, divided by their standard deviations."""
-        errors = labels - self.predicted
         there = self.deviations > 0
-        return np.divide(errors, self.deviations, out=np.zeros_like(errors), where=there)
+        # An error too large for a float is infinite, and counts as the greatest known one.
+        with np.errstate(over="ignore"):
+            errors = labels - self.predicted
+            return np.divide(errors, self.deviations, out=np.zeros_like(errors), where=there)
 
     def expect(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
         """Predict the numbers."""
