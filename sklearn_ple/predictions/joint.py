@@ -104,13 +104,13 @@ def read_known(
         names = [column.name for column in labels]
         if unknown := [name for name in names if name not in targets.names]:
             raise ValueError(
-                f"it has the columns {unknown}, but the tasks are {targets.names}: pass a data "
+                f"known has the columns {unknown}, but the tasks are {targets.names}: pass a data "
                 "frame whose columns are names of tasks, or an array with a column for each task."
             )
         if len(labels[0].mask) != n_rows:
             raise ValueError(
-                f"it has {len(labels[0].mask)} rows, but X has {n_rows}: pass a row for each row "
-                "of X, with NaN where a label is not known."
+                f"known has {len(labels[0].mask)} rows, but X has {n_rows}: pass a row for each "
+                "row of X, with NaN where a label is not known."
             )
         positions = [targets.names.index(name) for name in names]
         tasks = [targets.tasks[k] for k in positions]

@@ -10,7 +10,7 @@ import numpy as np
 from .margins import Margin
 
 _MOST_SWEEPS = 10
-# Sweeps end when no mean moves by more than this share of a standard deviation.
+# Sweeps over a row end when no mean moves by more than this share of a standard deviation.
 _TOLERANCE = 1e-3
 # After some sweeps, new sites are mixed with earlier ones, so that sweeps cannot oscillate.
 _N_FREE, _SHARE_OF_NEW = 4, 0.7
@@ -102,17 +102,21 @@ def infer(
         belief, n_free = _combine(correlation, sites), 0
     known = [np.flatnonzero(np.isfinite(column)) for column in labels.T]
     telling = [k for k, rows in enumerate(known) if len(rows)]
-    at_once = all(margins[k].is_number for k in telling)
-    for sweep in range(1 if at_once else n_sweeps):
-        moved, share = 0.0, 1.0 if sweep < n_free else _SHARE_OF_NEW
+    n_sweeps = 1 if all(margins[k].is_number for k in telling) else n_sweeps
+    # A row whose means no longer move is done, so that it does not depend on the others.
+    active = np.isfinite(labels).any(axis=1)
+    for sweep in range(n_sweeps if active.any() else 0):
+        moved, share = np.zeros(len(labels)), 1.0 if sweep < n_free else _SHARE_OF_NEW
         for k in telling:
-            rows = known[k]
+            rows = known[k][active[known[k]]]
             before = belief.of_others(k, rows)
             after = margins[k].take(rows).tilt(labels[rows, k], *before)
-            moved = max(moved, _tell(sites, (rows, k), before, after, share))
-        if moved < _TOLERANCE:
-            break
+            steps = _tell(sites, (rows, k), before, after, share)
+            moved[rows] = np.maximum(moved[rows], steps)
         belief = _combine(correlation, sites)
+        active = moved >= _TOLERANCE
+        if not active.any():
+            break
     return belief, sites
 
 
@@ -122,15 +126,15 @@ def _tell(
     before: Sequence[np.ndarray],
     after: Sequence[np.ndarray],
     share: float,
-) -> float:
-    """Change the sites of a task in some rows; return how far a mean has moved."""
+) -> np.ndarray:
+    """Change the sites of a task in some rows; return how far their means have moved."""
     told = np.maximum(after[1], _LEAST_VARIANCE)
     precision = np.maximum(1 / told - 1 / before[1], 0.0)
     shift = np.where(precision > 0, after[0] / told - before[0] / before[1], 0.0)
     moved = np.abs(shift - sites.shift[place]) / (1 + precision)
     for site, new in zip(sites, (precision, shift), strict=True):
         site[place] = share * new + (1 - share) * site[place]
-    return float(moved.max())
+    return moved
 
 
 def _combine(correlation: np.ndarray, sites: Sites) -> Belief:

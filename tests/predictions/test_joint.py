@@ -101,6 +101,19 @@ def test_known_labels_are_returned_and_sure(model):
     assert (low.loc[~there, "height"] < high.loc[~there, "height"]).all()
 
 
+def test_a_row_does_not_depend_on_the_rows_beside_it(model):
+    X, y = new_rows()
+    X, known = X.iloc[:40], hide(y).iloc[:40]
+    together = model.predict_proba_frame(X, known=known)
+    numbers = model.predict(X, known=known)[["height", "weight"]]
+    for row in (0, 7, 39):
+        alone = slice(row, row + 1)
+        one = model.predict_proba_frame(X[alone], known=known[alone])
+        np.testing.assert_allclose(one, together[alone], atol=1e-5)
+        one = model.predict(X[alone], known=known[alone])[["height", "weight"]]
+        np.testing.assert_allclose(one, numbers[alone], atol=1e-4)
+
+
 def test_known_labels_improve_every_task(model):
     X, y = new_rows()
     for task in y:
@@ -130,13 +143,13 @@ def test_any_tasks_may_be_known_in_any_order_and_form(model):
     [
         (
             lambda y: y.rename(columns={"tall": "taller"}),
-            r"known: it has the columns \['taller'\]",
+            r"known has the columns \['taller'\]",
         ),
         (lambda y: y.assign(tall="perhaps"), r"known: Target 'tall' holds the label 'perhaps'"),
         (lambda y: y.assign(height=np.inf), r"known: .*'height'"),
         (lambda y: y.assign(height="much"), r"known: Target 'height' holds text"),
-        (lambda y: y.iloc[:-1], r"known: it has 299 rows, but X has 300"),
-        (lambda y: y.to_numpy(dtype=object)[:, :2], r"known: it has the columns \['y0', 'y1'\]"),
+        (lambda y: y.iloc[:-1], r"known has 299 rows, but X has 300"),
+        (lambda y: y.to_numpy(dtype=object)[:, :2], r"known has the columns \['y0', 'y1'\]"),
     ],
 )
 def test_wrong_known_labels_are_named(model, change, message):
