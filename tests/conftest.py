@@ -3,6 +3,7 @@
 import gc
 import os
 import secrets
+import signal
 import sys
 
 import matplotlib
@@ -104,3 +105,11 @@ def hide(monkeypatch):
 def unpainted(monkeypatch):
     """Leave the pictures of pages empty where a test reads the texts: painting takes longest."""
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda *_, **__: None)
+
+
+@pytest.fixture
+def ctrl_c():
+    """Let SIGINT interrupt the test: a shell's processes in the background ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

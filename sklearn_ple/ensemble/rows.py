@@ -132,7 +132,8 @@ class LabelledRows:
         What has no columns, such as a list of texts, is left to the models.
         """
         check_in_memory(X)
-        if isinstance(X, Mapping):
+        # Some sparse matrices of SciPy are dicts, too.
+        if isinstance(X, Mapping) and not sparse.issparse(X):
             raise TypeError("X is a dict, which has no rows: pass pandas.DataFrame(X).")
         X = takeable(X)
         if not hasattr(X, "shape") and hasattr(X, "__array__"):

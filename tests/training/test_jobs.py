@@ -274,11 +274,12 @@ class Press(sklearn_ple.balancing.WeightedSum):
 Press.__module__ = "sklearn_ple.balancing"
 
 
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 @pytest.mark.parametrize("early_stopping", [True, False])
 def test_ctrl_c_while_workers_train_keeps_their_steps(early_stopping):
     Press.numbers = count(1)
-    model = flagship(balancing=Press(), max_epochs=10**6, batch_size=1, refit=False)
+    model = flagship(balancing=Press(), max_epochs=20, batch_size=1, refit=False)
     with pytest.warns(ConvergenceWarning, match="in its first epoch, after [1-9]"):
         fitted = fit_in_jobs(model.set_params(early_stopping=early_stopping))
     assert Counted.n_calls == 2 and fitted.n_iter_ == 0

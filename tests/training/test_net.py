@@ -599,6 +599,7 @@ def test_an_interrupted_first_epoch_of_infinite_losses_leaves_the_initial_weight
     assert np.isfinite(fitted.predict(table[0])).all()
 
 
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 def test_ctrl_c_ends_a_fit_with_a_model(table):
     class Press(Callback):
@@ -606,7 +607,7 @@ def test_ctrl_c_ends_a_fit_with_a_model(table):
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.warns(ConvergenceWarning, match="first epoch, after 1 steps"):
-        fitted = model(callbacks=[Press()], max_epochs=10**6).fit(*table)
+        fitted = model(callbacks=[Press()], max_epochs=100).fit(*table)
     assert fitted.predict(table[0]).shape == (N, 2)
 
 

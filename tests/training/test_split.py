@@ -346,9 +346,9 @@ class Splitter:
         (
             {},
             WITH | {"X_val": X_VAL[["a", "b"]]},
-            r"X_val and y_val: The feature names.*\n.*\n- c",
+            r"X_val and y_val: X: The feature names.*\n.*\n- c",
         ),
-        ({}, WITH | {"X_val": X_VAL[:9]}, r"X_val and y_val: .*inconsistent.*\[9, 50\]"),
+        ({}, WITH | {"X_val": X_VAL[:9]}, r"X_val and y_val: .*inconsistent.*X has 9, y has 50"),
         ({}, WITH | {"X_val": X_VAL.assign(b=np.inf)}, "X_val and y_val: .*'b'"),
         ({}, WITH | {"y_val": Y_VAL[["size", "sort"]]}, r"y has the targets \['size', 'sort'\]"),
         ({}, WITH | {"y_val": Y_VAL.assign(sort="r")}, "y_val: Target 'sort' holds the label 'r'"),

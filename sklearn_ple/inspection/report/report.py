@@ -76,9 +76,8 @@ class MultiTaskReport:
     >>> report = MultiTaskReport.from_estimator(
     ...     model, X_test, y_test, n_bootstrap=50, random_state=0
     ... )
-    >>> report
-    <MultiTaskReport of PLEClassifierRegressor on 408 rows: scores, importance of 2 tasks
-    (death, wt82_71)>
+    >>> print(str(report).splitlines()[0])
+    Scores of PLEClassifierRegressor on 408 rows, with 95 % intervals:
     >>> report.scores[["task", "kind", "metric"]].values.tolist()
     [['death', 'binary', 'roc_auc'], ['wt82_71', 'regression', 'r2']]
     >>> report.to_html("report.html")  # doctest: +SKIP
