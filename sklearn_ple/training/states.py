@@ -41,8 +41,11 @@ def restore_state(part: Any, state: Any) -> None:
         expected["state"] = {place: expected["state"][place] for place in places}
         _check_form(found, expected, "the optimizer")
         return
-    if is_ours(type(part)) and not isinstance(part, nn.Module):
-        _check_form(state, part.state_dict(), type(part).__name__)
+    if is_ours(type(part)):
+        if isinstance(part, nn.Module):
+            _check_dtypes(state, part.state_dict(), type(part).__name__)
+        else:
+            _check_form(state, part.state_dict(), type(part).__name__)
     part.load_state_dict(state)
 
 
@@ -53,6 +56,16 @@ def _take_step(twin: torch.optim.Optimizer) -> dict[str, Any]:
             parameter.grad = torch.zeros_like(parameter)
     twin.step(lambda: 0.0)
     return twin.state_dict()
+
+
+def _check_dtypes(found: Mapping[str, Any], expected: Mapping[str, Any], where: str) -> None:
+    """Check that positions are whole numbers, into which torch would turn anything."""
+    for name, tensor in expected.items():
+        if isinstance(tensor, Tensor) and not tensor.is_floating_point():
+            of_name = found.get(name)
+            # torch names what is missing.
+            if isinstance(of_name, Tensor) and of_name.dtype != tensor.dtype:
+                raise ValueError(f"{name!r} in the state of {where} is of another type")
 
 
 def _check_form(found: Any, expected: Any, where: str) -> None:
