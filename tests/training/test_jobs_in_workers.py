@@ -89,6 +89,7 @@ class Watched(Board):
 if __name__ == "__main__":
     from sklearn_ple.training import workers
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     workers.Board = Watched
     rng = np.random.RandomState(0)
     X = rng.randn(100_000, 5)

@@ -350,6 +350,8 @@ def with_signal(number, timeout, path):
 
 
 def main(folder):
+    # A process that a shell starts in the background ignores it, and so do those that it forks.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # Once, before the processes are forked.
     import accelerate  # noqa: F401
 
