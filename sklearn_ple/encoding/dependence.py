@@ -142,10 +142,10 @@ class Dependence:
         -------
         conditional : list of ndarray
             The predictions, with conditional probabilities for dependent tasks.
-        told : ndarray of shape (n_rows, n_tasks)
-            The labels that tell something about events given those that they depend on.
+        evidence : ndarray of shape (n_rows, n_tasks)
+            The labels that say something about events given those that they depend on.
         """
-        result, told = self.conditional(list(probabilities)), targets.copy()
+        result, evidence = self.conditional(list(probabilities)), targets.copy()
         # The probability of the known labels of a task and of those that depend on it, if its
         # event happens; 1 if it does not.
         likelihood = np.ones_like(targets)
@@ -155,12 +155,12 @@ class Dependence:
             unknown = np.isnan(targets[:, other])
             likelihood[unknown, other] *= total[unknown]
             self._replace(result, task, happens / total, unknown | np.isnan(targets[:, task]))
-            told[targets[:, other] != 1, task] = np.nan
+            evidence[targets[:, other] != 1, task] = np.nan
         for root in {other for _, other in self.pairs} - {task for task, _ in self.pairs}:
             happens = result[root][:, 1] * likelihood[:, root]
             share = happens / (happens + 1 - result[root][:, 1])
             self._replace(result, root, share, np.isnan(targets[:, root]))
-        return result, told
+        return result, evidence
 
     def join(self, conditional: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return the probabilities that events happen, from those given the other events."""

@@ -141,7 +141,7 @@ def _arrange(margins: Sequence[Margin], labels: np.ndarray, rows: np.ndarray) ->
     """Put classes without an order into the one in which they go best with the other tasks.
 
     For each class the differences between its occurrence and its probability are multiplied with
-    what the other labels tell; the order is that of the first singular vector.
+    what follows from the other labels; the order is that of the first singular vector.
     """
     result = list(margins)
     if len(margins) < 2:
@@ -171,8 +171,8 @@ def _find_surprises(margin: Margin, labels: np.ndarray) -> np.ndarray:
         result[there] = occurs - margin.probabilities[there]
         return result / np.maximum(result.std(axis=0), 1e-9)
     result = np.zeros((len(labels), 1))
-    untold = np.zeros(len(there)), np.ones(len(there))
-    result[there, 0] = margin.take(there).tilt(labels[there], *untold)[0]
+    prior = np.zeros(len(there)), np.ones(len(there))
+    result[there, 0] = margin.take(there).tilt(labels[there], *prior)[0]
     return result
 
 
@@ -195,8 +195,8 @@ def _measure_gains(
     for k, margin in enumerate(margins):
         there = np.flatnonzero(np.isfinite(labels[:, k]))
         own, of_task = margin.take(there), labels[there, k]
-        untold = own.rate(of_task, np.zeros(len(there)), np.ones(len(there)))
-        gains[there, k] = own.rate(of_task, *belief.of_others(k, there)) - untold
+        alone = own.rate(of_task, np.zeros(len(there)), np.ones(len(there)))
+        gains[there, k] = own.rate(of_task, *belief.of_others(k, there)) - alone
     return gains
 
 

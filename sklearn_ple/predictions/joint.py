@@ -156,9 +156,9 @@ def learn_copula(
         What was learnt.
     """
     codes = complete_labels(dependence, codes)
-    conditional, told = dependence.condition(distributions.predictions, codes)
+    conditional, evidence = dependence.condition(distributions.predictions, codes)
     margins = make_margins(tasks, conditional, *distributions[1:])
-    return Copula.learn(margins, told, np.where(weights > 0, weights, 1.0))
+    return Copula.learn(margins, evidence, np.where(weights > 0, weights, 1.0))
 
 
 class Joint:
@@ -282,10 +282,10 @@ class Joint:
         for first in range(0, len(numbers), size):
             rows = numbers[first : first + size]
             part = self.distributions.take(rows)
-            conditional, told = self.dependence.condition(part.predictions, self.codes[rows])
+            conditional, evidence = self.dependence.condition(part.predictions, self.codes[rows])
             margins = make_margins(self.tasks, conditional, *part[1:], self.copula.orders)
-            told = np.where(self.copula.usable, told, np.nan)
-            belief, _ = infer(self.copula.correlation, margins, told)
+            evidence = np.where(self.copula.usable, evidence, np.nan)
+            belief, _ = infer(self.copula.correlation, margins, evidence)
             yield rows, margins, conditional, belief
 
 

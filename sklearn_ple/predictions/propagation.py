@@ -1,4 +1,4 @@
-"""What known labels tell about the latent variables of a row, by expectation propagation."""
+"""What follows from known labels for the latent variables of a row (expectation propagation)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _MOST_SWEEPS = 10
 _TOLERANCE = 1e-3
 # After some sweeps, new sites are mixed with earlier ones, so that sweeps cannot oscillate.
 _N_FREE, _SHARE_OF_NEW = 4, 0.7
-# A label that was nearly impossible tells its latent variable no better than a number does.
+# A label that was nearly impossible determines its latent variable no better than a number does.
 _LEAST_VARIANCE = 1e-4
 
 
 class Sites(NamedTuple):
-    """What the labels of a row tell about each latent variable, as a normal density.
+    """What the labels of a row say about each latent variable, as a normal density.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Belief(NamedTuple):
     others_variance: np.ndarray
 
     def of_others(self, k: int, rows: np.ndarray | slice = slice(None)) -> list[np.ndarray]:
-        """Return what the labels of other tasks tell about a task: means and variances."""
+        """Return the mean and variance of a task that follow from the labels of other tasks."""
         return [self.others_mean[rows, k], self.others_variance[rows, k]]
 
 
@@ -101,17 +101,17 @@ def infer(
     else:
         belief, n_free = _combine(correlation, sites), 0
     known = [np.flatnonzero(np.isfinite(column)) for column in labels.T]
-    telling = [k for k, rows in enumerate(known) if len(rows)]
-    n_sweeps = 1 if all(margins[k].is_number for k in telling) else n_sweeps
+    labelled = [k for k, rows in enumerate(known) if len(rows)]
+    n_sweeps = 1 if all(margins[k].is_number for k in labelled) else n_sweeps
     # A row whose means no longer move is done, so that it does not depend on the others.
     active = np.isfinite(labels).any(axis=1)
     for sweep in range(n_sweeps if active.any() else 0):
         moved, share = np.zeros(len(labels)), 1.0 if sweep < n_free else _SHARE_OF_NEW
-        for k in telling:
+        for k in labelled:
             rows = known[k][active[known[k]]]
             before = belief.of_others(k, rows)
             after = margins[k].take(rows).tilt(labels[rows, k], *before)
-            steps = _tell(sites, (rows, k), before, after, share)
+            steps = _move_sites(sites, (rows, k), before, after, share)
             moved[rows] = np.maximum(moved[rows], steps)
         belief = _combine(correlation, sites)
         active = moved >= _TOLERANCE
@@ -120,7 +120,7 @@ def infer(
     return belief, sites
 
 
-def _tell(
+def _move_sites(
     sites: Sites,
     place: tuple[np.ndarray, int],
     before: Sequence[np.ndarray],
@@ -128,9 +128,9 @@ def _tell(
     share: float,
 ) -> np.ndarray:
     """Change the sites of a task in some rows; return how far their means have moved."""
-    told = np.maximum(after[1], _LEAST_VARIANCE)
-    precision = np.maximum(1 / told - 1 / before[1], 0.0)
-    shift = np.where(precision > 0, after[0] / told - before[0] / before[1], 0.0)
+    variance = np.maximum(after[1], _LEAST_VARIANCE)
+    precision = np.maximum(1 / variance - 1 / before[1], 0.0)
+    shift = np.where(precision > 0, after[0] / variance - before[0] / before[1], 0.0)
     moved = np.abs(shift - sites.shift[place]) / (1 + precision)
     for site, new in zip(sites, (precision, shift), strict=True):
         site[place] = share * new + (1 - share) * site[place]

@@ -1,4 +1,4 @@
-"""What workers tell about their steps within an epoch, and what they are told."""
+"""A board on which workers count their steps, and read whether to stop."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -51,7 +51,7 @@ class Board:
         return [Place(self._numbers, job) for job in range(len(self._numbers) - 1)]
 
     def stop(self) -> None:
-        """Tell all jobs to stop after their present step."""
+        """Ask all jobs to stop after their present step."""
         self._numbers[-1] = 1
 
     @property

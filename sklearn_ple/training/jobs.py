@@ -154,7 +154,7 @@ class Epoch(NamedTuple):
     Attributes
     ----------
     steps : Steps or None
-        The losses of the members; None if the job was told to stop within the epoch.
+        The losses of the members; None if the job was asked to stop within the epoch.
     n_steps : int
         Number of steps.
     outputs : Tensor of shape (n_members, n_rows, n_outputs) or None
@@ -217,7 +217,7 @@ class Job(NamedTuple):
         n_batches : int or None
             Greatest number of batches; None for all.
         place : Place
-            Where the job counts its steps, and is told to stop.
+            Where the job counts its steps, and reads whether to stop.
         """
         net, members = self
         ignore_interrupts()

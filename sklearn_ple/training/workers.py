@@ -26,7 +26,7 @@ class Workers:
     Attributes
     ----------
     board : Board
-        What the workers tell, and are told.
+        Where the workers count their steps, and read whether to stop.
     """
 
     def __init__(self, n_workers: int):
