@@ -197,10 +197,10 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
             Names of the tasks to return. The result has a column for each, in this order. None
             returns all tasks.
         known : array-like or DataFrame of shape (n_samples, n_known), default=None
-            Known labels of these rows, NaN where a label is asked for. They tell something about
-            the other labels of their row, and are returned as they are. The columns of a data
-            frame are names of some tasks; an array has a column for each task. For a dataset, the
-            names of its columns that hold them.
+            Known labels of these rows, NaN where a label is asked for. They change the
+            predictions of the others in their row, and are returned as they are. The columns of a
+            data frame are names of some tasks; an array has a column for each task. For a dataset,
+            the names of its columns that hold them.
 
         Returns
         -------
@@ -316,15 +316,11 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
         """
         check_is_fitted(self)
         positions = self._encoder.targets.positions(tasks)
-        form = self._encoder.targets.form.take(positions)
         deviations = self._learnt_deviations("predict_interval", positions)
         members = self._member_outputs(X).numpy()
         each = self._find_level(level, positions, joint)
         ends = deviations.compute_intervals(members, each, positions)
-        return tuple(
-            form.assemble_floats([side[k] for k in positions], index_of(X))
-            for side in self._bound_known(ends, X, known, level, positions, joint)
-        )
+        return self._join_bounds(ends, X, known, level, positions, joint)
 
     def _learnt_deviations(self, what: str, positions: Sequence[int]) -> Deviations:
         """Return the deviations, after checks that they are known and that some task has them."""

@@ -404,16 +404,13 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
             )
         each = self._find_level(level, positions, joint)
         warn_of_few_labels(self.tasks_, self._errors, each, positions)
-        predicted, form = self._predict_tasks(X), self._targets.form.take(positions)
+        predicted = self._predict_tasks(X)
         sides: list[list[np.ndarray]] = [[], []]
         for k, errors in enumerate(self._errors):
             found = (np.nan, np.nan) if errors is None else errors.find_ends(each)
             for side, end in zip(sides, found, strict=True):
                 side.append(self._shift(k, predicted[k], end))
-        return tuple(
-            form.assemble_floats([side[k] for k in positions], index_of(X))
-            for side in self._bound_known(sides, X, known, level, positions, joint)
-        )
+        return self._join_bounds(sides, X, known, level, positions, joint)
 
     @with_tasks("number", lambda task: hasattr(task, "predict_quantiles"))
     def predict_quantiles(self, X: Any) -> Any:

@@ -10,14 +10,14 @@ from scipy.special import log_ndtr, ndtr, ndtri, softmax
 from ..tasks import Count, Quantile, Survival, Task
 from .errors import StandardisedErrors
 
-# Precision with which a label that is a number tells its latent variable.
+# Precision of a latent variable whose label is a known number.
 _PRECISION = 1e4
 _LEAST_PROBABILITY = 1e-9
 # Points and weights for integrals over a standard normal variable.
 _POINTS = np.linspace(-4.8, 4.8, 25)
 _WEIGHTS = softmax(-0.5 * _POINTS**2)
 # Mean and variance of a latent variable without known labels.
-_UNTOLD = np.zeros(1), np.ones(1)
+_PRIOR = np.zeros(1), np.ones(1)
 
 
 class Margin(ABC):
@@ -31,7 +31,7 @@ class Margin(ABC):
     is_usable : bool
         Whether the distribution is known.
     is_number : bool
-        Whether the label is a number, which tells its latent variable exactly.
+        Whether the label is a number, which determines its latent variable.
     """
 
     is_usable: bool = True
@@ -45,7 +45,7 @@ class Margin(ABC):
     def tilt(
         self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Compute what a label tells about the latent variable of its task.
+        """Compute the latent variable of a task given its label.
 
         Parameters
         ----------
@@ -111,12 +111,12 @@ class Numbers(Margin):
     def tilt(
         self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Compute what a number tells about its latent variable: its value."""
-        return tell_value(self._find_latents(labels), mean, variance)[1:]
+        """Compute the latent variable of a number: nearly its exact value."""
+        return observe(self._find_latents(labels), mean, variance)[1:]
 
     def rate(self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
         """Return the log densities of the latent variables of numbers."""
-        return tell_value(self._find_latents(labels), mean, variance)[0]
+        return observe(self._find_latents(labels), mean, variance)[0]
 
     def _find_latents(self, labels: np.ndarray) -> np.ndarray:
         return self.errors.to_normal(self.standardise(labels))
@@ -131,7 +131,7 @@ class Numbers(Margin):
 
     def expect(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
         """Predict the numbers."""
-        shift = self._locate(mean, variance) - self._locate(*_UNTOLD)
+        shift = self._locate(mean, variance) - self._locate(*_PRIOR)
         return np.maximum(self.predicted + shift * self.deviations, self.task.lowest)
 
     def _locate(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
@@ -142,8 +142,8 @@ class Numbers(Margin):
 
     def spread(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
         """Return the standard deviations of the numbers, which known labels make smaller."""
-        told, untold = self._find_variance(mean, variance), self._find_variance(*_UNTOLD)
-        share = np.divide(told, untold, out=np.ones_like(told), where=untold > 0)
+        after, before = self._find_variance(mean, variance), self._find_variance(*_PRIOR)
+        share = np.divide(after, before, out=np.ones_like(after), where=before > 0)
         return self.deviations * np.sqrt(share)
 
     def _find_variance(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
@@ -196,7 +196,7 @@ class Ordered(Margin):
     def tilt(
         self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Compute what a class tells about the latent variable: the interval it lies in."""
+        """Compute the latent variable of a class, which lies in an interval."""
         return truncate(mean, variance, *self._find_bounds(labels))[1:]
 
     def rate(self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
@@ -218,7 +218,7 @@ class Ordered(Margin):
 
 
 class Times(Margin):
-    """A time until an event, of which a censored label only tells that it is later.
+    """A time until an event, of which a censored label only says that it is later.
 
     Parameters
     ----------
@@ -238,20 +238,20 @@ class Times(Margin):
     def tilt(
         self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Compute what an event, or the time without one, tells about the latent variable."""
-        _, told_mean, told_variance = self._tell(labels, mean, variance)
-        return told_mean, told_variance
+        """Compute the latent variable of an event, or of the time without one."""
+        _, mean, variance = self._condition(labels, mean, variance)
+        return mean, variance
 
     def rate(self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
         """Return the log densities of events, and the log probabilities of no event so far."""
-        return self._tell(labels, mean, variance)[0]
+        return self._condition(labels, mean, variance)[0]
 
-    def _tell(
+    def _condition(
         self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray
     ) -> list[np.ndarray]:
         survival = self.task.predict_survival(self.outputs, np.abs(labels)[:, np.newaxis])[:, 0]
         value = -ndtri(survival.clip(_LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY))
-        at_event = tell_value(value, mean, variance)
+        at_event = observe(value, mean, variance)
         censored = truncate(mean, variance, value, np.inf)
         return [np.where(labels > 0, *parts) for parts in zip(at_event, censored, strict=True)]
 
@@ -265,7 +265,7 @@ class Times(Margin):
 
 
 class Fixed(Margin):
-    """A prediction whose distribution is not known: it neither changes nor tells anything.
+    """A prediction whose distribution is not known: it neither changes nor changes others.
 
     Parameters
     ----------
@@ -299,6 +299,11 @@ class Fixed(Margin):
     def draw(self, latents: np.ndarray) -> np.ndarray:
         """Return the predictions."""
         return self.predicted
+
+
+def lacks_order(task: Task) -> bool:
+    """Return whether a task has three or more classes without an order."""
+    return len(task.classes) > 2 and isinstance(getattr(task, "order", slice(None)), slice)
 
 
 def make_margins(
@@ -335,9 +340,9 @@ def make_margins(
     for k, (task, predicted) in enumerate(zip(tasks, predictions, strict=True)):
         of_task = errors[k]
         if task.has_classes:
-            own, places = getattr(task, "order", slice(None)), np.arange(len(task.classes))
-            is_free = isinstance(own, slice) and len(places) > 2
-            order = orders[k] if is_free and orders is not None else places[own]
+            is_free = lacks_order(task)
+            own = np.arange(len(task.classes))[getattr(task, "order", slice(None))]
+            order = orders[k] if is_free and orders is not None else own
             margins.append(Ordered(predicted, order, is_free))
         elif isinstance(task, Survival) and outputs is not None:
             margins.append(Times(task, outputs[k]))
@@ -348,8 +353,8 @@ def make_margins(
     return margins
 
 
-def tell_value(value: Any, mean: Any, variance: Any) -> tuple[Any, Any, Any]:
-    """Compute the log density, mean and variance of a normal variable whose value is told."""
+def observe(value: Any, mean: Any, variance: Any) -> tuple[Any, Any, Any]:
+    """Compute the log density, mean and variance of a normal variable whose value is observed."""
     spread = variance + 1 / _PRECISION
     evidence = -0.5 * (np.log(2 * np.pi * spread) + (value - mean) ** 2 / spread)
     precision = 1 / variance + _PRECISION

@@ -20,6 +20,7 @@ from ..tasks import Task, warn_without_score
 from ..utils.constraints import COUNT, LISTED, check_arguments
 from .copula import Copula
 from .joint import Distributions, Joint, find_joint_level, read_known, split_level
+from .margins import lacks_order
 from .task_view import TaskClassifierView, TaskRegressorView, task_view
 
 
@@ -39,11 +40,6 @@ def with_tasks(family: str, suits: Callable[[Task], bool]) -> Any:
 
 with_classes = with_tasks("class", lambda task: task.has_classes)
 with_numbers = with_tasks("number", lambda task: not task.has_classes)
-
-
-def _lacks_order(task: Task) -> bool:
-    """Return whether a task has three or more classes without an order."""
-    return len(task.classes) > 2 and isinstance(getattr(task, "order", slice(None)), slice)
 
 
 def index_of(X: Any) -> pd.Index | None:
@@ -142,15 +138,17 @@ class MultiTaskModel(BaseEstimator):
         numbers = [k for k in positions if np.isfinite(scores[:, k]).any()]
         return find_joint_level(scores[:, numbers], level) if numbers else level
 
-    def _bound_known(
+    def _join_bounds(
         self, ends: Any, X: Any, known: Any, level: float, positions: Sequence[int], joint: bool
-    ) -> Any:
-        """Return bounds of intervals in rows with known labels, given those without."""
-        if known is None:
-            return ends
-        n_numbers = sum(self.tasks_[k].has_errors for k in positions)
-        level = split_level(level, n_numbers) if joint else level
-        return self._join_tasks(X, known).bound(ends, level)
+    ) -> tuple[Any, Any]:
+        """Join the bounds of intervals in the form of y, given those without known labels."""
+        if known is not None:
+            n_numbers = sum(self.tasks_[k].has_errors for k in positions)
+            level = split_level(level, n_numbers) if joint else level
+            ends = self._join_tasks(X, known).bound(ends, level)
+        form, index = self._targets.form.take(positions), index_of(X)
+        low, high = (form.assemble_floats([side[k] for k in positions], index) for side in ends)
+        return low, high
 
     @property
     def dependence_(self) -> pd.DataFrame:
@@ -161,7 +159,7 @@ class MultiTaskModel(BaseEstimator):
         known.
         """
         copula, names = self._learnt_copula(AttributeError), self._targets.names
-        unsigned = [task.has_classes and _lacks_order(task) for task in self.tasks_]
+        unsigned = [task.has_classes and lacks_order(task) for task in self.tasks_]
         shown = copula.correlation.copy()
         shown[unsigned], shown[:, unsigned] = np.abs(shown[unsigned]), np.abs(shown[:, unsigned])
         shown[~copula.usable] = shown[:, ~copula.usable] = np.nan
@@ -198,9 +196,9 @@ class MultiTaskModel(BaseEstimator):
             Names of the tasks to return. The result has a column for each, in this order. None
             returns all tasks.
         known : array-like or DataFrame of shape (n_samples, n_known), default=None
-            Known labels of these rows, NaN where a label is asked for. They tell something about
-            the other labels of their row, and are returned as they are. The columns of a data
-            frame are names of some tasks; an array has a column for each task.
+            Known labels of these rows, NaN where a label is asked for. They change the
+            predictions of the others in their row, and are returned as they are. The columns of a
+            data frame are names of some tasks; an array has a column for each task.
 
         Returns
         -------
@@ -333,11 +331,11 @@ class MultiTaskModel(BaseEstimator):
         (True, 0)
         """
         joint = self._join_tasks(X, y)
-        parts, spreads = joint.predict(), joint.spread()
-        everywhere = range(len(self.tasks_))
+        parts, everywhere = joint.predict(), range(len(self.tasks_))
         filled = self._join_labels(self._choose_labels(parts), everywhere, X)
         if not return_certainty:
             return filled
+        spreads = joint.spread()
         columns = [
             part.max(axis=1) if task.has_classes else spread
             for task, part, spread in zip(self.tasks_, parts, spreads, strict=True)
