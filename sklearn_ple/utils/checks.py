@@ -128,7 +128,9 @@ def naming(what: str) -> Iterator[None]:
     try:
         yield
     except (TypeError, ValueError, OverflowError) as error:
-        is_named = re.search(rf"(?<!\w){re.escape(what)}(?!\w)", str(error))
+        # Names such as "classes" are also ordinary words within a message.
+        find = re.match if re.fullmatch("[a-z]{2,}", what) else re.search
+        is_named = find(rf"(?<!\w){re.escape(what)}(?!\w)", str(error))
         if is_named and not isinstance(error, OverflowError):
             raise
         # Invalid parameters are errors of both kinds.
