@@ -718,7 +718,6 @@ def test_parameters_reach_the_network(table):
         dropout=0.1,
         feature_dropout=0.3,
         clip_numbers=4.5,
-        residual=True,
         n_members=4,
         n_bins=4,
         max_epochs=1,

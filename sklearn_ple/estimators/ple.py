@@ -5,7 +5,7 @@ from typing import Any
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
-from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
+from ..base import MultiTaskEstimator, class_weight, with_parameters
 from .extraction import Extraction
 from .network_fields import count
 
@@ -15,9 +15,6 @@ class _Progressive(Extraction):
     """Base class of the PLE estimators, which may have several levels."""
 
     n_levels: int = count(search=(1, 3), published=2)
-    residual: bool = parameter(
-        default=False, constraint=["boolean"], after="gate_hidden_units", network=True
-    )
 
 
 @with_parameters
@@ -52,9 +49,6 @@ class PLEClassifierRegressor(_Progressive):
         each level, such as ``((128, 64), (32,))``.
     gate_hidden_units : sequence of int, default=()
         Widths of the hidden layers of every gate; empty for linear gates, as in the paper.
-    residual : bool, default=False
-        Whether a level adds its input to its output, if both have the same width. Not in the
-        paper.
     tower_hidden_units : sequence of int, default=(32,)
         Widths of the hidden layers of every task's tower; empty for linear towers.
     activation : {"relu", "gelu", "silu", "elu", "tanh"}, default="relu"

@@ -40,9 +40,6 @@ class PLE(LevelNetwork):
         each level.
     gate_hidden_units : sequence of int, default=()
         Widths of the hidden layers of every gate; empty for linear gates, as in the paper.
-    residual : bool, default=False
-        Whether the input of a branch is added to its output, at levels where both have the same
-        width. The paper has no such connections.
     n_added : int, default=0
         Number of tasks, the last ones, that were added to a network. The shared gates do not weigh
         their experts, so that the outputs of earlier tasks do not change.
@@ -53,8 +50,7 @@ class PLE(LevelNetwork):
     ------
     ValueError
         If a task would have no expert, or an expert no layer; if ``n_specific_experts`` does not
-        have one entry for each task; if the number of sequences of widths is not that of levels;
-        if ``residual`` would have no effect.
+        have one entry for each task; if the number of sequences of widths is not that of levels.
 
     References
     ----------
@@ -86,23 +82,13 @@ class PLE(LevelNetwork):
         n_specific_experts: int | Sequence[int] = 1,
         expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] = (64,),
         gate_hidden_units: Sequence[int] = (),
-        residual: bool = False,
         n_added: int = 0,
         **towers: Any,
     ):
         super().__init__(
             n_outputs, n_specific_experts, n_shared_experts, n_added, gate_hidden_units, **towers
         )
-        self.residual = residual
         self._make_levels(ExtractionLevel, in_features, n_levels, expert_hidden_units)
-        if residual and not any(level.residual for level in self.levels):
-            widths = [str(level.out_features) for level in self.levels]
-            raise ValueError(
-                "residual=True has no effect, because no level puts out as many numbers as it "
-                f"reads: the first level reads {in_features} features, and the experts put out "
-                f"{' and '.join(widths)} numbers. Use n_levels=2 or more with experts of the same "
-                f"width, or expert_hidden_units that end with {in_features}, or residual=False."
-            )
 
 
 class ExtractionLevel(Level):
@@ -129,8 +115,6 @@ class ExtractionLevel(Level):
         # Nothing reads the shared branch after the last level, or without shared experts.
         if n_shared and not is_last:
             self.shared_gate = network.make_gates(members, width, network.weighed, hidden)
-        self.out_features = units[-1]
-        self.residual = network.residual and self.out_features == width
 
     def forward(self, task_branches: Tensor, shared_branch: Tensor) -> tuple[Tensor, Tensor]:
         """Compute the outputs of the branches from their inputs.
@@ -159,11 +143,8 @@ class ExtractionLevel(Level):
             outputs = stack_rows_last(
                 [mix(factors, experts, *shared) for factors, experts in pairs]
             )
-        if self.residual:
-            outputs = outputs + task_branches.unflatten(0, (self.n_members, -1))
         if self.shared_gate is not None:
-            shared_outputs = self._mix_shared(shared_branch, specific, shared)
-            shared_branch = shared_outputs + shared_branch if self.residual else shared_outputs
+            shared_branch = self._mix_shared(shared_branch, specific, shared)
         return outputs.flatten(0, 1), shared_branch
 
     def _weigh(self, task_branches: Tensor) -> list[Tensor]:

@@ -229,7 +229,6 @@ def test_columns_without_names_are_kept(tmp_path):
         {
             "activation": "elu",
             "n_levels": 2,
-            "residual": True,
             "n_specific_experts": {"count": 3},
         },
     ],

@@ -220,7 +220,7 @@ def test_graphs_of_every_embedding_predict_the_same(embedding):
 @pytest.mark.parametrize(
     "parameters",
     [
-        {"n_levels": 2, "expert_hidden_units": (8,), "residual": True},
+        {"n_levels": 2, "expert_hidden_units": (8,)},
         {"n_specific_experts": [1, 2, 3], "gate_hidden_units": (4,)},
         {"activation": "gelu"},
         {"n_members": 1, "dtype": "float64", "tower_hidden_units": ()},

@@ -20,7 +20,6 @@ DEFAULTS = {
     "tower_hidden_units": (4,),
     "gate_hidden_units": (),
     "activation": "tanh",
-    "residual": False,
 }
 
 #: What every network of the comparison changes in the defaults.
@@ -44,20 +43,13 @@ NETWORKS = {
         "n_shared_experts": 0,
         "n_levels": 2,
     },
-    "uneven, residual, hidden layers in gates": {
+    "uneven, hidden layers in gates": {
         "n_specific_experts": [1, 0, 2],
-        "residual": True,
-        "in_features": 3,
         "gate_hidden_units": (6, 2),
         "n_levels": 3,
     },
     "widths by level": {"expert_hidden_units": ((6, 5), (3,), (2, 4)), "n_levels": 3},
     "widths of one level": {"expert_hidden_units": [[5, 3]]},
-    "widths by level, residual": {
-        "expert_hidden_units": ((5,), (4, 5), (3,), (3,)),
-        "residual": True,
-        "n_levels": 4,
-    },
     "widths by level, uneven": {
         "expert_hidden_units": ((5,), (4, 3)),
         "n_specific_experts": [1, 2, 0],
@@ -71,14 +63,6 @@ NETWORKS = {
     },
     "one expert in all": {"n_specific_experts": 0, "n_shared_experts": 1, "n_levels": 2},
     "hidden layers in gates": {"gate_hidden_units": (6, 2), "n_levels": 3},
-    "residual": {"residual": True, "n_levels": 3},
-    "residual, as wide as X": {"residual": True, "in_features": 3, "n_levels": 3},
-    "residual, no shared expert": {
-        "residual": True,
-        "in_features": 3,
-        "n_shared_experts": 0,
-        "n_levels": 2,
-    },
     "linear towers": {"tower_hidden_units": (), "n_levels": 2},
     "deep towers": {"tower_hidden_units": (4, 2)},
     "one feature": {"in_features": 1, "n_levels": 2},
@@ -151,10 +135,6 @@ def naive_ple(params, x, options):
         n_layers = len(widths[level] if np.ndim(widths[0]) else widths)
         return naive_mlp(params, prefix, index, x, n_layers, function)
 
-    def join(before, after):
-        same = len(before) == len(after)
-        return before + after if options["residual"] and same else after
-
     branches, shared_branch = [x] * n_tasks, x
     for level in range(n_levels):
         prefix = f"levels.{level}"
@@ -173,11 +153,10 @@ def naive_ple(params, x, options):
         ]
         if level < n_levels - 1 and n_shared:
             everyone = [e for own in specific for e in own] + shared
-            mixed = naive_gate(
+            shared_branch = naive_gate(
                 params, f"{prefix}.shared_gate", 0, shared_branch, everyone, options
             )
-            shared_branch = join(shared_branch, mixed)
-        branches = [join(before, after) for before, after in zip(branches, gated, strict=True)]
+        branches = gated
     outputs = []
     for k in range(n_tasks):
         n_layers = len(options["tower_hidden_units"])
@@ -522,33 +501,6 @@ def test_representations_are_what_the_towers_read():
     representations = network.representations(inputs)
     assert representations.shape == (3, 6, 3)
     assert_close(network.towers(representations)[0], network(inputs))
-
-
-def test_residual_adds_the_features_to_what_is_as_wide():
-    plain, _ = make(residual=False, in_features=3)
-    residual, _ = make(residual=True, in_features=3)
-    inputs = draw(6, 3)
-    difference = residual.representations(inputs) - plain.representations(inputs)
-    assert_close(difference, inputs.expand(3, 6, 3))
-
-
-def test_residual_adds_nothing_to_a_first_level_of_another_width():
-    plain, _ = make(residual=False, n_levels=2)
-    residual, _ = make(residual=True, n_levels=2)
-    assert [level.residual for level in residual.levels] == [False, True]
-    branches = draw(6, 4)[None]
-    for outputs, expected in zip(
-        residual.levels[0](branches, branches), plain.levels[0](branches, branches), strict=True
-    ):
-        assert_close(outputs, expected)
-
-
-def test_residual_without_any_effect_is_an_error():
-    message = "residual=True has no effect.* reads 4 features.* put out 3 numbers.* n_levels=2"
-    with pytest.raises(ValueError, match=message):
-        make(residual=True, expert_hidden_units=(4, 3))
-    with pytest.raises(ValueError, match="reads 4 features.* put out 3 and 5 numbers"):
-        make(residual=True, expert_hidden_units=((4, 3), (5,)), n_levels=2)
 
 
 def test_dropout_acts_in_training_only():

@@ -93,10 +93,7 @@ def test_numbers_have_no_class_weights():
 
 
 def test_cgc_has_one_level():
-    assert set(order(PLEClassifierRegressor)) - set(order(CGCClassifierRegressor)) == {
-        "n_levels",
-        "residual",
-    }
+    assert set(order(PLEClassifierRegressor)) - set(order(CGCClassifierRegressor)) == {"n_levels"}
 
 
 def test_values_are_kept_as_they_are_given():
