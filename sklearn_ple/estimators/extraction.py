@@ -26,7 +26,9 @@ class Extraction(MultiTaskEstimator):
         network=True,
         of_tasks="values",
     )
-    expert_hidden_units: Any = widths(by_level=True)
+    expert_hidden_units: Any = widths(
+        default=(48,), published=(64,), by_level=True, search=[(32,), (48,), (96,), (48, 48)]
+    )
     gate_hidden_units: Any = widths(default=(), search=None)
     tower_hidden_units: Any = towers()
 

@@ -241,6 +241,7 @@ class Body(nn.Module, ABC):
         in_features: int,
         experts: Axis | int,
         hidden_units: Sequence[int] = (),
+        **options: Any,
     ) -> Gates:
         """Make gates of the same shape, with the activation of the network.
 
@@ -255,6 +256,8 @@ class Body(nn.Module, ABC):
             number.
         hidden_units : sequence of int, default=()
             Widths of the hidden layers of every gate; empty for linear gates.
+        **options : object
+            ``scale`` and ``start``, see `Gates`.
 
         Returns
         -------
@@ -262,7 +265,12 @@ class Body(nn.Module, ABC):
             The gates, which are evaluated together.
         """
         return Gates(
-            gates, in_features, experts, hidden_units=hidden_units, activation=self.activation
+            gates,
+            in_features,
+            experts,
+            hidden_units=hidden_units,
+            activation=self.activation,
+            **options,
         )
 
     def for_each_task(self, shared: Tensor) -> Tensor:

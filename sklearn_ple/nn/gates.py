@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from .axes import Axes, Axis, as_axis
@@ -13,6 +14,8 @@ class Gates(nn.Module):
 
     A gate is a linear layer without a bias, after hidden layers if there are any, and a softmax
     over the experts. A gate over a single expert is the constant 1 and has no parameters.
+
+    With W for the linear layer, the weights are ``softmax(log(start) + scale * W x)``.
 
     Parameters
     ----------
@@ -27,6 +30,12 @@ class Gates(nn.Module):
         Widths of the hidden layers of every gate; empty for linear gates.
     activation : str, default="relu"
         Activation of the hidden layers, a key of `ACTIVATIONS`.
+    scale : float, default=1.0
+        Factor of the linear layer. With less than 1 the weights depend less on the input at first,
+        and change more slowly in training.
+    start : sequence of float or None, default=None
+        Weights of the experts where the linear layer puts out 0, each above 0; None for equal
+        weights.
 
     Attributes
     ----------
@@ -45,6 +54,8 @@ class Gates(nn.Module):
     [0.25, 0.25, 0.25, 0.25]
     """
 
+    offset: Tensor | None
+
     def __init__(
         self,
         gates: Axis | int,
@@ -53,9 +64,18 @@ class Gates(nn.Module):
         *,
         hidden_units: Sequence[int] = (),
         activation: str = "relu",
+        scale: float = 1.0,
+        start: Sequence[float] | None = None,
     ):
         super().__init__()
         self.axis, self.experts = as_axis(gates), as_axis(experts)
+        # With a number of NumPy the weights would become float64.
+        self.scale = float(scale)
+        # It follows from the parameters of the network, so files need not hold it.
+        offset = None
+        if start is not None:
+            offset = torch.tensor([float(weight) for weight in start]).log().unsqueeze(-1)
+        self.register_buffer("offset", offset, persistent=False)
         self.hidden = self.logits = None
         if len(self.experts) > 1:
             if hidden_units:
@@ -94,7 +114,10 @@ class Gates(nn.Module):
         """Compute the logits, of shape (n_gates, n_experts, n_rows)."""
         assert self.logits is not None
         hidden = branches if self.hidden is None else self.hidden(branches)
-        return self.logits(hidden).mT
+        logits = self.logits(hidden).mT
+        if self.scale != 1:
+            logits = self.scale * logits
+        return logits if self.offset is None else logits + self.offset
 
 
 def mix(weights: Tensor, *banks: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from .axes import ByTask
+from .axes import Axis, ByTask
 from .gates import mix
 from .levels import Level, LevelNetwork, stack_rows_last
 from .names import GateNames
@@ -35,11 +35,17 @@ class PLE(LevelNetwork):
     n_specific_experts : int or sequence of int, default=1
         Number of experts of each task at each level: the same for all tasks, or one number for
         each task.
-    expert_hidden_units : sequence of int or of sequences of int, default=(64,)
+    expert_hidden_units : sequence of int or of sequences of int, default=(48,)
         Widths of the layers of every expert, the same at all levels; or a sequence of widths for
         each level.
     gate_hidden_units : sequence of int, default=()
         Widths of the hidden layers of every gate; empty for linear gates, as in the paper.
+    gate_scale : float, default=0.03
+        Factor of the gates' logits, see `Gates`; 1 in the paper.
+    specific_share : float or None, default=0.05
+        Sum of the weights of a task's own experts in its gate where the logits are 0, between 0
+        and 1; the rest goes to the shared experts. None for equal weights of all experts, as in
+        the paper. It has no effect on a task without experts of its own, or without shared ones.
     n_added : int, default=0
         Number of tasks, the last ones, that were added to a network. The shared gates do not weigh
         their experts, so that the outputs of earlier tasks do not change.
@@ -80,15 +86,25 @@ class PLE(LevelNetwork):
         n_levels: int = 1,
         n_shared_experts: int = 1,
         n_specific_experts: int | Sequence[int] = 1,
-        expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] = (64,),
+        expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] = (48,),
         gate_hidden_units: Sequence[int] = (),
+        gate_scale: float = 0.03,
+        specific_share: float | None = 0.05,
         n_added: int = 0,
         **towers: Any,
     ):
         super().__init__(
             n_outputs, n_specific_experts, n_shared_experts, n_added, gate_hidden_units, **towers
         )
+        self.gate_scale, self.specific_share = gate_scale, specific_share
         self._make_levels(ExtractionLevel, in_features, n_levels, expert_hidden_units)
+
+    def start_gate(self, n_specific: int) -> list[float] | None:
+        """Return the weights at which the gate of a task starts; None if they are equal."""
+        share, n_shared = self.specific_share, self.shared.n_each
+        if share is None or not n_specific or not n_shared:
+            return None
+        return [share / n_specific] * n_specific + [(1 - share) / n_shared] * n_shared
 
 
 class ExtractionLevel(Level):
@@ -101,20 +117,24 @@ class ExtractionLevel(Level):
     def __init__(self, network: PLE, width: int, units: Sequence[int], is_last: bool):
         super().__init__(network, width, units)
         self._add_shared_experts(network, width, units)
-        members, hidden = network.per_member(), network.gate_hidden_units
-        n_shared = network.shared.n_each
+        members, n_shared = network.per_member(), network.shared.n_each
         self.n_specific = [n for _, n in network.specific.runs]
         self.is_even = len(set(self.n_specific)) == 1
+
+        def make_gates(axis: Axis, experts: Axis | int, start: Any = None) -> Any:
+            options = {"scale": network.gate_scale, "start": start}
+            return network.make_gates(axis, width, experts, network.gate_hidden_units, **options)
+
+        def make_task_gates(axis: Axis, n: int) -> Any:
+            return make_gates(axis, n + n_shared, network.start_gate(n))
+
         if self.is_even:
-            n_seen = self.n_specific[0] + n_shared
-            self.task_gates: Any = network.make_gates(network.per_task(), width, n_seen, hidden)
+            self.task_gates: Any = make_task_gates(network.per_task(), self.n_specific[0])
         else:
-            self.task_gates = ByTask(
-                network.make_gates(members, width, n + n_shared, hidden) for n in self.n_specific
-            )
+            self.task_gates = ByTask(make_task_gates(members, n) for n in self.n_specific)
         # Nothing reads the shared branch after the last level, or without shared experts.
         if n_shared and not is_last:
-            self.shared_gate = network.make_gates(members, width, network.weighed, hidden)
+            self.shared_gate = make_gates(members, network.weighed)
 
     def forward(self, task_branches: Tensor, shared_branch: Tensor) -> tuple[Tensor, Tensor]:
         """Compute the outputs of the branches from their inputs.

@@ -56,6 +56,7 @@ OFF = {
 }
 #: Section 5.1.3 of the PLE paper, for all networks that it compares.
 TOWERS: dict[str, Any] = {"tower_hidden_units": (256, 128, 64)}
+GATES: dict[str, Any] = {"expert_hidden_units": (64,), "gate_scale": 1.0, "specific_share": None}
 OWN: dict[type, dict[str, Any]] = {
     AITMClassifierRegressor: {
         "bottom_hidden_units": (128, 64, 32),
@@ -64,7 +65,7 @@ OWN: dict[type, dict[str, Any]] = {
     },
     AdaTTClassifierRegressor: {"n_levels": 2, "n_specific_experts": 2},
     AsymmetricSharingClassifierRegressor: TOWERS,
-    CGCClassifierRegressor: TOWERS,
+    CGCClassifierRegressor: TOWERS | GATES,
     CrossStitchClassifierRegressor: TOWERS | {"by_channel": True},
     CustomizedSharingClassifierRegressor: TOWERS,
     ESMMClassifier: {"tower_hidden_units": (200, 80), "embedding_dim": 18},
@@ -74,9 +75,9 @@ OWN: dict[type, dict[str, Any]] = {
         "activation": "gelu",
         "embedding_dim": 16,
     },
-    PLEClassifier: TOWERS | {"n_levels": 2},
-    PLEClassifierRegressor: TOWERS | {"n_levels": 2},
-    PLERegressor: TOWERS | {"n_levels": 2},
+    PLEClassifier: TOWERS | GATES | {"n_levels": 2},
+    PLEClassifierRegressor: TOWERS | GATES | {"n_levels": 2},
+    PLERegressor: TOWERS | GATES | {"n_levels": 2},
     SharedBottomClassifierRegressor: TOWERS,
     SingleTaskClassifierRegressor: TOWERS,
     SluiceClassifierRegressor: TOWERS,
