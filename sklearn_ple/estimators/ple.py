@@ -227,11 +227,11 @@ class PLEClassifierRegressor(_Progressive):
         order, with a ConvergenceWarning. "max_epochs" in ``history_`` is the number of epochs, or
         the part of one. If steps become slower later, training ends when the time is over, with
         the best weights so far, and a ConvergenceWarning. ``partial_fit`` has no limit.
-    early_stopping : bool or "auto", default="auto"
+    early_stopping : bool, "auto" or str, default="auto"
         Whether to stop when the joint validation loss no longer decreases, and to return to the
-        best weights. "auto" stops early from 100 rows on if each member leaves out rows of its
-        own, from 500 rows on if rows are set aside for all members, and if ``fit`` is passed
-        ``X_val``.
+        best weights. With the name of a task, its validation loss alone decides. "auto" stops
+        early from 100 rows on if each member leaves out rows of its own, from 500 rows on if rows
+        are set aside for all members, and if ``fit`` is passed ``X_val``.
     validation_fraction : float or "auto", default="auto"
         Share of the rows that early stopping sets aside; whole groups that have about this share
         if ``fit`` is passed ``groups``. With "auto" and four members or more, no rows are set
@@ -251,7 +251,7 @@ class PLEClassifierRegressor(_Progressive):
         in which the learning rate rises do not count. "auto" is a fifth of ``max_epochs``, but at
         least 3.
     tol : float, default=0.0
-        The joint validation loss must decrease by more than this to count as an improvement.
+        The validation loss must decrease by more than this to count as an improvement.
     refit : bool or "auto", default="auto"
         Whether to train a second network on all rows of X, for the number of epochs that
         validation found best. If ``fit`` is passed ``X_val``, the first training has already used
@@ -346,8 +346,8 @@ class PLEClassifierRegressor(_Progressive):
         One dict for each epoch, with ``epoch``, ``loss``, ``task_losses``, ``task_weights``,
         ``learning_rate``, ``seconds``, with ``max_time`` also ``max_epochs``, unless ``balancing``
         is "equal" also ``balancing_weights`` and, with early stopping, ``valid_loss`` (weighted by
-        the tasks' weights at epoch 0), ``valid_task_losses``, ``valid_score`` and
-        ``valid_task_scores`` (those of ``score``).
+        the tasks' weights at epoch 0, or of the task that ``early_stopping`` names),
+        ``valid_task_losses``, ``valid_score`` and ``valid_task_scores`` (those of ``score``).
     module_ : torch.nn.Module
         The network.
     temperatures_ : dict of str to float

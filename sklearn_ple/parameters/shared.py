@@ -155,7 +155,7 @@ class SharedParameters:
     batch_size: int | str = parameter(default="auto", constraint=[_AUTO, COUNT])
     max_epochs: int | str = parameter(default="auto", constraint=[_AUTO, COUNT])
     max_time: float | None = parameter(default=None, constraint=[POSITIVE, None])
-    early_stopping: Any = parameter(default="auto", constraint=[_AUTO, "boolean"])
+    early_stopping: Any = parameter(default="auto", constraint=["boolean", str])
     validation_fraction: float | str = parameter(
         default="auto", constraint=[_AUTO, BETWEEN_0_AND_1]
     )

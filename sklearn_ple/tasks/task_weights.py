@@ -29,12 +29,19 @@ class TaskWeights:
         name.
     n_labels : ndarray of shape (n_tasks,), optional
         Number of labels of each task, needed for "labels", see `count_labels`.
+    watched : str, optional
+        The task whose validation loss determines when training stops; by default all tasks.
+
+    Attributes
+    ----------
+    watched : ndarray of shape (n_tasks,)
+        Weights of the validation losses: those at epoch 0, or 1 for a single task.
 
     Raises
     ------
     ValueError
         If a weight or gamma is not a finite number or is negative, if all weights are 0, or if a
-        gamma is 0.
+        gamma is 0; if there is no task of the name ``watched``.
     """
 
     def __init__(
@@ -43,6 +50,7 @@ class TaskWeights:
         task_weights: Any,
         task_weight_decay: Any,
         n_labels: np.ndarray | None = None,
+        watched: str | None = None,
     ):
         if isinstance(task_weights, str) and n_labels is not None:
             task_weights = n_labels / n_labels.max()
@@ -50,6 +58,10 @@ class TaskWeights:
         if not self.initial.any():
             raise ValueError("task_weights is 0 for all tasks: at least one must be positive.")
         self.decay = _numbers(names, "task_weight_decay", task_weight_decay)
+        self.watched = self.initial
+        if watched is not None:
+            weights = dict.fromkeys(names, 0) | {watched: 1}
+            self.watched = _numbers(names, "early_stopping", weights)
         if zero := [name for name, gamma in zip(names, self.decay, strict=True) if not gamma]:
             raise ValueError(
                 f"task_weight_decay of task {zero[0]!r} is 0, with which it would have no weight "

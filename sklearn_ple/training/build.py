@@ -222,10 +222,11 @@ def make_net(
         optimizer_class = find_optimizer(optimizer)
     with in_all_functions():
         balancer = make_balancer(settings.balancing, encoder.tasks, settings.n_members)
-    names, decay = encoder.targets.names, settings.task_weight_decay
+    names, watched = encoder.targets.names, settings.early_stopping
+    given = settings.task_weights, settings.task_weight_decay, encoder.n_labels
     options: dict[str, Any] = {
         "losses": TaskLosses(encoder.tasks),
-        "task_weights": TaskWeights(names, settings.task_weights, decay, encoder.n_labels),
+        "task_weights": TaskWeights(names, *given, watched if isinstance(watched, str) else None),
         "weight_averaging": settings.weight_averaging,
         "dtype": settings.tensor_dtype,
         "batch_size": settings.batch_size,

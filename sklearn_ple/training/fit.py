@@ -171,7 +171,7 @@ class Fit:
         rows, train, validation = self._split_rows(table, encoder, encoded, plan, split)
         refits = bool(plan.refit and validation is not None and not self.start.goes_on)
         if validation is not None:
-            validation.warn_of_unlabelled(train, refits)
+            validation.check_labels(train, refits, plan.early_stopping)
         if refits:
             # This encoder is fitted to all labels, including those of the validation rows.
             of_all, numbers = encoder.start(encoded)

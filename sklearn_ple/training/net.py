@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any, NamedTuple, Self
 
 import joblib
+import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from skorch import NeuralNet
@@ -60,7 +61,7 @@ class MultiTaskNet(NeuralNet):
 
     - ``train_task_losses`` and ``valid_task_losses``, lists of the tasks' mean losses;
     - ``train_loss`` and ``valid_loss``, their sums weighted by the tasks' weights: in training the
-      weights of the epoch, in validation those of the first epoch.
+      weights of the epoch, in validation those of the first epoch, or of a single task.
 
     Parameters
     ----------
@@ -240,7 +241,7 @@ class MultiTaskNet(NeuralNet):
                 return
             self.notify("on_epoch_begin", **data)
             number = len(self.history) - 1
-            weights = self._task_weights(number)
+            weights = self._place(self.task_weights.at(number))
             self.history.record("task_weights", weights.tolist())
             steps = jobs.train_epoch(self) if jobs else self.train_epoch(to_train, number)
             if steps is None:
@@ -251,7 +252,7 @@ class MultiTaskNet(NeuralNet):
                 labelled = outputs(to_validate)
                 sums = self._validate(validation, labelled)
                 # These losses are compared between epochs, so their weights must not change.
-                self._record_losses("valid", sums, self._task_weights(0))
+                self._record_losses("valid", sums, self._place(self.task_weights.watched))
             self.notify("on_epoch_end", **data)
 
     @property
@@ -364,9 +365,8 @@ class MultiTaskNet(NeuralNet):
         self.history.record(f"{prefix}_loss", (weights * task_losses).sum().item())
         self.history.record(f"{prefix}_task_losses", task_losses.tolist())
 
-    def _task_weights(self, number: int) -> Tensor:
-        """Return the tasks' weights in an epoch, counted from 0."""
-        weights = self.task_weights.at(number)
+    def _place(self, weights: np.ndarray) -> Tensor:
+        """Return the tasks' weights as a tensor on the device."""
         return torch.as_tensor(weights, dtype=self.dtype, device=self.device)
 
     def begin_training(self, rows: Any, members: MemberRange | None = None) -> None:
@@ -399,7 +399,7 @@ class MultiTaskNet(NeuralNet):
             The results of the steps; None if the epoch was not completed.
         """
         self._set_training(True)
-        self._stepper.begin_epoch(self._task_weights(number))
+        self._stepper.begin_epoch(self._place(self.task_weights.at(number)))
         is_over = False
         for batch in islice(batches, self.n_batches):
             if is_over:

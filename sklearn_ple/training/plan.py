@@ -46,6 +46,7 @@ def resolve(
         The settings. Without validation ``validation_fraction`` is None.
     """
     split, net_params = split or Split(), read_net_params(settings.net_params)
+    stopping = settings.early_stopping
 
     def find(parameter: str, rule: Callable[[int], Any]) -> Any:
         value = getattr(settings, parameter)
@@ -72,7 +73,7 @@ def resolve(
     return settings.replace(
         batch_size=batch_size,
         max_epochs=max_epochs,
-        early_stopping=validates,
+        early_stopping=validates if stopping == "auto" else stopping,
         n_iter_no_change=find("n_iter_no_change", lambda _: default_patience(max_epochs)),
         learning_rate=find("learning_rate", lambda _: default_learning_rate(batch_size)),
         validation_fraction=fraction if validates else None,

@@ -169,7 +169,7 @@ def stops_early(settings: Settings, n_rows: int, least: int = LEAST_ROWS_TO_SET_
     bool
         Whether it does.
     """
-    if isinstance(settings.early_stopping, str):
+    if settings.early_stopping == "auto":
         return n_rows >= least
     return bool(settings.early_stopping)
 

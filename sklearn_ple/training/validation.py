@@ -137,7 +137,9 @@ class Validation(ABC):
             Whether a row is trained on; None if all rows are.
         """
 
-    def warn_of_unlabelled(self, train: TableRows | ShuffledRows, refits: bool) -> None:
+    def check_labels(
+        self, train: TableRows | ShuffledRows, refits: bool, watched: bool | str
+    ) -> None:
         """Warn of tasks that have labels, but none to train on or none to validate on.
 
         With folds, some member is trained on each row: there, only labels to validate on can be
@@ -149,18 +151,31 @@ class Validation(ABC):
             The rows to train on.
         refits : bool
             Whether a second training on all rows follows.
+        watched : bool or str
+            The task by whose loss alone training stops; a bool if it is the loss of all.
+
+        Raises
+        ------
+        ValueError
+            If this task has no label to validate on.
         """
         weights: Any = self.rows.array("weights")
         labelled = (weights > 0).numpy()
         to_train = (train.mean_weights > 0).numpy()
         to_validate = labelled[self.numbers.ravel()].any(axis=0)
         apart = self.trained_on() is None
+        remedy = "Pass an X_val and y_val with labels of it." if apart else _CHOOSE_OTHERS
+        if watched in np.array(self.targets.names)[~to_validate].tolist():
+            raise ValueError(
+                f"early_stopping names {watched!r}, which has no label among the validation rows. "
+                f"{remedy} Or name another task."
+            )
         # If tasks are added, the earlier ones may have no label at all.
         for k in np.flatnonzero(to_train | labelled.any(axis=0)):
             if not to_train[k]:
                 warn(_describe_untrained(self.targets.tasks[k], refits))
             if not to_validate[k]:
-                warn(_describe_unvalidated(self.targets.tasks[k], apart))
+                warn(_describe_unvalidated(self.targets.tasks[k], remedy))
 
     def renumber(self, statistics: TargetStatistics, train: Any, numbers: np.ndarray) -> Any:
         """Add target statistics to the numbers of the validation rows and of the training rows.
@@ -416,10 +431,9 @@ def _describe_untrained(task: Task, refits: bool) -> str:
     return f"Target {task.name!r} has no label among the rows to train on{so}. {_CHOOSE_OTHERS}"
 
 
-def _describe_unvalidated(task: Task, apart: bool) -> str:
+def _describe_unvalidated(task: Task, remedy: str) -> str:
     """Return the warning of a task without a label to validate on."""
     unknown = ", and its standard deviations and intervals are NaN" if task.has_errors else ""
-    remedy = "Pass an X_val and y_val with labels of it." if apart else _CHOOSE_OTHERS
     return (
         f"Target {task.name!r} has no label among the validation rows: it does not influence when "
         f"training stops, all members have the same weight for it{unknown}. {remedy}"

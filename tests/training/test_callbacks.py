@@ -14,6 +14,7 @@ from skorch.callbacks import ProgressBar as SkorchBar
 from skorch.history import History
 
 from sklearn_ple import PLEClassifierRegressor
+from sklearn_ple.tasks import Regression
 from sklearn_ple.training.board import Board
 from sklearn_ple.training.callbacks import ProgressBar, copy_callbacks
 from sklearn_ple.utils import progress
@@ -31,6 +32,32 @@ def table():
 def model(**params):
     defaults = {"n_members": 1, "max_epochs": 3, "numeric_embedding": None, "random_state": 0}
     return PLEClassifierRegressor(**(defaults | {"early_stopping": True} | params))
+
+
+class Absolute(Regression):
+    def score(self, labels, predictions, weights=None):
+        return -np.average(np.abs(labels - predictions), weights=weights)
+
+
+class Watch(Callback):
+    """Makes early stopping watch the score of the last task."""
+
+    def on_epoch_end(self, net, **_):
+        if scores := net.history[-1].get("valid_task_scores"):
+            net.history.record("valid_loss", -scores[-1])
+
+
+def test_a_callback_replaces_the_loss_that_early_stopping_watches(table):
+    X, y = table
+    options = {"task_types": ["binary", Absolute()], "callbacks": [Watch()], "max_epochs": 12}
+    options |= {"learning_rate": 0.03, "lr_schedule": "constant"}
+    fitted = model(validation_split="last", n_iter_no_change=12, **options).fit(X, y)
+    errors = [-epoch["valid_task_scores"][1] for epoch in fitted.history_]
+    assert [epoch["valid_loss"] for epoch in fitted.history_] == errors
+    last = -N // 10
+    error = np.abs(fitted.predict(X[last:])[:, 1].astype(float) - y[last:, 1]).mean()
+    assert_allclose(error, min(errors), rtol=1e-5)
+    assert errors[-1] > min(errors)
 
 
 # -- progress -------------------------------------------------------------------------------------

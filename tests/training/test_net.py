@@ -204,6 +204,32 @@ def test_early_stopping_returns_to_the_best_weights(seed):
     assert_allclose(twin.predict(X), fitted.predict(X))
 
 
+def test_a_named_task_alone_decides_which_weights_are_best():
+    X, y = make_table()
+    y[:, 1] = y[::-1, 1]  # Only noise can be learnt about it.
+    options = {"learning_rate": 0.01, "n_members": 4, "max_epochs": 20, "n_iter_no_change": 20}
+    watched = model(early_stopping="y0", **options).fit(X, y)
+    joint = model(early_stopping=True, **options).fit(X, y)
+    losses = [epoch["valid_task_losses"] for epoch in watched.history_]
+    assert losses == [epoch["valid_task_losses"] for epoch in joint.history_]
+    assert [epoch["valid_loss"] for epoch in watched.history_] == [own for own, _ in losses]
+    best, of_both = np.argmin([own for own, _ in losses]), np.argmin(np.sum(losses, axis=1))
+    assert best > of_both
+    options |= {"max_epochs": best + 1}
+    assert_allclose(model(early_stopping="y0", **options).fit(X, y).predict(X), watched.predict(X))
+    assert not np.allclose(joint.predict(X), watched.predict(X))
+
+
+def test_a_task_that_cannot_decide_when_training_stops_is_named(table):
+    X, y = table
+    with pytest.raises(ValueError, match=r"early_stopping names \['y2'\], but the tasks are"):
+        model(early_stopping="y2").fit(X, y)
+    y = y.copy()
+    y[-N // 10 :, 0] = np.nan
+    with pytest.raises(ValueError, match="early_stopping names 'y0', which has no label among"):
+        model(early_stopping="y0", validation_split="last").fit(X, y)
+
+
 def test_a_decrease_up_to_tol_is_no_improvement_but_its_weights_are_kept(table):
     options = {"early_stopping": True, "n_iter_no_change": 2, "learning_rate": 1e-3}
     fitted = model(tol=10.0, **options).fit(*table)
