@@ -16,7 +16,7 @@ from peers import predictor
 
 import sklearn_ple
 
-PAPERS = {"gate_scale": 1.0, "specific_share": None}
+PAPERS = {"specific_share": None}
 NETWORKS = {
     "PLE": ("PLE", {}),
     "PLE, the paper's gates": ("PLE", PAPERS),

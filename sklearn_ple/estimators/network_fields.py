@@ -4,7 +4,7 @@ from numbers import Real
 from typing import Any
 
 from ..base import WIDTHS, parameter
-from ..utils.constraints import LAYER_WIDTHS, LAYER_WIDTHS_BY_LEVEL, POSITIVE, Number, at_least
+from ..utils.constraints import LAYER_WIDTHS, LAYER_WIDTHS_BY_LEVEL, Number, at_least
 
 
 def count(*, default: int = 1, least: int = 1, **options: Any) -> Any:
@@ -31,18 +31,6 @@ def towers() -> Any:
     return parameter(default=(32,), published=(256, 128, 64))
 
 
-def gate_scale() -> Any:
-    """Declare the factor of the logits of the gates of PLE and CGC."""
-    return parameter(
-        default=0.03,
-        constraint=[POSITIVE],
-        search=(0.01, 1.0, "log"),
-        published=1.0,
-        after="gate_hidden_units",
-        network=True,
-    )
-
-
 def specific_share() -> Any:
     """Declare the share of a task's own experts in its gate, at the start, of PLE and CGC."""
     return parameter(
@@ -50,6 +38,6 @@ def specific_share() -> Any:
         constraint=[Number(Real, 0, 1, closed="neither"), None],
         search=(0.01, 0.5, "log"),
         published=None,
-        after="gate_scale",
+        after="gate_hidden_units",
         network=True,
     )

@@ -7,7 +7,7 @@ from sklearn.utils.metaestimators import available_if
 
 from ..base import MultiTaskEstimator, class_weight, with_parameters
 from .extraction import Extraction
-from .network_fields import count, gate_scale, specific_share
+from .network_fields import count, specific_share
 
 
 @with_parameters
@@ -15,7 +15,6 @@ class _Progressive(Extraction):
     """Base class of the PLE estimators, which may have several levels."""
 
     n_levels: int = count(search=(1, 3), published=2)
-    gate_scale: float = gate_scale()
     specific_share: Any = specific_share()
 
 
@@ -51,14 +50,12 @@ class PLEClassifierRegressor(_Progressive):
         each level, such as ``((128, 64), (32,))``.
     gate_hidden_units : sequence of int, default=()
         Widths of the hidden layers of every gate; empty for linear gates, as in the paper.
-    gate_scale : float, default=0.03
-        Factor of the gates' logits. The smaller it is, the less the weights of the experts depend
-        on the row at first, and the more slowly they change in training. The paper has 1, with
-        which gates that read many features soon fit noise.
     specific_share : float or None, default=0.05
         Sum of the weights of a task's own experts in its gate at the start, between 0 and 1; the
-        rest goes to the shared experts. So training starts near one network for all tasks, and
-        tasks depart from it. With None, as in the paper, all experts start with equal weights.
+        rest goes to the shared experts. Training starts near one network for all tasks, and tasks
+        depart from it slowly: the gates' logits have a factor of 0.03, without which gates that
+        read many features soon fit noise. With None, gates are those of the paper: equal weights
+        at the start, and no factor.
     tower_hidden_units : sequence of int, default=(32,)
         Widths of the hidden layers of every task's tower; empty for linear towers.
     activation : {"relu", "gelu", "silu", "elu", "tanh"}, default="relu"
@@ -438,7 +435,6 @@ class CGCClassifierRegressor(Extraction):
     ['death 1', 'shared 1']
     """
 
-    gate_scale: float = gate_scale()
     specific_share: Any = specific_share()
     class_weight: Any = class_weight()
 

@@ -10,6 +10,9 @@ from .gates import mix
 from .levels import Level, LevelNetwork, stack_rows_last
 from .names import GateNames
 
+# Factor of the logits of gates that do not start at equal weights.
+_SLOW = 0.03
+
 
 class PLE(LevelNetwork):
     """Progressive Layered Extraction: levels of shared and task-specific experts, then towers.
@@ -40,12 +43,11 @@ class PLE(LevelNetwork):
         each level.
     gate_hidden_units : sequence of int, default=()
         Widths of the hidden layers of every gate; empty for linear gates, as in the paper.
-    gate_scale : float, default=0.03
-        Factor of the gates' logits, see `Gates`; 1 in the paper.
     specific_share : float or None, default=0.05
         Sum of the weights of a task's own experts in its gate where the logits are 0, between 0
-        and 1; the rest goes to the shared experts. None for equal weights of all experts, as in
-        the paper. It has no effect on a task without experts of its own, or without shared ones.
+        and 1; the rest goes to the shared experts. Weights are equal for a task without experts of
+        its own, and without shared experts. The logits of all gates have a factor of 0.03. None
+        for the gates of the paper: equal weights, and no factor.
     n_added : int, default=0
         Number of tasks, the last ones, that were added to a network. The shared gates do not weigh
         their experts, so that the outputs of earlier tasks do not change.
@@ -88,7 +90,6 @@ class PLE(LevelNetwork):
         n_specific_experts: int | Sequence[int] = 1,
         expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] = (48,),
         gate_hidden_units: Sequence[int] = (),
-        gate_scale: float = 0.03,
         specific_share: float | None = 0.05,
         n_added: int = 0,
         **towers: Any,
@@ -96,7 +97,7 @@ class PLE(LevelNetwork):
         super().__init__(
             n_outputs, n_specific_experts, n_shared_experts, n_added, gate_hidden_units, **towers
         )
-        self.gate_scale, self.specific_share = gate_scale, specific_share
+        self.specific_share = specific_share
         self._make_levels(ExtractionLevel, in_features, n_levels, expert_hidden_units)
 
     def start_gate(self, n_specific: int) -> list[float] | None:
@@ -122,7 +123,8 @@ class ExtractionLevel(Level):
         self.is_even = len(set(self.n_specific)) == 1
 
         def make_gates(axis: Axis, experts: Axis | int, start: Any = None) -> Any:
-            options = {"scale": network.gate_scale, "start": start}
+            scale = 1.0 if network.specific_share is None else _SLOW
+            options = {"scale": scale, "start": start}
             return network.make_gates(axis, width, experts, network.gate_hidden_units, **options)
 
         def make_task_gates(axis: Axis, n: int) -> Any:

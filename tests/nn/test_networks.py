@@ -732,7 +732,7 @@ def test_mmoe_is_ple_without_experts_of_the_tasks_own():
     mmoe = make(MMoE, options, n_members=2)
     ple = make(
         PLE,
-        {"expert_hidden_units": (5, 3), "gate_hidden_units": (6,), "gate_scale": 1.0},
+        {"expert_hidden_units": (5, 3), "gate_hidden_units": (6,), "specific_share": None},
         n_shared_experts=3,
         n_specific_experts=0,
         n_members=2,

@@ -20,7 +20,6 @@ DEFAULTS = {
     "tower_hidden_units": (4,),
     "gate_hidden_units": (),
     "activation": "tanh",
-    "gate_scale": 1.0,
     "specific_share": None,
 }
 
@@ -65,11 +64,9 @@ NETWORKS = {
     },
     "one expert in all": {"n_specific_experts": 0, "n_shared_experts": 1, "n_levels": 2},
     "hidden layers in gates": {"gate_hidden_units": (6, 2), "n_levels": 3},
-    "slow gates": {"gate_scale": 0.3, "n_levels": 2},
     "gates that start at the shared experts": {"specific_share": 0.1, "n_levels": 2},
     "uneven, gates that start at the shared experts": {
         "n_specific_experts": [1, 0, 2],
-        "gate_scale": 2.0,
         "specific_share": 0.3,
         "n_levels": 2,
     },
@@ -112,9 +109,10 @@ def naive_mlp(params, prefix, index, x, n_layers, function):
 
 
 def naive_gate(params, prefix, index, x, experts, options, n_own=0):
-    """Sum experts by gate number ``index``: softmax(W x), or start times exp(scale W x), divided.
+    """Sum experts by gate number ``index``: softmax(W x).
 
-    With ``specific_share``, the own experts start with this share, and the others with the rest.
+    With ``specific_share``, the own experts start with this share, the others with the rest, and
+    the logits are small.
     """
     if len(experts) == 1:
         return experts[0]
@@ -122,8 +120,9 @@ def naive_gate(params, prefix, index, x, experts, options, n_own=0):
     x = naive_mlp(params, f"{prefix}.hidden", index, x, n_layers, FUNCTIONS[options["activation"]])
     logits = params[f"{prefix}.logits.weight"][index] @ x
     assert len(logits) == len(experts)
-    scores = [(options["gate_scale"] * logit).exp() for logit in logits]
     share, n_others = options["specific_share"], len(experts) - n_own
+    scale = 1 if share is None else 0.03
+    scores = [(scale * logit).exp() for logit in logits]
     if share is not None and n_own and n_others:
         start = [share / n_own] * n_own + [(1 - share) / n_others] * n_others
         scores = [first * score for first, score in zip(start, scores, strict=True)]

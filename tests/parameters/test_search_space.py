@@ -106,8 +106,7 @@ def test_both_search_the_same_values(cls, seed):
 
 def test_parameters_are_those_that_the_class_has():
     assert SHARED | {"bottom_hidden_units"} == set(SharedBottomClassifierRegressor.search_space())
-    cgc = {"n_shared_experts", "n_specific_experts", "expert_hidden_units"}
-    cgc |= {"gate_scale", "specific_share"}
+    cgc = {"n_shared_experts", "n_specific_experts", "expert_hidden_units", "specific_share"}
     assert SHARED | cgc == set(CGCClassifierRegressor.search_space())
     assert SHARED | cgc | {"n_levels"} == set(PLEClassifierRegressor.search_space())
     stitch = {"hidden_units", "by_channel", "stitch_rate_factor"}
