@@ -70,6 +70,9 @@ def test_mlflow_logs_and_loads_a_model(table, model, tmp_path, monkeypatch):
     served = mlflow.pyfunc.load_model(uri)
     expected = model.predict(X)
     pd.testing.assert_frame_equal(served.predict(recipe.plain(X)), expected, check_dtype=False)
+    left_out = served.predict(recipe.plain(X[["flag", "a"]]))
+    missing = model.predict(X.assign(b=np.nan, place=pd.Series(dtype=X["place"].dtype)))
+    pd.testing.assert_frame_equal(left_out, missing, check_dtype=False)
     one = served.predict(recipe.plain(X), params={"tasks": ["number"]})
     assert list(one.columns) == ["number"]
     # As a server does: rows of JSON, in which a missing value is null.

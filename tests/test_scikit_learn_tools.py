@@ -4,14 +4,17 @@ A tool, named as in the page's table, fails if its attempt raises an error. Wher
 something else, the tool fails and its replacement works.
 """
 
+import os
 import pickle
 import re
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import polars as pl
 import pytest
 import sklearn
+import torch
 from makers import make_tiny
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -74,6 +77,17 @@ DEATH = Y["death"]
 
 def new():
     return make_tiny(task_types={"exercise": "multiclass"})
+
+
+def tensors():
+    model = make_tiny(task_types=["binary", "multiclass", "regression"])
+    arrays = X.to_numpy(), Y.to_numpy()
+    expected = clone(model).fit(*arrays).predict(arrays[0])
+    rows, labels = map(torch.from_numpy, arrays)
+    own = mock.patch.dict(os.environ, SCIPY_ARRAY_API="1")
+    with own, sklearn.config_context(array_api_dispatch=True):
+        np.testing.assert_array_equal(model.fit(rows, labels).predict(rows), expected)
+        assert np.isfinite(model.score(rows, labels))
 
 
 @pytest.fixture(scope="module")
@@ -183,6 +197,7 @@ WORKING = {
     "ColumnTransformer before the estimator": lambda _: in_pipeline(some_columns()),
     "transform, set_output": lambda _: as_frames(),
     "polars in and out": lambda _: polars(),
+    "set_config with array_api_dispatch": lambda _: tensors(),
     "metadata routing of weights": lambda _: routing(),
     "clone, pickle": copies,
     "FrozenEstimator": frozen,

@@ -15,7 +15,9 @@ class PLEModel(PythonModel):
     def predict(self, context, model_input, params=None):
         # A list of tasks, or None for all.
         tasks = (params or {}).get("tasks") or None
-        return self.model.predict(model_input, tasks=tasks)
+        # Columns that were left out are missing in every row.
+        X = model_input.reindex(columns=self.model.feature_names_in_)
+        return self.model.predict(X, tasks=tasks)
 
 
 set_model(PLEModel())

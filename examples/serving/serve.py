@@ -4,17 +4,27 @@
 
     curl localhost:8000/predict -H "content-type: application/json" \
         -d '{"rows": [{"age": 42, "education": "high school"}]}'
+
+``/health`` answers while the process runs, ``/ready`` if the model predicts, and ``/metrics``
+counts for Prometheus. Told to stop, uvicorn answers the requests that it has before it ends.
 """
 
 import json
 import math
 import os
 import sys
+import time
+from collections import Counter
 from typing import Annotated, Any
 
 import numpy as np
 import onnxruntime
-from fastapi import Body, FastAPI, HTTPException
+from fastapi import Body, FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, PlainTextResponse
+
+MOST_ROWS = int(os.environ.get("MOST_ROWS", "1000"))
+MOST_BYTES = int(os.environ.get("MOST_BYTES", "2000000"))
 
 path, options = os.environ.get("MODEL", "model.onnx"), onnxruntime.SessionOptions()
 options.intra_op_num_threads = int(os.environ.get("THREADS", "1"))
@@ -27,11 +37,41 @@ codes = {
     for name, column in columns.items()
     if "categories" in column
 }
+counts: Counter[str] = Counter()
 app = FastAPI(title=f"Predictions of a {model['estimator']}")
+
+
+@app.middleware("http")
+async def watch(request: Request, answer: Any) -> Any:
+    """Refuse bodies that are too large, before they are read; count requests by their status."""
+    if request.url.path != "/predict":
+        return await answer(request)
+    start, status, size = time.perf_counter(), 500, request.headers.get("content-length")
+    try:
+        if size is None and request.method == "POST":
+            response = JSONResponse({"detail": "The length of the body is missing."}, 411)
+        elif size is not None and int(size) > MOST_BYTES:
+            response = JSONResponse({"detail": f"A body has at most {MOST_BYTES} bytes."}, 413)
+        else:
+            response = await answer(request)
+        status = response.status_code
+        return response
+    finally:
+        counts[f'predict_requests_total{{status="{status}"}}'] += 1
+        counts["predict_seconds_total"] += time.perf_counter() - start
+
+
+@app.exception_handler(RequestValidationError)
+async def refuse(request: Request, error: RequestValidationError) -> JSONResponse:
+    """Say what is wrong without the input, which JSON may be unable to repeat, such as NaN."""
+    place, message = (error.errors()[0][name] for name in ("loc", "msg"))
+    return JSONResponse({"detail": f"{place}: {message}."}, 422)
 
 
 def read(cell: Any, name: str, place: int) -> float:
     """Return what the graph reads of a cell: the code of a category, or a number."""
+    if isinstance(cell, (list, dict)):
+        raise HTTPException(422, f"Row {place}: {name!r} is a {type(cell).__name__}.")
     if cell is None or cell != cell:  # NaN differs from itself.
         return missing if name in codes else math.nan
     if name in codes:
@@ -41,19 +81,8 @@ def read(cell: Any, name: str, place: int) -> float:
     return cell
 
 
-@app.get("/model")
-def describe() -> dict[str, Any]:
-    """Return what the file says of its columns, categories, tasks and classes."""
-    return model
-
-
-@app.post("/predict")
-def predict(
-    rows: Annotated[list[dict[str, bool | int | float | str | None]], Body(embed=True)],
-) -> list[dict[str, Any]]:
-    """Predict labels and probabilities; cells that are null, NaN or left out are missing."""
-    if not rows:
-        return []
+def compute(rows: list[dict[str, Any]]) -> dict[str, np.ndarray]:
+    """Return the outputs of the graph for rows, by name."""
     for place, row in enumerate(rows):
         for name in row.keys() - columns.keys():
             raise HTTPException(422, f"Row {place}: there is no column {name!r}.")
@@ -63,7 +92,19 @@ def predict(
         cells = [[read(row.get(name), name, k) for name in own] for k, row in enumerate(rows)]
         inputs[entry.name] = np.array(cells, np.int64 if own[0] in codes else np.float64)
     names = [entry.name for entry in session.get_outputs()]
-    outputs = dict(zip(names, session.run(names, inputs), strict=True))
+    return dict(zip(names, session.run(names, inputs), strict=True))
+
+
+# Without "async", forty requests would be computed at once, and together fill the memory.
+@app.post("/predict")
+async def predict(
+    rows: Annotated[list[dict[str, Any]], Body(embed=True, max_length=MOST_ROWS)],
+) -> list[dict[str, Any]]:
+    """Predict labels and probabilities; cells that are null, NaN or left out are missing."""
+    if not rows:
+        return []
+    outputs = compute(rows)
+    counts["predict_rows_total"] += len(rows)
 
     def answer(task: dict[str, Any], place: int) -> dict[str, Any]:
         label = outputs[task["label"]][place].item()
@@ -74,3 +115,28 @@ def predict(
         return {"label": task["classes"][label], "probabilities": by_class}
 
     return [{task["name"]: answer(task, k) for task in model["tasks"]} for k in range(len(rows))]
+
+
+@app.get("/model")
+async def describe() -> dict[str, Any]:
+    """Return what the file says of its columns, categories, tasks and classes."""
+    return model
+
+
+@app.get("/health")
+async def is_alive() -> bool:
+    """Return true, from a process that is not stuck."""
+    return True
+
+
+@app.get("/ready")
+async def is_ready() -> bool:
+    """Return true, after a row without values has been predicted."""
+    compute([{}])
+    return True
+
+
+@app.get("/metrics")
+async def count() -> PlainTextResponse:
+    """Return the counts of this process, in the text format of Prometheus."""
+    return PlainTextResponse("".join(f"{name} {number}\n" for name, number in counts.items()))

@@ -209,6 +209,8 @@ class UnknownColumns:
                 del self._found[place]
                 continue
             rows = np.flatnonzero(codes[:, place])
+            if len(rows) == 0:
+                continue
             column = X.iloc[:, self.positions[place]]
             # One more than a message shows, which then ends with "...".
             new = column.iloc[rows].unique()[: _SHOWN + 1].tolist()

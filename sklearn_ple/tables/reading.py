@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 from scipy import sparse
+from sklearn import config_context
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
@@ -97,15 +98,17 @@ class FeatureReader:
         is_sparse = sparse.issparse(X)
         # Arrays of objects or strings may hold categories.
         has_objects = not is_sparse and np.asarray(X).dtype.kind in ("O", "S", "U")
-        X = validate_data(
-            self._estimator,
-            X,
-            reset=reset,
-            accept_sparse="csr",
-            dtype=None if has_objects else "numeric",
-            # Infinity is checked later, so that the message can name the column.
-            ensure_all_finite=False,
-        )
+        # The encoder reads arrays of NumPy, not tensors.
+        with config_context(array_api_dispatch=False):
+            X = validate_data(
+                self._estimator,
+                X,
+                reset=reset,
+                accept_sparse="csr",
+                dtype=None if has_objects else "numeric",
+                # Infinity is checked later, so that the message can name the column.
+                ensure_all_finite=False,
+            )
         if not is_sparse:
             X = _decode(X) if X.dtype.kind == "S" else X
             return pd.DataFrame(X, columns=_name_columns(X.shape[1]), copy=False)
@@ -127,7 +130,7 @@ def _read_odd_columns(frame: pd.DataFrame) -> pd.DataFrame:
     odd = [
         place
         for place, dtype in enumerate(dtypes)
-        if types.is_object_dtype(dtype) or not getattr(dtype, "isnative", True)
+        if dtype.type is np.object_ or (isinstance(dtype, np.dtype) and not dtype.isnative)
     ]
     if odd:
         frame = frame.copy(deep=False)

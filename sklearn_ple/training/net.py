@@ -61,7 +61,8 @@ class MultiTaskNet(NeuralNet):
 
     - ``train_task_losses`` and ``valid_task_losses``, lists of the tasks' mean losses;
     - ``train_loss`` and ``valid_loss``, their sums weighted by the tasks' weights: in training the
-      weights of the epoch, in validation those of the first epoch, or of a single task.
+      weights of the epoch, in validation those of the first epoch, or of a single task;
+    - ``train_loss_best`` and ``valid_loss_best``, whether these sums are the least so far.
 
     Parameters
     ----------
@@ -77,6 +78,8 @@ class MultiTaskNet(NeuralNet):
         Data type of the network.
     n_jobs : int or None
         Number of jobs. Unless it is None, a training in this process takes one thread.
+    trains : bool, default=True
+        Whether the net has an optimizer; otherwise it only predicts, until `make_optimizer`.
     """
 
     def __init__(
@@ -87,6 +90,7 @@ class MultiTaskNet(NeuralNet):
         weight_averaging: float,
         dtype: torch.dtype,
         n_jobs: int | None = None,
+        trains: bool = True,
         **kwargs: Any,
     ):
         self.losses = losses
@@ -94,6 +98,7 @@ class MultiTaskNet(NeuralNet):
         self.weight_averaging = weight_averaging
         self.dtype = dtype
         self.n_jobs = n_jobs
+        self.trains = trains
         # These exist only during training.
         self._stepper: Any = None
         self._global_draws: GlobalDraws | None = None
@@ -339,6 +344,20 @@ class MultiTaskNet(NeuralNet):
         self.criterion_.to(self.dtype)
         return self
 
+    def initialize_optimizer(self) -> Self:
+        """Create the optimizer, or only declare that there will be one."""
+        # The first optimizer of a process takes over a second: torch imports its compiler.
+        if self.trains:
+            return super().initialize_optimizer()
+        self._register_attribute("optimizer_", None)
+        return self
+
+    def make_optimizer(self) -> None:
+        """Create the optimizer of a net that only predicted so far."""
+        if not self.trains:
+            self.trains = True
+            self.set_params(optimizer=self.optimizer)
+
     def get_iterator(
         self, dataset: Any, training: bool = False, indices: Tensor | None = None
     ) -> Any:
@@ -361,8 +380,12 @@ class MultiTaskNet(NeuralNet):
 
     def _record_losses(self, prefix: str, sums: Tensor, weights: Tensor) -> None:
         """Record the tasks' mean losses, and their sum; this reads them from the device."""
-        task_losses = self.losses.means(sums)
-        self.history.record(f"{prefix}_loss", (weights * task_losses).sum().item())
+        task_losses, name = self.losses.means(sums), f"{prefix}_loss"
+        loss = (weights * task_losses).sum().item()
+        # Callbacks of skorch read whether the loss is the least so far.
+        earlier = [epoch.get(name, np.inf) for epoch in self.history[:-1]]
+        self.history.record(name, loss)
+        self.history.record(f"{name}_best", bool(loss < np.nanmin([*earlier, np.inf])))
         self.history.record(f"{prefix}_task_losses", task_losses.tolist())
 
     def _place(self, weights: np.ndarray) -> Tensor:

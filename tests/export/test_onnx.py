@@ -2,15 +2,18 @@
 
 import ast
 import doctest
+import http.client
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -528,12 +531,12 @@ def served(path):
     try:
         while True:
             try:
-                ask(f"{address}/model")
+                ask(f"{address}/ready")
                 break
             except urllib.error.URLError:
                 assert process.poll() is None and time.monotonic() < deadline
                 time.sleep(0.1)
-        yield address
+        yield address, process
     finally:
         process.terminate()
         process.wait(timeout=30)
@@ -541,7 +544,7 @@ def served(path):
 
 @pytest.fixture(scope="module")
 def server(file_of_rich):
-    with served(file_of_rich[1]) as address:
+    with served(file_of_rich[1]) as (address, _):
         yield address
 
 
@@ -591,7 +594,7 @@ def test_a_server_tells_long_ids_apart(tmp_path):
     assert np.ptp(model.predict(X[:2])) > 0.1
     path = tmp_path / "model.onnx"
     export.to_onnx(model, path)
-    with served(path) as address:
+    with served(path) as (address, _):
         answers = ask(f"{address}/predict", {"rows": X[:2].to_dict("records")})
     assert [answer["y"]["label"] for answer in answers] == pytest.approx(model.predict(X[:2]))
 
@@ -603,7 +606,9 @@ def test_a_server_tells_long_ids_apart(tmp_path):
         ({"wide": "much"}, "Row 0: 'wide' is 'much', no finite number."),
         ({"wide": float("inf")}, "Row 0: 'wide' is inf, no finite number."),
         ({"wide": 10**400}, f"Row 0: 'wide' is {10**400}, no finite number."),
-        ({"town": ["a"]}, "Input should be"),
+        ({"town": ["a"]}, "Row 0: 'town' is a list."),
+        ({"wide": {"a": float("nan")}}, "Row 0: 'wide' is a dict."),
+        ("a", "('body', 'rows', 0): Input should be a valid dictionary."),
     ],
 )
 def test_a_server_refuses_rows_that_are_none(server, row, message):
@@ -613,13 +618,116 @@ def test_a_server_refuses_rows_that_are_none(server, row, message):
     assert message in str(json.load(caught.value)["detail"])
 
 
+def send(address, body, headers=(), method="POST", path="/predict"):
+    """Send bytes as they are; return the status and the text of the answer."""
+    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=60)
+    connection.putrequest(method, path)
+    headers = headers or {"content-length": len(body)}
+    for name, value in ({"content-type": "application/json"} | headers).items():
+        connection.putheader(name, str(value))
+    connection.endheaders(body)
+    with connection.getresponse() as answer:
+        return answer.status, answer.read().decode()
+
+
+def in_json(content):
+    return json.dumps(content).encode()
+
+
+ROW = {"wide": 1e9, "town": "a"}
+#: Requests and the statuses that answer them: a body, and what `send` takes beside it.
+REQUESTS = {
+    "no JSON": (b'{"rows": [', {}, 422),
+    "no text": (b'{"rows": [{"town": "\xff"}]}', {}, 400),
+    "nothing": (b"", {}, 422),
+    "no rows": (in_json({"row": ROW}), {}, 422),
+    "rows that are none": (in_json({"rows": 5}), {}, 422),
+    "NaN as rows": (in_json({"rows": float("nan")}), {}, 422),
+    "half a character as rows": (b'{"rows": "\\ud800"}', {}, 422),
+    "half a character as a column": (b'{"rows": [{"\\ud800": 1}]}', {}, 422),
+    "a column of another table": (in_json({"rows": [ROW, {"towns": "a"}]}), {}, 422),
+    "text as a number": (in_json({"rows": [{"wide": "1e9"}]}), {}, 422),
+    "a list as a cell": (in_json({"rows": [{"town": [float("nan")]}]}), {}, 422),
+    "lists in lists": (b'{"rows": ' + b"[" * 100_000, {}, 400),
+    "digits without end": (b'{"rows": [{"wide": ' + b"9" * 5000 + b"}]}", {}, 400),
+    "too many rows": (in_json({"rows": [{}] * 1001}), {}, 422),
+    "too many bytes": (b"", {"headers": {"content-length": 10**12}}, 413),
+    "an unknown length": (b"0\r\n\r\n", {"headers": {"transfer-encoding": "chunked"}}, 411),
+    "another method": (b"", {"method": "GET"}, 405),
+    "another path": (b"", {"path": "/predictions"}, 404),
+}
+
+
+def test_a_server_stands_a_load_that_is_partly_malformed(server, file_of_rich):
+    model, _ = file_of_rich
+    rows = json.loads(ROWS.to_json(orient="records", double_precision=15))
+    expected = model.predict(ROWS)["regression"].to_numpy()
+    tolerance = 1e-5 * unit_of(model.tasks_[model.task_names_.index("regression")])
+    rng = np.random.default_rng(0)
+    # Half of the requests can be answered.
+    jobs = [None if k % 2 else str(rng.choice(list(REQUESTS))) for k in range(500)]
+    slices = [slice(start, start + 5) for start in rng.integers(0, len(rows) - 4, len(jobs))]
+
+    def run(name, part):
+        if name is not None:
+            body, options, status = REQUESTS[name]
+            assert send(server, body, **options)[0] == status, name
+            return
+        found = [
+            answer["regression"]["label"]
+            for answer in ask(f"{server}/predict", {"rows": rows[part]})
+        ]
+        assert found == pytest.approx(expected[part], rel=1e-5, abs=tolerance)
+
+    before = read_counts(server)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(run, jobs, slices))
+    after = read_counts(server)
+    assert ask(f"{server}/ready") is ask(f"{server}/health") is True
+    done = {name: count - before.get(name, 0) for name, count in after.items()}
+    assert done["predict_rows_total"] == 5 * jobs.count(None)
+    for status in (400, 405, 411, 413, 422):
+        names = [name for name in REQUESTS if REQUESTS[name][2] == status]
+        n_requests = sum(jobs.count(name) for name in names)
+        assert done[f'predict_requests_total{{status="{status}"}}'] == n_requests > 0
+    assert done['predict_requests_total{status="200"}'] == jobs.count(None)
+    assert done["predict_seconds_total"] > 0
+
+
+def read_counts(address):
+    """The metrics of a server, by the names that Prometheus gives them."""
+    status, text = send(address, b"", method="GET", path="/metrics")
+    assert status == 200
+    pairs = re.findall(r'^(\w+(?:\{status="\d+"\})?) ([\d.e-]+)$', text, re.MULTILINE)
+    assert len(pairs) == len(text.splitlines())
+    return {name: float(count) for name, count in pairs}
+
+
+def test_a_server_that_is_stopped_answers_what_it_has_begun(file_of_rich):
+    body = in_json({"rows": [ROW]})
+    with served(file_of_rich[1]) as (address, process):
+        host, port = address.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=60) as begun:
+            head = f"POST /predict HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\n"
+            head += "Content-Type: application/json\r\nExpect: 100-continue\r\n\r\n"
+            begun.sendall(head.encode())
+            assert b"100 Continue" in begun.recv(1000)
+            process.terminate()
+            with suppress(OSError):
+                while True:
+                    send(address, b"", method="GET", path="/health")
+            begun.sendall(body)
+            assert begun.recv(10_000).startswith(b"HTTP/1.1 200 OK")
+        process.wait(timeout=60)
+
+
 def test_a_server_needs_neither_torch_nor_this_package():
     source = ast.parse((SERVING / "serve.py").read_text(encoding="utf-8"))
     imports = [node for node in ast.walk(source) if isinstance(node, ast.Import)]
     names = {alias.name for node in imports for alias in node.names}
     names |= {node.module for node in ast.walk(source) if isinstance(node, ast.ImportFrom)}
-    standard = {"json", "math", "os", "sys", "typing"}
-    assert names == standard | {"fastapi", "numpy", "onnxruntime"}
+    packages = {name.partition(".")[0] for name in names} - set(sys.stdlib_module_names)
+    assert packages == {"fastapi", "numpy", "onnxruntime"}
     docker = (SERVING / "Dockerfile").read_text(encoding="utf-8")
     assert all(f'"{name}' in docker for name in ("fastapi", "numpy", "onnxruntime", "uvicorn"))
 

@@ -8,8 +8,16 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from numpy.testing import assert_allclose
-from skorch.callbacks import Callback, Checkpoint, EpochScoring, MlflowLogger, TensorBoard
+from skorch.callbacks import (
+    Callback,
+    Checkpoint,
+    EpochScoring,
+    MlflowLogger,
+    TensorBoard,
+    WandbLogger,
+)
 from skorch.callbacks import ProgressBar as SkorchBar
 from skorch.history import History
 
@@ -283,12 +291,9 @@ def test_skorchs_own_callbacks_run_with_validation_rows(n_members, caching, tabl
     def worst(net, rows, _):
         return len(rows) + min(net.history[-1]["valid_task_scores"])
 
-    def is_best(net):
-        return net.history[-1]["valid_loss"] == min(net.history[:, "valid_loss"])
-
     callbacks = [
         SkorchBar(),
-        Checkpoint(monitor=is_best, dirname=tmp_path, f_history=None),
+        Checkpoint(dirname=tmp_path),
         EpochScoring(worst, lower_is_better=False, use_caching=caching),
         EpochScoring(lambda net, rows, _: len(rows), name="n_trained", on_train=True),
     ]
@@ -299,6 +304,16 @@ def test_skorchs_own_callbacks_run_with_validation_rows(n_members, caching, tabl
         assert epoch["worst"] == n_left_out + min(epoch["valid_task_scores"])
         assert epoch["n_trained"] == n_trained
     assert (tmp_path / "params.pt").exists()
+
+
+def test_each_best_loss_so_far_is_recorded_also_when_training_goes_on(table):
+    going_on = model(warm_start=True).fit(*table)
+    for net in (going_on.net_, going_on.fit(*table).net_):
+        for name in ("train_loss", "valid_loss"):
+            losses = net.history[:, name]
+            best = [loss < min(losses[:k], default=np.inf) for k, loss in enumerate(losses)]
+            assert net.history[:, f"{name}_best"] == best
+    assert len(net.history) > 3
 
 
 # -- logs elsewhere, as the user guide has it -----------------------------------------------------
@@ -351,6 +366,30 @@ def test_tensorboard_itself_takes_the_recipe(table, tmp_path):
     values = [event.value for event in log.Scalars("Loss/valid_score_1")]
     expected = [epoch["valid_task_scores"][1] for epoch in fitted.history_]
     np.testing.assert_allclose(values, expected, rtol=1e-6)
+
+
+class Run:
+    """Stands for a run of Weights & Biases."""
+
+    def __init__(self, folder):
+        self.dir, self.logged = folder, []
+
+    def watch(self, module):
+        self.watched = module
+
+    def log(self, values):
+        self.logged.append(values)
+
+
+def test_wandb_gets_losses_and_the_best_weights(table, tmp_path):
+    run = Run(tmp_path)
+    fitted = model(weight_averaging=0.0, callbacks=[TaskScores(), WandbLogger(run)]).fit(*table)
+    assert run.watched is fitted.module_
+    for name in ("valid_loss", "valid_task_scores"):
+        assert [epoch[name] for epoch in run.logged] == [epoch[name] for epoch in fitted.history_]
+    saved = torch.load(tmp_path / "best_model.pth", weights_only=True)
+    for name, value in fitted.module_.state_dict().items():
+        torch.testing.assert_close(saved[name], value)
 
 
 class Client:
