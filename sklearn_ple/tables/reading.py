@@ -18,6 +18,7 @@ from .frames import (
     is_dataset,
     keep_numbers,
     refuse_surrogates,
+    refuse_unread,
     to_pandas,
     use_native_order,
 )
@@ -147,10 +148,11 @@ def _decode(X: np.ndarray) -> np.ndarray:
 
 
 def check_in_memory(X: Any) -> None:
-    """Raise an error for a dataset or a path where rows in memory are needed.
+    """Raise an error for a dataset, a path or a query where rows in memory are needed.
 
     A list of texts has rows, which a step of a pipeline may read.
     """
+    refuse_unread(X)
     if is_dataset(X):
         raise TypeError(
             "X is a dataset or a path. Only fit, partial_fit, predict, predict_proba and score "
