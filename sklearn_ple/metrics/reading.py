@@ -10,10 +10,10 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from ..predictions.inner import tasks_of
-from ..tables.frames import to_pandas
+from ..tables.files.columns import read_labels
+from ..tables.frames import is_dataset, refuse_unread, to_pandas
 from ..tables.labels import Labels, as_frame, check_type, numbers_are_classes
 from ..tables.plausibility import warn_of_order
-from ..tables.reading import check_in_memory
 from ..tables.weights import read_weights
 from ..tasks import TASK_KINDS
 from ..utils.checks import check_lengths, check_unique, naming
@@ -24,9 +24,11 @@ def read_tasks(
     estimator_or_y_pred: Any, X: Any, y: Any, sample_weight: Any = None
 ) -> list[ScoredTask]:
     """Return each task with its predictions; the arguments are those of `multitask_scores`."""
-    check_in_memory(X)
     if y is None:
         raise ValueError("y is None, but labels are needed for scores: pass y.")
+    if is_dataset(X):
+        y, sample_weight = read_labels(X, y, sample_weight)
+    refuse_unread(X)
     table = as_frame(y)
     check_unique("y", list(table.columns))
     warn_of_order(X=X, y=y)
@@ -65,18 +67,18 @@ def _tasks_of_estimator(estimator: Any, X: Any, y: pd.DataFrame, named: bool) ->
             f"y has the tasks {list(y.columns)}, but the estimator was fitted with {names}: pass "
             "a y with these columns, in this order."
         )
-    check_lengths(X=X, y=y)
+    if not is_dataset(X):
+        check_lengths(X=X, y=y)
 
     @cache
     def respond(method: str) -> list[Any]:
         try:
             response = getattr(estimator, method)(X)
+            blocks = response if is_dataset(X) else [response]
+            tasks = zip(*(_split(block, method) for block in blocks), strict=True)
         except Exception as error:
             raise PredictionError(error) from error
-        if method == "predict":
-            table = as_frame(response)
-            return [to_plain_array(table.iloc[:, k]) for k in range(len(names))]
-        return response if isinstance(response, list) else [response]
+        return [None if of_task[0] is None else np.concatenate(of_task) for of_task in tasks]
 
     methods = [m for m in ("predict", "predict_proba") if hasattr(estimator, m)]
     tasks = []
@@ -87,6 +89,14 @@ def _tasks_of_estimator(estimator: Any, X: Any, y: pd.DataFrame, named: bool) ->
         responses = {method: lambda method=method, k=k: respond(method)[k] for method in methods}
         tasks.append(ScoredTask(name, labels, task, classes, responses))
     return tasks
+
+
+def _split(response: Any, method: str) -> list[Any]:
+    """Return the part of each task of what a method returned."""
+    if method == "predict":
+        table = as_frame(response)
+        return [to_plain_array(table.iloc[:, k]) for k in range(table.shape[1])]
+    return response if isinstance(response, list) else [response]
 
 
 def _tasks_of_predictions(y_pred: Any, y: pd.DataFrame, named: bool) -> list[ScoredTask]:

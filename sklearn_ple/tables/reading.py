@@ -155,8 +155,8 @@ def check_in_memory(X: Any) -> None:
     refuse_unread(X)
     if is_dataset(X):
         raise TypeError(
-            "X is a dataset or a path. Only fit, partial_fit, predict, predict_proba and score "
-            "accept one: pass a table with rows in memory."
+            'X is a dataset or a path, but rows in memory are needed here: pass a table. "Tables '
+            'larger than memory" in the user guide says what reads files, and what does not.'
         )
 
 

@@ -112,6 +112,16 @@ class Columns:
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
+def read_labels(X: Any, y: Any, sample_weight: Any = None) -> tuple[Any, np.ndarray | None]:
+    """Read the labels and weights of all rows of a dataset, whose columns y and weights name."""
+    import pyarrow as pa
+
+    source = Source.of(X)
+    columns = Columns.choose(source, y, sample_weight, features=())
+    rows = pa.concat_tables([block.rows for block in source.blocks(columns.names)])
+    return columns.y(rows), columns.sample_weight(rows)
+
+
 def _read_names(source: Source, y: Any, ending: str) -> list[str]:
     """Return the names of the columns of labels, after a check."""
     names = [y] if isinstance(y, str) else y

@@ -178,7 +178,7 @@ def test_lists_of_paths(folder):
 
 def test_methods_that_take_rows_in_memory(folder):
     fitted = model().fit(folder, TASKS, "w")
-    for method in ("transform", "predict_proba_frame", "decision_function", "gate_weights"):
+    for method in ("transform", "gate_weights"):
         with pytest.raises(TypeError, match="X is a dataset or a path"):
             getattr(fitted, method)(folder)
     with pytest.raises(TypeError, match="X is a dataset or a path"):
