@@ -188,9 +188,9 @@ class MultiTaskEstimator(Predictor):
         """Fit the network to all tasks together.
 
         A table that does not fit in memory can be read from files. X is then a
-        `pyarrow.dataset.Dataset` of Parquet or Arrow IPC files, or the path of such a file or
-        folder. y and sample_weight are names of its columns, and all other columns are features.
-        X_val may be rows in memory or another dataset; in the latter case y_val and
+        `pyarrow.dataset.Dataset` of files, or the path of a file or folder, a URL, a pattern or a
+        list of files. y and sample_weight are names of its columns, and all other columns are
+        features. X_val may be rows in memory or another dataset; in the latter case y_val and
         sample_weight_val are names of its columns. See "Tables larger than memory" in the user
         guide.
 

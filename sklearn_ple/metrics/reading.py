@@ -26,7 +26,11 @@ def read_tasks(
     """Return each task with its predictions; the arguments are those of `multitask_scores`."""
     if y is None:
         raise ValueError("y is None, but labels are needed for scores: pass y.")
-    if is_dataset(X):
+    # Steps of a pipeline may read a list of texts, which the network itself takes for paths.
+    from_files = is_dataset(X) and (
+        not isinstance(X, (list, tuple)) or hasattr(estimator_or_y_pred, "_predict_blocks")
+    )
+    if from_files:
         y, sample_weight = read_labels(X, y, sample_weight)
     refuse_unread(X)
     table = as_frame(y)
@@ -35,7 +39,9 @@ def read_tasks(
     # A data frame may have a column of such a name.
     is_frame = hasattr(estimator_or_y_pred, "columns")
     if not is_frame and hasattr(estimator_or_y_pred, "predict"):
-        tasks = _tasks_of_estimator(estimator_or_y_pred, X, table, hasattr(y, "columns"))
+        tasks = _tasks_of_estimator(
+            estimator_or_y_pred, X, table, hasattr(y, "columns"), from_files
+        )
     elif not is_frame and hasattr(estimator_or_y_pred, "fit"):
         raise TypeError(
             f"{type(estimator_or_y_pred).__name__} cannot predict: pass an estimator that can, or "
@@ -51,7 +57,9 @@ def read_tasks(
     return [replace(task, weights=of_task) for task, of_task in zip(tasks, weights.T, strict=True)]
 
 
-def _tasks_of_estimator(estimator: Any, X: Any, y: pd.DataFrame, named: bool) -> list[ScoredTask]:
+def _tasks_of_estimator(
+    estimator: Any, X: Any, y: pd.DataFrame, named: bool, from_files: bool
+) -> list[ScoredTask]:
     check_is_fitted(estimator)
     fitted = tasks_of(estimator)
     names, ignored = fitted.task_names_, getattr(fitted, "ignored_targets_", [])
@@ -67,14 +75,14 @@ def _tasks_of_estimator(estimator: Any, X: Any, y: pd.DataFrame, named: bool) ->
             f"y has the tasks {list(y.columns)}, but the estimator was fitted with {names}: pass "
             "a y with these columns, in this order."
         )
-    if not is_dataset(X):
+    if not from_files:
         check_lengths(X=X, y=y)
 
     @cache
     def respond(method: str) -> list[Any]:
         try:
             response = getattr(estimator, method)(X)
-            blocks = response if is_dataset(X) else [response]
+            blocks = response if from_files else [response]
             tasks = zip(*(_split(block, method) for block in blocks), strict=True)
         except Exception as error:
             raise PredictionError(error) from error

@@ -1,6 +1,6 @@
 """One task of a multi-task estimator as a fitted scikit-learn classifier or regressor."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ..tables.frames import is_dataset, take_rows, to_pandas
+from ..tables.frames import take_rows, to_pandas
 from ..tables.labels import check_type, read_targets
 from ..tables.plausibility import warn_of_order
 from ..tables.reading import check_in_memory
@@ -74,9 +74,9 @@ def _find(estimator: Any, name: str) -> tuple[int, np.ndarray | None]:
     return position, classes[position] if isinstance(classes, list) else classes
 
 
-def _each(X: Any, change: Callable[[Any], np.ndarray], response: Any) -> Any:
+def _each(change: Callable[[Any], np.ndarray], response: Any) -> Any:
     """Change a response or, of a dataset, that of each block of rows."""
-    return map(change, response) if is_dataset(X) else change(response)
+    return map(change, response) if isinstance(response, Iterator) else change(response)
 
 
 class _TaskView(BaseEstimator):
@@ -157,7 +157,7 @@ class _TaskView(BaseEstimator):
             # An array with several kinds of labels has dtype object; a frame may have any dtype.
             return np.asarray(labels, dtype=dtype)
 
-        return _each(X, choose, self.estimator.predict(X))
+        return _each(choose, self.estimator.predict(X))
 
     def _labelled(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, np.ndarray, Any]:
         """Select the rows that have a label with a positive weight."""
@@ -234,7 +234,7 @@ class TaskClassifierView(ClassifierMixin, _TaskView):
         def choose(response: Any) -> np.ndarray:
             return response[position] if isinstance(response, list) else response
 
-        return _each(X, choose, self.estimator.predict_proba(X))
+        return _each(choose, self.estimator.predict_proba(X))
 
     @available_if(lambda view: hasattr(view.estimator, "predict_proba"))
     def decision_function(self, X: Any) -> np.ndarray:
@@ -257,7 +257,7 @@ class TaskClassifierView(ClassifierMixin, _TaskView):
             logs = np.log(np.maximum(proba, np.finfo(np.float64).tiny))
             return logs[:, 1] - logs[:, 0] if logs.shape[1] == 2 else logs
 
-        return _each(X, take_logs, self.predict_proba(X))
+        return _each(take_logs, self.predict_proba(X))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Compute the accuracy on the rows that have a label.

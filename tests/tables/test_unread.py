@@ -102,3 +102,24 @@ def test_a_column_elsewhere_is_refused():
         make_tiny().fit(X, of_dask(number))
     with pytest.raises(TypeError, match="no rows in memory"):
         make_tiny().fit(X, Y, of_dask(number))
+
+
+def test_batches_of_a_query_are_predicted(model):
+    expected = model.predict(X)
+    batches = lazy(X)
+    if not hasattr(batches, "collect_batches"):
+        pytest.skip("this version of polars has no batches")
+    found = [model.predict(batch) for batch in batches.collect_batches()]
+    pd.testing.assert_frame_equal(pd.concat(found, ignore_index=True), expected)
+
+
+def test_batches_of_duckdb_are_predicted(model):
+    found = [model.predict(batch) for batch in relation(X).to_arrow_reader()]
+    pd.testing.assert_frame_equal(pd.concat(found, ignore_index=True), model.predict(X))
+
+
+@pytest.mark.parametrize(("make", "write"), [(lazy, "sink_parquet"), (relation, "to_parquet")])
+def test_files_that_a_query_writes_are_learnt(make, write, tmp_path):
+    path = tmp_path / "rows.parquet"
+    getattr(make(X.join(Y)), write)(str(path))
+    assert make_tiny().fit(path, ["class", "number"]).task_names_ == ["class", "number"]
