@@ -204,7 +204,7 @@ class MultiTaskEstimator(Predictor):
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
             Weights of the rows, or of every single label. Rows with weight 0 are left out. Columns
             of a data frame that have the names of y's columns are taken by name. For a dataset,
-            the name of a column.
+            the name of a column, or of one for each task.
         X_val : {array-like, sparse matrix, DataFrame} of shape (n_validation, n_features), \
                 default=None
             Features of validation rows, which are not used for training. If they are passed,

@@ -438,7 +438,8 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
             a dataset, the names of its columns; labels and outputs of all rows must then fit in
             memory.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
-            Weights of the rows, or of every single label. For a dataset, the name of a column.
+            Weights of the rows, or of every single label. For a dataset, the name of a column, or
+            of one for each task.
 
         Returns
         -------

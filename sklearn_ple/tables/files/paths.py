@@ -164,11 +164,10 @@ def _open_url(url: str) -> tuple[Any, str]:
 
     try:
         return fs.FileSystem.from_uri(url)
-    except ArrowInvalid as error:
-        try:
-            from fsspec.core import url_to_fs
-        except ImportError:
-            raise ValueError(f"{url}: {error}. fsspec may know it: pip install fsspec.") from error
+    except ArrowInvalid:
+        # torch needs it, too.
+        from fsspec.core import url_to_fs
+
         filesystem, path = url_to_fs(url)
         return fs.PyFileSystem(fs.FSSpecHandler(filesystem)), path
 

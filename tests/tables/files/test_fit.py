@@ -694,6 +694,28 @@ def test_weights_may_be_bools(tmp_path):
     pd.testing.assert_frame_equal(*predictions)
 
 
+def test_each_task_may_have_weights_of_its_own(tmp_path):
+    frame = make_table(600)
+    frame["v"] = np.where(frame["a"] > 0, 0.0, 2.0)
+    folder = write(tmp_path / "files", frame)
+    schema = ds.dataset(folder).schema
+    rows = ds.dataset(folder, schema=schema.remove(schema.get_field_index("v")))
+    one, other = (model().fit(rows, TASKS, weight) for weight in ("w", ["w", "w"]))
+    assert_same(one, other)
+    each = model().fit(folder, TASKS, ["w", "v"])
+    assert each.feature_names_in_.tolist() == FEATURES
+    memory = arrow(frame).select(FEATURES), frame[TASKS]
+    expected = each.score(*memory, frame[["w", "v"]].to_numpy())
+    assert each.score(folder, TASKS, ["w", "v"]) == pytest.approx(expected, rel=1e-12)
+    # A task whose labels have no weight is the same as one whose labels are missing.
+    frame["amount"] = frame["amount"].where(frame["a"] <= 0)
+    frame["u"] = np.where(frame["a"] > 0, 5.0, 2.0)
+    gone = write(tmp_path / "gone", frame.drop(columns="v"))
+    assert_same(each, model().fit(gone, TASKS, ["w", "u"]))
+    with pytest.raises(ValueError, match=r"sample_weight has shape .*, one weight per label"):
+        model().fit(folder, TASKS, ["w"])
+
+
 def test_null_in_a_dictionary_is_no_category(tmp_path):
     folder = tmp_path / "files"
     folder.mkdir()
