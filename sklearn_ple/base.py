@@ -219,7 +219,8 @@ class MultiTaskEstimator(Predictor):
         groups : array-like of shape (n_samples,), default=None
             The group of each row, for example a patient with several rows. A group is never split:
             no member is trained on some of its rows and validated on others. If
-            ``validation_split`` is a splitter, the groups are passed to it.
+            ``validation_split`` is a splitter, the groups are passed to it. For a dataset, the
+            name of a column, which is then no feature.
 
         Returns
         -------

@@ -26,12 +26,15 @@ class Columns:
         The column of sample_weight, or one for each task, if there are any.
     ndim : int
         Number of dimensions of y: 1 for a single name, 2 for a list of names.
+    group : str, optional
+        The column of the groups of rows, if there is one.
     """
 
     features: list[str]
     targets: list[str]
     weight: str | list[str] | None
     ndim: int
+    group: str | None = None
 
     @classmethod
     def choose(
@@ -41,6 +44,7 @@ class Columns:
         sample_weight: Any = None,
         features: Sequence[str] | None = None,
         ending: str = "",
+        group: Any = None,
     ) -> "Columns":
         """Read and check the arguments that name columns of a dataset.
 
@@ -56,6 +60,8 @@ class Columns:
             The columns of X; by default all others.
         ending : str, default=""
             Suffix of the names of the arguments in messages, such as "_val".
+        group : str, optional
+            The column of the groups of rows, which is then no feature.
 
         Returns
         -------
@@ -65,13 +71,17 @@ class Columns:
         Raises
         ------
         TypeError
-            If y or sample_weight is not a name or a list of names.
+            If y or sample_weight is not a name or a list of names, or group not a name.
         ValueError
             If a column does not exist, if a name occurs twice, if a label or weight is among the
             given features, or if there is no feature.
         """
         targets = _read_names(source, y, ending)
         weights = _read_weights(source, sample_weight, targets, ending)
+        if group is not None:
+            if not isinstance(group, str):
+                raise TypeError("groups must be the name of a column, because X is a dataset.")
+            source.check_columns([group], "groups names")
         for argument, names in (("y", targets), ("sample_weight", weights)):
             if both := [name for name in names if name in (features or ())]:
                 raise ValueError(
@@ -79,16 +89,28 @@ class Columns:
                     "name other columns."
                 )
         if features is None:
-            features = [n for n in source.names if n not in (*targets, *weights)]
+            features = [n for n in source.names if n not in (*targets, *weights, group)]
             if not features:
                 raise ValueError(f"{source} has no column in addition to {targets}: add features.")
-        return cls(list(features), targets, sample_weight, 1 if isinstance(y, str) else 2)
+        return cls(list(features), targets, sample_weight, 1 if isinstance(y, str) else 2, group)
 
     @property
     def names(self) -> list[str]:
         """Names of all columns."""
         weights = _as_list(self.weight)
         return [*self.features, *self.targets, *dict.fromkeys(weights)]
+
+    @property
+    def surveyed(self) -> list[str]:
+        """Names of all columns, with that of the groups."""
+        return [*dict.fromkeys([*self.names, *([self.group] if self.group else [])])]
+
+    def group_keys(self, numbers: np.ndarray, rows: Any) -> np.ndarray:
+        """Return a hash of the group of each row of a table of Arrow."""
+        groups = to_pandas(rows.select([self.group])).iloc[:, 0]
+        if groups.isna().any():
+            raise ValueError(f"groups names {self.group!r}, which has no group for some rows.")
+        return pd.util.hash_pandas_object(groups, index=False).to_numpy()
 
     def X(self, rows: Any) -> pd.DataFrame:
         """Return the features of a table of Arrow, as a data frame."""

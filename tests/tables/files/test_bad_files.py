@@ -69,9 +69,11 @@ def test_weights_that_name_no_column_of_numbers(folder, weight, error, message):
 
 
 def test_what_is_passed_beside_files(folder):
-    refuses(
-        folder, message="groups cannot be used if X is a dataset", fit={"groups": np.zeros(600)}
-    )
+    refuses(folder, message="groups must be the name", error=TypeError, fit={"groups": [1, 2]})
+    refuses(folder, message=r"groups names \['none'\]", fit={"groups": "none"})
+    last = {"validation_split": "last", "early_stopping": True}
+    refuses(folder, message="whatever their groups are", fit={"groups": "town"}, **last)
+    refuses(folder, message="for some rows", fit={"groups": "gaps"}, early_stopping=True)
     refuses(folder, message="y_val is missing", fit={"X_val": folder})
     both = {"X_val": folder, "y_val": ["click", "sale"]}
     refuses(folder, message=r"y_val names \['sale'\]", fit=both)
