@@ -248,11 +248,7 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
         positions = targets.positions(tasks)
         learnt = self._learnt_deviations("return_std", positions) if return_std else None
         if is_dataset(X):
-
-            def predict(model: Self, rows: Any, labels: Any) -> Any:
-                return model.predict(rows, return_std, tasks=tasks, known=labels)
-
-            return self._predict_blocks(X, predict, known)
+            return by_blocks(type(self).predict)(self, X, return_std, tasks=tasks, known=known)
         if learnt is None:
             return super().predict(X, tasks=tasks, known=known)
         form, index = targets.form.take(positions), index_of(X)
@@ -333,11 +329,8 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
         positions = self._encoder.targets.positions(tasks)
         deviations = self._learnt_deviations("predict_interval", positions)
         if is_dataset(X):
-
-            def predict(model: Self, rows: Any, labels: Any) -> Any:
-                return model.predict_interval(rows, level, tasks=tasks, known=labels, joint=joint)
-
-            return self._predict_blocks(X, predict, known)
+            predict = by_blocks(type(self).predict_interval)
+            return predict(self, X, level, tasks=tasks, known=known, joint=joint)
         members = self._member_outputs(X).numpy()
         each = self._find_level(level, positions, joint)
         ends = deviations.compute_intervals(members, each, positions)
