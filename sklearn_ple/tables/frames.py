@@ -36,8 +36,8 @@ def refuse_unread(data: Any) -> None:
     for cls in type(data).__mro__:
         package = cls.__module__.partition(".")[0].lstrip("_").removesuffix("_expr")
         if way := _UNREAD.get((package, cls.__name__)):
-            kind = f"{package}'s {type(data).__name__}"
-            raise TypeError(f"A table of type {kind} has no rows in memory: {way}.")
+            what = f"The {type(data).__name__} of {package}"
+            raise TypeError(f"{what} has no rows in memory: {way}.")
 
 
 def is_polars(data: Any) -> bool:
