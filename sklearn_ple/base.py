@@ -188,9 +188,9 @@ class MultiTaskEstimator(Predictor):
         """Fit the network to all tasks together.
 
         A table that does not fit in memory can be read from files. X is then a
-        `pyarrow.dataset.Dataset` of Parquet or Arrow IPC files, or the path of such a file or
-        folder. y and sample_weight are names of its columns, and all other columns are features.
-        X_val may be rows in memory or another dataset; in the latter case y_val and
+        `pyarrow.dataset.Dataset` of files, or the path of a file or folder, a URL, a pattern or a
+        list of files. y and sample_weight are names of its columns, and all other columns are
+        features. X_val may be rows in memory or another dataset; in the latter case y_val and
         sample_weight_val are names of its columns. See "Tables larger than memory" in the user
         guide.
 
@@ -204,7 +204,7 @@ class MultiTaskEstimator(Predictor):
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
             Weights of the rows, or of every single label. Rows with weight 0 are left out. Columns
             of a data frame that have the names of y's columns are taken by name. For a dataset,
-            the name of a column.
+            the name of a column, or of one for each task.
         X_val : {array-like, sparse matrix, DataFrame} of shape (n_validation, n_features), \
                 default=None
             Features of validation rows, which are not used for training. If they are passed,
@@ -219,7 +219,8 @@ class MultiTaskEstimator(Predictor):
         groups : array-like of shape (n_samples,), default=None
             The group of each row, for example a patient with several rows. A group is never split:
             no member is trained on some of its rows and validated on others. If
-            ``validation_split`` is a splitter, the groups are passed to it.
+            ``validation_split`` is a splitter, the groups are passed to it. For a dataset, the
+            name of a column, which is then no feature.
 
         Returns
         -------

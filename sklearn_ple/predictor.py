@@ -21,7 +21,7 @@ from .nn import Body
 from .nn.drawing import Outline, draw_html
 from .nn.records import join_weights, record_outputs
 from .parameters.shared import Parameters
-from .predictions.blocks import compute_with_labels, predict_blocks
+from .predictions.blocks import by_blocks, compute_with_labels, predict_blocks
 from .predictions.calibration import find_temperatures
 from .predictions.copula import Copula
 from .predictions.intervals import Deviations
@@ -34,7 +34,7 @@ from .predictions.multi_task import (
     with_tasks,
 )
 from .tables.frames import is_dataset
-from .tables.reading import FeatureReader, check_in_memory
+from .tables.reading import FeatureReader
 from .tables.weights import weigh
 from .tasks import class_array
 from .training.history import public_history
@@ -126,6 +126,20 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
         """Compute the outputs of the members' mean, of shape (n_rows, sum of n_outputs)."""
         rows = self._rows(X)
         return compute_means(self.net_, rows, self.n_jobs)
+
+    def _uncalibrated(self, X: Any) -> list[np.ndarray]:
+        """Compute each task's outputs for rows of X, before calibration."""
+        return self._targets.split_outputs(self._means(X).numpy())
+
+    def _compute_with_labels(self, X: Any, y: Any, sample_weight: Any, method: str) -> tuple:
+        """Compute the outputs of the tasks by a method, and read the labels and weights."""
+        check_is_fitted(self)
+        if is_dataset(X):
+            model, names, unknown = self._for_blocks()
+            given = X, names, self._targets, y, sample_weight, getattr(model, method), unknown
+            return compute_with_labels(*given)
+        outputs = getattr(self, method)(X)
+        return outputs, self._targets.read(y, outputs[0], X, sample_weight), sample_weight
 
     def _outputs(self, means: Tensor) -> list[np.ndarray]:
         """Split the members' means by task, and calibrate them if ``calibrate`` was called."""
@@ -234,11 +248,7 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
         positions = targets.positions(tasks)
         learnt = self._learnt_deviations("return_std", positions) if return_std else None
         if is_dataset(X):
-
-            def predict(model: Self, rows: Any, labels: Any) -> Any:
-                return model.predict(rows, return_std, tasks=tasks, known=labels)
-
-            return self._predict_blocks(X, predict, known)
+            return by_blocks(type(self).predict)(self, X, return_std, tasks=tasks, known=known)
         if learnt is None:
             return super().predict(X, tasks=tasks, known=known)
         form, index = targets.form.take(positions), index_of(X)
@@ -272,8 +282,9 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            The features.
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), or dataset
+            The features. For a dataset, the intervals of blocks of rows are generated, as in
+            ``predict``.
         level : float, default=0.9
             The share, between 0 and 1. With n validation labels, the greatest possible share is
             ``(n - 1) / (n + 1)``; for a greater level, the intervals of that share are returned.
@@ -317,6 +328,9 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
         check_is_fitted(self)
         positions = self._encoder.targets.positions(tasks)
         deviations = self._learnt_deviations("predict_interval", positions)
+        if is_dataset(X):
+            predict = by_blocks(type(self).predict_interval)
+            return predict(self, X, level, tasks=tasks, known=known, joint=joint)
         members = self._member_outputs(X).numpy()
         each = self._find_level(level, positions, joint)
         ends = deviations.compute_intervals(members, each, positions)
@@ -338,12 +352,13 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
         return self._deviations
 
     @with_tasks("number", lambda task: hasattr(task, "predict_quantiles"))
+    @by_blocks
     def predict_quantiles(self, X: Any) -> Any:
         """Predict the quantiles of the tasks of kind "quantile".
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), or dataset
             The features.
 
         Returns
@@ -357,12 +372,13 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
         return self._frames(X, "predict_quantiles", lambda task: task.levels)
 
     @with_tasks("number", lambda task: hasattr(task, "predict_survival"))
+    @by_blocks
     def predict_survival(self, X: Any, times: Any) -> Any:
         """Predict the probability that the event of a "survival" task happens after given times.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), or dataset
             The features.
         times : array-like of shape (n_times,)
             Times in the unit of the label, 0 or more.
@@ -415,7 +431,8 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
             a dataset, the names of its columns; labels and outputs of all rows must then fit in
             memory.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
-            Weights of the rows, or of every single label. For a dataset, the name of a column.
+            Weights of the rows, or of every single label. For a dataset, the name of a column, or
+            of one for each task.
 
         Returns
         -------
@@ -432,16 +449,13 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
         UndefinedMetricWarning
             If a task has too few labels for its score, such as a number with a single label.
         """
-        if not is_dataset(X):
-            return super().score(X, y, sample_weight)
-        model, names, unknown = self._for_blocks()
-        given = X, names, self._targets, y, sample_weight, model._compute, unknown
-        outputs, labels, sample_weight = compute_with_labels(*given)
-        return self._score(self._targets.decode(outputs), labels, sample_weight)
+        outputs, labels, weights = self._compute_with_labels(X, y, sample_weight, "_compute")
+        return self._score(self._targets.decode(outputs), labels, weights)
 
     # -- classes --------------------------------------------------------------------------------
 
     @with_classes
+    @by_blocks
     def predict_proba(self, X: Any, *, known: Any = None) -> Any:
         """Predict the probabilities of the classes.
 
@@ -459,19 +473,16 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
             the order of the tasks, with None for a task without classes. For a dataset, a
             generator of these results for blocks of rows, as in ``predict``.
         """
-        if is_dataset(X):
-            return self._predict_blocks(
-                X, lambda model, rows, labels: model.predict_proba(rows, known=labels), known
-            )
         return super().predict_proba(X, known=known)
 
     @with_classes
+    @by_blocks
     def decision_function(self, X: Any) -> Any:
         """Compute the logits of the classes.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), or dataset
             The features.
 
         Returns
@@ -484,6 +495,7 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
         return self._by_task(self._apply(X, "decision_function"))
 
     @available_if(_depends)
+    @by_blocks
     def predict_conditional_proba(self, X: Any) -> Any:
         """Predict the probabilities of events, given the events that they depend on.
 
@@ -494,7 +506,7 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), or dataset
             The features.
 
         Returns
@@ -503,7 +515,6 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
             In the form of ``predict_proba``.
         """
         check_is_fitted(self)
-        check_in_memory(X)
         return self._encoder.dependence.conditional(self.predict_proba(X))
 
     @with_classes
@@ -524,10 +535,11 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), or dataset
             The features.
         y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
-            The labels. NaN, None or NA where a task has no label.
+            The labels. NaN, None or NA where a task has no label. For a dataset, the
+            names of its columns, as in ``score``.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
             Weights of the rows, or of every single label.
 
@@ -547,10 +559,9 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
         ICML 2017.
         """
         check_is_fitted(self)
-        targets = self._encoder.targets
-        parts = targets.split_outputs(self._means(X).numpy())
-        labels, weights = weigh(targets.read(y, parts[0], X, sample_weight), sample_weight)
-        codes = targets.encode(labels)
+        found = self._compute_with_labels(X, y, sample_weight, "_uncalibrated")
+        parts, labels, weights = found[0], *weigh(*found[1:])
+        codes = self._targets.encode(labels)
         # Labels that follow from others alone would be of a single class.
         labelled = weights.any(axis=0)
         self._encoder.dependence.complete(codes, weights)

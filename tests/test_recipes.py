@@ -2,7 +2,9 @@
 
 import importlib
 import json
+import os
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -110,7 +112,9 @@ def test_skops_writes_a_card(table, tmp_path):
     assert load(tmp_path / "model.safetensors").get_params() == model.get_params()
 
 
-@pytest.mark.parametrize("backend", ["threading", "dask"])
+@pytest.mark.parametrize(
+    "backend", ["threading", "dask", pytest.param("ray", marks=pytest.mark.nightly)]
+)
 def test_optuna_searches_side_by_side(table, backend):
     pytest.importorskip("optuna").logging.set_verbosity("WARNING")
     search = importlib.import_module("parallel_study").search
@@ -122,6 +126,15 @@ def test_optuna_searches_side_by_side(table, backend):
     if backend == "threading":
         with parallel_config(backend, n_jobs=2):
             study, best = search(base, X, y, **options)
+    elif backend == "ray":
+        ray = pytest.importorskip("ray")
+        importlib.import_module("ray.util.joblib").register_ray()
+        ray.init(num_cpus=2, include_dashboard=False)
+        try:
+            with parallel_config(backend):
+                study, best = search(base, X, y, **options)
+        finally:
+            ray.shutdown()
     else:
         distributed = pytest.importorskip("distributed")
         cluster = {"n_workers": 1, "threads_per_worker": 2, "processes": False}
@@ -146,3 +159,34 @@ def test_a_trial_that_fails_is_told_to_the_study(table):
     ):
         search(base, X, y, n_trials=2, cv=2)
     assert optuna
+
+
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_frames_of_dask_are_predicted_part_by_part(table, model):
+    dd = pytest.importorskip("dask.dataframe")
+    predict = importlib.import_module("clusters").predict_dask
+    far = dd.from_pandas(table[0], npartitions=3)
+    expected = model.predict(table[0])
+    pd.testing.assert_frame_equal(predict(model, far).compute(), expected, check_dtype=False)
+    with pytest.raises(ValueError, match="same order as they were in fit"):
+        predict(model, far[["b", "a", "place", "flag"]])
+
+
+@pytest.mark.nightly
+@pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs Java")
+def test_frames_of_spark_are_predicted_part_by_part(table, model, monkeypatch):
+    sql = pytest.importorskip("pyspark.sql")
+    predict = importlib.import_module("clusters").predict_spark
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    local = sql.SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
+    spark = local.getOrCreate()
+    try:
+        X = table[0].astype({"place": object})
+        far = spark.createDataFrame(X.where(X.notna(), None))
+        with pytest.raises(TypeError, match="pyspark.*no rows in memory: .*mapInPandas"):
+            model.predict(far)
+        found = predict(model, far).toPandas()
+    finally:
+        spark.stop()
+    pd.testing.assert_frame_equal(found, model.predict(table[0]), check_dtype=False)

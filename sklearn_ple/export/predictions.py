@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pandas as pd
 
+from ..tables.files.source import Source
 from ..tables.frames import is_dataset, to_pandas
 from ..utils._sklearn import StrOptions
 from ..utils.constraints import PATH, check_arguments
@@ -33,9 +35,8 @@ def predict_to_parquet(
     ----------
     model : estimator of this package
         An estimator that was fitted to a data frame or a dataset with names of columns.
-    X : pyarrow.dataset.Dataset, str or path-like
-        A dataset of Parquet or Arrow IPC files, or the path of such a file or of a folder with
-        such files. Only the columns that the model was fitted to are read.
+    X : pyarrow.dataset.Dataset, str, path-like or list of these
+        A dataset or paths, as in `fit`. Only the columns that the model was fitted to are read.
     path : str or path-like
         The file to write, such as "predictions.parquet". An existing file is replaced. It may
         neither be a file of X nor lie in the folder that is read.
@@ -105,16 +106,15 @@ def predict_to_parquet(
 def _check_apart(X: Any, path: str | os.PathLike[str]) -> None:
     """Raise a ValueError if predictions would replace the rows of X, or be among them."""
     final = Path(os.path.realpath(path))
-    if not isinstance(X, (str, os.PathLike)):
-        files = [fragment.path for fragment in X.get_fragments()]
-    elif Path(X).is_dir() and final.is_relative_to(os.path.realpath(X)):
-        raise ValueError(
-            f"{path} lies in {X}, the folder that is read, so predictions would be among its "
-            "rows: write them to another folder."
-        )
-    else:
-        files = [X]
-    if final in [Path(os.path.realpath(file)) for file in files]:
+    folder = unquote(X.removeprefix("file://")) if isinstance(X, str) else X
+    if isinstance(X, (str, os.PathLike)) and os.path.isdir(folder):
+        if final.is_relative_to(os.path.realpath(folder)):
+            raise ValueError(
+                f"{path} lies in {X}, the folder that is read, so predictions would be among its "
+                "rows: write them to another folder."
+            )
+        return
+    if final in [Path(os.path.realpath(file.path)) for file in Source.of(X).files]:
         raise ValueError(
             f"{path} is a file of X, whose rows would be lost: write predictions to another file."
         )

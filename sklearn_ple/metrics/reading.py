@@ -10,10 +10,10 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from ..predictions.inner import tasks_of
-from ..tables.frames import to_pandas
+from ..tables.files.columns import read_labels
+from ..tables.frames import is_dataset, refuse_unread, to_pandas
 from ..tables.labels import Labels, as_frame, check_type, numbers_are_classes
 from ..tables.plausibility import warn_of_order
-from ..tables.reading import check_in_memory
 from ..tables.weights import read_weights
 from ..tasks import TASK_KINDS
 from ..utils.checks import check_lengths, check_unique, naming
@@ -24,16 +24,24 @@ def read_tasks(
     estimator_or_y_pred: Any, X: Any, y: Any, sample_weight: Any = None
 ) -> list[ScoredTask]:
     """Return each task with its predictions; the arguments are those of `multitask_scores`."""
-    check_in_memory(X)
     if y is None:
         raise ValueError("y is None, but labels are needed for scores: pass y.")
+    # Steps of a pipeline may read a list of texts, which the network itself takes for paths.
+    from_files = is_dataset(X) and (
+        not isinstance(X, (list, tuple)) or hasattr(estimator_or_y_pred, "_predict_blocks")
+    )
+    if from_files:
+        y, sample_weight = read_labels(X, y, sample_weight)
+    refuse_unread(X)
     table = as_frame(y)
     check_unique("y", list(table.columns))
     warn_of_order(X=X, y=y)
     # A data frame may have a column of such a name.
     is_frame = hasattr(estimator_or_y_pred, "columns")
     if not is_frame and hasattr(estimator_or_y_pred, "predict"):
-        tasks = _tasks_of_estimator(estimator_or_y_pred, X, table, hasattr(y, "columns"))
+        tasks = _tasks_of_estimator(
+            estimator_or_y_pred, X, table, hasattr(y, "columns"), from_files
+        )
     elif not is_frame and hasattr(estimator_or_y_pred, "fit"):
         raise TypeError(
             f"{type(estimator_or_y_pred).__name__} cannot predict: pass an estimator that can, or "
@@ -49,7 +57,9 @@ def read_tasks(
     return [replace(task, weights=of_task) for task, of_task in zip(tasks, weights.T, strict=True)]
 
 
-def _tasks_of_estimator(estimator: Any, X: Any, y: pd.DataFrame, named: bool) -> list[ScoredTask]:
+def _tasks_of_estimator(
+    estimator: Any, X: Any, y: pd.DataFrame, named: bool, from_files: bool
+) -> list[ScoredTask]:
     check_is_fitted(estimator)
     fitted = tasks_of(estimator)
     names, ignored = fitted.task_names_, getattr(fitted, "ignored_targets_", [])
@@ -65,18 +75,18 @@ def _tasks_of_estimator(estimator: Any, X: Any, y: pd.DataFrame, named: bool) ->
             f"y has the tasks {list(y.columns)}, but the estimator was fitted with {names}: pass "
             "a y with these columns, in this order."
         )
-    check_lengths(X=X, y=y)
+    if not from_files:
+        check_lengths(X=X, y=y)
 
     @cache
     def respond(method: str) -> list[Any]:
         try:
             response = getattr(estimator, method)(X)
+            blocks = response if from_files else [response]
+            tasks = zip(*(_split(block, method) for block in blocks), strict=True)
         except Exception as error:
             raise PredictionError(error) from error
-        if method == "predict":
-            table = as_frame(response)
-            return [to_plain_array(table.iloc[:, k]) for k in range(len(names))]
-        return response if isinstance(response, list) else [response]
+        return [None if of_task[0] is None else np.concatenate(of_task) for of_task in tasks]
 
     methods = [m for m in ("predict", "predict_proba") if hasattr(estimator, m)]
     tasks = []
@@ -87,6 +97,14 @@ def _tasks_of_estimator(estimator: Any, X: Any, y: pd.DataFrame, named: bool) ->
         responses = {method: lambda method=method, k=k: respond(method)[k] for method in methods}
         tasks.append(ScoredTask(name, labels, task, classes, responses))
     return tasks
+
+
+def _split(response: Any, method: str) -> list[Any]:
+    """Return the part of each task of what a method returned."""
+    if method == "predict":
+        table = as_frame(response)
+        return [to_plain_array(table.iloc[:, k]) for k in range(table.shape[1])]
+    return response if isinstance(response, list) else [response]
 
 
 def _tasks_of_predictions(y_pred: Any, y: pd.DataFrame, named: bool) -> list[ScoredTask]:

@@ -49,10 +49,12 @@ def multitask_scores(
         are data frames, columns of the same name belong together. The columns of a frame of
         probabilities may name the classes, in any order. Where a task has no label, a predicted
         label or number may be missing.
-    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features) or None
-        The features; not used if predictions are passed.
+    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), dataset or None
+        The features; not used if predictions are passed. Of a dataset, or a path, as in ``fit``,
+        labels and predictions are kept in memory, but not the features.
     y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
-        The labels. NaN, None or NA where a task has no label.
+        The labels. NaN, None or NA where a task has no label. For a dataset, the names of its
+        columns; ``sample_weight`` then names a column, too.
     metrics : str, callable, dict or None, default=None
         The metric of all tasks, or a dict from the name of a task to its metric. A metric is the
         name of a scorer of scikit-learn, a result of :func:`sklearn.metrics.make_scorer`, or a
@@ -149,10 +151,12 @@ def multitask_score(
     ----------
     estimator_or_y_pred : object, array-like, DataFrame or list
         A fitted estimator or predictions, as in :func:`multitask_scores`.
-    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features) or None
-        The features; not used if predictions are passed.
+    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), dataset or None
+        The features; not used if predictions are passed. Of a dataset, or a path, as in ``fit``,
+        labels and predictions are kept in memory, but not the features.
     y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
-        The labels. NaN, None or NA where a task has no label.
+        The labels. NaN, None or NA where a task has no label. For a dataset, the names of its
+        columns; ``sample_weight`` then names a column, too.
     metrics : str, callable, dict or None, default=None
         The metrics, as in :func:`multitask_scores`.
     average : {"mean", "worst"} or dict, default="mean"

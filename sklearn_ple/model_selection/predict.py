@@ -12,7 +12,7 @@ from sklearn.model_selection import cross_validate
 from sklearn.utils import indexable
 
 from ..predictions.inner import tasks_of
-from ..tables.frames import is_polars, take_rows, takeable
+from ..tables.frames import is_polars, refuse_unread, take_rows, takeable
 from ..tables.labels import as_frame
 from ..tables.reading import check_in_memory
 from ..utils._sklearn import StrOptions, _num_samples
@@ -117,6 +117,7 @@ def cross_val_predict(
     if not hasattr(estimator, method):
         raise AttributeError(f"{type(estimator).__name__} has no {method}: pass another method.")
     check_in_memory(X)
+    refuse_unread(y)
     check_lengths(X=X, y=y)
     if params and not get_config()["enable_metadata_routing"]:
         with naming("params"):

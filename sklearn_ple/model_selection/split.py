@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.model_selection import BaseShuffleSplit, check_cv
 from sklearn.utils import check_random_state, indexable
 
-from ..tables.frames import take_rows, takeable
+from ..tables.frames import refuse_unread, take_rows, takeable
 from ..tables.groups import read_groups
 from ..tables.reading import check_in_memory
 from ..utils._sklearn import GroupsConsumerMixin, _BaseKFold, _num_samples, _validate_shuffle_split
@@ -263,6 +263,7 @@ class MultiTaskShuffleSplit(GroupsConsumerMixin, BaseShuffleSplit):
 def _check(X: Any, y: Any, groups: Any) -> np.ndarray | None:
     """Check that X is in memory and y as long, and number the groups of the rows."""
     check_in_memory(X)
+    refuse_unread(y)
     check_lengths(X=X, y=y)
     return None if groups is None else read_groups(groups, _num_samples(X))
 
@@ -373,7 +374,8 @@ def train_test_split(
         random_state=random_state,
         task_types=task_types,
     )
+    arrays = list(map(takeable, (X, y, *others)))
     check_lengths(X=X, y=y, **{f"others[{k}]": other for k, other in enumerate(others)})
-    arrays = indexable(*map(takeable, (X, y, *others)))
+    arrays = indexable(*arrays)
     train, test = next(cv.split(X, y, groups))
     return [take_rows(array, rows) for array in arrays for rows in (train, test)]

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,33 @@ from ..encoding.categories import UnknownColumns
 from ..encoding.targets import TargetEncoder
 from ..tables.files.columns import Columns
 from ..tables.files.source import Source
+from ..tables.frames import is_dataset
 from ..tables.labels import Labels, join_labels
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
+
+def by_blocks(method: _Method) -> _Method:
+    """Decorate a method of a network, so that for a dataset it returns a generator.
+
+    The generator yields the results of the method for blocks of rows. An argument ``known`` then
+    names columns of the dataset.
+    """
+
+    @wraps(method)
+    def call(self: Any, X: Any, *args: Any, **kwargs: Any) -> Any:
+        # Ensembles of other models read rows in memory only, and refuse a dataset.
+        if not is_dataset(X) or not hasattr(self, "_predict_blocks"):
+            return method(self, X, *args, **kwargs)
+        known = kwargs.pop("known", None)
+
+        def predict(model: Any, rows: pd.DataFrame, labels: Any) -> Any:
+            options = kwargs if labels is None else {**kwargs, "known": labels}
+            return method(model, rows, *args, **options)
+
+        return self._predict_blocks(X, predict, known)
+
+    return cast(_Method, call)
 
 
 def predict_blocks(

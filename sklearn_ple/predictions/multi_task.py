@@ -18,6 +18,7 @@ from ..tables.reading import check_in_memory
 from ..tables.weights import weigh
 from ..tasks import Task, warn_without_score
 from ..utils.constraints import COUNT, LISTED, check_arguments
+from .blocks import by_blocks
 from .copula import Copula
 from .joint import Distributions, Joint, find_joint_level, read_known, split_level
 from .margins import lacks_order
@@ -249,6 +250,7 @@ class MultiTaskModel(BaseEstimator):
 
     @with_classes
     @check_arguments(tasks=[LISTED, None])
+    @by_blocks
     def predict_proba_frame(
         self, X: Any, *, tasks: Sequence[str] | None = None, known: Any = None
     ) -> pd.DataFrame:

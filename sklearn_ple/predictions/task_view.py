@@ -1,5 +1,6 @@
 """One task of a multi-task estimator as a fitted scikit-learn classifier or regressor."""
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,11 @@ def _find(estimator: Any, name: str) -> tuple[int, np.ndarray | None]:
     return position, classes[position] if isinstance(classes, list) else classes
 
 
+def _each(change: Callable[[Any], np.ndarray], response: Any) -> Any:
+    """Change a response or, of a dataset, that of each block of rows."""
+    return map(change, response) if isinstance(response, Iterator) else change(response)
+
+
 class _TaskView(BaseEstimator):
     """Base class of the views of a task.
 
@@ -141,14 +147,17 @@ class _TaskView(BaseEstimator):
         )
 
     def _predict(self, X: Any, dtype: Any) -> np.ndarray:
-        check_in_memory(X)
         position, _ = _find(self.estimator, self.task)
-        labels = to_pandas(self.estimator.predict(X))
-        if labels.ndim == 2:
-            columns = labels.iloc if isinstance(labels, pd.DataFrame) else labels
-            labels = columns[:, position]
-        # An array with several kinds of labels has dtype object; a frame may have any dtype.
-        return np.asarray(labels, dtype=dtype)
+
+        def choose(labels: Any) -> np.ndarray:
+            labels = to_pandas(labels)
+            if labels.ndim == 2:
+                columns = labels.iloc if isinstance(labels, pd.DataFrame) else labels
+                labels = columns[:, position]
+            # An array with several kinds of labels has dtype object; a frame may have any dtype.
+            return np.asarray(labels, dtype=dtype)
+
+        return _each(choose, self.estimator.predict(X))
 
     def _labelled(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, np.ndarray, Any]:
         """Select the rows that have a label with a positive weight."""
@@ -220,10 +229,12 @@ class TaskClassifierView(ClassifierMixin, _TaskView):
         probabilities : ndarray of shape (n_samples, n_classes)
             Columns are in the order of ``classes_``.
         """
-        check_in_memory(X)
         position, _ = _find(self.estimator, self.task)
-        response = self.estimator.predict_proba(X)
-        return response[position] if isinstance(response, list) else response
+
+        def choose(response: Any) -> np.ndarray:
+            return response[position] if isinstance(response, list) else response
+
+        return _each(choose, self.estimator.predict_proba(X))
 
     @available_if(lambda view: hasattr(view.estimator, "predict_proba"))
     def decision_function(self, X: Any) -> np.ndarray:
@@ -240,9 +251,13 @@ class TaskClassifierView(ClassifierMixin, _TaskView):
             With two classes, the log odds of the second class; otherwise the logarithm of the
             probability of each class.
         """
+
         # The method of the estimator is not used, because it does not exist for several tasks.
-        logs = np.log(np.maximum(self.predict_proba(X), np.finfo(np.float64).tiny))
-        return logs[:, 1] - logs[:, 0] if logs.shape[1] == 2 else logs
+        def take_logs(proba: np.ndarray) -> np.ndarray:
+            logs = np.log(np.maximum(proba, np.finfo(np.float64).tiny))
+            return logs[:, 1] - logs[:, 0] if logs.shape[1] == 2 else logs
+
+        return _each(take_logs, self.predict_proba(X))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Compute the accuracy on the rows that have a label.

@@ -14,10 +14,30 @@ from scipy import sparse
 from ..utils._sklearn import _safe_indexing
 from .arrow import is_foreign, to_frame, to_native, unpack
 
-# What has no rows yet: the module and the name of its class, and the method that reads them.
-_UNREAD = (("polars", "LazyFrame", "collect"), ("pyarrow", "RecordBatchReader", "read_all"))
+# What has no rows in memory, by package and name of the class: what to do instead.
+_WRITE = "pass what its {}() returns, or the path of the files that its {} writes"
+_UNREAD = {
+    ("polars", "LazyFrame"): _WRITE.format("collect", "sink_parquet"),
+    ("pyarrow", "RecordBatchReader"): "pass what its read_all() returns",
+    ("duckdb", "DuckDBPyRelation"): _WRITE.format("to_arrow_table", "to_parquet"),
+    ("dask", "Array"): "pass what its compute() returns",
+    ("dask", "FrameBase"): _WRITE.format("compute", "to_parquet")
+    + '. "Clusters" in the recipes predicts its parts, by map_partitions',
+    ("pyspark", "DataFrame"): _WRITE.format("toPandas", "write.parquet")
+    + '. "Clusters" in the recipes predicts its parts, by mapInPandas',
+    ("ray", "Dataset"): _WRITE.format("to_pandas", "write_parquet"),
+}
 # Dtypes of polars that Arrow does not have.
 _NOT_OF_ARROW = ("Int128", "UInt128", "Object")
+
+
+def refuse_unread(data: Any) -> None:
+    """Raise a TypeError for a table whose rows are elsewhere: in a query, or on a cluster."""
+    for cls in type(data).__mro__:
+        package = cls.__module__.partition(".")[0].lstrip("_").removesuffix("_expr")
+        if way := _UNREAD.get((package, cls.__name__)):
+            what = f"The {type(data).__name__} of {package}"
+            raise TypeError(f"{what} has no rows in memory: {way}.")
 
 
 def is_polars(data: Any) -> bool:
@@ -69,6 +89,7 @@ def is_arrow(data: Any) -> bool:
 
 def takeable(data: Any) -> Any:
     """Return data whose rows can be taken by number, for which Arrow's may need another form."""
+    refuse_unread(data)
     return unpack(data) if is_arrow(data) else data
 
 
@@ -79,12 +100,19 @@ def take_rows(data: Any, rows: np.ndarray) -> Any:
     return _safe_indexing(data.tocsr() if sparse.issparse(data) else data, rows)
 
 
+def is_path(X: Any) -> bool:
+    """Return whether X is a path, a URL, or a list of these."""
+    paths = X if isinstance(X, (list, tuple)) else [X]
+    return bool(paths) and all(isinstance(path, (str, os.PathLike)) for path in paths)
+
+
 def is_dataset(X: Any) -> bool:
-    """Return whether X is a dataset of pyarrow or a path, and not a table in memory."""
+    """Return whether X is a dataset of pyarrow or paths of files, and not a table in memory.
+
+    A list of texts is one, too, although a step of a pipeline may read it.
+    """
     module: Any = sys.modules.get("pyarrow.dataset")
-    return isinstance(X, (str, os.PathLike)) or (
-        module is not None and isinstance(X, module.Dataset)
-    )
+    return is_path(X) or (module is not None and isinstance(X, module.Dataset))
 
 
 def to_pandas(data: Any, needs_order: bool = False) -> Any:
@@ -94,9 +122,7 @@ def to_pandas(data: Any, needs_order: bool = False) -> Any:
     those of NumPy. Other data are returned unchanged. Where the order of categories is needed,
     it is that of all parts of a column.
     """
-    for module, name, method in _UNREAD:
-        if sys.modules.get(module) and isinstance(data, getattr(sys.modules[module], name)):
-            raise TypeError(f"A {name} has no rows in memory: pass what its {method}() returns.")
+    refuse_unread(data)
     if is_polars(data):
         is_series = isinstance(data, sys.modules["polars"].Series)
         frame = to_pandas(_polars_to_arrow(data.to_frame() if is_series else data), needs_order)

@@ -20,6 +20,7 @@ from .frames import (
     is_dataset,
     keep_numbers,
     refuse_surrogates,
+    refuse_unread,
     to_pandas,
     use_native_order,
 )
@@ -154,24 +155,25 @@ def _decode(X: np.ndarray) -> np.ndarray:
 
 
 def check_in_memory(X: Any) -> None:
-    """Raise an error for a dataset or a path where rows in memory are needed.
+    """Raise an error for a dataset, a path or a query where rows in memory are needed.
 
     A list of texts has rows, which a step of a pipeline may read.
     """
-    if is_dataset(X):
+    refuse_unread(X)
+    if is_dataset(X) and not isinstance(X, (list, tuple)):
         raise TypeError(
-            "X is a dataset or a path. Only fit, partial_fit, predict, predict_proba and score "
-            "accept one: pass a table with rows in memory."
+            'X is a dataset or a path, but rows in memory are needed here: pass a table. "Tables '
+            'larger than memory" in the user guide says what reads files, and what does not.'
         )
 
 
 def _check_table(X: Any) -> None:
     """Raise an error for what has no columns: a dataset, a path, or a list of texts or paths."""
     check_in_memory(X)
-    if isinstance(X, (list, tuple)) and X and all(map(is_dataset, X)):
+    if isinstance(X, (list, tuple)) and is_dataset(X):
         raise ValueError(
-            "Expected 2D array, got a list of text or paths instead: pass several files as their "
-            "folder or as pyarrow.dataset.dataset(paths), and each row as a list of values."
+            "Expected 2D array, got a list of text or paths instead: pass rows in memory, each as "
+            "a list of values."
         )
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn import config_context
 from sklearn.utils import check_array
 
-from .frames import is_arrow, is_polars
+from .frames import is_arrow, is_polars, refuse_unread
 from .labels import as_frame
 
 
@@ -96,6 +96,7 @@ def read_weights(sample_weight: Any, n_rows: int, names: Sequence[str]) -> np.nd
 
 def _order_columns(sample_weight: Any, names: Sequence[str]) -> Any:
     """Put the columns of a data frame in the order of the tasks, if they have their names."""
+    refuse_unread(sample_weight)
     is_frame = isinstance(sample_weight, pd.DataFrame)
     is_of_library = is_frame or is_polars(sample_weight) or is_arrow(sample_weight)
     # The weights of rows are a single column, whose name does not matter.

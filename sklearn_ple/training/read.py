@@ -14,7 +14,7 @@ from ..tables.reading import FeatureReader
 from ..tables.table import Table, TableReader
 from ..utils.warn import warn
 from .plan import resolve
-from .split import Split, check_apart, count_set_aside, naming_validation_rows
+from .split import LAST_WITH_GROUPS, Split, check_apart, count_set_aside, naming_validation_rows
 
 # Largest number of validation rows of files, which are kept in memory.
 _MOST_ASIDE = 100_000
@@ -93,18 +93,15 @@ def _read_files(
 ) -> tuple[StreamedTable, Split]:
     """Read a dataset, and its validation rows."""
     rule = settings.validation_split
-    if arguments.groups is not None:
-        raise ValueError(
-            "groups cannot be used if X is a dataset, of which single rows are set aside: pass "
-            "X_val and y_val instead of groups."
-        )
+    if arguments.groups is not None and rule == "last":
+        raise ValueError(LAST_WITH_GROUPS)
     if not isinstance(rule, str):
         raise ValueError(
             f"validation_split={rule!r} cannot split a dataset: set it to 'random' or 'last', or "
             "pass X_val and y_val."
         )
     source = Source.of(arguments.X)
-    columns = Columns.choose(source, *arguments[1:3])
+    columns = Columns.choose(source, *arguments[1:3], group=arguments.groups)
     if like is None:
         _warn_of_lost_categories(settings, _lost_categories(source), columns)
     options: dict[str, Any] = {"like": like, "verbose": settings.verbose}

@@ -25,6 +25,11 @@ _PARTS = 12
 _MOST_LEFT_OUT = 600
 # With fewer members, each would have to leave out too many rows.
 _LEAST_MEMBERS_TO_CROSS = 4
+#: What is wrong with groups beside ``validation_split="last"``.
+LAST_WITH_GROUPS = (
+    'validation_split="last" holds out the last rows, whatever their groups are: pass no groups '
+    'to fit, or set validation_split to "random" or a splitter.'
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,10 +87,7 @@ class Split:
             codes = np.unique(labelled, return_inverse=True)[1]
         if isinstance(rule, str):
             if rule == "last" and groups is not None:
-                raise ValueError(
-                    'validation_split="last" holds out the last rows, whatever their groups are: '
-                    'pass no groups to fit, or set validation_split to "random" or a splitter.'
-                )
+                raise ValueError(LAST_WITH_GROUPS)
             return cls(groups=codes, last=rule == "last")
         if not stops_early(settings, len(table)):
             return cls(groups=codes)

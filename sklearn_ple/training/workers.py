@@ -86,8 +86,9 @@ class Workers:
                 results += self._parallel([call])
             except Exception as error:
                 raise RuntimeError(
-                    f"A worker of joblib failed twice while it trained {what}, perhaps for lack "
-                    f"of memory ({error}). Set n_jobs lower, or look at the workers' logs."
+                    f"A worker of joblib failed twice while it trained {what}. Its backend says: "
+                    f"{type(error).__name__}: {error} Look at the workers' logs, or train "
+                    "without workers, by n_jobs=1."
                 ) from error
         return results
 

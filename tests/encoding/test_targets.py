@@ -1089,18 +1089,6 @@ def test_tables_that_come_from_pandas_keep_the_names_of_all_libraries():
     assert [column.name for column in labels] == form.names == ["0", "1", "2"]
 
 
-@pytest.mark.parametrize(
-    ("y", "words"),
-    [
-        (pl.LazyFrame({"y": [0.5, 1.5]}), r"LazyFrame has no rows.*its collect\(\) returns"),
-        (pa.table({"y": [0.5]}).to_reader(), r"RecordBatchReader has no rows.*its read_all\(\)"),
-    ],
-)
-def test_what_has_no_rows_yet_is_an_error_that_says_how_to_read_them(y, words):
-    with pytest.raises(TypeError, match=words):
-        read_targets(y)
-
-
 def test_text_in_views_comes_back_as_text():
     views = pa.array(["u", "v", "w"]).cast(pa.string_view())
     y = pd.DataFrame({"a": pd.Series(views, dtype=pd.ArrowDtype(views.type)), "b": [0, 1, 0]})

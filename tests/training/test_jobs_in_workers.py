@@ -121,6 +121,21 @@ def test_members_whose_process_is_lost_twice_are_named(monkeypatch):
     assert not hasattr(model, "net_")
 
 
+class BrokenBackend(joblib._parallel_backends.ThreadingBackend):
+    """A backend whose cluster cannot be reached."""
+
+    def submit(self, func, callback=None):
+        raise ConnectionError("no scheduler at tcp://10.0.0.1:8786")
+
+
+def test_what_a_backend_says_is_passed_on():
+    joblib.register_parallel_backend("broken", BrokenBackend)
+    words = "trained members 0 to 1 of 4.*ConnectionError: no scheduler at tcp://10.0.0.1:8786"
+    with joblib.parallel_config("broken"), pytest.raises(RuntimeError, match=words) as raised:
+        fit(2)
+    assert "memory" not in str(raised.value)
+
+
 @pytest.fixture
 def client():
     """Return the client of a cluster of two processes."""

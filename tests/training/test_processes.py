@@ -4,10 +4,13 @@ import json
 import os
 import runpy
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from numpy.testing import assert_allclose
@@ -272,3 +275,45 @@ def launch(launcher, folder, number):
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     subprocess.run(list(map(str, command)), check=True, timeout=300, env=environment)
     return torch.load(result, weights_only=False)
+
+
+FROM_FOLDER = """
+import sys
+from sklearn_ple import PLERegressor
+from sklearn_ple.distributed import data_parallel
+from sklearn_ple.export import save
+
+with data_parallel() as state:
+    assert state.num_processes == 2
+    model = PLERegressor(n_members=1, max_epochs=2, random_state=0).fit(sys.argv[1], "y")
+    if state.is_main_process:
+        save(model, sys.argv[2])
+"""
+
+
+@pytest.mark.nightly
+def test_two_machines_of_accelerate_learn_from_a_url(tmp_path):
+    pytest.importorskip("accelerate")
+    from pyarrow import parquet
+
+    X = np.random.default_rng(0).normal(size=(2000, 3))
+    rows = pa.table({"a": X[:, 0], "b": X[:, 1], "y": X[:, 0] + X[:, 1]})
+    (tmp_path / "rows").mkdir()
+    for number in range(4):
+        part = rows.slice(500 * number, 500)
+        parquet.write_table(part, tmp_path / "rows" / f"{number}.parquet", row_group_size=100)
+    script, result = tmp_path / "train.py", tmp_path / "model.safetensors"
+    script.write_text(FROM_FOLDER)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu"]
+    command += ["--num_machines=2", "--num_processes=2", "--main_process_ip=127.0.0.1"]
+    command += [f"--main_process_port={port}", "--mixed_precision=no", "--dynamo_backend=no"]
+    script_of = [script, (tmp_path / "rows").as_uri(), result]
+    machines = [
+        subprocess.Popen([*map(str, [*command, f"--machine_rank={rank}", *script_of])])
+        for rank in (0, 1)
+    ]
+    assert [machine.wait(timeout=300) for machine in machines] == [0, 0]
+    assert load(result).score((tmp_path / "rows").as_uri(), "y") > 0.5

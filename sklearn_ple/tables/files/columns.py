@@ -22,16 +22,19 @@ class Columns:
         The columns of X.
     targets : list of str
         The columns of y.
-    weight : str or None
-        The column of sample_weight, if there is one.
+    weight : str, list of str or None
+        The column of sample_weight, or one for each task, if there are any.
     ndim : int
         Number of dimensions of y: 1 for a single name, 2 for a list of names.
+    group : str, optional
+        The column of the groups of rows, if there is one.
     """
 
     features: list[str]
     targets: list[str]
-    weight: str | None
+    weight: str | list[str] | None
     ndim: int
+    group: str | None = None
 
     @classmethod
     def choose(
@@ -41,6 +44,7 @@ class Columns:
         sample_weight: Any = None,
         features: Sequence[str] | None = None,
         ending: str = "",
+        group: Any = None,
     ) -> "Columns":
         """Read and check the arguments that name columns of a dataset.
 
@@ -50,12 +54,14 @@ class Columns:
             The dataset.
         y : str or list of str
             The columns of labels.
-        sample_weight : str, optional
-            The column of weights.
+        sample_weight : str or list of str, optional
+            The column of weights, or that of each task.
         features : sequence of str, optional
             The columns of X; by default all others.
         ending : str, default=""
             Suffix of the names of the arguments in messages, such as "_val".
+        group : str, optional
+            The column of the groups of rows, which is then no feature.
 
         Returns
         -------
@@ -65,30 +71,46 @@ class Columns:
         Raises
         ------
         TypeError
-            If y is not a name or a list of names, or sample_weight is not a name.
+            If y or sample_weight is not a name or a list of names, or group not a name.
         ValueError
             If a column does not exist, if a name occurs twice, if a label or weight is among the
             given features, or if there is no feature.
         """
         targets = _read_names(source, y, ending)
-        if sample_weight is not None:
-            _check_weight(source, sample_weight, targets, ending)
-        for argument, names in (("y", targets), ("sample_weight", [sample_weight])):
+        weights = _read_weights(source, sample_weight, targets, ending)
+        if group is not None:
+            if not isinstance(group, str):
+                raise TypeError("groups must be the name of a column, because X is a dataset.")
+            source.check_columns([group], "groups names")
+        for argument, names in (("y", targets), ("sample_weight", weights)):
             if both := [name for name in names if name in (features or ())]:
                 raise ValueError(
                     f"{argument}{ending} names {both}, which the model was fitted to as features: "
                     "name other columns."
                 )
         if features is None:
-            features = [n for n in source.names if n not in (*targets, sample_weight)]
+            features = [n for n in source.names if n not in (*targets, *weights, group)]
             if not features:
                 raise ValueError(f"{source} has no column in addition to {targets}: add features.")
-        return cls(list(features), targets, sample_weight, 1 if isinstance(y, str) else 2)
+        return cls(list(features), targets, sample_weight, 1 if isinstance(y, str) else 2, group)
 
     @property
     def names(self) -> list[str]:
         """Names of all columns."""
-        return [*self.features, *self.targets, *([] if self.weight is None else [self.weight])]
+        weights = _as_list(self.weight)
+        return [*self.features, *self.targets, *dict.fromkeys(weights)]
+
+    @property
+    def surveyed(self) -> list[str]:
+        """Names of all columns, with that of the groups."""
+        return [*dict.fromkeys([*self.names, *([self.group] if self.group else [])])]
+
+    def group_keys(self, numbers: np.ndarray, rows: Any) -> np.ndarray:
+        """Return a hash of the group of each row of a table of Arrow."""
+        groups = to_pandas(rows.select([self.group])).iloc[:, 0]
+        if groups.isna().any():
+            raise ValueError(f"groups names {self.group!r}, which has no group for some rows.")
+        return pd.util.hash_pandas_object(groups, index=False).to_numpy()
 
     def X(self, rows: Any) -> pd.DataFrame:
         """Return the features of a table of Arrow, as a data frame."""
@@ -103,13 +125,36 @@ class Columns:
         """Return the weights of a table of Arrow, or None without a column of weights."""
         if self.weight is None:
             return None
-        column = to_pandas(rows.select([self.weight])).iloc[:, 0]
-        if not is_number(column.dtype):
-            raise TypeError(
-                f"sample_weight names the column {self.weight!r}, which is of dtype "
-                f"{column.dtype}: it must contain numbers, 0 or more."
-            )
-        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+        columns = [_read_numbers(rows, name) for name in _as_list(self.weight)]
+        return columns[0] if isinstance(self.weight, str) else np.column_stack(columns)
+
+
+def _as_list(weight: Any) -> list[Any]:
+    """Return the names of the columns of weights."""
+    if isinstance(weight, (list, tuple)):
+        return list(weight)
+    return [] if weight is None else [weight]
+
+
+def _read_numbers(rows: Any, name: str) -> np.ndarray:
+    """Return a column of weights of a table of Arrow."""
+    column = to_pandas(rows.select([name])).iloc[:, 0]
+    if not is_number(column.dtype):
+        raise TypeError(
+            f"sample_weight names the column {name!r}, which is of dtype {column.dtype}: it must "
+            "contain numbers, 0 or more."
+        )
+    return column.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def read_labels(X: Any, y: Any, sample_weight: Any = None) -> tuple[Any, np.ndarray | None]:
+    """Read the labels and weights of all rows of a dataset, whose columns y and weights name."""
+    import pyarrow as pa
+
+    source = Source.of(X)
+    columns = Columns.choose(source, y, sample_weight, features=())
+    rows = pa.concat_tables([block.rows for block in source.blocks(columns.names)])
+    return columns.y(rows), columns.sample_weight(rows)
 
 
 def _read_names(source: Source, y: Any, ending: str) -> list[str]:
@@ -128,16 +173,18 @@ def _read_names(source: Source, y: Any, ending: str) -> list[str]:
     return names
 
 
-def _check_weight(source: Source, name: Any, targets: list[str], ending: str) -> None:
-    """Check the name of the column of weights."""
-    what = f"sample_weight{ending}"
-    if not isinstance(name, str):
+def _read_weights(source: Source, weight: Any, targets: list[str], ending: str) -> list[str]:
+    """Return the names of the columns of weights, after a check."""
+    what, names = f"sample_weight{ending}", _as_list(weight)
+    if not all(isinstance(name, str) for name in names):
         raise TypeError(
-            f"{what} is of type {type(name).__name__}, but X{ending} is a dataset: name the "
-            "column of the weights."
+            f"{what} is of type {type(weight).__name__}, but X{ending} is a dataset: name the "
+            "column of the weights, or that of each task."
         )
-    source.check_columns([name], f"{what} names")
-    if name in targets:
+    source.check_columns(names, f"{what} names")
+    if both := [name for name in names if name in targets]:
         raise ValueError(
-            f"{what} and y{ending} both name the column {name!r}: one of them must name another."
+            f"{what} and y{ending} both name the column {both[0]!r}: one of them must name "
+            "another."
         )
+    return names

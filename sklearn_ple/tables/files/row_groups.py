@@ -22,14 +22,16 @@ class File:
     ----------
     path : str
         Path of the file.
-    format : {"parquet", "ipc"}
-        Format of the file.
+    format : str
+        Format of the file: "parquet" or "ipc"; others, such as "csv", are read in one part.
     fragment : pyarrow.dataset.Fragment
         The fragment of the dataset, which opens the file.
     state : tuple
         Size and time of the last change, at the time when the dataset was opened.
     constants : dict
         Values of the columns that are encoded in the path (hive partitioning).
+    schema : pyarrow.Schema
+        The schema of the dataset.
     """
 
     path: str
@@ -37,6 +39,12 @@ class File:
     fragment: Any
     state: tuple
     constants: dict[str, Any]
+    schema: Any
+
+    @property
+    def has_types(self) -> bool:
+        """Whether the types of the columns are stored in the file."""
+        return self.format in _MAGIC
 
     @contextmanager
     def opened(self) -> Iterator[Any]:
@@ -44,6 +52,9 @@ class File:
         import pyarrow as pa
         from pyarrow import parquet
 
+        if not self.has_types:
+            yield self.fragment
+            return
         options = {"buffer_size": _READ_AT_ONCE, "page_checksum_verification": True}
         with self.fragment.open() as handle:
             if self.format == "ipc":
@@ -55,6 +66,8 @@ class File:
         """Return the number and the size of each row group that belongs to the dataset."""
         import pyarrow as pa
 
+        if not self.has_types:
+            return [(0, self.fragment.scanner(schema=self.schema, columns=[]).count_rows())]
         if self.format == "parquet":
             return [(group.id, group.num_rows) for group in self.fragment.row_groups]
         # A single column is enough to count the rows.
@@ -65,14 +78,17 @@ class File:
             return [(number, reader.get_batch(number).num_rows) for number in numbers]
 
     def digest(self) -> str:
-        """Compute a digest of the footer, which changes with the content of the file."""
-        magic = _MAGIC[self.format]
+        """Compute a digest of the footer, which changes with the content of the file.
+
+        A file without a footer has that of its last bytes.
+        """
         with self.fragment.open() as handle:
-            size = handle.size()
-            tail = _LENGTH + len(magic)
-            handle.seek(size - tail)
-            length = int.from_bytes(handle.read(_LENGTH), "little")
-            handle.seek(max(size - tail - length, 0))
+            size, length = handle.size(), _READ_AT_ONCE
+            if self.has_types:
+                tail = _LENGTH + len(_MAGIC[self.format])
+                handle.seek(size - tail)
+                length = int.from_bytes(handle.read(_LENGTH), "little") + tail
+            handle.seek(max(size - length, 0))
             return hashlib.sha256(handle.read()).hexdigest()
 
     def now(self) -> tuple:
@@ -104,6 +120,8 @@ class RowGroup:
 
     def __str__(self) -> str:
         """Return the name of the row group for messages."""
+        if not self.file.has_types:
+            return self.file.path
         kind = "row group" if self.file.format == "parquet" else "record batch"
         return f"{self.file.path}, {kind} {self.number}"
 
@@ -112,7 +130,7 @@ class RowGroup:
 
         Parquet without dictionary encoding lists categories as they first occur.
         """
-        if self.file.format == "ipc" or name in self.file.constants:
+        if self.file.format != "parquet" or name in self.file.constants:
             return True
         group = self.file.fragment.metadata.row_group(self.number)
         columns = map(group.column, range(group.num_columns))
@@ -146,6 +164,9 @@ class RowGroup:
         if self.file.format == "parquet":
             options = {"row_groups": [self.number], "columns": columns, "use_threads": False}
             yield from file.iter_batches(n_at_once, **options)
+        elif not self.file.has_types:
+            options = {"schema": self.file.schema, "columns": columns, "use_threads": False}
+            yield from file.scanner(batch_size=n_at_once, **options).to_batches()
         else:
             whole = file.get_batch(self.number).select(columns)
             whole.validate(full=True)
@@ -157,24 +178,17 @@ class RowGroup:
             raise OSError("it was changed after the dataset was opened")
 
 
-def find_file(fragment: Any) -> File:
-    """Return the file of a fragment, which must be of a format that can be read in parts."""
+def find_file(fragment: Any, schema: Any) -> File:
+    """Return the file of a fragment of a dataset with a schema."""
     from pyarrow import dataset as ds
 
-    formats = {ds.ParquetFileFormat: "parquet", ds.IpcFileFormat: "ipc"}
-    file_format = getattr(fragment, "format", None)
-    known = next((name for cls, name in formats.items() if isinstance(file_format, cls)), None)
-    if known is None:
-        kind = (
-            "rows in memory" if file_format is None else f"files of {file_format.default_extname}"
-        )
-        raise TypeError(
-            f"X is a dataset of {kind}: it must consist of Parquet or Arrow IPC files. Pass rows "
-            "in memory as a table; convert other files with pyarrow.dataset.write_dataset."
-        )
+    if not hasattr(fragment, "format"):
+        raise TypeError("X is a dataset of rows in memory: pass them as a table.")
+    kind = "ipc" if isinstance(fragment.format, ds.IpcFileFormat) else None
+    kind = kind or fragment.format.default_extname
     info = fragment.filesystem.get_file_info(fragment.path)
     constants = ds.get_partition_keys(fragment.partition_expression)
-    return File(fragment.path, known, fragment, (info.size, info.mtime_ns), constants)
+    return File(fragment.path, kind, fragment, (info.size, info.mtime_ns), constants, schema)
 
 
 def make_read_error(where: str, error: Exception) -> Exception:

@@ -51,14 +51,15 @@ class LowestRows:
     Parameters
     ----------
     key : callable
-        Function from numbers of rows to keys, which are distinct unsigned integers.
+        Function from numbers of rows, and the rows themselves, to keys, which are unsigned
+        integers. Rows with the same key are all kept or all left out.
     n_most : int
         Largest number of rows to keep.
     n_bytes : int
         Approximate limit of the size of the rows in bytes. Fewer rows are kept if they are wide.
     """
 
-    def __init__(self, key: Callable[[np.ndarray], np.ndarray], n_most: int, n_bytes: int):
+    def __init__(self, key: Callable[[np.ndarray, Any], np.ndarray], n_most: int, n_bytes: int):
         self.key = key
         self.n_most = n_most
         self.n_bytes = n_bytes
@@ -68,7 +69,7 @@ class LowestRows:
 
     def add(self, numbers: np.ndarray, rows: Any) -> None:
         """Add a table of Arrow and the numbers of its rows, which must increase between calls."""
-        kept = self.key(numbers) <= self._limit
+        kept = self.key(numbers, rows) <= self._limit
         if self.n_most and kept.any():
             part = _decode(rows.filter(kept))
             self._parts.append((numbers[kept], part))
@@ -91,13 +92,13 @@ class LowestRows:
         if not n_most:
             self._parts, self._n, self._size = [], 0, 0
         elif self._n > n_most:
-            keys = np.concatenate([self.key(numbers) for numbers, _ in self._parts])
+            keys = np.concatenate([self.key(*part) for part in self._parts])
             self._limit = np.partition(keys, n_most - 1)[n_most - 1]
-            self.keep(lambda numbers: self.key(numbers) <= self._limit)
+            self.keep(lambda *part: self.key(*part) <= self._limit)
 
-    def keep(self, chosen: Callable[[np.ndarray], np.ndarray]) -> None:
-        """Keep only the rows for whose numbers a function returns True."""
-        masks = [chosen(numbers) for numbers, _ in self._parts]
+    def keep(self, chosen: Callable[[np.ndarray, Any], np.ndarray]) -> None:
+        """Keep only the rows for which a function like the key returns True."""
+        masks = [chosen(*part) for part in self._parts]
         self._parts = [
             (numbers[mask], rows if mask.all() else rows.filter(mask))
             for (numbers, rows), mask in zip(self._parts, masks, strict=True)
@@ -105,11 +106,6 @@ class LowestRows:
         ]
         self._n = sum(len(numbers) for numbers, _ in self._parts)
         self._size = sum(rows.nbytes for _, rows in self._parts)
-
-    @property
-    def highest(self) -> np.uint64:
-        """The highest key of the rows that are kept."""
-        return max(self.key(numbers).max() for numbers, _ in self._parts)
 
     @property
     def numbers(self) -> np.ndarray:

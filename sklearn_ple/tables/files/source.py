@@ -1,17 +1,15 @@
 """Datasets of files: their columns, and their rows block by block."""
 
-import os
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import numpy as np
 
 from ...utils.checks import check_unique, naming
 from ..arrow import storable, to_storable
+from ..frames import is_path
+from .paths import make_duplicate_error, open_paths
 from .read_ahead import interleave
 from .row_groups import File, RowGroup, find_file, make_read_error
 
@@ -19,8 +17,6 @@ from .row_groups import File, RowGroup, find_file, make_read_error
 _MOST_ROWS, _MOST_NUMBERS = 2**15, 2**20
 # A larger dictionary is reduced to the values of a block. Smaller ones may declare classes.
 _LARGE_DICTIONARY = 1000
-# File name endings of Arrow IPC; all other files are regarded as Parquet.
-_IPC_ENDINGS = {".arrow", ".feather", ".ipc"}
 
 
 @dataclass(frozen=True)
@@ -57,7 +53,7 @@ class Source:
     Parameters
     ----------
     dataset : pyarrow.dataset.Dataset
-        A dataset of Parquet or Arrow IPC files.
+        A dataset of files.
     all_columns : bool, default=False
         Whether it is an error if a file has columns that are not in the schema of the dataset. By
         default, the schema of a dataset is that of its first file.
@@ -83,7 +79,7 @@ class Source:
         If the dataset has a filter or no rows, or if columns of a file are missing or of another
         type.
     TypeError
-        If the files are of another format.
+        If the rows are not in files.
     """
 
     def __init__(self, dataset: Any, all_columns: bool = False):
@@ -96,7 +92,7 @@ class Source:
                 f"The dataset has a filter or computed columns ({error}): write its rows to files "
                 "first, with pyarrow.dataset.write_dataset."
             ) from error
-        self.files = [find_file(fragment) for fragment in fragments]
+        self.files = [find_file(fragment, self.schema) for fragment in fragments]
         try:
             index, self.categories = _read_notes(self.schema)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -116,10 +112,8 @@ class Source:
     @classmethod
     @naming("X")
     def of(cls, X: Any) -> "Source":
-        """Return the source for a dataset, or for the files at a path."""
-        if isinstance(X, (str, os.PathLike)):
-            return cls(_fill_null_types(_dataset_at(Path(X))), all_columns=True)
-        return cls(X)
+        """Return the source for a dataset, or for the files at paths."""
+        return cls(open_paths(X), all_columns=True) if is_path(X) else cls(X)
 
     def __str__(self) -> str:
         """Return the name of the first file and the number of others, for messages."""
@@ -178,7 +172,7 @@ class Source:
             raise make_read_error(file.path, error) from error
         check_unique(file.path, schema.names)
         if self.all_columns and (both := file.constants.keys() & set(schema.names)):
-            raise _make_duplicate_error(file.path, file.format, both)
+            raise make_duplicate_error(file.path, file.format, both)
         more = [name for name in schema.names if name not in self.schema.names]
         if self.all_columns and more:
             raise ValueError(
@@ -201,7 +195,7 @@ class Source:
         there, expected = (storable(other.type) for other in (schema.field(field.name), field))
         # Versions of pandas, polars and Spark write text of either type.
         is_text = {there, expected} <= {pa.string(), pa.large_string()}
-        if there not in (expected, pa.null()) and not is_text:
+        if file.has_types and there not in (expected, pa.null()) and not is_text:
             raise ValueError(
                 f"Column {field.name!r} is of type {there} in {file.path}, but of type {expected} "
                 f"in {self}: write all files with the same types."
@@ -216,68 +210,6 @@ def _read_notes(schema: Any) -> tuple[list[Any], list[str]]:
     return list(notes.get("index_columns", [])), categories
 
 
-def _dataset_at(path: Path) -> Any:
-    """Open the file or the folder at a path."""
-    try:
-        from pyarrow import ArrowException, ArrowTypeError, schema
-        from pyarrow.dataset import dataset
-    except ImportError as error:
-        raise ImportError(
-            "Files of Parquet or Arrow need pyarrow: pip install 'sklearn-ple[parquet]'."
-        ) from error
-    if not path.exists():
-        raise FileNotFoundError(f"X is {str(path)!r}, but there is no such file or folder.")
-    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
-    kind = "ipc" if any(file.suffix in _IPC_ENDINGS for file in files) else "parquet"
-    try:
-        # Only folders below the path are columns; a single file has none.
-        return dataset(path, format=kind, partitioning=None if path.is_file() else "hive")
-    except ArrowTypeError:
-        # A key has another type than the column of that name in the first file.
-        first = next(dataset(path, format=kind).get_fragments())
-        keys = _find_keys(part for file in files for part in file.relative_to(path).parts[:-1])
-        both = keys.intersection(first.physical_schema.names)
-        raise _make_duplicate_error(first.path, kind, both) from None
-    except (ArrowException, OSError) as error:
-        with suppress(ArrowException, OSError):
-            for fragment in dataset(path, format=kind, schema=schema([])).get_fragments():
-                check_unique(fragment.path, fragment.physical_schema.names)
-        known = {".parquet", *_IPC_ENDINGS}
-        if isinstance(error, ValueError) and not any(file.suffix in known for file in files):
-            raise ValueError(
-                f"{path} cannot be read as Parquet. Convert files of other formats with "
-                "pyarrow.dataset.write_dataset, and give those of Arrow IPC one of the endings "
-                f"{', '.join(sorted(_IPC_ENDINGS))}."
-            ) from error
-        raise make_read_error(str(path), error) from error
-
-
-def _fill_null_types(dataset: Any) -> Any:
-    """Replace the type null, of a column without values in the first file, by that of another."""
-    import pyarrow as pa
-
-    schema = dataset.schema
-    for place, field in enumerate(schema):
-        if not pa.types.is_null(field.type):
-            continue
-        for fragment in dataset.get_fragments():
-            with suppress(pa.ArrowException, OSError, KeyError):
-                other = fragment.physical_schema.field(field.name)
-                if not pa.types.is_null(other.type):
-                    schema = schema.set(place, other)
-                    break
-    return dataset.replace_schema(schema)
-
-
-def _make_duplicate_error(path: str, kind: str, names: Iterable[str]) -> ValueError:
-    """Create the error for columns that are in a file and in the names of its folders."""
-    return ValueError(
-        f"{path} has the columns {sorted(names)}, and so do the names of its folders: leave them "
-        f"out of the files, or pass pyarrow.dataset.dataset(path, format={kind!r}), which ignores "
-        "the folders."
-    )
-
-
 def _compact(column: Any) -> Any:
     """Remove values from a large dictionary that do not occur in the rows."""
     import pyarrow as pa
@@ -287,8 +219,3 @@ def _compact(column: Any) -> Any:
     if len(column.dictionary) <= max(len(column), _LARGE_DICTIONARY):
         return column
     return column.dictionary_decode().dictionary_encode()
-
-
-def _find_keys(folders: Iterable[str]) -> set[str]:
-    """Return the names of columns in names of folders, such as ``year`` in ``year=2024``."""
-    return {unquote(folder.split("=")[0]) for folder in folders if "=" in folder}

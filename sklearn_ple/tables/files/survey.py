@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,8 @@ class Survey:
     most_aside : int
         Largest number of rows that are set aside for validation.
     last : bool
-        Whether the last rows are set aside; otherwise those with the lowest hashes.
+        Whether the last rows are set aside; otherwise those with the lowest hashes of their
+        numbers or, with a column of groups, of their groups.
     pairs : list of tuple of int
         Positions of tasks that depend on each other, see `pair_dependent_tasks`.
     ordered : collection of str
@@ -70,11 +72,11 @@ class Survey:
         # Dictionaries of the columns of y, whose values need not occur in any row.
         self._declared: dict[str, Any] = {}
         self._ordered = ordered
-        self._key = _descend if last else hash_rows
+        key = columns.group_keys if columns.group else _descend if last else _hash
         # The sample is larger at first: rows that are set aside are removed from it at the end.
         n_bytes = 2 * SAMPLED_BYTES if most_aside else SAMPLED_BYTES
-        self._sample = LowestRows(hash_rows, SAMPLED_ROWS + most_aside, n_bytes)
-        self._aside = LowestRows(self._key, most_aside, SAMPLED_BYTES)
+        self._sample = LowestRows(_hash, SAMPLED_ROWS + most_aside, n_bytes)
+        self._aside = LowestRows(key, most_aside, SAMPLED_BYTES)
         self.is_aside: Callable[[np.ndarray], np.ndarray] = _is_none
 
     def add(self, block: Block) -> None:
@@ -91,6 +93,11 @@ class Survey:
         numbers, rows = block.numbers[counts], block.rows.filter(counts)
         self._sample.add(numbers, rows)
         self._aside.add(numbers, rows)
+        if self.columns.group and len(self._aside) > SAMPLED_ROWS:
+            raise ValueError(
+                "groups: validation rows are kept in memory, but these groups have too many. "
+                "Write those of some groups to files of their own, and pass these as X_val."
+            )
 
     def end(self, n_aside: Callable[[int], int]) -> None:
         """Determine which rows are set aside, once the number of rows is known."""
@@ -101,11 +108,12 @@ class Survey:
                 "the names and values of these columns."
             )
         self._aside.cut(n_aside(self.n_rows))
+        if len(self._aside) == self.n_rows:
+            raise ValueError("groups has a single group, whose rows would all be set aside.")
         if len(self._aside):
             # Without a reference to the survey, whose rows can then be freed.
-            key, highest = self._key, self._aside.highest
-            self.is_aside = lambda numbers: key(numbers) <= highest
-            self._sample.keep(lambda numbers: key(numbers) > highest)
+            is_aside = self.is_aside = partial(_are_among, self._aside.numbers)
+            self._sample.keep(lambda numbers, _: ~is_aside(numbers))
         self._sample.n_bytes = SAMPLED_BYTES
         self._sample.cut(SAMPLED_ROWS)
 
@@ -204,9 +212,20 @@ class Survey:
         return rows
 
 
-def _descend(numbers: np.ndarray) -> np.ndarray:
+def _hash(numbers: np.ndarray, rows: Any) -> np.ndarray:
+    """Return keys that are as good as drawn."""
+    return hash_rows(numbers)
+
+
+def _descend(numbers: np.ndarray, rows: Any) -> np.ndarray:
     """Return keys that decrease with the number of the row."""
     return ~numbers.astype(np.uint64)
+
+
+def _are_among(ordered: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """Return whether numbers are among others, which are in ascending order."""
+    places = np.searchsorted(ordered, numbers).clip(max=len(ordered) - 1)
+    return ordered[places] == numbers
 
 
 def _is_none(numbers: np.ndarray) -> np.ndarray:

@@ -133,7 +133,7 @@ class StreamedTable:
         ordered = set() if like else find_ordered(reader.task_types, columns.targets)
         most_aside = n_aside(source.n_rows)
         survey = Survey(source, columns, ignored, most_aside, last, pairs, ordered)
-        blocks = source.blocks(columns.names)
+        blocks = source.blocks(columns.surveyed)
         for block in show_progress(blocks, source.n_rows, "Reading labels", verbose):
             with block.row_group.named():
                 survey.add(block)
@@ -204,6 +204,7 @@ class StreamedTable:
             "the columns of X": joblib.hash(str(self.source.schema.remove_metadata())),
             "y": repr((self.columns.targets, self.columns.ndim)),
             "sample_weight": repr(self.columns.weight),
+            "groups": repr(self.columns.group),
         }
 
     @property
@@ -212,7 +213,7 @@ class StreamedTable:
         # The footer of a Parquet file depends on everything that the file contains.
         paths = [file.path for file in self.source.files if file.format != "parquet"]
         schema = str(self.source.schema.remove_metadata())
-        labels = self.columns.targets, self.columns.weight
+        labels = self.columns.targets, self.columns.weight, self.columns.group
         return joblib.hash([paths, self._hash_contents(), schema, labels])
 
     def _hash_contents(self) -> str:

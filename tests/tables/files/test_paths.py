@@ -1,0 +1,124 @@
+"""URLs, patterns and lists of files, and files of CSV, are read as folders of Parquet are."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from pyarrow import csv, parquet
+from pyarrow import dataset as ds
+from streamed import OPTIONS, TASKS, assert_same, make_table, write
+
+from sklearn_ple import PLEClassifierRegressor, export
+
+
+def model(**params):
+    return PLEClassifierRegressor(**(OPTIONS | {"max_epochs": 1} | params))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("paths") / "some files", make_table(300))
+
+
+@pytest.fixture(scope="module")
+def fitted(folder):
+    return model().fit(folder, TASKS, "w")
+
+
+def in_memory(folder):
+    """Copy a folder to the file system in memory of fsspec; return its URL."""
+    fsspec = pytest.importorskip("fsspec")
+    url = "memory://of-tests/rows"
+    fsspec.filesystem("memory").put(f"{folder}/", url, recursive=True)
+    return url
+
+
+WAYS = {
+    "URL": lambda folder: folder.as_uri(),
+    "URL of fsspec": in_memory,
+    "pattern": lambda folder: folder / "part*.parquet",
+    "pattern of a URL": lambda folder: f"{in_memory(folder)}/part[0-9].parquet",
+    "list": lambda folder: sorted(folder.iterdir()),
+    "list of URLs": lambda folder: tuple(file.as_uri() for file in sorted(folder.iterdir())),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_files_are_found(folder, fitted, tmp_path, way):
+    X = WAYS[way](folder)
+    assert_same(model().fit(X, TASKS, "w"), fitted)
+    pd.testing.assert_frame_equal(pd.concat(fitted.predict(X)), pd.concat(fitted.predict(folder)))
+    assert fitted.score(X, TASKS, "w") == fitted.score(folder, TASKS, "w")
+    export.predict_to_parquet(fitted, X, tmp_path / "out.parquet")
+    assert len(parquet.read_table(tmp_path / "out.parquet")) == 300
+
+
+def test_folders_that_a_pattern_matches_are_columns(tmp_path):
+    frame = make_table(300).drop(columns="w")
+    for year in (2023, 2024, 2025):
+        (tmp_path / f"year={year}").mkdir()
+        rows = pa.Table.from_pandas(frame, preserve_index=False)
+        parquet.write_table(rows, tmp_path / f"year={year}" / "rows.parquet")
+    fitted = model().fit(f"{tmp_path}/year=202[45]/*.parquet", TASKS)
+    assert fitted.feature_names_in_.tolist() == ["a", "gaps", "town", "kind", "year"]
+    assert len(list(fitted.predict(tmp_path / "year=*" / "*.parquet"))) == 3
+
+
+def test_what_is_not_found(folder, fitted, tmp_path):
+    for X in (folder / "*.none", folder / "none" / "*", folder.as_uri() + "/none", ["none"]):
+        with pytest.raises(FileNotFoundError, match="no such file or folder"):
+            fitted.predict(X)
+    with pytest.raises(ValueError, match="^X is a list that has folders"):
+        fitted.predict([folder, folder])
+    with pytest.raises(ValueError, match="several file systems"):
+        fitted.predict([next(folder.iterdir()), f"{in_memory(folder)}/part0.parquet"])
+    with pytest.raises(ValueError, match="nowhere"):
+        fitted.predict("nowhere://rows.parquet")
+    # A file may have the name of a pattern.
+    odd = tmp_path / "rows[1].parquet"
+    parquet.write_table(parquet.read_table(folder / "part0.parquet"), odd)
+    assert len(pd.concat(fitted.predict(odd))) == 150
+
+
+def test_predictions_stay_out_of_a_folder_of_a_url(folder, fitted):
+    with pytest.raises(ValueError, match="lies in .*, the folder that is read"):
+        export.predict_to_parquet(fitted, folder.as_uri(), folder / "new.parquet")
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory):
+    """Two files of CSV, and the same rows in Parquet."""
+    texts, files = (tmp_path_factory.mktemp(name) for name in ("texts", "files"))
+    frame = make_table(300)
+    frame["kind"] = "kind " + frame["kind"].astype(str)
+    frame.loc[::7, "town"] = None
+    for number, part in enumerate([frame[:200], frame[200:]]):
+        rows = pa.Table.from_pandas(part, preserve_index=False)
+        csv.write_csv(rows, texts / f"part{number}.csv")
+        parquet.write_table(rows, files / f"part{number}.parquet")
+    return texts, files
+
+
+def test_csv_is_read_as_parquet(texts):
+    one, other = (model().fit(folder, TASKS, "w") for folder in texts)
+    assert one.task_types_ == other.task_types_
+    assert_same(one, other)
+    blocks = [pd.concat(one.predict(folder)) for folder in texts]
+    pd.testing.assert_frame_equal(*blocks)
+    assert one.score(texts[0], TASKS) == other.score(texts[1], TASKS)
+
+
+def test_a_schema_gives_csv_its_types(texts):
+    names = ["a", "kind", "click", "amount"]
+    types = [pa.float64(), pa.dictionary(pa.int32(), pa.string()), pa.int64(), pa.float64()]
+    schema = pa.schema(list(zip(names, types, strict=True)))
+    one = model().fit(ds.dataset(texts[0], format="csv", schema=schema), TASKS)
+    assert one.feature_names_in_.tolist() == ["a", "kind"]
+    assert np.isfinite(one.score(texts[1], TASKS))
+
+
+def test_csv_that_changes_its_type_names_the_file(tmp_path):
+    (tmp_path / "a.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "b.csv").write_text("a,b\n1.5,2\n")
+    with pytest.raises(ValueError, match=r"b\.csv cannot be read.*1\.5"):
+        model().fit(tmp_path, ["b"])
