@@ -11,7 +11,7 @@ from scipy import stats
 from ..utils.checks import check_frame
 from ..utils.constraints import BETWEEN_0_AND_1, NOT_NEGATIVE, check_arguments
 from .comparison_display import ComparisonDisplay
-from .shown import Contents, write_html, write_text
+from .shown import Contents, Result
 
 #: Name of the model that guesses.
 DUMMY = "dummy"
@@ -23,8 +23,8 @@ _VERDICTS = (_GAINS, _LOSES, _UNDECIDED, _EQUAL, _NO_INTERVAL)
 _KEYS = ["model", "task", "repeat"]
 
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(Result):
     """The result of :func:`compare`: the scores of every fit, and the gains over the reference.
 
     Consoles and notebooks show the mean scores, the costs, and a verdict for each task.
@@ -254,13 +254,6 @@ class Comparison:
             The display.
         """
         return ComparisonDisplay.from_comparison(self, **kwargs)
-
-    def __repr__(self) -> str:
-        """Return the mean scores, the costs and the verdicts."""
-        return write_text(self._contents())
-
-    def _repr_html_(self) -> str:
-        return write_html(self._contents())
 
     def _contents(self) -> Contents:
         if self.scores.empty:
