@@ -289,13 +289,13 @@ def _compute_gains(
 ) -> pd.DataFrame:
     """Compute mean and interval of the paired differences from the reference."""
     table = scores.pivot(index="repeat", columns=["model", "task"], values="score")
-    rows = []
-    for model, task in scores[["model", "task"]].drop_duplicates().itertuples(index=False):
-        if model == reference:
-            continue
-        gains = (table[model, task] - table[reference, task]).dropna()
-        n = len(gains)
-        error = gains.std(ddof=1) * np.sqrt(1 / n + overlap) if n > 1 else np.nan
-        half = error * stats.t.ppf((1 + confidence) / 2, n - 1)
-        rows.append([model, task, gains.mean(), gains.mean() - half, gains.mean() + half])
-    return pd.DataFrame(rows, columns=["model", "task", "mean", "low", "high"])
+    pairs = scores[["model", "task"]].drop_duplicates()
+    pairs = pairs[pairs["model"] != reference].reset_index(drop=True)
+    own, others = (
+        table[pd.MultiIndex.from_frame(part)] for part in (pairs, pairs.assign(model=reference))
+    )
+    gains = own - others.to_numpy()
+    mean, n = gains.mean().to_numpy(), gains.count().to_numpy()
+    error = gains.std().to_numpy() * np.sqrt(1 / np.maximum(n, 1) + overlap)
+    half = error * stats.t.ppf((1 + confidence) / 2, n - 1)
+    return pairs.assign(mean=mean, low=mean - half, high=mean + half)
