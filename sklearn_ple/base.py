@@ -51,7 +51,7 @@ class MultiTaskEstimator(Predictor):
     ...
     ...     network = SharedBottom
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = TowersAlone(n_members=1, max_epochs=2, random_state=0)
+    >>> model = TowersAlone(n_members=1, max_epochs=1, random_state=0)
     >>> model.fit(X, y).task_names_
     ['death', 'wt82_71']
     """
@@ -278,11 +278,11 @@ class MultiTaskEstimator(Predictor):
         >>> from sklearn_ple.datasets import load_nhefs
         >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
         >>> model = PLEClassifierRegressor(
-        ...     n_members=4, max_epochs=2, random_state=0
+        ...     n_members=2, max_epochs=1, random_state=0
         ... )
         >>> death, weight = model.fit_out_of_fold(X, y)
         >>> death.shape, weight.shape, int(np.isfinite(weight).sum())
-        ((1629, 2), (1629,), 268)
+        ((1629, 2), (1629,), 163)
         """
         check_in_memory(X)
         fit = Fit(self._settings, FeatureReader(self), self._start(), keeps_unseen=True)
@@ -430,7 +430,7 @@ class MultiTaskEstimator(Predictor):
         >>> from sklearn_ple.datasets import load_nhefs
         >>> X, y = load_nhefs(return_X_y=True)
         >>> model = PLEClassifierRegressor(
-        ...     n_members=1, max_epochs=3, random_state=0
+        ...     n_members=1, max_epochs=1, random_state=0
         ... )
         >>> before = model.fit(X, y[["death", "wt82_71"]]).predict(X)
         >>> model.add_task(X, y["sbp"]).task_names_

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.utils.estimator_checks import estimator_checks_generator
 from skorch.callbacks import Callback
 
 from sklearn_ple import PLEClassifierRegressor
@@ -45,6 +46,23 @@ def in_turn(values, others):
         pytest.param(value, other, marks=[] if k % len(others) == n else pytest.mark.nightly)
         for k, value in enumerate(values)
         for n, other in enumerate(others)
+    ]
+
+
+def each_check(estimators, by_day=None):
+    """List scikit-learn's checks of estimators; those of other names than these run at night.
+
+    Unlike scikit-learn's own list, it does not write the parameters into each name.
+    """
+    return [
+        pytest.param(
+            own,
+            check,
+            id=f"{type(estimator).__name__}-{check.func.__name__}",
+            marks=[] if by_day is None or check.func.__name__ in by_day else pytest.mark.nightly,
+        )
+        for estimator in estimators
+        for own, check in estimator_checks_generator(estimator)
     ]
 
 

@@ -205,7 +205,7 @@ def made(modules, tmp_path_factory, seed):
     """Generated files of Ali-CCP."""
     pytest.importorskip("pyarrow", reason="needs pyarrow")
     home = tmp_path_factory.mktemp("made")
-    modules("impressions").write(home / "ali_ccp", 40_000, seed)
+    modules("impressions").write(home / "ali_ccp", 20_000, seed)
     return home
 
 
@@ -220,7 +220,7 @@ def entries_of(path, row):
 def test_made_impressions_follow_their_probabilities(made):
     y = fetch_ali_ccp(subset="test", data_home=made).target
     click, purchase = np.load(made / "ali_ccp" / "truth_test.npy")
-    assert len(y) == len(click) == 20_000
+    assert len(y) == len(click) == 10_000
     assert (y["purchase"] <= y["click"]).all()
     for labels, p in ((y["click"], click), (y["purchase"], click * purchase)):
         deviation = math.sqrt((p * (1 - p)).sum())

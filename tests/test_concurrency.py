@@ -115,7 +115,8 @@ def test_gates_are_read_while_another_thread_predicts(read, data):
     assert repr(found) == repr(alone)
 
 
-@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
+# In processes that are not forked they run in training/test_jobs_in_workers.py.
+@pytest.mark.parametrize("backend", ["threading", "multiprocessing"])
 def test_joblib_runs_folds_at_once(backend, data):
     model = PLERegressor(**SMALL, random_state=0)
     alone = cross_val_predict(model, *data, cv=3)
@@ -123,37 +124,23 @@ def test_joblib_runs_folds_at_once(backend, data):
         np.testing.assert_array_equal(cross_val_predict(model, *data, cv=3), alone)
 
 
-def in_process(method, model, X, y):
-    """Fit in another process; return the model, and what another one predicts there."""
-    fitted = clone(model).fit(X, y)
-    with multiprocessing.get_context(method).Pool(1) as pool:
-        there = pool.apply_async(fitted.predict, (X,)).get(timeout=600)
-        return pool.apply_async(clone(model).fit, (X, y)).get(timeout=600), there
-
-
-def test_a_spawned_process_fits_and_predicts(data):
-    model = PLERegressor(**SMALL, random_state=0)
-    again, there = in_process("spawn", model, *data)
-    alone = fit_and_predict(model, *data)
-    np.testing.assert_array_equal(there, alone)
-    np.testing.assert_array_equal(again.predict(data[0]), alone)
-
-
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_process_forked_after_a_fit_fits_and_predicts(data):
-    model = PLERegressor(**SMALL, random_state=0)
-    alone = fit_and_predict(model, *data)
+    X, y = data
+    model = PLERegressor(**SMALL, random_state=0).fit(X, y)
     n_threads = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
         # Shared out among OpenMP's threads, which a forked process has not.
         torch.ones(1000, 1000).exp().sum()
-        again, there = in_process("fork", model, *data)
+        with multiprocessing.get_context("fork").Pool(1) as pool:
+            there = pool.apply_async(model.predict, (X,)).get(timeout=600)
+            again = pool.apply_async(clone(model).fit, (X, y)).get(timeout=600)
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(n_threads)
-    np.testing.assert_array_equal(there, alone)
-    np.testing.assert_array_equal(again.predict(data[0]), alone)
+    np.testing.assert_array_equal(there, model.predict(X))
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
 
 
 def left_over():

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from joblib import parallel_config
 from makers import make_tiny
 from sklearn.inspection import partial_dependence
 from sklearn.model_selection import GroupShuffleSplit, cross_validate
@@ -217,7 +218,8 @@ def test_the_space_to_search_is_there(data):
 def test_two_jobs_train_the_same_model(data, fitted):
     """num_threads"""
     X, y = data
-    two = model(early_stopping=True, n_jobs=2).fit(X, y)
+    with parallel_config("threading"):
+        two = model(early_stopping=True, n_jobs=2).fit(X, y)
     np.testing.assert_allclose(two.predict(X)["hours"], fitted.predict(X)["hours"], rtol=1e-3)
 
 

@@ -125,7 +125,7 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
     ...     PerTaskClassifierRegressor,
     ... )
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> network = PLEClassifierRegressor(n_members=4, max_epochs=5)
+    >>> network = PLEClassifierRegressor(n_members=2, max_epochs=1)
     >>> boosting = PerTaskClassifierRegressor()
     >>> blend = BlendClassifierRegressor(
     ...     [("network", network), ("boosting", boosting)], cv=2, random_state=0

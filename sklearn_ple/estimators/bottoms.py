@@ -48,7 +48,7 @@ class SingleTaskClassifierRegressor(_Bottoms):
     >>> from sklearn_ple import SingleTaskClassifierRegressor
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = SingleTaskClassifierRegressor(max_epochs=2, random_state=0)
+    >>> model = SingleTaskClassifierRegressor(n_members=1, max_epochs=1)
     >>> model = model.fit(X, y)
     >>> model.predict(X.tail(2)).columns.tolist()
     ['death', 'wt82_71']
@@ -80,7 +80,7 @@ class SharedBottomClassifierRegressor(_Bottoms):
     >>> from sklearn_ple import SharedBottomClassifierRegressor
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = SharedBottomClassifierRegressor(max_epochs=2, random_state=0)
+    >>> model = SharedBottomClassifierRegressor(n_members=1, max_epochs=1)
     >>> model = model.fit(X, y)
     >>> model.predict(X.tail(2)).columns.tolist()
     ['death', 'wt82_71']
@@ -123,7 +123,7 @@ class AsymmetricSharingClassifierRegressor(_Bottoms):
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
     >>> model = AsymmetricSharingClassifierRegressor(
-    ...     max_epochs=2, random_state=0
+    ...     n_members=1, max_epochs=1
     ... ).fit(X, y)
     >>> model.predict(X.tail(2)).columns.tolist()
     ['death', 'wt82_71']
@@ -186,7 +186,7 @@ class CustomizedSharingClassifierRegressor(_Bottoms):
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
     >>> model = CustomizedSharingClassifierRegressor(
-    ...     max_epochs=2, random_state=0
+    ...     n_members=1, max_epochs=1
     ... ).fit(X, y)
     >>> model.predict(X.tail(2)).columns.tolist()
     ['death', 'wt82_71']

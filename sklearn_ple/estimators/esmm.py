@@ -82,7 +82,7 @@ class ESMMClassifier(MultiTaskEstimator):
     >>> click = X[:, 0] + rng.normal(size=600) > 0
     >>> purchase = click & (X[:, 1] + rng.normal(size=600) > 0)
     >>> y = np.column_stack([click, purchase])
-    >>> model = ESMMClassifier(random_state=0).fit(X, y)
+    >>> model = ESMMClassifier(max_epochs=2).fit(X, y)
     >>> ctr, ctcvr = (p[:, 1] for p in model.predict_proba(X))
     >>> _, cvr = (p[:, 1] for p in model.predict_conditional_proba(X))
     >>> np.allclose(ctr * cvr, ctcvr)

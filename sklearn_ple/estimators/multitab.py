@@ -64,7 +64,7 @@ class MultiTabNetClassifierRegressor(MultiTaskEstimator):
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
     >>> model = MultiTabNetClassifierRegressor(
-    ...     n_members=1, max_epochs=2, random_state=0
+    ...     n_members=1, max_epochs=1
     ... ).fit(X, y)
     >>> (attention,) = model.gate_weights(X)
     >>> attention["death"].columns[-1]

@@ -395,7 +395,7 @@ class PLEClassifierRegressor(_Progressive):
     >>> from sklearn_ple import PLEClassifierRegressor
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = PLEClassifierRegressor(max_epochs=2, random_state=0).fit(X, y)
+    >>> model = PLEClassifierRegressor(n_members=1, max_epochs=1).fit(X, y)
     >>> model.task_types_
     {'death': 'binary', 'wt82_71': 'regression'}
     >>> model.predict(X.tail(2)).columns.tolist()
@@ -430,7 +430,7 @@ class CGCClassifierRegressor(Extraction):
     >>> from sklearn_ple import CGCClassifierRegressor
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = CGCClassifierRegressor(max_epochs=2, random_state=0).fit(X, y)
+    >>> model = CGCClassifierRegressor(n_members=1, max_epochs=1).fit(X, y)
     >>> list(model.gate_weights(X)[0]["death"])
     ['death 1', 'shared 1']
     """
@@ -474,7 +474,7 @@ class PLEClassifier(ClassifierMixin, PLEClassifierRegressor):
     >>> from sklearn.datasets import load_iris
     >>> from sklearn_ple import PLEClassifier
     >>> X, y = load_iris(return_X_y=True)
-    >>> model = PLEClassifier(learning_rate=0.01, random_state=0).fit(X, y)
+    >>> model = PLEClassifier(n_members=1, learning_rate=0.01).fit(X, y)
     >>> model.score(X, y) > 0.9
     True
     """

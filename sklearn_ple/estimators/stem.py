@@ -45,9 +45,7 @@ class STEMClassifierRegressor(Extraction):
     >>> from sklearn_ple import STEMClassifierRegressor
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = STEMClassifierRegressor(
-    ...     max_epochs=5, n_members=2, random_state=0
-    ... ).fit(X, y)
+    >>> model = STEMClassifierRegressor(n_members=1, max_epochs=1).fit(X, y)
     >>> list(model.gate_weights(X)[0]["death"])
     ['death 1', 'wt82_71 1', 'shared 1']
     """

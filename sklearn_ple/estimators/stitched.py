@@ -43,7 +43,7 @@ class CrossStitchClassifierRegressor(MultiTaskEstimator):
     >>> from sklearn_ple import CrossStitchClassifierRegressor
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = CrossStitchClassifierRegressor(max_epochs=2, random_state=0)
+    >>> model = CrossStitchClassifierRegressor(n_members=1, max_epochs=1)
     >>> model = model.fit(X, y)
     >>> model.predict(X.tail(2)).columns.tolist()
     ['death', 'wt82_71']
@@ -109,7 +109,7 @@ class SluiceClassifierRegressor(MultiTaskEstimator):
     >>> from sklearn_ple import SluiceClassifierRegressor
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = SluiceClassifierRegressor(max_epochs=2, random_state=0)
+    >>> model = SluiceClassifierRegressor(n_members=1, max_epochs=1)
     >>> model = model.fit(X, y)
     >>> model.predict(X.tail(2)).columns.tolist()
     ['death', 'wt82_71']

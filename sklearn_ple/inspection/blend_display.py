@@ -40,7 +40,8 @@ class BlendDisplay:
 
     Examples
     --------
-    >>> from sklearn.linear_model import LogisticRegression, Ridge
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.tree import DecisionTreeRegressor
     >>> from sklearn_ple.datasets import make_multitask
     >>> from sklearn_ple.ensemble import (
     ...     BlendClassifierRegressor,
@@ -49,11 +50,10 @@ class BlendDisplay:
     >>> from sklearn_ple.inspection import BlendDisplay
     >>> X, y = make_multitask(200, random_state=0)
     >>> linear = PerTaskClassifierRegressor(regressor=Ridge())
-    >>> blend = BlendClassifierRegressor(
-    ...     [("linear", linear), ("boosting", PerTaskClassifierRegressor())], cv=2
-    ... ).fit(X, y)
-    >>> BlendDisplay.from_estimator(blend).weights.columns.tolist()
-    ['linear', 'boosting']
+    >>> tree = PerTaskClassifierRegressor(regressor=DecisionTreeRegressor())
+    >>> blend = BlendClassifierRegressor([("linear", linear), ("tree", tree)])
+    >>> BlendDisplay.from_estimator(blend.fit(X, y)).weights.columns.tolist()
+    ['linear', 'tree']
     """
 
     @drawn_by("from_estimator", pd.DataFrame)

@@ -11,7 +11,7 @@ from scipy import stats
 from ..utils.checks import check_frame
 from ..utils.constraints import BETWEEN_0_AND_1, NOT_NEGATIVE, check_arguments
 from .comparison_display import ComparisonDisplay
-from .shown import Contents, write_html, write_text
+from .shown import Contents, Result
 
 #: Name of the model that guesses.
 DUMMY = "dummy"
@@ -23,8 +23,8 @@ _VERDICTS = (_GAINS, _LOSES, _UNDECIDED, _EQUAL, _NO_INTERVAL)
 _KEYS = ["model", "task", "repeat"]
 
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(Result):
     """The result of :func:`compare`: the scores of every fit, and the gains over the reference.
 
     Consoles and notebooks show the mean scores, the costs, and a verdict for each task.
@@ -255,13 +255,6 @@ class Comparison:
         """
         return ComparisonDisplay.from_comparison(self, **kwargs)
 
-    def __repr__(self) -> str:
-        """Return the mean scores, the costs and the verdicts."""
-        return write_text(self._contents())
-
-    def _repr_html_(self) -> str:
-        return write_html(self._contents())
-
     def _contents(self) -> Contents:
         if self.scores.empty:
             caption = f"Gains over {self.reference}, {self.repeats}"
@@ -296,13 +289,13 @@ def _compute_gains(
 ) -> pd.DataFrame:
     """Compute mean and interval of the paired differences from the reference."""
     table = scores.pivot(index="repeat", columns=["model", "task"], values="score")
-    rows = []
-    for model, task in scores[["model", "task"]].drop_duplicates().itertuples(index=False):
-        if model == reference:
-            continue
-        gains = (table[model, task] - table[reference, task]).dropna()
-        n = len(gains)
-        error = gains.std(ddof=1) * np.sqrt(1 / n + overlap) if n > 1 else np.nan
-        half = error * stats.t.ppf((1 + confidence) / 2, n - 1)
-        rows.append([model, task, gains.mean(), gains.mean() - half, gains.mean() + half])
-    return pd.DataFrame(rows, columns=["model", "task", "mean", "low", "high"])
+    pairs = scores[["model", "task"]].drop_duplicates()
+    pairs = pairs[pairs["model"] != reference].reset_index(drop=True)
+    own, others = (
+        table[pd.MultiIndex.from_frame(part)] for part in (pairs, pairs.assign(model=reference))
+    )
+    gains = own - others.to_numpy()
+    mean, n = gains.mean().to_numpy(), gains.count().to_numpy()
+    error = gains.std().to_numpy() * np.sqrt(1 / np.maximum(n, 1) + overlap)
+    half = error * stats.t.ppf((1 + confidence) / 2, n - 1)
+    return pairs.assign(mean=mean, low=mean - half, high=mean + half)

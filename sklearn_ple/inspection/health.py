@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..nn.records import watch
 from ..predictions.inner import find_inner_estimator
-from .shown import Contents, write_html, write_text
+from .shown import Contents, Result
 
 _IDLE = 0.1
 _DEAD = 0.9
@@ -31,8 +31,8 @@ _WARNINGS = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class ExpertHealth:
+@dataclass(frozen=True, eq=False, repr=False)
+class ExpertHealth(Result):
     """The experts of a fitted estimator and their faults, as returned by :func:`expert_health`.
 
     Consoles and notebooks show the state of each expert, and describe the faults.
@@ -116,13 +116,6 @@ Fewer experts may be enough.
 
         return GateUtilizationDisplay(self.utilization, health=self.table).plot(**kwargs)
 
-    def __repr__(self) -> str:
-        """Return the state of each expert, and the faults."""
-        return write_text(self._contents())
-
-    def _repr_html_(self) -> str:
-        return write_html(self._contents())
-
     def _contents(self) -> Contents:
         shown = self.table[["level", "expert", "task", "share", "state"]]
         shown = shown.assign(share=shown["share"].map("{:.2f}".format))
@@ -201,7 +194,7 @@ def expert_health(estimator: Any, X: Any) -> ExpertHealth:
     >>> from sklearn_ple.inspection import expert_health
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
     >>> model = PLEClassifierRegressor(
-    ...     n_members=1, max_epochs=5, random_state=0
+    ...     n_members=1, max_epochs=1, random_state=0
     ... ).fit(X, y)
     >>> expert_health(model, X).table[["expert", "state"]]
            expert    state

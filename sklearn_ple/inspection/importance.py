@@ -16,7 +16,7 @@ from ..utils.constraints import BETWEEN_0_AND_1, COUNT, ESTIMATOR, N_JOBS, check
 from ..utils.progress import progress_bar
 from ..utils.warn import collected
 from .columns import find_groups, list_columns, shuffle_columns, to_table
-from .shown import Contents, write_html, write_text
+from .shown import Contents, Result
 from .style import format_numbers
 
 #: Name of the mean over the tasks in tables of tasks.
@@ -24,8 +24,8 @@ MEAN = "mean of tasks"
 _N_SHOWN = 10
 
 
-@dataclass(frozen=True, eq=False)
-class MultiTaskImportance:
+@dataclass(frozen=True, eq=False, repr=False)
+class MultiTaskImportance(Result):
     """Importance of each feature for each task, as returned by :func:`multitask_importance`.
 
     Consoles and notebooks show the features that matter most.
@@ -155,13 +155,6 @@ class MultiTaskImportance:
         from .importance_display import ImportanceDisplay
 
         return ImportanceDisplay.from_importance(self, **kwargs)
-
-    def __repr__(self) -> str:
-        """Return the features that matter most."""
-        return write_text(self._contents())
-
-    def _repr_html_(self) -> str:
-        return write_html(self._contents())
 
     def _contents(self) -> Contents:
         n_repeats, n_more = self.importances.shape[2], len(self.features) - _N_SHOWN

@@ -42,9 +42,7 @@ class NetworkDiagram:
     >>> from sklearn_ple.datasets import load_nhefs
     >>> from sklearn_ple.inspection import NetworkDiagram
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = PLEClassifierRegressor(
-    ...     n_members=1, max_epochs=5, random_state=0
-    ... ).fit(X, y)
+    >>> model = PLEClassifierRegressor(n_members=1, max_epochs=1).fit(X, y)
     >>> diagram = NetworkDiagram.from_estimator(model, X)
     >>> diagram.save("network.svg")  # doctest: +SKIP
     """

@@ -1,4 +1,4 @@
-"""How results are printed, and what notebooks show: a caption, a short table, then sentences."""
+"""Results that are printed and shown in notebooks, and displays that draw them."""
 
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -13,19 +13,24 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 Contents = tuple[str, pd.DataFrame, Sequence[str]]
 
 
-def write_text(contents: Contents) -> str:
-    """Return what ``print`` and consoles show of a result."""
-    caption, table, sentences = contents
-    parts = [f"{caption}:", _blank_missing(table).to_string(), "\n".join(sentences)]
-    return "\n\n".join(part for part in parts if part)
+class Result:
+    """A result that consoles and notebooks show as a caption, a short table, and sentences."""
 
+    def _contents(self) -> Contents:
+        """Return what is shown."""
+        raise NotImplementedError
 
-def write_html(contents: Contents) -> str:
-    """Return what notebooks show of a result."""
-    caption, table, sentences = contents
-    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
-    listed = f"<ul>{items}</ul>" if items else ""
-    return f"<p>{escape(caption)}</p>{_blank_missing(table).to_html()}{listed}"
+    def __repr__(self) -> str:
+        """Return what ``print`` and consoles show."""
+        caption, table, sentences = self._contents()
+        parts = [f"{caption}:", _blank_missing(table).to_string(), "\n".join(sentences)]
+        return "\n\n".join(part for part in parts if part)
+
+    def _repr_html_(self) -> str:
+        caption, table, sentences = self._contents()
+        items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
+        listed = f"<ul>{items}</ul>" if items else ""
+        return f"<p>{escape(caption)}</p>{_blank_missing(table).to_html()}{listed}"
 
 
 def _blank_missing(table: pd.DataFrame) -> pd.DataFrame:

@@ -46,7 +46,7 @@ def make_multitask_scorer(metrics: Any = None, average: Any = "mean") -> Callabl
     ...     "death": task_scorer("death", "roc_auc"),
     ... }
     >>> search = GridSearchCV(
-    ...     PLEClassifierRegressor(max_epochs=2, n_members=1, random_state=0),
+    ...     PLEClassifierRegressor(max_epochs=1, n_members=1, random_state=0),
     ...     {"n_shared_experts": [0, 1]},
     ...     scoring=scoring,
     ...     refit="all",

@@ -105,7 +105,7 @@ def cross_val_predict(
     >>> from sklearn_ple.model_selection import cross_val_predict
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
     >>> model = PLEClassifierRegressor(
-    ...     n_members=1, max_epochs=5, random_state=0
+    ...     n_members=1, max_epochs=2, random_state=0
     ... )
     >>> y_pred = cross_val_predict(model, X, y, cv=2)
     >>> y_pred.columns.tolist(), y_pred.index.equals(X.index)

@@ -323,11 +323,11 @@ class MultiTaskModel(BaseEstimator):
         --------
         >>> from sklearn_ple import PLEClassifierRegressor
         >>> from sklearn_ple.datasets import load_nhefs
-        >>> X, y = load_nhefs(return_X_y=True)
+        >>> X, y = load_nhefs(tasks=["sbp", "exercise"], return_X_y=True)
         >>> model = PLEClassifierRegressor(
-        ...     n_members=4, max_epochs=2, random_state=0
+        ...     n_members=2, max_epochs=1, random_state=0
         ... )
-        >>> y.loc[::5, ["sbp", "exercise"]] = None
+        >>> y.loc[::5] = None
         >>> filled = model.fit(X, y).complete(X, y)
         >>> int(y.isna().sum().sum()) > 0, int(filled.isna().sum().sum())
         (True, 0)

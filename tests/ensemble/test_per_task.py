@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from joblib import parallel_config
-from makers import make_table
+from makers import each_check, make_table
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -17,7 +17,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_ple.ensemble import PerTaskClassifierRegressor
 from sklearn_ple.inspection import MultiTaskReport, multitask_importance
@@ -217,12 +216,15 @@ def test_a_model_without_weights_or_probabilities_is_named(table):
         hard.predict_proba(X)
 
 
-@parametrize_with_checks(
-    [
-        PerTaskClassifierRegressor(
-            DecisionTreeClassifier(random_state=0), DecisionTreeRegressor(random_state=0)
-        )
-    ]
+@pytest.mark.parametrize(
+    ("estimator", "check"),
+    each_check(
+        [
+            PerTaskClassifierRegressor(
+                DecisionTreeClassifier(random_state=0), DecisionTreeRegressor(random_state=0)
+            )
+        ]
+    ),
 )
 def test_checks_of_scikit_learn(estimator, check):
     check(estimator)

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
+from makers import each_check
 from sklearn.base import clone
-from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import sklearn_ple
 from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor
@@ -45,8 +45,9 @@ OF_NETWORKS = {
     "check_sample_weight_equivalence_on_dense_data",
     "check_set_params",
 }
-SIMPLE = {"n_members": 1, "numeric_embedding": None}
-EXACTLY = {"dtype": "float64", "dropout": 0.0, "feature_dropout": 0.0}
+SHARED = {"max_epochs": 1, "batch_size": 512, "random_state": 0}
+SIMPLE = SHARED | {"n_members": 1, "numeric_embedding": None}
+EXACTLY = SHARED | {"dtype": "float64", "dropout": 0.0, "feature_dropout": 0.0}
 
 
 def test_the_page_of_promises_names_the_checks_that_fail():
@@ -62,25 +63,15 @@ def run(check, estimator):
     check(estimator)
 
 
-def each_check(classes, names=None, **parameters):
-    """List the checks of estimators; those of other names than these run at night alone."""
-    shared = {"max_epochs": 1, "batch_size": 512, "random_state": 0}
-    return [
-        pytest.param(
-            estimator,
-            check,
-            id=f"{cls.__name__}-{check.func.__name__}",
-            marks=[] if names is None or check.func.__name__ in names else pytest.mark.nightly,
-        )
-        for cls in classes
-        for estimator, check in estimator_checks_generator(cls(**(shared | parameters)))
-    ]
-
-
 @pytest.mark.parametrize(
     ("estimator", "check"),
-    each_check([PLEClassifierRegressor], n_members=2)
-    + each_check([PLEClassifier, PLERegressor], **SIMPLE),
+    each_check(
+        [
+            PLEClassifierRegressor(n_members=2, **SHARED),
+            PLEClassifier(**SIMPLE),
+            PLERegressor(**SIMPLE),
+        ]
+    ),
 )
 def test_checks_float32(estimator, check, monkeypatch):
     if check.func.__name__ in WITHOUT_DROPOUT:
@@ -92,8 +83,8 @@ def test_checks_float32(estimator, check, monkeypatch):
 
 @pytest.mark.parametrize(
     ("estimator", "check"),
-    each_check(CLASSES, {*WITHOUT_DROPOUT, EXACT}, n_members=2, **EXACTLY)
-    + each_check(OTHERS, OF_NETWORKS, weight_averaging=0.0, **SIMPLE, **EXACTLY),
+    each_check([cls(n_members=2, **EXACTLY) for cls in CLASSES], {*WITHOUT_DROPOUT, EXACT})
+    + each_check([cls(weight_averaging=0.0, **(SIMPLE | EXACTLY)) for cls in OTHERS], OF_NETWORKS),
 )
 def test_checks_float64(estimator, check):
     run(check, estimator)

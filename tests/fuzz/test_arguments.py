@@ -5,11 +5,13 @@ import inspect
 import re
 from contextlib import contextmanager, suppress
 from functools import cache
+from itertools import product
 
 import numpy as np
 import pandas as pd
 import pytest
 from fuzzing import ESTIMATORS, tiny
+from joblib import parallel_config
 from sklearn.utils._param_validation import validate_parameter_constraints
 
 from sklearn_ple import (
@@ -249,10 +251,10 @@ def list_functions(folder):
 def walk(callables):
     """Call functions with each of their arguments replaced by each of the wrong values."""
     for function, right in callables.values():
-        for name in right:
-            for value in WRONG:
-                with named(name):
-                    function(**(right | {name: value}))
+        for name, value in product(right, WRONG):
+            # Processes would take seconds to start.
+            with named(name), parallel_config("threading"):
+                function(**(right | {name: value}))
 
 
 @pytest.mark.filterwarnings("ignore")

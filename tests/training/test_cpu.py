@@ -71,17 +71,6 @@ def test_without_n_jobs_the_context_of_joblib_counts(large):
     assert threads_with(None) == n_threads()
 
 
-def in_worker(n_jobs):
-    with cpu.suitable_threads("cpu", 2**40, n_jobs):
-        return n_threads()
-
-
-def test_in_a_worker_process_n_jobs_keeps_to_its_share():
-    with joblib.parallel_config("loky", n_jobs=2, inner_max_num_threads=1):
-        found = joblib.Parallel()(joblib.delayed(in_worker)(n) for n in (1, 2, -1, None))
-    assert found == [1, 1, 1, 1]
-
-
 def test_the_number_holds_from_the_first_step_of_a_thread_on(large):
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(threads_with, 3).result() == 3

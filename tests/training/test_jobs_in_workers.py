@@ -11,10 +11,11 @@ import joblib
 import numpy as np
 import pytest
 import torch
-from sklearn.model_selection import GridSearchCV
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, cross_val_predict
 
 from sklearn_ple import PLEClassifierRegressor
-from sklearn_ple.training import workers
+from sklearn_ple.training import cpu, workers
 
 SMALL = {
     "n_members": 4,
@@ -61,11 +62,36 @@ def killed(where, flag=None):
     return attempted
 
 
+@pytest.fixture
+def loky():
+    """Return what calls functions in two processes, which the tests by day have in common."""
+    with joblib.parallel_config("loky", n_jobs=2, inner_max_num_threads=1):
+        yield lambda calls: joblib.Parallel()(calls)
+
+
+def count_threads(n_jobs):
+    with cpu.suitable_threads("cpu", 2**40, n_jobs):
+        return torch.get_num_threads()
+
+
+def test_in_a_worker_process_n_jobs_keeps_to_its_share(loky):
+    assert loky(joblib.delayed(count_threads)(n) for n in (1, 2, -1, None)) == [1, 1, 1, 1]
+
+
+def test_another_process_fits_and_predicts(loky):
+    model = fit(1)
+    there, again = loky([joblib.delayed(model.predict)(X), joblib.delayed(clone(model).fit)(X, Y)])
+    np.testing.assert_array_equal(there, model.predict(X))
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+    folds = cross_val_predict(model, X, Y, cv=2)
+    np.testing.assert_array_equal(folds, cross_val_predict(model, X, Y, cv=2, n_jobs=1))
+
+
+@pytest.mark.usefixtures("loky")
 def test_a_job_that_loses_its_process_is_trained_again(tmp_path, monkeypatch):
     flag = tmp_path / "was there"
     monkeypatch.setattr(workers, "_attempt", killed(os.getpid(), flag))
-    with joblib.parallel_config("loky"):
-        assert_alike(fit(2), fit(1))
+    assert_alike(fit(2), fit(1))
     assert flag.exists()
 
 
@@ -112,11 +138,11 @@ def test_ctrl_c_in_a_terminal_ends_a_fit_of_processes_with_a_model(tmp_path):
 
 
 @pytest.mark.nightly
+@pytest.mark.usefixtures("loky")
 def test_members_whose_process_is_lost_twice_are_named(monkeypatch):
     monkeypatch.setattr(workers, "_attempt", killed(os.getpid()))
     model = PLEClassifierRegressor(**SMALL, n_jobs=2)
-    lost = pytest.raises(RuntimeError, match="members 2 to 3 of 4")
-    with joblib.parallel_config("loky"), lost:
+    with pytest.raises(RuntimeError, match="members 2 to 3 of 4"):
         model.fit(X, Y)
     assert not hasattr(model, "net_")
 

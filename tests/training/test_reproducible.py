@@ -48,7 +48,7 @@ def test_fits_in_eight_threads_are_those_in_one(model, data):
     alone = fitted(model, data)
     before = torch.get_rng_state()
     with ThreadPoolExecutor(8) as threads:
-        found = list(threads.map(lambda _: fitted(model, data), range(16)))
+        found = list(threads.map(lambda _: fitted(model, data), range(8)))
     assert all(np.array_equal(predicted, alone) for predicted in found)
     assert torch.equal(torch.get_rng_state(), before)
 

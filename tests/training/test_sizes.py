@@ -32,7 +32,7 @@ def test_tasks_of_noise_do_not_end_the_training_of_others(beside):
             y[f"noise{k}"] = np.where(np.arange(3000) < 25, rng.normal(size=3000), np.nan)
     else:
         y["noise"] = np.exp(3 * rng.normal(size=3000))
-    model = PLEClassifierRegressor(n_members=4, random_state=0).fit(X[:1500], y[:1500])
+    model = PLEClassifierRegressor(n_members=2, random_state=0).fit(X[:1500], y[:1500])
     assert r2_score(signal[1500:], model.predict(X[1500:])["signal"]) > 0.85
 
 

@@ -16,14 +16,14 @@ from ...utils.constraints import BETWEEN_0_AND_1, COUNT, ESTIMATOR, PATH, check_
 from ...utils.files import replacing
 from ..comparison import Comparison
 from ..importance import MultiTaskImportance
-from ..shown import Contents, write_html, write_text
+from ..shown import Contents, Result
 from ..style import import_pyplot, shorten
 from .observed import Observed
 from .panels import make_panels
 from .scores import MAX_COLUMNS, measure_importance, score_by_bootstrap
 
 
-class MultiTaskReport:
+class MultiTaskReport(Result):
     """Report on how well a fitted estimator predicts each task: scores, plots and an HTML page.
 
     It is recommended to use `from_estimator` to create a report. All parameters are stored as
@@ -70,11 +70,9 @@ class MultiTaskReport:
     >>> X_train, X_test, y_train, y_test = train_test_split(
     ...     X, y, random_state=0
     ... )
-    >>> model = PLEClassifierRegressor(
-    ...     n_members=1, max_epochs=5, random_state=0
-    ... ).fit(X_train, y_train)
+    >>> model = PLEClassifierRegressor(n_members=1, max_epochs=1)
     >>> report = MultiTaskReport.from_estimator(
-    ...     model, X_test, y_test, n_bootstrap=50, random_state=0
+    ...     model.fit(X_train, y_train), X_test, y_test, importance=False
     ... )
     >>> print(str(report).splitlines()[0])
     Scores of PLEClassifierRegressor on 408 rows, with 95 % intervals:
@@ -204,13 +202,6 @@ class MultiTaskReport:
             )
         gain = single_task if measured else gain
         return cls(estimator, X, y, scores, gain, confidence, importance)
-
-    def __repr__(self) -> str:
-        """Return the scores of the tasks."""
-        return write_text(self._contents())
-
-    def _repr_html_(self) -> str:
-        return write_html(self._contents())
 
     def _contents(self) -> Contents:
         kind = type(tasks_of(self.estimator)).__name__
