@@ -10,6 +10,7 @@ import pytest
 from numpydoc.docscrape import get_doc_object
 from numpydoc.validate import ERROR_MSGS, validate
 
+from sklearn_ple.base import MultiTaskEstimator
 from sklearn_ple.training.plan import BY_ROWS
 
 ROOT = Path(__file__).parents[1]
@@ -74,6 +75,11 @@ def public_methods(cls):
 
 
 OBJECTS = public_objects()
+ESTIMATORS = [
+    name
+    for name, obj in OBJECTS.items()
+    if inspect.isclass(obj) and issubclass(obj, MultiTaskEstimator) and name.count(".") == 1
+]
 # A method stands here once for each class that has it: its docstring may differ between them.
 DOCUMENTED = [
     name
@@ -110,6 +116,39 @@ def test_guide_tells_what_auto_takes_by_rows():
     for cells in rows:
         n_rows, *values = (int(cell.replace(",", "")) for cell in cells)
         assert values == [BY_ROWS[name](n_rows) for name in BY_ROWS]
+
+
+@pytest.fixture(scope="module")
+def class_pages():
+    """The module of docs/ that writes the pages of the estimators."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "docs")
+        yield importlib.import_module("class_pages")
+
+
+def test_every_group_of_parameters_is_on_their_page(class_pages):
+    page = (ROOT / "docs" / "parameters.rst").read_text(encoding="utf-8")
+    assert re.findall(r"^\.\. shared-parameters:: (.*)$", page, re.M) == list(class_pages.GROUPS)
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_each_parameter_is_in_one_group_or_on_the_page_of_its_estimator(name, class_pages):
+    grouped = [parameter for names in class_pages.GROUPS.values() for parameter in names]
+    assert len(grouped) == len(set(grouped))
+    own = set(class_pages.own(OBJECTS[name]))
+    parameters = set(inspect.signature(OBJECTS[name]).parameters)
+    assert parameters <= own | set(grouped)
+    # The page of groups has the defaults and the texts of those that a page leaves out.
+    flagship = inspect.signature(OBJECTS["sklearn_ple.PLEClassifierRegressor"]).parameters
+    signature = inspect.signature(OBJECTS[name]).parameters
+    for left_out in parameters - own:
+        assert signature[left_out].default == flagship[left_out].default
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_help_shows_all_parameters_of_an_estimator(name):
+    described = [entry.name for entry in get_doc_object(OBJECTS[name])["Parameters"]]
+    assert described == list(inspect.signature(OBJECTS[name]).parameters)
 
 
 def test_reference_lists_the_public_names():
