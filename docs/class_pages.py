@@ -117,25 +117,21 @@ def is_ours(member):
     return ours and inspect.isroutine(function)
 
 
-def shared_members(fullname):
-    """Return the methods and properties that an estimator has from `PLEClassifierRegressor`."""
-    cls = estimator(fullname)
-    if cls in (None, PLEClassifierRegressor):
-        return []
-    return [
-        name
-        for name in dir(cls)
-        if not name.startswith("_")
-        and name not in HOOKS
-        and is_ours(getattr(cls, name))
-        and inspect.getattr_static(cls, name)
-        is inspect.getattr_static(PLEClassifierRegressor, name, None)
-    ]
-
-
-def left_out(fullname):
-    """Return the members that the page of a class leaves out."""
-    return [*shared_members(fullname), *(HOOKS if estimator(fullname) else ())]
+def shared_members():
+    """Return the methods and properties that estimators have from `PLEClassifierRegressor`."""
+    return {
+        fullname: [
+            name
+            for name in dir(cls)
+            if not name.startswith("_")
+            and name not in HOOKS
+            and is_ours(getattr(cls, name))
+            and inspect.getattr_static(cls, name)
+            is inspect.getattr_static(PLEClassifierRegressor, name, None)
+        ]
+        for fullname in (f"sklearn_ple.{name}" for name in sklearn_ple.__all__)
+        if (cls := estimator(fullname)) not in (None, PLEClassifierRegressor)
+    }
 
 
 def link(name):

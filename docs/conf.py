@@ -9,7 +9,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 os.environ["MPLBACKEND"] = "Agg"
 
-from class_pages import left_out, shared_members  # noqa: E402
+from class_pages import HOOKS, shared_members  # noqa: E402
 
 # The gallery looks up the names in the examples. If it does not run them, it finds those of
 # halving searches only after this import.
@@ -40,8 +40,8 @@ templates_path = ["_templates"]
 exclude_patterns = ["_build", "redirects", "tables"]
 
 autosummary_generate = True
-# What the template of the pages of classes calls.
-autosummary_context = {"left_out": left_out, "shared_members": shared_members}
+# What pages of estimators leave out.
+autosummary_context = {"hooks": HOOKS, "shared_members": shared_members()}
 # Names in the docstrings' single backticks are links where they are on a page.
 default_role = "py:obj"
 # The types are in the docstrings, so that signatures stay short.

@@ -32,7 +32,7 @@ QUOTING = {
     "README.md": ("- **What you gain**", "- **When not"),
     "docs/benchmarks.rst": ("- **PLE has", "CPU times of a fit"),
     "docs/index.rst": ("What it gains", "**Do not use it**"),
-    "docs/guide/decision.rst": ("test rows of 21 data sets", "**Is it the sharing"),
+    "docs/guide/decision.rst": ("test rows of 21 tables", "**Is it the sharing"),
 }
 QUOTED = ("overall", "beside", "ranks", "ranks_tuned", "losses", "scores")
 pytestmark = pytest.mark.skipif(
