@@ -150,7 +150,7 @@ def shorten(app, what, name, obj, options, lines):
         if (rest := [name for name in names if name in entries and name not in mine])
     ]
     links[-1] = links[-1].removesuffix(";") + "."
-    others = ["All estimators have these, see :doc:`/parameters`:", "", *links]
+    others = ["See :doc:`/parameters`:", "", *links]
     rest = Parameter("Shared parameters", "", others)
     replace_section(lines, "Parameters", [*map(entries.get, mine), rest])
     if cls is not PLEClassifierRegressor:

@@ -48,7 +48,7 @@ def summary():
         comparisons.overall(comparisons.runs_beside_tuned(test_runs())),
     )
     forms = {"score|score": "{:.2f}", "cost|CPU time": times}
-    of_small = {"score|score, small tables": "{:.2f}", "cost|CPU time, small sets": times}
+    of_small = {"score|score, small tables": "{:.2f}", "cost|CPU time, small tables": times}
     shown = pd.concat([cells(everywhere, **forms), cells(small, **of_small)], axis=1)
     yield "overall", shown.fillna(MISSING).rename(SHORT).rename_axis("model")
 
