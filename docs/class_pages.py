@@ -118,19 +118,24 @@ def is_ours(member):
 
 
 def shared_members():
-    """Return the methods and properties that estimators have from `PLEClassifierRegressor`."""
+    """Return by estimator which methods and properties it has from `PLEClassifierRegressor`.
+
+    They are dicts from the name to whether the estimator has it by default: for example, one
+    without gates has no ``gate_weights``.
+    """
+    names = [f"sklearn_ple.{name}" for name in sklearn_ple.__all__]
+    flagship = PLEClassifierRegressor
     return {
-        fullname: [
-            name
+        fullname: {
+            name: hasattr(cls(), name) or not hasattr(flagship(), name)
             for name in dir(cls)
             if not name.startswith("_")
             and name not in HOOKS
             and is_ours(getattr(cls, name))
-            and inspect.getattr_static(cls, name)
-            is inspect.getattr_static(PLEClassifierRegressor, name, None)
-        ]
-        for fullname in (f"sklearn_ple.{name}" for name in sklearn_ple.__all__)
-        if (cls := estimator(fullname)) not in (None, PLEClassifierRegressor)
+            and inspect.getattr_static(cls, name) is inspect.getattr_static(flagship, name, None)
+        }
+        for fullname in names
+        if (cls := estimator(fullname)) not in (None, flagship)
     }
 
 
@@ -180,7 +185,7 @@ class SharedParameters(SphinxDirective):
     def run(self):
         entries = describe(PLEClassifierRegressor)
         published = PLEClassifierRegressor.as_published().get_params()
-        table = [".. list-table::", "   :header-rows: 1", ""]
+        table = [".. list-table::", "   :class: figures", "   :header-rows: 1", ""]
         table += ["   * - Parameter", "     - Default", "     - As published"]
         texts = []
         for name in GROUPS[self.arguments[0]]:
