@@ -109,7 +109,8 @@ def ranks():
     shown.columns, more = titles, f"by table, without {SLOW}, {by_more_data.shape[1]} tables"
     shown[more] = of_others["by set"]
     shown = cells(shown, **dict.fromkeys(shown, "{:.2f}"))
-    for title, own in (("differs from PLE", differ), ("differs there", others_differ)):
+    for ranked, own in ((by_data, differ), (by_more_data, others_differ)):
+        title = f"differs from PLE, {ranked.shape[1]} tables"
         answers = own[OURS].drop(OURS).map({True: "yes", False: "no"})
         shown[title] = answers.reindex(shown.index, fill_value=MISSING)
     yield "ranks", shown.rename(SHORT).rename_axis("model")
