@@ -60,7 +60,7 @@ def summary():
         rows[name] = {
             "PLE ahead on": f"{(by_set > 0).sum()} of {len(by_set)} tables",
             "median difference": change(by_set.median()),
-            "PLE behind on": f"{(by_task < 0).sum()} of {len(by_task)} tasks",
+            "PLE behind on": f"{(by_task < 0).sum()} of {len(by_task)} targets",
             "CPU time of PLE": times(ratio),
         }
     yield "beside", pd.DataFrame(rows).T.rename(SHORT).rename_axis("other model")
@@ -105,7 +105,7 @@ def ranks():
     others = others[comparisons.ran_nearly_everywhere(others)].dropna(axis=1)
     of_others, by_more_data, others_differ = comparisons.ranked(others)
     shown = found.loc[found.index.intersection(differ.index)].drop(columns="tasks")
-    titles = [f"by task, {by_data.shape[1]} tables", f"by table, {by_data.shape[1]} tables"]
+    titles = [f"by target, {by_data.shape[1]} tables", f"by table, {by_data.shape[1]} tables"]
     shown.columns, more = titles, f"by table, without {SLOW}, {by_more_data.shape[1]} tables"
     shown[more] = of_others["by set"]
     shown = cells(shown, **dict.fromkeys(shown, "{:.2f}"))
@@ -128,7 +128,7 @@ def tuned_ranks(scores):
             if beside:
                 columns[f"{title}, with PLE"] = found["by set"]
             else:
-                columns[f"{title}, by task"], columns[title] = found["by task"], found["by set"]
+                columns[f"{title}, by target"], columns[title] = found["by task"], found["by set"]
     shown = pd.DataFrame(columns).loc[[OURS, TUNED, *TUNED_PEERS]]
     return cells(shown, **dict.fromkeys(shown, "{:.2f}")).rename(SHORT).rename_axis("model")
 
