@@ -9,6 +9,8 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 os.environ["MPLBACKEND"] = "Agg"
 
+from class_pages import HOOKS, shared_members  # noqa: E402
+
 # The gallery looks up the names in the examples. If it does not run them, it finds those of
 # halving searches only after this import.
 from sklearn.experimental import enable_halving_search_cv  # noqa: E402, F401
@@ -28,6 +30,7 @@ extensions = [
     "numpydoc",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
+    "class_pages",
     "website",
 ]
 intersphinx_mapping = inventories(HERE / "_build" / "inventories")
@@ -37,6 +40,8 @@ templates_path = ["_templates"]
 exclude_patterns = ["_build", "redirects", "tables"]
 
 autosummary_generate = True
+# What pages of estimators leave out.
+autosummary_context = {"hooks": HOOKS, "shared_members": shared_members()}
 # Names in the docstrings' single backticks are links where they are on a page.
 default_role = "py:obj"
 # The types are in the docstrings, so that signatures stay short.
@@ -52,6 +57,9 @@ sphinx_gallery_conf = {
     "within_subsection_order": "website.place",
     "remove_config_comments": True,
     "download_all_examples": False,
+    # For the examples that use a class, on its page.
+    "backreferences_dir": "generated/examples",
+    "doc_module": ("sklearn_ple",),
     "show_memory": False,
     "write_computation_times": False,
 }
@@ -62,7 +70,7 @@ html_theme_options = {
     "logo": {"text": "sklearn-ple", "image_light": logo, "image_dark": logo, "alt_text": ""}
 }
 # These pages have no others below them: without this their left side is an empty column.
-alone = ("benchmarks", "changelog", "contributing", "paper", "security", "which_network", "404")
+alone = ("changelog", "contributing", "paper", "security", "404")
 html_sidebars = {page: [] for page in alone}
 html_title = f"sklearn-ple {version}"
 html_short_title = importlib.metadata.metadata("sklearn-ple")["Summary"]

@@ -123,4 +123,4 @@ plt.show()
 # %%
 # The package standardises numbers, so losses of such different sizes are rare
 # with its own kinds of task. With these, the sum is as good as other methods,
-# see :doc:`/which_network`.
+# see :doc:`/which_balancing`.

@@ -10,6 +10,7 @@ import pytest
 from numpydoc.docscrape import get_doc_object
 from numpydoc.validate import ERROR_MSGS, validate
 
+from sklearn_ple.base import MultiTaskEstimator
 from sklearn_ple.training.plan import BY_ROWS
 
 ROOT = Path(__file__).parents[1]
@@ -112,6 +113,29 @@ def test_guide_tells_what_auto_takes_by_rows():
     for cells in rows:
         n_rows, *values = (int(cell.replace(",", "")) for cell in cells)
         assert values == [BY_ROWS[name](n_rows) for name in BY_ROWS]
+
+
+@pytest.fixture(scope="module")
+def class_pages():
+    """The module of docs/ that writes the pages of the estimators."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "docs")
+        yield importlib.import_module("class_pages")
+
+
+def test_every_group_of_parameters_is_on_their_page(class_pages):
+    page = (ROOT / "docs" / "parameters.rst").read_text(encoding="utf-8")
+    assert re.findall(r"^\.\. shared-parameters:: (.*)$", page, re.M) == list(class_pages.GROUPS)
+
+
+def test_each_parameter_is_in_one_group_or_on_the_page_of_its_estimator(class_pages):
+    grouped = [name for names in class_pages.GROUPS.values() for name in names]
+    shared = set(inspect.signature(MultiTaskEstimator).parameters) | {"class_weight"}
+    assert sorted(grouped) == sorted(shared)
+    for cls in OBJECTS.values():
+        if inspect.isclass(cls) and issubclass(cls, MultiTaskEstimator):
+            left_out = set(inspect.signature(cls).parameters) - set(class_pages.own(cls))
+            assert left_out <= shared, cls
 
 
 def test_reference_lists_the_public_names():

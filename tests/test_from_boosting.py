@@ -130,7 +130,7 @@ class Absolute(Regression):
 
 
 def test_a_task_may_have_a_loss_of_its_own(data):
-    """An objective of one's own"""
+    """Your own objective"""
     X, y = data
     fitted = model(task_types={"hours": Absolute}).fit(X, y)
     assert fitted.task_types_["hours"] == "absolute"

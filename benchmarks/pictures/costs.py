@@ -69,9 +69,9 @@ def draw_overall(folder):
     """Draw each model's score against its cost: over all sets, and over those with tuning."""
     runs, tuned = shown_runs(), comparisons.runs_beside_tuned(test_runs())
     n_sets, n_small = comparisons.on_common_sets(runs)["data"].nunique(), tuned["data"].nunique()
-    title, about = f"Defaults, {n_sets} data sets", "up is better, left is cheaper"
+    title, about = f"Defaults, {n_sets} tables", "up is better, left is cheaper"
     draw_costs(folder / "overall.png", runs, title, about, "PLE, 8 members")
-    title, about = f"Also tuned, {n_small} small data sets", "hollow: tuned, search included"
+    title, about = f"Also tuned, {n_small} small tables", "hollow: tuned, search included"
     draw_costs(folder / "tuned.png", tuned, title, about, "PLE")
 
 
@@ -250,7 +250,7 @@ def draw_ranks(path):
     figure, ax = plt.subplots(figsize=(9, 1.7 + 0.33 * len(shown)), layout="constrained")
     texts = shown.map("{:.1f}".format).where(shown.notna(), "")
     draw_cells(ax, shown, texts.to_numpy(), size=7, cmap="RdYlBu_r")
-    title = "Rank on each data set, mean over its tasks (1 is best)"
+    title = "Rank on each table, mean over its tasks (1 is best)"
     ax.set_title(title, loc="left", weight="bold", fontsize=11, pad=8)
     figure.savefig(path, dpi=150, facecolor="white")
     plt.close(figure)

@@ -69,7 +69,7 @@ def best_bold(values, best="max"):
 def named(frame):
     """Put sets, as rows, in their order, and write them and models by their names."""
     order = [name for name in TITLES if name in frame.index]
-    return frame.loc[order].rename(index=TITLES, columns=SHORT).rename_axis(index="data set")
+    return frame.loc[order].rename(index=TITLES, columns=SHORT).rename_axis(index="table")
 
 
 def list_tables(frame):

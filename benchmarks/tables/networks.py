@@ -72,7 +72,7 @@ def networks():
             logs = np.log(rows.groupby(["system", "data"])[column].mean().unstack())
             shown[column] = np.exp((logs - logs.loc["PLE"]).mean(axis=1))
         forms = {"rank|mean rank": "{:.1f}", "gain|mean gain": lambda own: change(own, 4)}
-        forms |= {"sets|sets": str, "tasks|tasks": str}
+        forms |= {"sets|tables": str, "tasks|tasks": str}
         forms |= {"fit_cpu_seconds|CPU time": "{:.2f}", "n_parameters|parameters": "{:.2f}"}
         shown = cells(shown.loc[list(dict.fromkeys(rows["system"]))], **forms)
         yield f"networks_{base[3:]}", shown.rename_axis("network")

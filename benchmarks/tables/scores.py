@@ -48,7 +48,7 @@ def summary():
         comparisons.overall(comparisons.runs_beside_tuned(test_runs())),
     )
     forms = {"score|score": "{:.2f}", "cost|CPU time": times}
-    of_small = {"score|score, small sets": "{:.2f}", "cost|CPU time, small sets": times}
+    of_small = {"score|score, small tables": "{:.2f}", "cost|CPU time, small tables": times}
     shown = pd.concat([cells(everywhere, **forms), cells(small, **of_small)], axis=1)
     yield "overall", shown.fillna(MISSING).rename(SHORT).rename_axis("model")
 
@@ -58,9 +58,9 @@ def summary():
     for name in order.index.drop(OURS):
         by_set, by_task, ratio = comparisons.compare(test_runs(), OURS, name)
         rows[name] = {
-            "PLE ahead on": f"{(by_set > 0).sum()} of {len(by_set)} sets",
+            "PLE ahead on": f"{(by_set > 0).sum()} of {len(by_set)} tables",
             "median difference": change(by_set.median()),
-            "PLE behind on": f"{(by_task < 0).sum()} of {len(by_task)} tasks",
+            "PLE behind on": f"{(by_task < 0).sum()} of {len(by_task)} targets",
             "CPU time of PLE": times(ratio),
         }
     yield "beside", pd.DataFrame(rows).T.rename(SHORT).rename_axis("other model")
@@ -85,7 +85,7 @@ def losses():
     forms = {"PLE|PLE": "{:.3f}", "best|best model": lambda name: SHORT.get(name, name)}
     forms |= {"score|its score": "{:.3f}", "difference|difference": "{:.3f}"}
     shown = cells(pd.DataFrame(found).loc[lost.index], **forms)
-    return shown.rename(TITLES).rename_axis("data set")
+    return shown.rename(TITLES).rename_axis("table")
 
 
 def by_set():
@@ -105,11 +105,12 @@ def ranks():
     others = others[comparisons.ran_nearly_everywhere(others)].dropna(axis=1)
     of_others, by_more_data, others_differ = comparisons.ranked(others)
     shown = found.loc[found.index.intersection(differ.index)].drop(columns="tasks")
-    titles = [f"by task, {by_data.shape[1]} sets", f"by set, {by_data.shape[1]} sets"]
-    shown.columns, more = titles, f"by set, without {SLOW}, {by_more_data.shape[1]} sets"
+    titles = [f"by target, {by_data.shape[1]} tables", f"by table, {by_data.shape[1]} tables"]
+    shown.columns, more = titles, f"by table, without {SLOW}, {by_more_data.shape[1]} tables"
     shown[more] = of_others["by set"]
     shown = cells(shown, **dict.fromkeys(shown, "{:.2f}"))
-    for title, own in (("differs from PLE", differ), ("differs there", others_differ)):
+    for ranked, own in ((by_data, differ), (by_more_data, others_differ)):
+        title = f"differs from PLE, {ranked.shape[1]} tables"
         answers = own[OURS].drop(OURS).map({True: "yes", False: "no"})
         shown[title] = answers.reindex(shown.index, fill_value=MISSING)
     yield "ranks", shown.rename(SHORT).rename_axis("model")
@@ -123,11 +124,11 @@ def tuned_ranks(scores):
         models = [name for name in (TUNED, *TUNED_PEERS) if name != left_out]
         for beside in ([], [OURS]):
             found, by_data = comparisons.mean_ranks(scores.loc[[*beside, *models]].dropna(axis=1))
-            title = f"{by_data.shape[1]} sets"
+            title = f"{by_data.shape[1]} tables"
             if beside:
                 columns[f"{title}, with PLE"] = found["by set"]
             else:
-                columns[f"{title}, by task"], columns[title] = found["by task"], found["by set"]
+                columns[f"{title}, by target"], columns[title] = found["by task"], found["by set"]
     shown = pd.DataFrame(columns).loc[[OURS, TUNED, *TUNED_PEERS]]
     return cells(shown, **dict.fromkeys(shown, "{:.2f}")).rename(SHORT).rename_axis("model")
 
