@@ -100,13 +100,6 @@ class PLE(LevelNetwork):
         self.specific_share = specific_share
         self._make_levels(ExtractionLevel, in_features, n_levels, expert_hidden_units)
 
-    def start_gate(self, n_specific: int) -> list[float] | None:
-        """Return the weights at which the gate of a task starts; None if they are equal."""
-        share, n_shared = self.specific_share, self.shared.n_each
-        if share is None or not n_specific or not n_shared:
-            return None
-        return [share / n_specific] * n_specific + [(1 - share) / n_shared] * n_shared
-
 
 class ExtractionLevel(Level):
     """A level of `PLE`: a task's gate weighs its own experts and the shared ones.
@@ -128,7 +121,10 @@ class ExtractionLevel(Level):
             return network.make_gates(axis, width, experts, network.gate_hidden_units, **options)
 
         def make_task_gates(axis: Axis, n: int) -> Any:
-            return make_gates(axis, n + n_shared, network.start_gate(n))
+            share, start = network.specific_share, None
+            if share is not None and n and n_shared:
+                start = [share / n] * n + [(1 - share) / n_shared] * n_shared
+            return make_gates(axis, n + n_shared, start)
 
         if self.is_even:
             self.task_gates: Any = make_task_gates(network.per_task(), self.n_specific[0])

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from skorch.history import History
 
 # Names in ``history_``, by the names in the history of the net.
@@ -32,6 +33,12 @@ class SharedHistory(History):
     def __deepcopy__(self, memo: dict[int, Any]) -> "SharedHistory":
         """Copy the list of epochs, and the last epoch."""
         return type(self)([*self[:-1], *copy.deepcopy(list(self[-1:]), memo)])
+
+    def record_loss(self, name: str, loss: float) -> None:
+        """Record a loss and, for callbacks of skorch, whether it is the least so far."""
+        earlier = [epoch.get(name, np.inf) for epoch in self[:-1]]
+        self.record(name, loss)
+        self.record(f"{name}_best", bool(loss < np.nanmin([*earlier, np.inf])))
 
 
 def public_history(history: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

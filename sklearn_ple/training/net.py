@@ -380,12 +380,8 @@ class MultiTaskNet(NeuralNet):
 
     def _record_losses(self, prefix: str, sums: Tensor, weights: Tensor) -> None:
         """Record the tasks' mean losses, and their sum; this reads them from the device."""
-        task_losses, name = self.losses.means(sums), f"{prefix}_loss"
-        loss = (weights * task_losses).sum().item()
-        # Callbacks of skorch read whether the loss is the least so far.
-        earlier = [epoch.get(name, np.inf) for epoch in self.history[:-1]]
-        self.history.record(name, loss)
-        self.history.record(f"{name}_best", bool(loss < np.nanmin([*earlier, np.inf])))
+        task_losses = self.losses.means(sums)
+        self.history.record_loss(f"{prefix}_loss", (weights * task_losses).sum().item())
         self.history.record(f"{prefix}_task_losses", task_losses.tolist())
 
     def _place(self, weights: np.ndarray) -> Tensor:
