@@ -97,8 +97,6 @@ def test_views_of_a_task_predict_blocks(fitted, frame, folder):
     np.testing.assert_array_equal(
         np.concatenate(list(number.predict(folder))), number.predict(rows)
     )
-    with pytest.raises(TypeError, match="rows in memory are needed"):
-        view.score(folder, "color")
 
 
 @pytest.mark.parametrize("weight", [None, "w"])
