@@ -165,7 +165,13 @@ def to_plain(what: str, values: Any) -> np.ndarray:
     return np.array(plain, float)
 
 
-def add_ends(traced: Any, description: dict[str, Any], encoder: TableEncoder) -> None:
+def add_ends(
+    traced: Any,
+    description: dict[str, Any],
+    columns: Sequence[dict[str, Any]],
+    encoder: TableEncoder,
+    nodes: Nodes,
+) -> None:
     """Let a traced graph read columns, and return labels as users know them.
 
     Parameters
@@ -175,14 +181,16 @@ def add_ends(traced: Any, description: dict[str, Any], encoder: TableEncoder) ->
         and probabilities. It is changed.
     description : dict
         The description of its inputs and outputs.
+    columns : sequence of dict
+        The columns that the encoder reads, with their ``value`` among the nodes.
     encoder : TableEncoder
         The fitted encoder.
+    nodes : Nodes
+        The nodes of steps before the encoder. Others are added.
     """
     from onnx import TensorProto, compose, helper
 
-    columns, graph = description["columns"], traced.graph
-    nodes = Nodes(column["name"] for column in columns)
-    inner = nodes.prefix
+    graph, inner = traced.graph, nodes.prefix
     compose.add_prefix_graph(graph, inner, inplace=True)
     _read(columns, encoder.features, nodes)
     nodes.nodes += graph.node
@@ -206,19 +214,20 @@ def add_ends(traced: Any, description: dict[str, Any], encoder: TableEncoder) ->
     kinds = {NUMBER: TensorProto.DOUBLE, TEXT: TensorProto.STRING}
     graph.input.extend(
         helper.make_tensor_value_info(column["name"], kinds[column["kind"]], ["n_rows", 1])
-        for column in columns
+        for column in description["columns"]
     )
     traced.opset_import.append(helper.make_opsetid("ai.onnx.ml", OPSET_ML))
 
 
-def _read(columns: list[dict[str, Any]], features: FeatureEncoder, nodes: Nodes) -> None:
+def _read(columns: Sequence[dict[str, Any]], features: FeatureEncoder, nodes: Nodes) -> None:
     """Add nodes that make an encoder's numbers and codes of columns, under their names."""
     from onnx import TensorProto
 
-    numbers = [columns[position]["name"] for position in features.number_positions_]
+    numbers = [columns[position]["value"] for position in features.number_positions_]
     codes = []
+    width: Any
     for encoder, position in zip(features.columns_, features.categorical_positions_, strict=True):
-        value, width = columns[position]["name"], float
+        value, width = columns[position]["value"], np.float64
         if encoder.categories.dtype == np.float32:
             # As in the estimator, numbers are rounded to the width of the categories.
             value, width = nodes.add("Cast", [value], to=TensorProto.FLOAT), np.float32
@@ -228,10 +237,8 @@ def _read(columns: list[dict[str, Any]], features: FeatureEncoder, nodes: Nodes)
             nodes.add("Concat", parts, nodes.prefix + name, axis=1)
 
 
-def _look_up(value: str, column: dict[str, Any], width: type, nodes: Nodes) -> str:
-    """Add a node that turns categories into codes; return its output."""
-    from onnx import numpy_helper
-
+def _look_up(value: str, column: dict[str, Any], width: Any, nodes: Nodes) -> str:
+    """Add a node that turns the categories of a column into codes; return its output."""
     is_text, keys = column["kind"] == TEXT, list(column["categories"])
     codes = list(range(UNKNOWN + 1, UNKNOWN + 1 + len(keys)))
     missing = "" if is_text else np.nan
@@ -239,10 +246,5 @@ def _look_up(value: str, column: dict[str, Any], width: type, nodes: Nodes) -> s
     if missing not in keys:
         keys.append(missing)
         codes.append(MISSING)
-    table = {
-        "keys_tensor": np.array(keys, object if is_text else width),
-        "values_tensor": np.array(codes),
-        "default_tensor": np.array([UNKNOWN]),
-    }
-    tensors = {name: numpy_helper.from_array(values) for name, values in table.items()}
-    return nodes.add("LabelEncoder", [value], domain="ai.onnx.ml", **tensors)
+    dtype = object if is_text else width
+    return nodes.look_up(value, np.array(keys, dtype), codes, UNKNOWN)

@@ -26,7 +26,7 @@ class Nodes:
     """
 
     def __init__(self, inputs: Iterable[str]):
-        self.prefix = "/"
+        self.prefix, inputs = "/", list(inputs)
         while any(name.startswith(self.prefix) for name in inputs):
             self.prefix += "/"
         self.nodes: list[Any] = []
@@ -47,3 +47,18 @@ class Nodes:
         name = f"{self.prefix}constant/{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(values, name))
         return name
+
+    def look_up(self, value: str, keys: np.ndarray, codes: Sequence[int], other: int) -> str:
+        """Add a node that turns the keys into codes, and all other values into one code.
+
+        NaN may be a key. Return the name of its output, of int64.
+        """
+        from onnx import numpy_helper
+
+        table = {
+            "keys_tensor": keys,
+            "values_tensor": np.array(codes, dtype=np.int64),
+            "default_tensor": np.array([other], dtype=np.int64),
+        }
+        tensors = {name: numpy_helper.from_array(part) for name, part in table.items()}
+        return self.add("LabelEncoder", [value], domain="ai.onnx.ml", **tensors)

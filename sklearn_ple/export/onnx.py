@@ -10,7 +10,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import torch
+from sklearn.pipeline import Pipeline
 from torch import nn
 
 from ..encoding.features import FeatureEncoder
@@ -20,7 +23,9 @@ from ..utils.files import check_folder, replacing
 from .checks import check_model
 from .ends import CODES, NUMBERS, add_ends, describe, describe_columns, name_outputs
 from .graph import PredictionGraph
-from .parity import check_parity, draw_rows
+from .nodes import Nodes
+from .parity import check_parity, draw_rows, vary_rows
+from .steps import connect
 
 #: Version of ONNX's operators: the oldest one that torch's exporter supports.
 OPSET = 18
@@ -32,8 +37,8 @@ _OLDEST_TORCH = "2.6"
 _TRACED_ROWS = 3
 
 
-@check_arguments(path=[PATH])
-def to_onnx(model: Any, path: str | os.PathLike[str]) -> None:
+@check_arguments(path=[PATH], X=[pd.DataFrame, None])
+def to_onnx(model: Any, path: str | os.PathLike[str], X: pd.DataFrame | None = None) -> None:
     """Write a fitted estimator to an ONNX file, for servers and web pages without Python.
 
     The graph contains all steps of ``predict`` and ``predict_proba``: categories, scaling in
@@ -69,17 +74,24 @@ def to_onnx(model: Any, path: str | os.PathLike[str]) -> None:
 
     Parameters
     ----------
-    model : estimator of this package
-        The fitted estimator. If it was fitted to a sparse X, the graph reads dense numbers.
+    model : estimator of this package or Pipeline
+        The fitted estimator, or a pipeline that ends with it. If it was fitted to a sparse X, the
+        graph reads dense numbers. The other steps of a pipeline become part of the graph: those of
+        scikit-learn that skl2onnx converts, and the ``TableVectorizer`` of skrub, but not its
+        encoders of dates and text.
     path : str or path-like
         The file to write, such as "model.onnx". Existing files are replaced, each as a whole.
+    X : DataFrame of shape (n_rows, n_columns), default=None
+        Rows as in fit. Only a pipeline needs them, and it must have them: its steps do not keep
+        the types of columns. The graph is checked with them.
 
     Raises
     ------
     TypeError
         If the model is not an estimator of this package; if a kind of task of your own overrides
         a method that predicts, but not its traced form, such as ``traced_predict``; if the
-        categories of a column, or the classes of a task, are neither all text nor all numbers.
+        categories of a column, or the classes of a task, are neither all text nor all numbers; if
+        a step of a pipeline cannot be converted.
     ValueError
         If a category is infinite; if a column has no name, or that of an output; if ``path`` ends
         in ".json"; if a network or embedding of your own cannot be traced; if the predictions of
@@ -89,7 +101,8 @@ def to_onnx(model: Any, path: str | os.PathLike[str]) -> None:
     FileNotFoundError
         If the folder of the file does not exist.
     ImportError
-        If onnx, onnxscript or onnxruntime is not installed, or torch is older than 2.6.
+        If onnx, onnxscript, onnxruntime or, for a step that needs it, skl2onnx is not installed,
+        or torch is older than 2.6.
 
     See Also
     --------
@@ -119,7 +132,8 @@ def to_onnx(model: Any, path: str | os.PathLike[str]) -> None:
     >>> np.allclose(label, model.predict(row), atol=1e-5)  # doctest: +SKIP
     True
     """
-    check_model(model, "exported")
+    steps, model = (model[:-1], model[-1]) if isinstance(model, Pipeline) else (None, model)
+    check_model(model, "exported, alone or as the last step of a pipeline")
     check_folder(path)
     beside = Path(path).with_suffix(".json")
     if beside == Path(path):
@@ -132,19 +146,28 @@ def to_onnx(model: Any, path: str | os.PathLike[str]) -> None:
         _check_traced(task)
     names = getattr(model, "feature_names_in_", range(model.n_features_in_))
     columns = describe_columns(names, encoder.features)
-    description = describe(kind, columns, encoder.tasks)
+    if steps:
+        inputs, columns, nodes = connect(steps, X, columns)
+    else:
+        inputs, nodes = columns, Nodes(column["name"] for column in columns)
+        columns = [column | {"value": column["name"]} for column in columns]
+    description = describe(kind, inputs, encoder.tasks)
     graph = PredictionGraph(model.module_, encoder, model.temperatures_)
     try:
         traced = _trace(graph, encoder.features, name_outputs(description))
     except Exception as error:
         raise _explain(error, kind, model.module_) from error
-    add_ends(traced, description, encoder)
+    add_ends(traced, description, columns, encoder, nodes)
     text = json.dumps(description, ensure_ascii=False, allow_nan=False, indent=1)
+
+    def compute(rows: pd.DataFrame) -> list[np.ndarray]:
+        return model._compute(steps.transform(rows) if steps else rows.set_axis(names, axis=1))
+
+    rows = vary_rows(X, inputs, steps) if steps else draw_rows(columns, encoder.features)
     with replacing(path) as partial, replacing(beside) as partial_json:
         onnx.save_model(traced, partial)
         partial_json.write_text(text, encoding="utf-8")
-        X = draw_rows(names, encoder.features)
-        check_parity(partial, description, X, model._compute, encoder.tasks)
+        check_parity(partial, description, rows, compute, encoder.tasks)
 
 
 def _import_onnx() -> Any:

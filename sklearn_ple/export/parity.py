@@ -35,7 +35,7 @@ def check_parity(
     description : dict
         The description of its inputs and outputs.
     X : DataFrame of shape (n_rows, n_columns)
-        Rows, with the columns of the description in their order.
+        Rows, with the columns of the description.
     compute : callable
         Function from rows to the estimator's calibrated outputs of each task.
     tasks : sequence of Task
@@ -57,17 +57,18 @@ def check_parity(
             raise ValueError(
                 f"The ONNX graph does not predict task {task.name!r} as the estimator does, and "
                 "no file was written. Check whether a network, embedding or kind of task of your "
-                "own has operations that depend on the values in the rows."
+                "own has operations that depend on the values in the rows, and whether skl2onnx "
+                "converts missing values in the steps of a pipeline."
             )
 
 
-def draw_rows(names: Sequence[Any], features: FeatureEncoder) -> pd.DataFrame:
+def draw_rows(columns: Sequence[dict[str, Any]], features: FeatureEncoder) -> pd.DataFrame:
     """Draw rows of X: extreme and missing numbers, missing and unknown categories.
 
     Parameters
     ----------
-    names : sequence
-        Names of the columns.
+    columns : sequence of dict
+        Descriptions of the columns.
     features : FeatureEncoder
         The fitted encoder.
 
@@ -91,20 +92,52 @@ def draw_rows(names: Sequence[Any], features: FeatureEncoder) -> pd.DataFrame:
         # Position -1 is a missing category. Where an empty text is one, none is missing.
         places = rng.integers(0 if "" in known else -1, len(values), _N_ROWS)
         drawn[position] = pd.Categorical.from_codes(places, pd.Index(values, dtype=dtype))
-    return pd.DataFrame({position: drawn[position] for position in sorted(drawn)}).set_axis(
-        names, axis=1
-    )
+    return pd.DataFrame({column["name"]: drawn[k] for k, column in enumerate(columns)})
+
+
+def vary_rows(X: pd.DataFrame, columns: Sequence[dict[str, Any]], steps: Any) -> pd.DataFrame:
+    """Take rows of X, and make some cells missing or unknown, unless the steps refuse these.
+
+    Parameters
+    ----------
+    X : DataFrame of shape (n_rows, n_columns)
+        The rows.
+    columns : sequence of dict
+        Descriptions of the columns.
+    steps : transformer
+        The steps before the estimator.
+
+    Returns
+    -------
+    DataFrame of shape (32, n_columns)
+        The rows.
+    """
+    rng = np.random.default_rng(0)
+    taken = X.iloc[np.linspace(0, len(X) - 1, _N_ROWS).astype(int)].reset_index(drop=True)
+    varied = taken.copy()
+    for column in columns:
+        cells, is_text = taken[column["name"]].astype(object), column["kind"] == TEXT
+        cells = cells if is_text else cells.astype(float)
+        varied[column["name"]] = cells.mask(rng.random(_N_ROWS) < 0.1)
+        if is_text:
+            new = rng.random(_N_ROWS) < 0.1
+            varied[column["name"]] = varied[column["name"]].mask(new, "unknown category")
+    try:
+        steps.transform(varied)
+    except (TypeError, ValueError):
+        return taken
+    return varied
 
 
 def make_inputs(description: dict[str, Any], X: pd.DataFrame) -> dict[str, np.ndarray]:
     """Return what a graph reads of rows: an array of shape (n_rows, 1) for each column."""
     inputs = {}
-    for column, (_, cells) in zip(description["columns"], X.items(), strict=True):
+    for column in description["columns"]:
+        cells = X[column["name"]].astype(object)
         if column["kind"] == TEXT:
-            values = cells.astype(object)
-            given = values.map(str).where(values.notna(), "").to_numpy(object)
+            given = cells.map(str).where(cells.notna(), "").to_numpy(object)
         else:
-            given = cells.astype(object).to_numpy(float, na_value=np.nan)
+            given = cells.to_numpy(float, na_value=np.nan)
         inputs[column["name"]] = given[:, np.newaxis]
     return inputs
 

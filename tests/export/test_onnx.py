@@ -149,7 +149,7 @@ def by_graph(model, X):
     description = describe(type(model).__name__, columns, model.tasks_)
     numbers = X.iloc[:, features.number_positions_].to_numpy(float)
     codes = features.encode_categories(X, range(len(features.columns_))).astype(np.int64)
-    parts = [torch.as_tensor(part) if part.shape[1] else None for part in (numbers, codes)]
+    parts = [torch.tensor(part) if part.shape[1] else None for part in (numbers, codes)]
     graph = PredictionGraph(model.module_, model._encoder, model.temperatures_)
     with torch.no_grad():
         found = [part.numpy() for part in graph(*parts)]
