@@ -50,14 +50,13 @@ def session_of(model):
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
-def drawn(session):
-    """Draw a row that a graph reads: all codes are those of some category."""
-    rng = np.random.default_rng(0)
+def inputs_of(row, session):
+    """Return what a graph reads of a row: an array for each column."""
     inputs = {}
     for entry in session.get_inputs():
-        shape = 1, entry.shape[1]
-        is_code = entry.name == "categories"
-        inputs[entry.name] = rng.integers(2, 4, shape) if is_code else rng.normal(size=shape)
+        cells = row[[entry.name]]
+        is_text = entry.type == "tensor(string)"
+        inputs[entry.name] = cells.astype(object).to_numpy() if is_text else cells.to_numpy(float)
     return inputs
 
 
@@ -69,7 +68,8 @@ def latencies():
     of_array = PLEClassifierRegressor(**BRIEFLY).fit(array, y)
     of_onnx = session_of(of_frame)
     trees, trees_of_array = Boosting(X, y), Boosting(array, y)
-    row, cells, inputs = X.iloc[[0]].copy(), array[:1], drawn(of_onnx)
+    row, cells = X.iloc[[0]].copy(), array[:1]
+    inputs = inputs_of(row, of_onnx)
     ways = {
         "predict, data frame": lambda: of_frame.predict(row),
         "LightGBM per task, data frame": lambda: trees.predict(row),

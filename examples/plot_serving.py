@@ -50,40 +50,33 @@ loaded.predict(X_test).equals(model.predict(X_test))
 # A file for a server
 # -------------------
 # The ONNX file is one graph, from the cells of a table to labels and
-# probabilities. Its metadata say which column is where, and which code stands
-# for which category.
+# probabilities. A file of JSON beside it describes its columns and tasks.
 export.to_onnx(model, folder / "model.onnx")
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = 1
 session = onnxruntime.InferenceSession(
     folder / "model.onnx", options, providers=["CPUExecutionProvider"]
 )
-metadata = session.get_modelmeta().custom_metadata_map
-description = json.loads(metadata["sklearn-ple"])
+description = json.loads((folder / "model.json").read_text())
 for file in sorted(folder.iterdir()):
     print(f"{file.name}: {file.stat().st_size / 1e6:.1f} MB")
-for part in (*session.get_inputs(), *session.get_outputs()):
+for part in (*session.get_inputs()[:3], *session.get_outputs()):
     print(f"{part.name}: {part.type} {part.shape}")
 
 # %%
-# A server has little to do: collect the numbers in one array, and replace
-# categories by their codes. Code 0 is a missing category, and code 1 an
-# unknown one.
+# A server has little to do: make an array of each column. Missing text is an
+# empty string.
 
 
 def read(rows):
-    inputs = {"numbers": [], "categories": []}
+    inputs = {}
     for column in description["columns"]:
-        cells = rows[column["name"]]
-        if column["input"] == "categories":
-            known = {c: k for k, c in enumerate(column["categories"], start=2)}
-            codes = cells.astype(object).map(known).fillna(1)
-            cells = codes.where(cells.notna(), 0)
-        inputs[column["input"]].append(cells)
-    return {
-        "numbers": np.column_stack(inputs["numbers"]).astype(np.float64),
-        "categories": np.column_stack(inputs["categories"]).astype(np.int64),
-    }
+        cells = rows[[column["name"]]]
+        if column["kind"] == "text":
+            inputs[column["name"]] = cells.astype(object).fillna("").to_numpy()
+        else:
+            inputs[column["name"]] = cells.to_numpy(float)
+    return inputs
 
 
 names = ["probabilities.death", "label.sbp"]

@@ -6,11 +6,15 @@ A table is written file by file. From then on, the memory of the process is limi
 the size of the table, so that reading all of it at once fails. A model is fitted to the folder,
 its predictions are written next to it, and the model is exported to ONNX. Then ``serve.py``
 answers requests with the ONNX file, without this package. The limit requires Linux.
+
+With ``--page FOLDER``, the folder becomes a web page that predicts in the browser, by
+onnxruntime-web, which npm installs.
 """
 
 import argparse
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -121,10 +125,20 @@ def ask(address, rows):
     return json.loads(urlopen(request, timeout=60).read())
 
 
+def write_page(onnx, folder):
+    """Write a web page that predicts in the browser: all that a web server has to serve."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in (onnx, onnx.with_suffix(".json"), HERE / "index.html", HERE / "predict.mjs"):
+        shutil.copy(file, folder)
+    subprocess.run(["npm", "install", "--silent", "onnxruntime-web"], cwd=folder, check=True)
+    print(f"A web page predicts, too: python -m http.server --directory {folder}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rows", type=int, default=4_000_000)
     parser.add_argument("--megabytes", type=int, default=900, help="0 for no limit")
+    parser.add_argument("--page", type=Path, metavar="FOLDER", help="where to write a web page")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder, onnx = Path(temporary, "rows"), Path(temporary, "model.onnx")
@@ -148,6 +162,8 @@ def main():
                 assert answer["click"]["label"] == row["click"]
                 assert abs(answer["amount"]["label"] - row["amount"]) < 1e-3
         print("The server answers what the model predicts.")
+        if options.page:
+            write_page(onnx, options.page)
 
 
 if __name__ == "__main__":

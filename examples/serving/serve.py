@@ -1,4 +1,4 @@
-"""Answer JSON with predictions, from a file that ``sklearn_ple.export.to_onnx`` has written.
+"""Answer JSON with predictions, from the files that ``sklearn_ple.export.to_onnx`` has written.
 
     MODEL=model.onnx uvicorn serve:app
 
@@ -15,6 +15,7 @@ import os
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -26,17 +27,11 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 MOST_ROWS = int(os.environ.get("MOST_ROWS", "1000"))
 MOST_BYTES = int(os.environ.get("MOST_BYTES", "2000000"))
 
-path, options = os.environ.get("MODEL", "model.onnx"), onnxruntime.SessionOptions()
+path, options = Path(os.environ.get("MODEL", "model.onnx")), onnxruntime.SessionOptions()
 options.intra_op_num_threads = int(os.environ.get("THREADS", "1"))
 session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-model = json.loads(session.get_modelmeta().custom_metadata_map["sklearn-ple"])
-columns = {column["name"]: column for column in model["columns"]}
-missing, unknown, first = (model["codes"][name] for name in ("missing", "unknown", "first"))
-codes = {
-    name: {category: code for code, category in enumerate(column["categories"], first)}
-    for name, column in columns.items()
-    if "categories" in column
-}
+model = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+kinds = {column["name"]: column["kind"] for column in model["columns"]}
 counts: Counter[str] = Counter()
 app = FastAPI(title=f"Predictions of a {model['estimator']}")
 
@@ -68,14 +63,15 @@ async def refuse(request: Request, error: RequestValidationError) -> JSONRespons
     return JSONResponse({"detail": f"{place}: {message}."}, 422)
 
 
-def read(cell: Any, name: str, place: int) -> float:
-    """Return what the graph reads of a cell: the code of a category, or a number."""
+def read(cell: Any, name: str, place: int) -> float | str:
+    """Return what the graph reads of a cell: text, empty if it is missing, or a number."""
+    is_text = kinds[name] == "text"
     if isinstance(cell, (list, dict)):
         raise HTTPException(422, f"Row {place}: {name!r} is a {type(cell).__name__}.")
     if cell is None or cell != cell:  # NaN differs from itself.
-        return missing if name in codes else math.nan
-    if name in codes:
-        return codes[name].get(cell, unknown)
+        return "" if is_text else math.nan
+    if is_text:
+        return str(cell)
     if isinstance(cell, str) or abs(cell) > sys.float_info.max:
         raise HTTPException(422, f"Row {place}: {name!r} is {cell!r}, no finite number.")
     return cell
@@ -84,13 +80,12 @@ def read(cell: Any, name: str, place: int) -> float:
 def compute(rows: list[dict[str, Any]]) -> dict[str, np.ndarray]:
     """Return the outputs of the graph for rows, by name."""
     for place, row in enumerate(rows):
-        for name in row.keys() - columns.keys():
+        for name in row.keys() - kinds.keys():
             raise HTTPException(422, f"Row {place}: there is no column {name!r}.")
     inputs = {}
-    for entry in session.get_inputs():
-        own = [name for name, column in columns.items() if column["input"] == entry.name]
-        cells = [[read(row.get(name), name, k) for name in own] for k, row in enumerate(rows)]
-        inputs[entry.name] = np.array(cells, np.int64 if own[0] in codes else np.float64)
+    for name, kind in kinds.items():
+        cells = [[read(row.get(name), name, place)] for place, row in enumerate(rows)]
+        inputs[name] = np.array(cells, object if kind == "text" else np.float64)
     names = [entry.name for entry in session.get_outputs()]
     return dict(zip(names, session.run(names, inputs), strict=True))
 
@@ -107,12 +102,12 @@ async def predict(
     counts["predict_rows_total"] += len(rows)
 
     def answer(task: dict[str, Any], place: int) -> dict[str, Any]:
-        label = outputs[task["label"]][place].item()
-        if "classes" not in task:
-            return {"label": label}
-        shares = outputs[task["probabilities"]][place].tolist()
-        by_class = dict(zip(map(str, task["classes"]), shares, strict=True))
-        return {"label": task["classes"][label], "probabilities": by_class}
+        answered = {"label": outputs[task["label"]].tolist()[place]}
+        if "classes" in task:
+            shares = outputs[task["probabilities"]][place].tolist()
+            by_class = zip(map(str, task["classes"]), shares, strict=True)
+            answered["probabilities"] = dict(by_class)
+        return answered
 
     return [{task["name"]: answer(task, k) for task in model["tasks"]} for k in range(len(rows))]
 

@@ -15,7 +15,7 @@ def check_model(model: Any, done: str) -> None:
     model : object
         The model.
     done : str
-        What is done with it, for the message, such as "saved" or "exported".
+        What can be done with it, and in which form, for the message.
 
     Raises
     ------
@@ -27,6 +27,6 @@ def check_model(model: Any, done: str) -> None:
     if not isinstance(model, Parameters):
         raise TypeError(
             f"model is of type {type(model).__name__}: only networks of this package can be "
-            f"{done}, without a pipeline, search or blend around them."
+            f"{done}."
         )
     check_is_fitted(model)

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..encoding.categories import UNKNOWN
 from ..encoding.encoder import TableEncoder
 from ..nn import NumericEmbedding, TabularNetwork
 
@@ -17,7 +16,7 @@ _NARROWEST = 1e-30
 
 
 class PredictionGraph(nn.Module):
-    """All steps from the cells of a table to predictions, in torch operations.
+    """All steps from numbers and codes to predictions, in torch operations.
 
     Parameters
     ----------
@@ -27,33 +26,19 @@ class PredictionGraph(nn.Module):
         The fitted encoder.
     temperatures : dict of str to float
         The temperatures of calibrated tasks, by their names.
-
-    Attributes
-    ----------
-    number_columns, category_columns : ndarray of int
-        Positions in X of the columns in ``numbers`` and in ``codes``, in ascending order.
     """
 
-    number_order: Tensor | None
-    code_order: Tensor | None
-    n_codes: Tensor
     divisors: Tensor
 
     def __init__(
         self, network: TabularNetwork, encoder: TableEncoder, temperatures: Mapping[str, float]
     ):
         super().__init__()
-        features = encoder.features
-        self.dtype = next(network.parameters()).dtype
-        self.number_columns, number_order = _sort_columns(features.number_positions_)
-        self.category_columns, code_order = _sort_columns(features.categorical_positions_)
-        self.register_buffer("number_order", number_order)
-        self.register_buffer("code_order", code_order)
-        self.register_buffer("n_codes", torch.tensor(features.cardinalities_, dtype=torch.int64))
-        self.scaler = _Scaler(features.scaler_, self.dtype)
+        dtype = next(network.parameters()).dtype
+        self.scaler = _Scaler(encoder.features.scaler_, dtype)
         self.statistics: Any = None
         if encoder.statistics is not None:
-            self.statistics = _Statistics(encoder.statistics, self.dtype)
+            self.statistics = _Statistics(encoder.statistics, dtype)
         self.network: Any = make_exportable(copy.deepcopy(network).cpu())
         self.tasks: list[Any] = list(encoder.tasks)
         # Only calibration may make a probability greater than the one that it depends on.
@@ -69,9 +54,10 @@ class PredictionGraph(nn.Module):
         Parameters
         ----------
         numbers : Tensor of float64 of shape (n_rows, n_numbers) or None
-            The numeric columns, with NaN for missing numbers; None if there are none.
+            The numeric columns in the encoder's order, with NaN for missing numbers; None if there
+            are none.
         codes : Tensor of int64 of shape (n_rows, n_categories) or None
-            The codes of the categorical columns; None if there are none.
+            The codes of the categorical columns in the encoder's order; None if there are none.
 
         Returns
         -------
@@ -84,10 +70,7 @@ class PredictionGraph(nn.Module):
             numbers = torch.empty(given.shape[0], 0, dtype=torch.float64)
         if codes is None:
             codes = torch.empty(given.shape[0], 0, dtype=torch.int64)
-        read = self.scaler(_reorder(numbers, self.number_order))
-        codes = _reorder(codes, self.code_order)
-        # A code out of range becomes that of an unknown category.
-        codes = torch.where((codes >= 0) & (codes < self.n_codes), codes, UNKNOWN)
+        read = self.scaler(numbers)
         if self.statistics is not None:
             read = torch.cat([read, self.statistics(codes)], dim=1)
         # As in the estimators, outputs are averaged, calibrated and decoded in float64.
@@ -99,26 +82,6 @@ class PredictionGraph(nn.Module):
         labels = [task.traced_predict(part) for task, part in zip(self.tasks, parts, strict=True)]
         of_classes = [pair for pair in zip(self.tasks, parts, strict=True) if pair[0].has_classes]
         return labels + [task.traced_predict_proba(part) for task, part in of_classes]
-
-
-def _sort_columns(positions: np.ndarray) -> tuple[np.ndarray, Tensor | None]:
-    """Sort columns by their positions in X.
-
-    Returns
-    -------
-    columns : ndarray of int
-        The positions in X, in ascending order.
-    order : Tensor of int or None
-        For each column of the encoder its place among them; None if the order is the same.
-    """
-    columns = np.sort(positions)
-    order = torch.as_tensor(np.searchsorted(columns, positions))
-    return columns, None if np.array_equal(columns, positions) else order
-
-
-def _reorder(table: Tensor, order: Tensor | None) -> Tensor:
-    """Return columns in the order of the encoder, that of their names."""
-    return table if order is None else table.index_select(1, order)
 
 
 class _Scaler(nn.Module):

@@ -76,7 +76,7 @@ def save(model: Any, path: str | os.PathLike[str], *, trusted: Collection[type] 
     True
     """
     classes = name_classes(trusted, _own_estimators())
-    check_model(model, "saved")
+    check_model(model, "saved, without a pipeline, search or blend around them")
     writer = Writer(classes)
     estimator = writer.write(type(model), "The model")
     plain = to_plain(model, writer, _NOT_SAVED)

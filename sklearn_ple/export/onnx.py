@@ -4,37 +4,31 @@ import json
 import logging
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
-from numbers import Integral, Real
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
+from sklearn.pipeline import Pipeline
 from torch import nn
 
-from ..encoding.categories import MISSING, UNKNOWN
-from ..encoding.encoder import TableEncoder
+from ..encoding.features import FeatureEncoder
 from ..tasks import ClassTask, Task
-from ..training.outputs import compute_means
-from ..training.rows import TableRows
-from ..utils.checks import shown
 from ..utils.constraints import PATH, check_arguments
 from ..utils.files import check_folder, replacing
-from ..utils.versions import versions
 from .checks import check_model
+from .ends import CODES, NUMBERS, add_ends, describe, describe_columns, name_outputs
 from .graph import PredictionGraph
-from .parity import check_parity
+from .nodes import Nodes
+from .parity import check_parity, draw_rows, vary_rows
+from .steps import connect
 
 #: Version of ONNX's operators: the oldest one that torch's exporter supports.
 OPSET = 18
-#: Version of the description in the file's metadata, and its key there.
-FORMAT_VERSION, KEY = 1, "sklearn-ple"
-
-#: Names of the graph's inputs, and prefixes of the names of its outputs.
-NUMBERS, CATEGORIES = "numbers", "categories"
-LABEL, PROBABILITIES = "label.", "probabilities."
 
 # The first version with all options of the exporter that are used.
 _OLDEST_TORCH = "2.6"
@@ -43,64 +37,72 @@ _OLDEST_TORCH = "2.6"
 _TRACED_ROWS = 3
 
 
-@check_arguments(path=[PATH])
-def to_onnx(model: Any, path: str | os.PathLike[str]) -> None:
-    """Write a fitted estimator to an ONNX file, for servers without this package or torch.
+@check_arguments(path=[PATH], X=[pd.DataFrame, None])
+def to_onnx(model: Any, path: str | os.PathLike[str], X: pd.DataFrame | None = None) -> None:
+    """Write a fitted estimator to an ONNX file, for servers and web pages without Python.
 
-    The graph contains all steps of ``predict`` and ``predict_proba``: scaling in float64,
-    indicators of missing numbers, target statistics, embeddings, the network and the mean over
-    its members, dependences between tasks, calibration, and labels in their units. It takes no
+    The graph contains all steps of ``predict`` and ``predict_proba``: categories, scaling in
+    float64, indicators of missing numbers, target statistics, embeddings, the network and the mean
+    over its members, dependences between tasks, calibration, and labels as they are. It takes no
     known labels.
 
-    It has up to two inputs; an input without columns is left out:
+    It has an input for each column of X, with the name of the column and of shape (n_rows, 1):
 
-    - ``numbers``, float64 of shape (n_rows, n_numbers): the numeric columns in the order of X,
-      with NaN for missing numbers;
-    - ``categories``, int64 of shape (n_rows, n_categories): the codes of the categorical columns
-      in the order of X. Code 0 is a missing category and code 1 an unknown or rare one. Codes from
-      2 on are the categories in the order of the metadata. Any other code counts as unknown.
+    - numbers are float64, and NaN if they are missing. This includes categories that are numbers
+      or bools;
+    - text is a string, and empty if it is missing. This includes categories that are whole numbers
+      beyond 2**53, which float64 does not hold. Text that was an empty string in fit is that
+      category, and not missing.
 
-    For a task called "death" it has these outputs:
+    A category that was rare in fit, or that fit has not seen, is an unknown one, as in
+    ``predict``. For a task called "death" the graph has these outputs:
 
     - ``label.death``, of shape (n_rows,): for numbers the prediction in the units of the labels,
-      as float64; for classes the position of the predicted class in ``classes``, as int64;
+      as float64; for classes the predicted class, as a string, a bool or float64;
     - ``probabilities.death``, float64 of shape (n_rows, n_classes), only for classes.
 
-    The metadata of the file hold, as JSON under the key "sklearn-ple", what a server must know:
+    The file beside it, ``model.json`` for ``model.onnx``, describes them:
 
-    - ``columns``: for each column of X its ``name``, its ``input``, its ``place`` in the input and
-      its ``categories``;
+    - ``columns``: for each column of X, in their order, its ``name``, its ``kind``, "number" or
+      "text", and its ``categories``, if it has any;
     - ``tasks``: for each task its ``name``, its ``kind``, its ``classes`` and the names of its
-      outputs;
-    - ``codes``: the codes of missing and unknown categories, and of the first category in the
-      list;
+      outputs, ``label`` and ``probabilities``;
     - ``estimator``, ``versions`` and ``format_version``.
 
-    Before the file is put in its place, ONNX Runtime predicts some random rows with it. Their
-    predictions are compared with those of the estimator.
+    Before the files are put in their places, ONNX Runtime predicts some random rows, with missing
+    and unknown categories. Their predictions are compared with those of the estimator.
 
     Parameters
     ----------
-    model : estimator of this package
-        The fitted estimator. If it was fitted to a sparse X, the graph reads dense numbers.
+    model : estimator of this package or Pipeline
+        The fitted estimator, or a pipeline that ends with it. If it was fitted to a sparse X, the
+        graph reads dense numbers. The other steps of a pipeline become part of the graph: those of
+        scikit-learn that skl2onnx converts, and the ``TableVectorizer`` of skrub, but not its
+        encoders of dates and text.
     path : str or path-like
-        The file to write, such as "model.onnx". An existing file is replaced.
+        The file to write, such as "model.onnx". Existing files are replaced, each as a whole.
+    X : DataFrame of shape (n_rows, n_columns), default=None
+        Rows as in fit. Only a pipeline needs them, and it must have them: its steps do not keep
+        the types of columns. The graph is checked with them.
 
     Raises
     ------
     TypeError
         If the model is not an estimator of this package; if a kind of task of your own overrides
         a method that predicts, but not its traced form, such as ``traced_predict``; if the
-        categories of a column are neither text nor numbers.
+        categories of a column, or the classes of a task, are neither all text nor all numbers; if
+        a step of a pipeline cannot be converted.
     ValueError
-        If a category is infinite; if a network or embedding of your own cannot be traced; if the
-        predictions of the graph differ from those of the estimator.
+        If a category is infinite; if a column has no name, or that of an output; if ``path`` ends
+        in ".json"; if a network or embedding of your own cannot be traced; if the predictions of
+        the graph differ from those of the estimator.
     sklearn.exceptions.NotFittedError
         If the model is not fitted.
     FileNotFoundError
         If the folder of the file does not exist.
     ImportError
-        If onnx, onnxscript or onnxruntime is not installed, or torch is older than 2.6.
+        If onnx, onnxscript, onnxruntime or, for a step that needs it, skl2onnx is not installed,
+        or torch is older than 2.6.
 
     See Also
     --------
@@ -126,31 +128,46 @@ def to_onnx(model: Any, path: str | os.PathLike[str]) -> None:
     >>> import onnxruntime  # doctest: +SKIP
     >>> session = onnxruntime.InferenceSession(path)  # doctest: +SKIP
     >>> row = np.array([[1.0]])
-    >>> (label,) = session.run(["label.y"], {"numbers": row})  # doctest: +SKIP
+    >>> (label,) = session.run(["label.y"], {"x0": row})  # doctest: +SKIP
     >>> np.allclose(label, model.predict(row), atol=1e-5)  # doctest: +SKIP
     True
     """
-    check_model(model, "exported")
+    steps, model = (model[:-1], model[-1]) if isinstance(model, Pipeline) else (None, model)
+    check_model(model, "exported, alone or as the last step of a pipeline")
     check_folder(path)
+    beside = Path(path).with_suffix(".json")
+    if beside == Path(path):
+        raise ValueError(
+            f"path is {os.fspath(path)!r}: the file of this name describes the graph."
+        )
     onnx = _import_onnx()
-    name, encoder, network = type(model).__name__, model._encoder, model.module_
+    kind, encoder = type(model).__name__, model._encoder
     for task in encoder.tasks:
         _check_traced(task)
-    graph = PredictionGraph(network, encoder, model.temperatures_)
-    names = getattr(model, "feature_names_in_", [f"x{k}" for k in range(model.n_features_in_)])
-    description = describe_graph(graph, name, names, encoder)
+    names = getattr(model, "feature_names_in_", range(model.n_features_in_))
+    columns = describe_columns(names, encoder.features)
+    if steps:
+        inputs, columns, nodes = connect(steps, X, columns)
+    else:
+        inputs, nodes = columns, Nodes(column["name"] for column in columns)
+        columns = [column | {"value": column["name"]} for column in columns]
+    description = describe(kind, inputs, encoder.tasks)
+    graph = PredictionGraph(model.module_, encoder, model.temperatures_)
     try:
-        traced = _trace(graph, name_outputs(description))
+        traced = _trace(graph, encoder.features, name_outputs(description))
     except Exception as error:
-        raise _explain(error, name, network) from error
-    onnx.helper.set_model_props(traced, {KEY: json.dumps(description, allow_nan=False)})
+        raise _explain(error, kind, model.module_) from error
+    add_ends(traced, description, columns, encoder, nodes)
+    text = json.dumps(description, ensure_ascii=False, allow_nan=False, indent=1)
 
-    def compute(rows: TableRows) -> list[np.ndarray]:
-        return model._outputs(compute_means(model.net_, rows, model.n_jobs))
+    def compute(rows: pd.DataFrame) -> list[np.ndarray]:
+        return model._compute(steps.transform(rows) if steps else rows.set_axis(names, axis=1))
 
-    with replacing(path) as partial:
+    rows = vary_rows(X, inputs, steps) if steps else draw_rows(columns, encoder.features)
+    with replacing(path) as partial, replacing(beside) as partial_json:
         onnx.save_model(traced, partial)
-        check_parity(partial, graph, description, encoder, compute)
+        partial_json.write_text(text, encoding="utf-8")
+        check_parity(partial, description, rows, compute, encoder.tasks)
 
 
 def _import_onnx() -> Any:
@@ -190,96 +207,16 @@ def _find_definer(task: Task, method: str) -> Any:
     return next((cls for cls in type(task).__mro__ if method in vars(cls)), None)
 
 
-def describe_graph(
-    graph: PredictionGraph, estimator: str, names: Iterable[Any], encoder: TableEncoder
-) -> dict[str, Any]:
-    """Describe the inputs and outputs of a graph, in types of JSON.
-
-    Parameters
-    ----------
-    graph : PredictionGraph
-        The graph.
-    estimator : str
-        Name of the class of the estimator.
-    names : iterable of str
-        Names of all columns of X.
-    encoder : TableEncoder
-        The fitted encoder.
-
-    Returns
-    -------
-    dict
-        The description that `to_onnx` documents.
-    """
-    tasks = []
-    for task in encoder.tasks:
-        entry: dict[str, Any] = {"name": task.name, "kind": task.kind, "label": LABEL + task.name}
-        if task.has_classes:
-            entry["classes"] = _to_json(f"Classes of task {task.name!r}", task.classes)
-            entry["probabilities"] = PROBABILITIES + task.name
-        tasks.append(entry)
-    return {
-        "format_version": FORMAT_VERSION,
-        "estimator": estimator,
-        "versions": versions(),
-        "columns": _describe_columns(names, encoder, graph),
-        "codes": {"missing": MISSING, "unknown": UNKNOWN, "first": UNKNOWN + 1},
-        "tasks": tasks,
-    }
-
-
-def name_outputs(description: dict[str, Any]) -> list[str]:
-    """Return the names of a graph's outputs in their order: labels, then probabilities."""
-    kinds = "label", "probabilities"
-    return [task[kind] for kind in kinds for task in description["tasks"] if kind in task]
-
-
-def _describe_columns(
-    names: Iterable[Any], encoder: TableEncoder, graph: PredictionGraph
-) -> list[dict[str, Any]]:
-    """Describe the columns of X in their order, in types of JSON."""
-    features = encoder.features
-    encoders = dict(zip(features.categorical_positions_.tolist(), features.columns_, strict=True))
-    places = {int(column): place for place, column in enumerate(graph.number_columns)}
-    places |= {int(column): place for place, column in enumerate(graph.category_columns)}
-    columns = []
-    for column, name in enumerate(map(str, names)):
-        entry = {"name": name, "input": NUMBERS, "place": places[column]}
-        if column in encoders:
-            values = encoders[column].categories
-            plain = _to_json(f"Column {shown(name)}", values)
-            entry |= {"input": CATEGORIES, "categories": plain}
-        columns.append(entry)
-    return columns
-
-
-def _to_json(what: str, values: Any) -> list[Any]:
-    """Return text or numbers as types of JSON."""
-    plain = [value.item() if isinstance(value, np.generic) else value for value in values]
-    for value in plain:
-        if not isinstance(value, (str, bool, Integral, Real)):
-            raise TypeError(
-                f"{what}: {value!r} is of type {type(value).__name__}, and the metadata of an "
-                "ONNX file hold text and numbers only. Make the column text before fit."
-            )
-        if isinstance(value, float) and not np.isfinite(value):
-            raise ValueError(
-                f"{what}: {value} is a category, and the metadata of an ONNX file hold finite "
-                "numbers only. Make it missing, or the column text, before fit."
-            )
-    return plain
-
-
-def _trace(graph: PredictionGraph, outputs: list[str]) -> Any:
+def _trace(graph: PredictionGraph, features: FeatureEncoder, outputs: list[str]) -> Any:
     """Trace the graph with torch, for any number of rows; return the ONNX model."""
     from onnxscript import optimizer, rewriter
     from onnxscript.rewriter.rules.common import materialize_reshape_shape_rule
 
     rows = {0: torch.export.Dim("n_rows")}
-    n_numbers, n_categories = len(graph.number_columns), len(graph.category_columns)
+    n_numbers, n_codes = len(features.number_positions_), len(features.categorical_positions_)
     numbers = torch.zeros(_TRACED_ROWS, n_numbers, dtype=torch.float64) if n_numbers else None
-    codes = torch.zeros(_TRACED_ROWS, n_categories, dtype=torch.int64) if n_categories else None
-    given = {NUMBERS: numbers, CATEGORIES: codes}
+    codes = torch.zeros(_TRACED_ROWS, n_codes, dtype=torch.int64) if n_codes else None
+    given = {NUMBERS: numbers, CODES: codes}
     with _silence_exporter(), torch.no_grad():
         program: Any = torch.onnx.export(
             graph,

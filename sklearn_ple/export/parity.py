@@ -1,16 +1,18 @@
-"""The check that an ONNX file predicts the same as the estimator, on random rows."""
+"""The check that an ONNX file predicts the same as the estimator, on rows as a user has them."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api import types
 
-from ..encoding.encoder import TableEncoder
 from ..encoding.features import FeatureEncoder
-from ..training.rows import TableRows
-from .graph import PredictionGraph
+from ..tasks import Task
+from .ends import to_plain
+from .nodes import TEXT
 
 _N_ROWS = 32
 # Greatest difference due to rounding, in units of the labels' spread, or of probabilities.
@@ -19,10 +21,10 @@ _TOLERANCE = 1e-4
 
 def check_parity(
     path: str | os.PathLike[str],
-    graph: PredictionGraph,
     description: dict[str, Any],
-    encoder: TableEncoder,
-    compute: Callable[[TableRows], list[np.ndarray]],
+    X: pd.DataFrame,
+    compute: Callable[[pd.DataFrame], list[np.ndarray]],
+    tasks: Sequence[Task],
 ) -> None:
     """Compare the predictions of an ONNX file with those of the estimator.
 
@@ -30,29 +32,22 @@ def check_parity(
     ----------
     path : path-like
         The file.
-    graph : PredictionGraph
-        The exported graph.
     description : dict
-        The description of the graph, with the names of its outputs.
-    encoder : TableEncoder
-        The fitted encoder.
+        The description of its inputs and outputs.
+    X : DataFrame of shape (n_rows, n_columns)
+        Rows, with the columns of the description.
     compute : callable
-        Function from encoded rows to the estimator's calibrated outputs of each task.
+        Function from rows to the estimator's calibrated outputs of each task.
+    tasks : sequence of Task
+        The fitted tasks.
 
     Raises
     ------
     ValueError
         If a task's predictions differ.
     """
-    numbers, codes = _draw(encoder.features, _N_ROWS)
-    order = np.argsort(encoder.features.categorical_positions_)
-    given = {"numbers": numbers[:, graph.number_columns], "categories": codes[:, order]}
-    found = _run(path, {name: part for name, part in given.items() if part.shape[1]})
-    scaled = encoder.features.scaler_.transform(pd.DataFrame(numbers))
-    rows = TableRows(encoder.with_statistics(scaled, codes), codes, dtype=graph.dtype)
-    for task, names, expected in zip(
-        encoder.tasks, description["tasks"], compute(rows), strict=True
-    ):
+    found = _run(path, make_inputs(description, X))
+    for task, names, expected in zip(tasks, description["tasks"], compute(X), strict=True):
         labels = found[names["label"]]
         if task.has_classes:
             alike = _compare_classes(task, expected, labels, found[names["probabilities"]])
@@ -62,20 +57,89 @@ def check_parity(
             raise ValueError(
                 f"The ONNX graph does not predict task {task.name!r} as the estimator does, and "
                 "no file was written. Check whether a network, embedding or kind of task of your "
-                "own has operations that depend on the values in the rows."
+                "own has operations that depend on the values in the rows, and whether skl2onnx "
+                "converts missing values in the steps of a pipeline."
             )
 
 
-def _draw(features: FeatureEncoder, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draw numbers of X, some of them extreme or missing, and codes in the encoder's order."""
+def draw_rows(columns: Sequence[dict[str, Any]], features: FeatureEncoder) -> pd.DataFrame:
+    """Draw rows of X: extreme and missing numbers, missing and unknown categories.
+
+    Parameters
+    ----------
+    columns : sequence of dict
+        Descriptions of the columns.
+    features : FeatureEncoder
+        The fitted encoder.
+
+    Returns
+    -------
+    DataFrame of shape (32, n_columns)
+        The rows.
+    """
     rng, scaler = np.random.default_rng(0), features.scaler_
-    n_columns = len(features.number_positions_) + len(features.categorical_positions_)
-    numbers = np.full((n_rows, n_columns), np.nan)
-    drawn = scaler.mean_ + scaler.scale_ * rng.standard_t(3, size=(n_rows, len(scaler.mean_)))
-    drawn[rng.random(drawn.shape) < 0.1] = np.nan
-    numbers[:, features.number_positions_] = drawn
-    n_codes = np.array(features.cardinalities_, dtype=np.int64)
-    return numbers, rng.integers(0, n_codes, size=(n_rows, len(n_codes)))
+    numbers = scaler.mean_ + scaler.scale_ * rng.standard_t(3, size=(_N_ROWS, len(scaler.mean_)))
+    numbers[rng.random(numbers.shape) < 0.1] = np.nan
+    drawn: dict[int, Any] = dict(zip(features.number_positions_, numbers.T, strict=True))
+    for encoder, position in zip(features.columns_, features.categorical_positions_, strict=True):
+        values = encoder.categories.tolist()
+        is_text = any(isinstance(value, str) for value in values)
+        others = map(str, count()) if is_text else count()
+        known = set(values)
+        values.append(next(value for value in others if value not in known))
+        # Floats beyond 2**53 may not be compared with objects.
+        dtype = encoder.categories.dtype if types.is_float_dtype(encoder.categories) else object
+        # Position -1 is a missing category. Where an empty text is one, none is missing.
+        places = rng.integers(0 if "" in known else -1, len(values), _N_ROWS)
+        drawn[position] = pd.Categorical.from_codes(places, pd.Index(values, dtype=dtype))
+    return pd.DataFrame({column["name"]: drawn[k] for k, column in enumerate(columns)})
+
+
+def vary_rows(X: pd.DataFrame, columns: Sequence[dict[str, Any]], steps: Any) -> pd.DataFrame:
+    """Take rows of X, and make some cells missing or unknown, unless the steps refuse these.
+
+    Parameters
+    ----------
+    X : DataFrame of shape (n_rows, n_columns)
+        The rows.
+    columns : sequence of dict
+        Descriptions of the columns.
+    steps : transformer
+        The steps before the estimator.
+
+    Returns
+    -------
+    DataFrame of shape (32, n_columns)
+        The rows.
+    """
+    rng = np.random.default_rng(0)
+    taken = X.iloc[np.linspace(0, len(X) - 1, _N_ROWS).astype(int)].reset_index(drop=True)
+    varied = taken.copy()
+    for column in columns:
+        cells, is_text = taken[column["name"]].astype(object), column["kind"] == TEXT
+        cells = cells if is_text else cells.astype(float)
+        varied[column["name"]] = cells.mask(rng.random(_N_ROWS) < 0.1)
+        if is_text:
+            new = rng.random(_N_ROWS) < 0.1
+            varied[column["name"]] = varied[column["name"]].mask(new, "unknown category")
+    try:
+        steps.transform(varied)
+    except (TypeError, ValueError):
+        return taken
+    return varied
+
+
+def make_inputs(description: dict[str, Any], X: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return what a graph reads of rows: an array of shape (n_rows, 1) for each column."""
+    inputs = {}
+    for column in description["columns"]:
+        cells = X[column["name"]].astype(object)
+        if column["kind"] == TEXT:
+            given = cells.map(str).where(cells.notna(), "").to_numpy(object)
+        else:
+            given = cells.to_numpy(float, na_value=np.nan)
+        inputs[column["name"]] = given[:, np.newaxis]
+    return inputs
 
 
 def _run(path: str | os.PathLike[str], given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -86,7 +150,7 @@ def _run(path: str | os.PathLike[str], given: dict[str, np.ndarray]) -> dict[str
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     found = [
-        session.run(None, {name: np.ascontiguousarray(part[rows]) for name, part in given.items()})
+        session.run(None, {name: part[rows] for name, part in given.items()})
         for rows in (slice(1), slice(1, None))
     ]
     names = [output.name for output in session.get_outputs()]
@@ -118,4 +182,6 @@ def _compare_classes(
         return False
     best_two = np.sort(expected, axis=1)[:, -2:]
     settled = np.diff(best_two, axis=1)[:, 0] > 2 * _TOLERANCE
-    return np.array_equal(task.classes[labels[settled]], task.predict(outputs)[settled])
+    classes = to_plain(task.name, task.classes)
+    places = task.encode(task.predict(outputs)[settled]).astype(int)
+    return np.array_equal(labels[settled], classes[places])

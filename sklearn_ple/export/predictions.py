@@ -78,7 +78,7 @@ def predict_to_parquet(
     >>> list(pd.read_parquet(predicted))
     ['death', 'wt82_71']
     """
-    check_model(model, "applied to files")
+    check_model(model, "applied to files, without a pipeline, search or blend around them")
     if not hasattr(model, method):
         raise ValueError(
             f"method is {method!r}, but no task of the model has classes: pass method='predict'."

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -22,6 +23,8 @@ import onnxruntime
 import pandas as pd
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression
@@ -38,8 +41,8 @@ from sklearn_ple import (
 )
 from sklearn_ple.encoding.numeric import NUMERIC_EMBEDDINGS
 from sklearn_ple.export import onnx as of_onnx
+from sklearn_ple.export.ends import OPSET_ML, describe, describe_columns, name_outputs
 from sklearn_ple.export.graph import PredictionGraph
-from sklearn_ple.export.onnx import describe_graph, name_outputs
 from sklearn_ple.export.parity import _compare_numbers
 from sklearn_ple.nn import BatchedLinear, Body
 from sklearn_ple.tasks import TASK_KINDS, Binary, Regression
@@ -128,45 +131,43 @@ def events():
 
 
 def inputs(description, X):
-    """Make a graph's inputs of rows, by what its metadata say and nothing else."""
-    X = pd.DataFrame(X)
-    of_input = [column["input"] for column in description["columns"]]
-    numbers = np.empty((len(X), of_input.count("numbers")))
-    categories = np.empty((len(X), of_input.count("categories")), dtype=np.int64)
-    codes = description["codes"]
-    for column, (_, cells) in zip(description["columns"], X.items(), strict=True):
-        if column["input"] == "numbers":
-            numbers[:, column["place"]] = cells.astype(float)
-            continue
-        known = {value: code for code, value in enumerate(column["categories"], codes["first"])}
-        categories[:, column["place"]] = [
-            codes["missing"] if pd.isna(cell) else known.get(cell, codes["unknown"])
-            for cell in cells
-        ]
-    given = {"numbers": numbers, "categories": categories}
-    return {name: part for name, part in given.items() if part.shape[1]}
+    """Make a graph's inputs of rows, by what the file beside it says and nothing else."""
+    given = {}
+    for column, (_, cells) in zip(description["columns"], pd.DataFrame(X).items(), strict=True):
+        cells = cells.astype(object)
+        if column["kind"] == "text":
+            values = [["" if pd.isna(cell) else str(cell)] for cell in cells]
+            given[column["name"]] = np.array(values, dtype=object)
+        else:
+            values = [[np.nan if pd.isna(cell) else cell] for cell in cells]
+            given[column["name"]] = np.array(values, dtype=float)
+    return given
 
 
 def by_graph(model, X):
-    """Predict rows by the module that is exported, without a file."""
-    encoder, name = model._encoder, type(model).__name__
-    graph = PredictionGraph(model.module_, encoder, model.temperatures_)
-    names = getattr(model, "feature_names_in_", [f"x{k}" for k in range(model.n_features_in_)])
-    description = json.loads(json.dumps(describe_graph(graph, name, names, encoder)))
-    given = inputs(description, X)
-    parts = [torch.as_tensor(given[k]) if k in given else None for k in ("numbers", "categories")]
+    """Predict rows by the module that is exported, without a file: it reads codes."""
+    features = model._encoder.features
+    X = pd.DataFrame(X)
+    names = X.columns if hasattr(model, "feature_names_in_") else range(X.shape[1])
+    columns = describe_columns(names, features)
+    description = describe(type(model).__name__, columns, model.tasks_)
+    numbers = X.iloc[:, features.number_positions_].to_numpy(float)
+    codes = features.encode_categories(X, range(len(features.columns_))).astype(np.int64)
+    parts = [torch.tensor(part) if part.shape[1] else None for part in (numbers, codes)]
+    graph = PredictionGraph(model.module_, model._encoder, model.temperatures_)
     with torch.no_grad():
-        outputs = [part.numpy() for part in graph(*parts)]
-    return description, dict(zip(name_outputs(description), outputs, strict=True))
+        found = [part.numpy() for part in graph(*parts)]
+    outputs = dict(zip(name_outputs(description), found, strict=True))
+    for task in description["tasks"]:
+        if "classes" in task:
+            outputs[task["label"]] = np.array(task["classes"])[outputs[task["label"]]]
+    return description, outputs
 
 
 def by_file(path, X):
     """Predict rows by ONNX Runtime."""
-    proto = onnx.load(path)
-    onnx.checker.check_model(proto, full_check=True)
-    (entry,) = proto.metadata_props
-    assert entry.key == "sklearn-ple"
-    description = json.loads(entry.value)
+    onnx.checker.check_model(onnx.load(path), full_check=True)
+    description = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     return description, dict(zip(names, session.run(None, inputs(description, X)), strict=True))
@@ -190,7 +191,8 @@ def assert_same(model, X, served, tolerance=1e-5):
         if "classes" in task:
             found = outputs.pop(task["probabilities"])
             np.testing.assert_allclose(found, proba[k], rtol=0, atol=tolerance)
-            assert [task["classes"][place] for place in labels] == expected[:, k].tolist()
+            named = dict(zip(model.tasks_[k].classes.tolist(), task["classes"], strict=True))
+            assert labels.tolist() == [named[label] for label in expected[:, k].tolist()]
         else:
             own = model.tasks_[k]
             spread = unit_of(own)
@@ -298,17 +300,19 @@ def test_a_file_predicts_as_the_model(file_of_rich, n_rows):
     assert_same(model, ROWS[:n_rows], by_file(path, ROWS[:n_rows]))
 
 
-def test_a_file_describes_itself(file_of_rich):
+def test_files_describe_themselves(file_of_rich):
     _, path = file_of_rich
     proto = onnx.load(path)
-    assert [opset.version for opset in proto.opset_import] == [of_onnx.OPSET]
-    description = json.loads(proto.metadata_props[0].value)
+    versions = {opset.domain: opset.version for opset in proto.opset_import}
+    assert versions == {"": of_onnx.OPSET, "ai.onnx.ml": OPSET_ML}
+    description = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     assert description["estimator"] == "PLEClassifierRegressor"
     assert set(description["versions"]) == {"sklearn-ple", "scikit-learn", "torch"}
     assert [column["name"] for column in description["columns"]] == FRAME.columns.tolist()
     by_name = {column["name"]: column for column in description["columns"]}
-    assert by_name["b10"] == {"name": "b10", "input": "numbers", "place": 2}
-    assert sorted(by_name["zone"]["categories"]) == [1, 2, 3]
+    assert by_name["b10"] == {"name": "b10", "kind": "number"}
+    assert by_name["town"]["kind"] == "text" and set(by_name["town"]["categories"]) == set("abc")
+    assert by_name["zone"]["kind"] == "number" and set(by_name["zone"]["categories"]) == {1, 2, 3}
     tasks = {task["name"]: task for task in description["tasks"]}
     assert tasks["multiclass"]["classes"] == [10, 20, 30]
     number = {"name": "survival", "kind": "survival", "label": "label.survival"}
@@ -318,12 +322,77 @@ def test_a_file_describes_itself(file_of_rich):
     assert b"site-packages" not in data and str(path.parent).encode() not in data
 
 
-def test_a_code_out_of_range_is_unknown(file_of_rich):
+def test_inputs_are_the_columns_and_outputs_the_labels(file_of_rich):
     _, path = file_of_rich
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    numbers, categories = np.zeros((4, 5)), np.array([[1, 1], [-1, 1], [99, 1], [2, 1]])
-    (labels,) = session.run(["label.regression"], {"numbers": numbers, "categories": categories})
-    assert labels[0] == labels[1] == labels[2] != labels[3]
+    types = {"town": "tensor(string)"}
+    for column, entry in zip(FRAME, session.get_inputs(), strict=True):
+        assert (entry.name, entry.shape) == (column, ["n_rows", 1])
+        assert entry.type == types.get(column, "tensor(double)")
+    outputs = {entry.name: entry.type for entry in session.get_outputs()}
+    assert outputs["label.buy"] == "tensor(bool)"
+    assert outputs["label.multiclass"] == outputs["label.survival"] == "tensor(double)"
+
+
+# Categories of a column, and what else its rows may hold.
+UNSEEN = {"float": st.floats(allow_infinity=False), "int": st.integers(-(2**53), 2**53)}
+CATEGORIES = {
+    "text": (["b", "a", "ä 学", "None"], st.text(min_size=1)),
+    "empty text": (["", "a"], st.text()),
+    "bools": ([True, False], st.none()),
+    "one bool": ([True], st.booleans()),
+    "whole": ([3, -1, 2**53], UNSEEN["int"]),
+    "beyond floats": ([2**53, 2**53 + 1, -(2**60)], st.integers(-(2**63), 2**63 - 1)),
+    "unsigned": ([2**64 - 1, 7], st.integers(0, 2**64 - 1)),
+    "floats": ([0.1, -0.0, 1e300], UNSEEN["float"]),
+    "narrow floats": (np.array([0.1, 0.2, 3e38], dtype=np.float32), UNSEEN["float"]),
+}
+
+
+@pytest.fixture(scope="module")
+def file_of_categories(tmp_path_factory):
+    """A model with categories of every type, and its file."""
+    path = tmp_path_factory.mktemp("categories") / "model.onnx"
+    columns = {name: pd.Series(values) for name, (values, _) in CATEGORIES.items()}
+    X = pd.DataFrame(
+        {
+            name: values.take(np.arange(N) % len(values)).to_numpy()
+            for name, values in columns.items()
+        }
+    )
+    # Some were missing in fit; to the others, a missing value is something new.
+    for name in ("text", "whole", "narrow floats"):
+        X[name] = X[name].astype("category").where(RNG.random(N) < 0.8)
+    # Names that the graph has for something else.
+    X = X.rename(
+        columns={"text": "val_1", "whole": "/numbers", "bools": "label", "floats": "codes"}
+    )
+    y = LABELS[["multiclass", "regression", "ordinal"]].assign(id=X["beyond floats"])
+    model = fitted(X, y, categorical_features=list(X), embedding_dim=3, max_epochs=3, **SIMPLE)
+    export.to_onnx(model, path)
+    return model, path, dict(zip(X, CATEGORIES.values(), strict=True))
+
+
+@pytest.mark.filterwarnings("ignore:No value of column:UserWarning")
+@pytest.mark.filterwarnings("ignore:Column .* are equal and count as one category:UserWarning")
+def test_categories_of_every_type_are_known_unknown_or_missing(file_of_categories):
+    model, path, columns = file_of_categories
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    description = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    cells = {}
+    for name, (values, unseen) in columns.items():
+        known = st.sampled_from(pd.Series(values).tolist())
+        # Where an empty text was a category, none is missing.
+        cells[name] = known | unseen if "" in values else known | unseen | st.none()
+
+    @given(st.lists(st.fixed_dictionaries(cells), min_size=1, max_size=4))
+    def predict(rows):
+        X = pd.DataFrame(rows, columns=list(columns), dtype=object)
+        names = [output.name for output in session.get_outputs()]
+        found = session.run(None, inputs(description, X))
+        assert_same(model, X, (description, dict(zip(names, found, strict=True))))
+
+    predict()
 
 
 def test_the_documented_example_runs():
@@ -482,18 +551,35 @@ def test_what_is_no_model_is_refused(tmp_path):
         export.to_onnx(PLERegressor(), path)
 
 
-def test_categories_that_json_has_not_are_refused(tmp_path):
-    days = pd.date_range("2020-01-01", periods=3).to_numpy()
-    X = pd.DataFrame({"day": pd.Categorical(np.tile(days, N // 3))})
+@pytest.mark.parametrize(
+    "values", [pd.date_range("2020-01-01", periods=3).to_numpy(), ["a", 1, 2]]
+)
+def test_categories_that_are_neither_text_nor_numbers_are_refused(tmp_path, values):
+    X = pd.DataFrame({"day": pd.Categorical([values[k % 3] for k in range(N)])})
     model = PLERegressor(n_members=1, max_epochs=1).fit(X, LABELS["regression"])
-    with pytest.raises(TypeError, match="Column 'day'.*text and numbers only"):
+    with pytest.raises(TypeError, match="Column 'day'.*either text or numbers"):
         export.to_onnx(model, tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("name", ["", "label.y"])
+def test_columns_without_a_name_of_their_own_are_refused(tmp_path, name):
+    model = PLERegressor(n_members=1, max_epochs=1)
+    model.fit(FRAME[["b10"]].set_axis([name], axis=1), LABELS["regression"].rename("y"))
+    with pytest.raises(ValueError, match=f"Column '{name}' of X cannot be an input"):
+        export.to_onnx(model, tmp_path / "model.onnx")
+
+
+def test_the_name_of_the_description_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="the file of this name describes the graph"):
+        export.to_onnx(simple_model(), tmp_path / "model.json")
 
 
 def test_infinite_categories_are_refused(tmp_path):
     X = pd.DataFrame({"dose": np.tile([1.0, np.inf, 2.0], N // 3)})
     model = PLERegressor(n_members=1, max_epochs=1, categorical_features=["dose"])
-    with pytest.raises(ValueError, match="Column 'dose': inf is a category.*finite numbers only"):
+    with pytest.raises(
+        ValueError, match="Column 'dose': infinity is among them.*finite numbers only"
+    ):
         export.to_onnx(model.fit(X, LABELS["regression"]), tmp_path / "model.onnx")
 
 
@@ -733,9 +819,14 @@ def test_a_server_needs_neither_torch_nor_this_package():
 
 
 @pytest.mark.nightly
-def test_the_way_from_files_to_a_server():
+@pytest.mark.skipif(shutil.which("npm") is None, reason="no npm to install onnxruntime-web with")
+def test_the_way_from_files_to_a_server_and_a_page(tmp_path):
     pytest.importorskip("pyarrow")
     script = SERVING / "from_files_to_answers.py"
-    command = [sys.executable, script, "--rows", "3000", "--megabytes", "0"]
-    ended = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
-    assert ended.stdout.endswith("The server answers what the model predicts.\n")
+    command = [sys.executable, script, "--rows", "3000", "--megabytes", "0", "--page", tmp_path]
+    ended = subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
+    assert "The server answers what the model predicts.\n" in ended.stdout
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    (runtime,) = re.findall(r'from "\./(node_modules/.*)"', page)
+    for name in ("model.onnx", "model.json", "predict.mjs", runtime):
+        assert (tmp_path / name).stat().st_size
