@@ -61,6 +61,9 @@ def restore_network(
         raise ValueError("the number of members is not that of its network")
     if settings.parameters.get("n_levels", 1) > len(state):
         raise ValueError("the number of levels is not that of its network")
+    width, n_codes = settings.embedding_dim, sum(encoder.features.cardinalities_)
+    if not isinstance(width, str) and width * n_codes > n_numbers:
+        raise ValueError("the width of its embeddings is not that of its network")
     made_of = settings, encoder, () if names is None else list(names)
     # Parameters that describe more parts than the file contains would take more operations.
     with _Bounded(_AT_LEAST + _PER_TENSOR * len(state)), torch.device("meta"):

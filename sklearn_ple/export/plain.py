@@ -91,8 +91,9 @@ def _check_unchanged(model: Any, load: Callable[[], Any]) -> None:
 
 def _list_types(model: Any) -> dict[str, str]:
     """Return the types of the parts of a network and of its training."""
-    parts = dict(model.module_.named_modules(), optimizer=model.net_.optimizer_)
-    return {name: repr(type(part).__qualname__) for name, part in parts.items()}
+    parts = {name: type(part) for name, part in model.module_.named_modules()}
+    parts["optimizer"] = model.net_.optimizer
+    return {name: repr(part.__qualname__) for name, part in parts.items()}
 
 
 def from_plain(

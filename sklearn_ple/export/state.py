@@ -92,6 +92,8 @@ def put_together(model: Any, state: dict[str, Any]) -> None:
     for name in ("net_.batch_size", "net_.max_epochs", "_encoder.n_bins"):
         if not COUNT.is_satisfied_by(state[name]):
             raise ValueError(f"{name} is no number of 1 or more, or too large")
+    if state["net_.lr"] <= 0:
+        raise ValueError("net_.lr is not above zero")
     # NumPy refuses other seeds.
     np.random.RandomState(state["_split_seed"])
     if not all(temperature > 0 for temperature in state["temperatures_"].values()):
@@ -120,7 +122,9 @@ def put_together(model: Any, state: dict[str, Any]) -> None:
         )
         # The speed of this machine with bfloat16 is checked only before training.
         module.product_dtype = torch.bfloat16 if settings.dtype == "bfloat16" else None
-        net = make_net(settings, module, encoder, device)
+        # The user's own options are checked by the optimizer alone.
+        trains = settings.net_params is not None
+        net = make_net(settings, module, encoder, device, trains)
     with naming(f"balancing={model.balancing!r}"):
         load_state(net.criterion_, state["net_.criterion_"])
     net.max_epochs = state["net_.max_epochs"]

@@ -102,6 +102,11 @@ def in_all_functions() -> AbstractContextManager:
 class _InAllFunctions(TorchDispatchMode):
     """Passes a generator to each operation that draws random numbers."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Let torch not import its compiler, which takes longer than to load a model."""
+        return False
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
@@ -115,6 +120,8 @@ class _InAllFunctions(TorchDispatchMode):
         if with_generator is None:
             return func(*args, **kwargs)
         drawn_into = next((arg for arg in args if isinstance(arg, torch.Tensor)), None)
+        if drawn_into is not None and drawn_into.is_meta:
+            return drawn_into
         device = kwargs.get("device") or "cpu" if drawn_into is None else drawn_into.device
         return with_generator(*args, generator=generator_for(torch.device(device)), **kwargs)
 

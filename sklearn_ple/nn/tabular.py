@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -283,8 +284,8 @@ class TaskOrder(nn.Module):
         self.positions = None if list(positions) == in_order else list(positions)
         columns = None
         if self.positions is not None:
-            by_task = torch.arange(sum(n_outputs)).split(list(n_outputs))
-            columns = torch.cat(self.sort_as_labels(by_task))
+            by_task = np.split(np.arange(sum(n_outputs)), np.cumsum(n_outputs)[:-1])
+            columns = torch.tensor(np.concatenate(self.sort_as_labels(by_task)))
         self.register_buffer("columns", columns, persistent=False)
 
     def forward(self, outputs: Tensor) -> Tensor:

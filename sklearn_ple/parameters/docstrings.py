@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from functools import cache
 
 _SECTION = re.compile(r"^([A-Z][A-Za-z ]+)\n-{3,}\n", re.MULTILINE)
 _ENTRY = re.compile(r"^(?=\w+ : )", re.MULTILINE)
@@ -22,12 +23,12 @@ def complete_docstring(cls: type) -> None:
     """
     if not vars(cls).get("__doc__"):
         return
-    head, sections = _split(cls)
+    head, sections = _split(cls.__doc__)
     known = {title: dict(_FLAGSHIP.get(title, {})) for title in _COMPLETED}
     # The class itself comes last, so that its descriptions take precedence.
     for base in reversed(cls.__mro__):
         for title in _COMPLETED:
-            known[title] |= _entries(_split(base)[1].get(title, ""))
+            known[title] |= _entries(_split(base.__doc__ or "")[1].get(title, ""))
     if known["Parameters"] and not _FLAGSHIP:
         _FLAGSHIP.update(known)
     names = [name for name in inspect.signature(cls).parameters if name in known["Parameters"]]
@@ -44,9 +45,11 @@ def complete_docstring(cls: type) -> None:
     cls.__doc__ = "\n\n".join([head, *parts]) + "\n"
 
 
-def _split(cls: type) -> tuple[str, dict[str, str]]:
-    """Split the docstring of a class into the text above its sections, and sections by title."""
-    head, *rest = _SECTION.split(inspect.cleandoc(cls.__doc__ or ""))
+# Each class needs the docstrings of its base classes.
+@cache
+def _split(docstring: str) -> tuple[str, dict[str, str]]:
+    """Split a docstring into the text above its sections, and sections by title."""
+    head, *rest = _SECTION.split(inspect.cleandoc(docstring))
     texts = (text.strip("\n") for text in rest[1::2])
     return head.strip("\n"), dict(zip(rest[::2], texts, strict=True))
 

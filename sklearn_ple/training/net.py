@@ -356,7 +356,7 @@ class MultiTaskNet(NeuralNet):
         """Create the optimizer of a net that only predicted so far."""
         if not self.trains:
             self.trains = True
-            self.set_params(optimizer=self.optimizer)
+            self._initialize_optimizer()
 
     def get_iterator(
         self, dataset: Any, training: bool = False, indices: Tensor | None = None

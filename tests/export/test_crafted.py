@@ -134,6 +134,7 @@ def test_an_array_is_used_once(craft):
         (("state", "net_.batch_size"), 0, "net_.batch_size is no number of 1 or more"),
         (("state", "net_.batch_size"), 10**30, "net_.batch_size is no number of 1 or more"),
         (("state", "net_.lr"), {"$float": ["nan"]}, "net_.lr of the state is of type float"),
+        (("state", "net_.lr"), {"$float": ["-1.0"]}, "net_.lr is not above zero"),
         (("state", "temperatures_"), {"$dict": [["m", {"$float": ["0.0"]}]]}, "not above zero"),
         (("task", 1, "delta"), "wide", "delta of a Huber is of type str"),
         (("task", 1, "predict"), 3, "a Huber does not have the attributes"),

@@ -3,6 +3,8 @@
 import datetime
 import os
 import re
+import subprocess
+import sys
 import warnings
 from decimal import Decimal
 
@@ -283,6 +285,20 @@ def test_a_model_of_a_gpu_loads_without_one(tmp_path, monkeypatch):
 def test_a_model_whose_training_went_on_in_another_dtype(tmp_path):
     model = fitted(warm_start=True, n_members=1).set_params(dtype="float64").fit(FRAME, LABELS)
     assert_same(model, twin_of(model, tmp_path))
+
+
+def test_a_process_that_loads_and_predicts_does_without_torchs_compiler(tmp_path):
+    twin_of(fitted(), tmp_path)
+    FRAME.to_pickle(tmp_path / "rows")
+    code = """
+import sys
+import pandas as pd
+from sklearn_ple.export import load
+load("model.safetensors").predict(pd.read_pickle("rows"))
+assert "torch._dynamo" not in sys.modules
+"""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, env=environment)
 
 
 def test_a_model_of_half_precision_loads_where_that_is_slow(tmp_path, monkeypatch):

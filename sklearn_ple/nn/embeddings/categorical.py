@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -68,18 +69,18 @@ class CategoricalEmbedding(nn.Module):
         pairs = zip(cardinalities, self.widths, strict=True)
         self.sizes = [int(n) * width for n, width in pairs]
         n_columns, n_out = len(self.widths), sum(self.widths)
-        widths, sizes = torch.tensor([self.widths, self.sizes])
+        widths, sizes = np.array([self.widths, self.sizes], dtype=np.int64)
         # For each number of the output: its column, the distance between the embeddings of two
         # adjacent codes, and the position of its entry for code 0.
-        columns = torch.repeat_interleave(torch.arange(n_columns), widths, output_size=n_out)
-        firsts = (sizes - widths).cumsum(0) - (sizes - widths)
+        columns = np.repeat(np.arange(n_columns), widths)
+        firsts = (sizes - widths).cumsum() - (sizes - widths)
         places = {
             "columns": columns,
             "strides": widths[columns, None],
-            "starts": (firsts[columns] + torch.arange(n_out))[:, None],
+            "starts": (firsts[columns] + np.arange(n_out))[:, None],
         }
         for name, numbers in places.items():
-            self.register_buffer(name, numbers, persistent=False)
+            self.register_buffer(name, torch.tensor(numbers), persistent=False)
         self.weight = nn.Parameter(torch.empty(len(self.views), sum(self.sizes)))
         self.reset_parameters()
 

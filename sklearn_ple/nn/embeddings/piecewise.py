@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
@@ -90,19 +91,22 @@ class NumericEmbedding(nn.Module):
         if not (linear or steps):
             raise ValueError("linear and steps are both False: set at least one of them to True.")
         dtype = torch.get_default_dtype()
-        columns = [torch.as_tensor(column, dtype=dtype) for column in edges]
+        precision = np.float64 if dtype == torch.float64 else np.float32
+        columns = [np.asarray(column, dtype=precision) for column in edges]
         self.embedding_dim = embedding_dim
         self.views = as_axis(views)
         self.out_features = len(columns) * embedding_dim
         self.n_bins = n_bins = [len(column) - 1 for column in columns]
         most = max(n_bins)
         # Shorter columns are padded with infinite edges, which no number reaches.
-        inner = pad_sequence([c[1:-1] for c in columns], batch_first=True, padding_value=math.inf)
+        parts = [torch.tensor(column[1:-1], dtype=dtype) for column in columns]
+        inner = pad_sequence(parts, batch_first=True, padding_value=math.inf)
         self.register_buffer("inner", inner)
-        self.register_buffer("lower", torch.cat([column[:-1] for column in columns]))
-        self.register_buffer("width", torch.cat([column.diff() for column in columns]))
-        sizes = torch.tensor(n_bins)
-        self.register_buffer("offsets", sizes.cumsum(0) - sizes)
+        lower = np.concatenate([column[:-1] for column in columns])
+        self.register_buffer("lower", torch.tensor(lower, dtype=dtype))
+        width = np.concatenate([np.diff(column) for column in columns])
+        self.register_buffer("width", torch.tensor(width, dtype=dtype))
+        self.register_buffer("offsets", torch.tensor(np.cumsum(n_bins) - n_bins))
         # Positions of the bins in a grid with the same number of bins for every column.
         places = [start * most + bin for start, n in enumerate(n_bins) for bin in range(n)]
         self.register_buffer("places", torch.tensor(places))
@@ -111,7 +115,9 @@ class NumericEmbedding(nn.Module):
         self.step_weight: Any = nn.Parameter(torch.empty(shape)) if steps else None
         if step_scale is not None:
             step_scale = torch.as_tensor(step_scale, dtype=dtype)
-            step_scale = step_scale.repeat_interleave(sizes, dim=0, output_size=sum(n_bins))
+            step_scale = step_scale.repeat_interleave(
+                torch.tensor(n_bins), dim=0, output_size=sum(n_bins)
+            )
         self.register_buffer("step_scale", step_scale)
         self.reset_parameters()
 
