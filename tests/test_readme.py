@@ -73,7 +73,7 @@ def check_shown(shown, printed):
     assert len(shown) == len(printed)
     for ours, theirs in zip(shown, printed, strict=True):
         try:
-            number = float(ours)
+            number, theirs = (float(word.strip("().")) for word in (ours, theirs))
         except ValueError:
             assert ours == theirs
         else:
