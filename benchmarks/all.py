@@ -57,7 +57,10 @@ STEPS = (
     ("balancing", "--cost"),
     ("balancing",),
     ("balancing", "--members", "4", "--seeds", "2", "--sets", *LARGE),
-    *((name,) for name in ("ablation", "growth", "memory", "speed", "calibration", "coverage")),
+    *(
+        (name,)
+        for name in ("ablation", "gates", "growth", "memory", "speed", "calibration", "coverage")
+    ),
     *((name,) for name in ("known", "survival", "latency", "n_jobs")),
     ("streaming", "--impressions", "10000000"),
     *((f"paper.{name}",) for name in ("synthetic", "census", "ali_ccp", "conflict")),

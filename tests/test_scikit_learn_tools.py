@@ -118,7 +118,9 @@ def frozen_view(fitted):
 
 
 def classify(model):
-    assert model.fit(X, DEATH).score(X, DEATH) > 0.5
+    # The network is hardly trained.
+    assert model.fit(X, DEATH).score(X, DEATH) > 0.4
+    assert set(model.predict(X)) <= set(DEATH)
 
 
 def polars():

@@ -16,7 +16,7 @@ from ..nn.records import watch
 from ..predictions.inner import find_inner_estimator
 from .shown import Contents, Result
 
-_IDLE = 0.1
+_IDLE = 0.05
 _DEAD = 0.9
 _CAPTURED = 0.9
 _WARNINGS = {
@@ -157,8 +157,8 @@ def expert_health(estimator: Any, X: Any) -> ExpertHealth:
         - ``own_share``, for an expert that belongs to a task: the weight of all experts of the
           task in its gate, as a multiple of their even share;
         - ``state``: "healthy", or one or more of "dead" (more than 90 % of its activations are
-          zero), "idle" (``share`` below 0.1), "captured" (a shared expert with a ``share`` of at
-          least 0.1 and a ``main_share`` above 0.9) and "ignored" (``own_share`` below 0.1). An
+          zero), "idle" (``share`` below 0.05), "captured" (a shared expert with a ``share`` of at
+          least 0.05 and a ``main_share`` above 0.9) and "ignored" (``own_share`` below 0.05). An
           expert that is also read beside the gates is never idle or ignored.
 
         Values that do not exist for a network are missing.

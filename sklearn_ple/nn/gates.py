@@ -1,5 +1,6 @@
 """Gates that weigh experts, and the weighted sums."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -72,9 +73,7 @@ class Gates(nn.Module):
         # With a number of NumPy the weights would become float64.
         self.scale = float(scale)
         # It follows from the parameters of the network, so files need not hold it.
-        offset = None
-        if start is not None:
-            offset = torch.tensor([float(weight) for weight in start]).log().unsqueeze(-1)
+        offset = None if start is None else torch.tensor([[math.log(share)] for share in start])
         self.register_buffer("offset", offset, persistent=False)
         self.hidden = self.logits = None
         if len(self.experts) > 1:

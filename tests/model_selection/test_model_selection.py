@@ -602,12 +602,11 @@ def test_missing_groups_are_an_error_that_says_so(make):
 
 
 def test_a_path_is_no_table():
-    X, y = make_data(30)
+    y = make_data(30)[1]
     model = PLEClassifierRegressor(**TINY)
     for use in (
         lambda: cross_val_predict(model, "rows.parquet", y, cv=2),
         lambda: compare("rows.parquet", y, {"a": model, "b": model}, cv=2, reference="a"),
-        lambda: multitask_scores(model.fit(X, y), "rows.parquet", y),
         lambda: train_test_split("rows.parquet", ["paid", "price"]),
         lambda: next(MultiTaskKFold(2).split("rows.parquet", ["paid", "price"])),
         lambda: next(MultiTaskShuffleSplit(2).split("rows.parquet", y)),

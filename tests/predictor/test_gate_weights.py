@@ -179,12 +179,18 @@ def test_tokens_of_tasks_have_other_names_than_columns(X, y):
 
 
 @pytest.mark.parametrize("n_members", [1, 2])
-def test_weights_are_the_mean_over_the_members_of_the_softmax_of_their_features(X, y, n_members):
+@pytest.mark.parametrize(
+    ("share", "start", "scale"), [(0.2, np.log([0.2, 0.4, 0.4]), 0.03), (None, 0, 1)]
+)
+def test_weights_are_the_mean_over_the_members_of_the_softmax_of_their_features(
+    X, y, n_members, share, start, scale
+):
     fitted = make_tiny(
         n_members=n_members,
         numeric_embedding=None,
         clip_numbers=None,
         n_shared_experts=2,
+        specific_share=share,
         dtype="float64",
     ).fit(X, y)
     numbers = ((X - X.mean()) / X.std(ddof=0)).to_numpy()
@@ -192,9 +198,10 @@ def test_weights_are_the_mean_over_the_members_of_the_softmax_of_their_features(
     assert matrices.shape == (n_members * 2, 3, 3)
     (weights,) = fitted.gate_weights(X)
     for k, task in enumerate(["late", "price"]):
-        expected = [softmax(numbers @ m.T, axis=1) for m in matrices[k::2]]
-        assert_allclose(weights[task], np.mean(expected, axis=0), rtol=1e-6)
-        assert weights[task].std().min() > 1e-3
+        logits = [start + scale * numbers @ m.T for m in matrices[k::2]]
+        expected = np.mean([softmax(own, axis=1) for own in logits], axis=0)
+        assert_allclose(weights[task], expected, rtol=1e-6)
+        assert weights[task].std().min() > 1e-4
 
 
 @pytest.mark.parametrize("n_specific", [1, [2, 1]])
