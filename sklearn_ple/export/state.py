@@ -18,6 +18,7 @@ from ..parameters.settings import Settings
 from ..predictions.copula import Copula
 from ..predictions.intervals import Deviations
 from ..tasks import Task
+from ..tasks.numbers import Amount
 from ..training.build import make_encoder, make_net
 from ..training.device import resolve_device
 from ..training.plan import resolve
@@ -128,9 +129,12 @@ def put_together(model: Any, state: dict[str, Any]) -> None:
     with naming(f"balancing={model.balancing!r}"):
         load_state(net.criterion_, state["net_.criterion_"])
     net.max_epochs = state["net_.max_epochs"]
+    if not _holds_numbers(state["net_.history"]):
+        raise ValueError("its history holds something else than numbers")
     net.history.extend(state["net_.history"])
     if (deviations := state["_deviations"]) is not None:
         deviations.targets = encoder.targets
+        _check_deviations(deviations, len(encoder.tasks))
         if deviations.copula is not None:
             _check_copula(deviations.copula, encoder.tasks)
     network = describe_network(settings.owner, settings.parameters)
@@ -168,8 +172,29 @@ def _make_encoder(settings: Settings, state: dict[str, Any]) -> TableEncoder:
     return encoder
 
 
+def _holds_numbers(value: Any) -> bool:
+    """Return whether lists and dicts hold nothing but numbers."""
+    if isinstance(value, (list, dict)):
+        return all(map(_holds_numbers, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, (bool, int, float))
+
+
+def _check_deviations(deviations: Deviations, n_tasks: int) -> None:
+    """Check that each task has a factor, a unit and errors, and each error a weight."""
+    shapes = {np.shape(part) for part in (deviations.factors, deviations.units)}
+    if shapes != {(n_tasks,)} or len(deviations.errors) != n_tasks:
+        raise ValueError("it does not have one deviation for each task")
+    for errors in deviations.errors:
+        if errors is not None and not errors.values.shape == errors.weights.shape == (
+            errors.values.size,
+        ):
+            raise ValueError("it does not have one weight for each error")
+
+
 def _check_task(task: Task) -> None:
     """Check that a task has classes if it should, each of them once, and an order of them."""
+    if not getattr(task, "scale", 1.0) > 0 or (isinstance(task, Amount) and not task.mean > 0):
+        raise ValueError(f"the unit of the task {task.name!r} is not above zero")
     if not task.has_classes:
         if task.classes is not None:
             raise ValueError(f"the task {task.name!r} has classes, but its labels are numbers")
@@ -206,6 +231,8 @@ def _check_columns(features: FeatureEncoder, n_features: int, names: np.ndarray 
     positions = np.concatenate([features.categorical_positions_, features.number_positions_])
     if {positions.dtype.kind, scaler.positions.dtype.kind} != {"i"}:
         raise ValueError("the positions of its columns are not whole numbers")
+    if scaler.missing_.dtype != bool:
+        raise ValueError("it does not say of each column whether numbers are missing")
     counts = {n_features, len(positions), len(positions if names is None else names)}
     if len(counts) > 1 or len(features.columns_) != n_categorical:
         raise ValueError("its columns are not those that it encodes")

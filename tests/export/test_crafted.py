@@ -20,10 +20,11 @@ def model():
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"n": rng.normal(size=30), "c": rng.choice(["a", "b"], 30)})
     y = pd.DataFrame({"m": rng.choice(["p", "q", "r"], 30), "h": rng.normal(size=30)})
+    y["v"] = rng.poisson(2, size=30)
     small = {"expert_hidden_units": (3,), "tower_hidden_units": (2,), "n_bins": 2, "n_members": 1}
     random_state = np.random.RandomState(3)
     return PLEClassifierRegressor(
-        **small, task_types={"h": "huber"}, max_epochs=1, random_state=random_state
+        **small, task_types={"h": "huber", "v": "count"}, max_epochs=1, random_state=random_state
     ).fit(X, y)
 
 
@@ -139,6 +140,9 @@ def test_an_array_is_used_once(craft):
         (("task", 1, "delta"), "wide", "delta of a Huber is of type str"),
         (("task", 1, "predict"), 3, "a Huber does not have the attributes"),
         (("task", 1, "mean"), {"$float": ["inf"]}, "mean of a Huber is of type float"),
+        (("task", 1, "scale"), 0, "the unit of the task 'h' is not above zero"),
+        (("task", 2, "mean"), 0, "the unit of the task 'v' is not above zero"),
+        (("state", "net_.history", 0, "train_loss"), {"$class": "Binary"}, "else than numbers"),
         (("task", 1, "classes"), [1, 2], "has classes, but its labels are numbers"),
         (("task", 0, "classes", "$entries", 2, 0), "q", "several classes, each once"),
         (("task", 0, "classes", "$entries", 2, 0), {"$class": "Binary"}, "cannot be loaded"),
@@ -162,6 +166,15 @@ def test_positions_of_columns_are_whole_numbers(craft):
         arrays[name] = arrays[name].astype(np.float64)
 
     with pytest.raises(ValueError, match="the positions of its columns are not whole numbers"):
+        craft(edit)
+
+
+def test_missing_numbers_are_true_or_false(craft):
+    def edit(header, arrays):
+        (name,) = (name for name in arrays if name.endswith("missing_"))
+        arrays[name] = arrays[name].astype(np.float64)
+
+    with pytest.raises(ValueError, match="of each column whether numbers are missing"):
         craft(edit)
 
 
@@ -221,18 +234,23 @@ def test_a_header_of_very_many_lists_is_refused_before_it_is_read(contents, tmp_
         ("correlation", lambda a: a[:1], "as many ways as there are"),
         ("gains", lambda a: a[:1], "as many ways as there are"),
         ("orders", lambda a: a[::2].repeat(2)[: len(a)], "the order of the task 'm'"),
+        ("factors", lambda a: a[:1], "one deviation for each task"),
+        ("units", lambda a: a[:, None], "one deviation for each task"),
+        ("values", lambda a: a[:1], "one weight for each error"),
     ],
 )
-def test_the_dependence_of_the_tasks_is_checked(tmp_path, name, change, message):
+def test_the_dependence_and_the_errors_of_the_tasks_are_checked(tmp_path, name, change, message):
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"n": rng.normal(size=60)})
     y = pd.DataFrame({"m": rng.choice(["p", "q", "r"], 60), "h": rng.normal(size=60)})
     model = PLEClassifierRegressor(n_members=1, max_epochs=1, early_stopping=True).fit(X, y)
-    copula = model._deviations.copula
+    deviations = model._deviations
+    copula, errors = deviations.copula, deviations.errors[1]
     if name == "orders":
         copula.orders[0] = change(copula.orders[0])
     else:
-        setattr(copula, name, change(getattr(copula, name)))
+        (owner,) = (part for part in (copula, deviations, errors) if hasattr(part, name))
+        object.__setattr__(owner, name, change(getattr(owner, name)))
     # A file is loaded before it is put into its place.
     with pytest.raises(ValueError, match=message):
         export.save(model, tmp_path / "model")

@@ -136,11 +136,11 @@ def test_even_shares_are_marked():
 
 def test_an_expert_that_no_gate_of_its_level_uses_is_idle():
     busy, idle = (
-        {"one": 0.48, "two": 0.48, "three": 0.04},
-        {"one": 0.5, "two": 0.48, "three": 0.02},
+        {"one": 0.49, "two": 0.49, "three": 0.02},
+        {"one": 0.5, "two": 0.49, "three": 0.01},
     )
     with pytest.warns(
-        UserWarning, match="'three' of level 2.* its mean weight is 0.09 of"
+        UserWarning, match="'three' of level 2.* its mean weight is 0.045 of"
     ) as caught:
         display = draw(
             {"a": constant(**busy), "b": constant(**busy)},
@@ -148,7 +148,7 @@ def test_an_expert_that_no_gate_of_its_level_uses_is_idle():
         )
     assert [warning.filename for warning in caught] == [__file__]
     (idle,) = display.health[display.health["state"] == "idle"].itertuples()
-    assert (idle.level, idle.expert, idle.share) == (2, "three", pytest.approx(0.09))
+    assert (idle.level, idle.expert, idle.share) == (2, "three", pytest.approx(0.045))
     assert display.collapsed.empty
 
 
