@@ -12,21 +12,30 @@ from tables.cells import MISSING, SHORT, TITLES, cells, change, mark, named, sec
 SIZED = ("PLE", "LightGBM", "CatBoost", "Ridge")
 
 
-def ablation():
-    runs = results("ablation")
-    by_change = runs.groupby(["change", "data"])
+def changes(name, column, first):
+    """Make a table of mean scores with each change by data set, and of the cost of each change."""
+    runs = results(name)
+    by_change = runs.groupby([column, "data"])
     # In the order of the results, which unstack changes differently in each version of pandas.
-    places = runs["change"].unique(), runs["data"].unique()
+    places = runs[column].unique(), runs["data"].unique()
     means = by_change[["mean_score", "cpu_seconds"]].mean()
-    score, spent = (means[name].unstack().loc[places] for name in means)
-    more = (score - score.loc["defaults"]).mean(axis=1)
-    ratio = np.exp(np.log(spent / spent.loc["defaults"]).mean(axis=1))
+    score, spent = (means[part].unstack().loc[places] for part in means)
+    more = (score - score.loc[first]).mean(axis=1)
+    ratio = np.exp(np.log(spent / spent.loc[first]).mean(axis=1))
     shown = score.map("{:.4f}".format)
-    deviation = by_change["mean_score"].std().unstack().loc["defaults"]
-    shown.loc["defaults"] += deviation.map(" ± {:.4f}".format)
+    deviation = by_change["mean_score"].std().unstack().loc[first]
+    shown.loc[first] += deviation.map(" ± {:.4f}".format)
     shown["mean change"] = more.map(lambda value: change(value, 4))
     shown["CPU time"] = ratio.map(times)
-    yield "ablation", shown.rename(columns=TITLES)
+    yield name, shown.rename(columns=TITLES)
+
+
+def ablation():
+    yield from changes("ablation", "change", "defaults")
+
+
+def gates():
+    yield from changes("gates", "network", "PLE")
 
 
 @cache
@@ -213,5 +222,5 @@ def survival():
     yield "survival", cells(means, **forms, **{"cpu_seconds|CPU seconds": "{:.2g}"})
 
 
-PARTS = (ablation, sizes, growth, memory, streaming, speed, n_jobs)
+PARTS = (ablation, gates, sizes, growth, memory, streaming, speed, n_jobs)
 PARTS += (latency, calibration, coverage, known, survival)
