@@ -1,12 +1,13 @@
 """What a fitted estimator has learnt, as a dict of attributes, and back."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from inspect import signature
 from typing import Any
 
 import numpy as np
 import torch
 
+from ..encoding.class_weights import weigh_classes
 from ..encoding.dependence import Dependence
 from ..encoding.encoder import TableEncoder
 from ..encoding.features import FeatureEncoder
@@ -17,7 +18,7 @@ from ..parameters.network import describe_network
 from ..parameters.settings import Settings
 from ..predictions.copula import Copula
 from ..predictions.intervals import Deviations
-from ..tasks import Task
+from ..tasks import Survival, Task
 from ..tasks.numbers import Amount
 from ..training.build import make_encoder, make_net
 from ..training.device import resolve_device
@@ -165,6 +166,11 @@ def _make_encoder(settings: Settings, state: dict[str, Any]) -> TableEncoder:
         counts.min() >= 0 and 0 < counts.max() < np.inf
     ):
         raise ValueError("it does not have one number of labels for each task")
+    if not all(isinstance(column, Hashable) for column in encoder.targets.form.columns):
+        raise ValueError("the names of the columns of y are none")
+    # The parameter is read anew in partial_fit.
+    no_rows = np.empty((0, len(encoder.tasks)))
+    weigh_classes(no_rows, no_rows, encoder.tasks, settings.class_weight)
     encoder.dependence = Dependence(settings.depends_on, encoder.tasks)
     _check_columns(encoder.features, state["n_features_in_"], state["feature_names_in_"])
     if encoder.statistics is not None:
@@ -195,6 +201,11 @@ def _check_task(task: Task) -> None:
     """Check that a task has classes if it should, each of them once, and an order of them."""
     if not getattr(task, "scale", 1.0) > 0 or (isinstance(task, Amount) and not task.mean > 0):
         raise ValueError(f"the unit of the task {task.name!r} is not above zero")
+    if isinstance(task, Survival):
+        edges = np.asarray(task.edges, dtype=np.float64)
+        steps = np.diff(edges)
+        if edges.shape != (task.n_outputs,) or edges[0] != 0 or not (steps > 0).all():
+            raise ValueError(f"the times of the task {task.name!r} do not increase from zero")
     if not task.has_classes:
         if task.classes is not None:
             raise ValueError(f"the task {task.name!r} has classes, but its labels are numbers")

@@ -15,16 +15,20 @@ from sklearn_ple.export import container
 STATE = "state['{}']"
 
 
+#: Kinds of tasks that cannot be guessed.
+KINDS = {"h": "huber", "v": "count", "t": "survival"}
+
+
 @pytest.fixture(scope="module")
 def model():
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"n": rng.normal(size=30), "c": rng.choice(["a", "b"], 30)})
     y = pd.DataFrame({"m": rng.choice(["p", "q", "r"], 30), "h": rng.normal(size=30)})
-    y["v"] = rng.poisson(2, size=30)
+    y["v"], y["t"] = rng.poisson(2, size=30), 1 + np.arange(30.0)
     small = {"expert_hidden_units": (3,), "tower_hidden_units": (2,), "n_bins": 2, "n_members": 1}
     random_state = np.random.RandomState(3)
     return PLEClassifierRegressor(
-        **small, task_types={"h": "huber", "v": "count"}, max_epochs=1, random_state=random_state
+        **small, task_types=KINDS, max_epochs=1, random_state=random_state
     ).fit(X, y)
 
 
@@ -140,6 +144,9 @@ def test_an_array_is_used_once(craft):
         (("task", 1, "delta"), "wide", "delta of a Huber is of type str"),
         (("task", 1, "predict"), 3, "a Huber does not have the attributes"),
         (("task", 1, "mean"), {"$float": ["inf"]}, "mean of a Huber is of type float"),
+        (("task", 3, "edges"), {"$array": "later"}, "the task 't' do not increase from zero"),
+        (("form", "columns", 0), {"$entries": ["O", [1], [[1]]]}, "names of the columns of y"),
+        (("parameters", "class_weight"), {"$tuple": []}, "class_weight has 0 entries"),
         (("task", 1, "scale"), 0, "the unit of the task 'h' is not above zero"),
         (("task", 2, "mean"), 0, "the unit of the task 'v' is not above zero"),
         (("state", "net_.history", 0, "train_loss"), {"$class": "Binary"}, "else than numbers"),
@@ -152,8 +159,11 @@ def test_values_of_another_type_or_place_are_refused(craft, path, value, message
     if path[0] == "task":
         tasks = ("state", "_encoder.targets", "$object", 1, "tasks")
         path = (*tasks, path[1], "$object", 1, *path[2:])
+    if path[0] == "form":
+        path = ("state", "_encoder.targets", "$object", 1, "form", "$object", 1, *path[1:])
 
     def edit(header, arrays):
+        arrays["later"] = np.array([0.0, 2.0, 1.0])
         find(header, path[:-1])[path[-1]] = value
 
     with pytest.raises(ValueError, match=message):
