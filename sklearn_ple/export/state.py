@@ -130,7 +130,7 @@ def put_together(model: Any, state: dict[str, Any]) -> None:
     with naming(f"balancing={model.balancing!r}"):
         load_state(net.criterion_, state["net_.criterion_"])
     net.max_epochs = state["net_.max_epochs"]
-    if not _holds_numbers(state["net_.history"]):
+    if not all(map(_holds_numbers, state["net_.history"])):
         raise ValueError("its history holds something else than numbers")
     net.history.extend(state["net_.history"])
     if (deviations := state["_deviations"]) is not None:
@@ -178,11 +178,15 @@ def _make_encoder(settings: Settings, state: dict[str, Any]) -> TableEncoder:
     return encoder
 
 
-def _holds_numbers(value: Any) -> bool:
-    """Return whether lists and dicts hold nothing but numbers."""
-    if isinstance(value, (list, dict)):
-        return all(map(_holds_numbers, value.values() if isinstance(value, dict) else value))
-    return isinstance(value, (bool, int, float))
+def _holds_numbers(epoch: dict[str, Any]) -> bool:
+    """Return whether an epoch holds numbers and lists of them, and its losses are numbers."""
+
+    def is_numbers(value: Any) -> bool:
+        of_list = isinstance(value, list) and all(map(is_numbers, value))
+        return of_list or isinstance(value, (bool, int, float))
+
+    losses = [value for name, value in epoch.items() if name.endswith("_loss")]
+    return all(map(is_numbers, epoch.values())) and not any(isinstance(v, list) for v in losses)
 
 
 def _check_deviations(deviations: Deviations, n_tasks: int) -> None:

@@ -15,6 +15,7 @@ from sklearn_ple.export import container
 STATE = "state['{}']"
 
 
+SGD = {"$class": "torch.optim.SGD"}
 #: Kinds of tasks that cannot be guessed.
 KINDS = {"h": "huber", "v": "count", "t": "survival"}
 
@@ -149,7 +150,11 @@ def test_an_array_is_used_once(craft):
         (("parameters", "class_weight"), {"$tuple": []}, "class_weight has 0 entries"),
         (("task", 1, "scale"), 0, "the unit of the task 'h' is not above zero"),
         (("task", 2, "mean"), 0, "the unit of the task 'v' is not above zero"),
-        (("state", "net_.history", 0, "train_loss"), {"$class": "Binary"}, "else than numbers"),
+        *(
+            (("state", "net_.history", 0, "train_loss"), value, "else than numbers")
+            for value in ({"$class": "Binary"}, {}, [1.0])
+        ),
+        (("parameters", "task_types"), {"$object": [SGD, {}]}, "an object of SGD"),
         (("task", 1, "classes"), [1, 2], "has classes, but its labels are numbers"),
         (("task", 0, "classes", "$entries", 2, 0), "q", "several classes, each once"),
         (("task", 0, "classes", "$entries", 2, 0), {"$class": "Binary"}, "cannot be loaded"),
