@@ -8,8 +8,7 @@ from .dependence_display import DependenceDisplay
 from .gates import GateUtilizationDisplay
 from .health import ExpertHealth, expert_health
 from .history import TrainingHistoryDisplay
-from .importance import MultiTaskImportance, multitask_importance
-from .importance_display import ImportanceDisplay
+from .importance import ImportanceDisplay, MultiTaskImportance, multitask_importance
 from .network import NetworkDiagram
 from .report import MultiTaskReport
 

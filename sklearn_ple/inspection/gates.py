@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..utils.checks import check_frame
 from ..utils.warn import warn
-from .health import find_gates, read_gates
+from .experts import describe_faults, find_gates, read_gates
 from .shown import drawn_by
 from .style import (
     BLUE,
@@ -146,11 +146,11 @@ class GateUtilizationDisplay:
             If an expert is hardly used, nearly dead or captured by one task, if a task ignores its
             own experts, or if a gate has collapsed.
         """
-        weights, health = read_gates(*find_gates(estimator, X))
+        weights, utilization, health = read_gates(*find_gates(estimator, X))
         collapsed = _find_collapsed(weights)
-        for message in [*_describe_collapsed(collapsed), *health.faults()]:
+        for message in [*_describe_collapsed(collapsed), *describe_faults(health)]:
             warn(message)
-        return cls(health.utilization, collapsed, health.table).plot(**kwargs)
+        return cls(utilization, collapsed, health).plot(**kwargs)
 
     def plot(self, **kwargs: Any) -> "GateUtilizationDisplay":
         """Draw the utilization.

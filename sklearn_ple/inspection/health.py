@@ -1,34 +1,13 @@
 """Health of experts: whether they are active, shared by the tasks, and used by their own task."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import torch
-from sklearn.pipeline import Pipeline
-from torch import Tensor
 
-from ..nn.records import watch
-from ..predictions.inner import find_inner_estimator
+from .experts import describe_faults, find_gates, read_gates
+from .gates import GateUtilizationDisplay
 from .shown import Contents, Result
-
-_IDLE = 0.05
-_DEAD = 0.9
-_CAPTURED = 0.9
-_WARNINGS = {
-    "dead": "Expert {expert!r} of level {level} is nearly dead: {zeros:.1%} of its activations "
-    "are zero. Another activation, such as silu, may help.",
-    "idle": "Expert {expert!r} of level {level} is hardly used: its mean weight is {share:.2g} of "
-    "the even share. Fewer experts may be enough.",
-    "captured": "Shared expert {expert!r} of level {level} is captured by task {main_task!r}, in "
-    "whose gate it has {main_share:.1%} of the weight that it has in the gates of all tasks.",
-    "ignored": "Task {task!r} ignores its own experts of level {level}: their weight in its gate "
-    "is {own_share:.2g} of the even share.",
-}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -89,14 +68,7 @@ Fewer experts may be enough.
         faults : list of str
             A sentence or two for each fault; empty if all experts are healthy.
         """
-        messages = (
-            _WARNINGS[state].format(**row)
-            for row in self.table.to_dict("records")
-            for state in row["state"].split(", ")
-            if state != "healthy"
-        )
-        # A task that ignores several experts is named once.
-        return list(dict.fromkeys(messages))
+        return describe_faults(self.table)
 
     def plot(self, **kwargs: Any) -> Any:
         """Draw the weights of the experts in the gates, and name experts with faults.
@@ -111,9 +83,6 @@ Fewer experts may be enough.
         display : GateUtilizationDisplay
             The display.
         """
-        # Imported here, because that module imports this one.
-        from .gates import GateUtilizationDisplay
-
         return GateUtilizationDisplay(self.utilization, health=self.table).plot(**kwargs)
 
     def _contents(self) -> Contents:
@@ -202,142 +171,5 @@ def expert_health(estimator: Any, X: Any) -> ExpertHealth:
     1  wt82_71 1  healthy
     2   shared 1  healthy
     """
-    return read_gates(*find_gates(estimator, X))[1]
-
-
-class NoGatesError(TypeError):
-    """Raised for an estimator that has no gates."""
-
-    @classmethod
-    def of(cls, estimator: Any) -> "NoGatesError":
-        """Return the error that names the estimator."""
-        return cls(
-            f"{type(estimator).__name__} has no gates: use an estimator with gates, such as PLE, "
-            "CGC or MMoE."
-        )
-
-
-def find_gates(estimator: Any, X: Any) -> tuple[Any, Any]:
-    """Return the estimator with gates in a pipeline or search, and X as transformed for it."""
-    while not hasattr(estimator, "gate_weights"):
-        inner = find_inner_estimator(estimator)
-        if inner is None:
-            raise NoGatesError.of(estimator)
-        if isinstance(estimator, Pipeline) and len(estimator) > 1:
-            X = estimator[:-1].transform(X)
-        estimator = inner
-    return estimator, X
-
-
-def read_gates(estimator: Any, X: Any) -> tuple[list[dict[str, pd.DataFrame]], ExpertHealth]:
-    """Compute the weights of all gates, and what follows from them, in one prediction.
-
-    Returns
-    -------
-    weights : list of dict of str to DataFrame
-        The weights in each row, as returned by the method ``gate_weights``.
-    health : ExpertHealth
-        The health of the experts.
-    """
-    module, tasks = estimator.module_, list(estimator.task_names_)
-    banks = []
-    with ExitStack() as stack:
-        for level, level_banks in enumerate(module.expert_names(tasks), start=1):
-            for bank in level_banks:
-                activity = _Activity()
-                stack.enter_context(watch(bank.module, activity.add))
-                banks.append((level, bank.names, activity))
-        weights = estimator.gate_weights(X)
-    if not any(weights):
-        # In AITM only a task that has a task before it has a gate.
-        raise NoGatesError.of(estimator)
-    n_rows = len(next(frame for gates in weights for frame in gates.values()))
-    active = {
-        (level, name): shares
-        for level, names, activity in banks
-        for name, shares in zip(names, activity.summary(len(names), n_rows), strict=True)
-    }
-    rows = [
-        [level, gate, expert, values.mean(), values.std(ddof=0)]
-        for level, gates in enumerate(weights, start=1)
-        for gate, frame in gates.items()
-        for expert, values in frame.items()
-    ]
-    utilization = pd.DataFrame(rows, columns=["level", "gate", "expert", "mean", "std"])
-    return weights, ExpertHealth(_examine(utilization, active, module, tasks), utilization)
-
-
-class _Activity:
-    """How many outputs of a bank of experts are zero or constant."""
-
-    def __init__(self) -> None:
-        self.zeros: list[Tensor] = []
-        self.ends: list[Tensor] = []
-
-    def add(self, outputs: Tensor) -> None:
-        """Add the outputs of a batch, of shape (n_members * n_experts, n_rows, width)."""
-        self.zeros.append((outputs == 0).cpu().double().mean(dim=2))
-        # Batches are filled up with copies of rows, which do not change minimum and maximum.
-        self.ends.append(torch.stack(outputs.aminmax(dim=1)).cpu())
-
-    def summary(self, n_experts: int, n_rows: int) -> list[list[float]]:
-        """Compute the share of zeros and of constant units of each expert, over all members."""
-        zeros = torch.cat(self.zeros, dim=1)[:, :n_rows].mean(dim=1)
-        lowest, highest = torch.stack(self.ends, dim=1)
-        constant = torch.eq(lowest.amin(dim=0), highest.amax(dim=0)).double().mean(dim=1)
-        shares = torch.stack([zeros, constant]).unflatten(1, (-1, n_experts))
-        return shares.mean(dim=1).T.tolist()
-
-
-def _examine(
-    utilization: pd.DataFrame,
-    active: Mapping[tuple[int, str], list[float]],
-    module: Any,
-    tasks: Sequence[str],
-) -> pd.DataFrame:
-    """Tabulate the health of the experts, given the zeros and constant units of some of them."""
-    levels = (row for row in module.nodes(tasks) if row and row[0].kind == "expert")
-    owners = {
-        (level, node.name): tasks[node.task]
-        for level, row in enumerate(levels, start=1)
-        for node in row
-        if node.task is not None
-    }
-    beside = {
-        (level, expert)
-        for level, parts in enumerate(module.gate_names(tasks), start=1)
-        for part in parts
-        for expert in part.beside
-    }
-    by = ["level", "expert"]
-    keys = pd.MultiIndex.from_frame(utilization[by])
-    n_experts = utilization.groupby(["level", "gate"])["mean"].transform("size")
-    used = utilization.assign(share=utilization["mean"] * n_experts, task=keys.map(owners.get))
-    of_tasks = used[used["gate"].isin(tasks)]
-    weights = of_tasks.groupby(by)["mean"]
-    by_owner = of_tasks[of_tasks["gate"] == of_tasks["task"]].groupby(["level", "task"])
-    own_share = by_owner["share"].mean()
-
-    # Experts are in the order of the banks, if this is known.
-    experts = sorted(dict.fromkeys([*active, *keys]), key=itemgetter(0))
-    health = pd.DataFrame(index=pd.MultiIndex.from_tuples(experts, names=by))
-    health["task"] = [owners.get(expert) for expert in experts]
-    health[["zeros", "constant"]] = [active.get(expert, (np.nan, np.nan)) for expert in experts]
-    health["share"] = used.groupby(by)["share"].mean()
-    health["beside"] = [expert in beside for expert in experts]
-    health["main_task"] = of_tasks.loc[weights.idxmax()].set_index(by)["gate"]
-    # An expert that only one task can read is not captured.
-    health["main_share"] = (weights.max() / weights.sum()).where(weights.size() > 1)
-    health = health.join(own_share.rename("own_share"), on=["level", "task"]).reset_index()
-    is_shared, is_idle = health["task"].isna(), health["share"] < _IDLE
-    faults = {
-        "dead": health["zeros"] > _DEAD,
-        "idle": is_idle & ~health["beside"],
-        "captured": is_shared & ~is_idle & (health["main_share"] > _CAPTURED),
-        "ignored": (health["own_share"] < _IDLE) & ~health["beside"],
-    }
-    health["state"] = [
-        ", ".join(name for name, has in faults.items() if has[place]) or "healthy"
-        for place in health.index
-    ]
-    return health
+    reading = read_gates(*find_gates(estimator, X))
+    return ExpertHealth(reading.health, reading.utilization)

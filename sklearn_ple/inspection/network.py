@@ -8,7 +8,7 @@ from ..nn.drawing import Outline, draw_html, draw_svg
 from ..predictions.inner import tasks_of
 from ..utils.constraints import PATH, check_arguments
 from ..utils.files import replacing
-from .health import NoGatesError, find_gates
+from .experts import NoGatesError, find_gates
 
 
 class NetworkDiagram:

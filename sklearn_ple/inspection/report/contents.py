@@ -17,8 +17,8 @@ from ...utils._sklearn import _changed_params
 from ...utils.warn import collected
 from ..columns import to_table
 from ..dependence_display import DependenceDisplay
+from ..experts import NoGatesError
 from ..gates import GateUtilizationDisplay
-from ..health import NoGatesError
 from ..history import TrainingHistoryDisplay
 from ..importance import MultiTaskImportance
 

@@ -16,7 +16,7 @@ from matplotlib.text import Text
 
 from ...metrics.reading import read_tasks
 from ...predictions.inner import tasks_of
-from ..importance_display import ImportanceDisplay
+from ..importance import ImportanceDisplay
 from .contents import (
     count_columns,
     describe_model,
