@@ -152,6 +152,14 @@ def test_an_expert_that_no_gate_of_its_level_uses_is_idle():
     assert display.collapsed.empty
 
 
+def test_gates_that_have_hardly_learnt_have_no_fault():
+    X, y = make_complete_table(60)
+    model = PLEClassifierRegressor(n_members=1, max_epochs=1, random_state=0).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        GateUtilizationDisplay.from_estimator(model, X)
+
+
 def test_an_expert_that_one_gate_uses_is_not_idle():
     only = constant(one=0.94, two=0.06)
     with warnings.catch_warnings():
