@@ -1,8 +1,7 @@
 """Methods of fitted estimators: predictions, scores, calibration, representations, gates."""
 
 import copy
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, Self, SupportsIndex
 
 import numpy as np
@@ -102,12 +101,17 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
         return copied, getattr(self, "feature_names_in_", None), unknown
 
     def _predict_blocks(
-        self, X: Any, predict: Callable[[Any, pd.DataFrame, Any], Any], known: Any = None
-    ) -> Any:
+        self, X: Any, method: Callable[..., Any], *args: Any, known: Any = None, **options: Any
+    ) -> Iterator[Any]:
+        """Call a method for each block of rows of a dataset, whose columns ``known`` names."""
         if known is not None:
             self._learnt_copula()
         model, names, unknown = self._for_blocks()
-        return predict_blocks(X, names, partial(predict, model), unknown, known)
+
+        def predict(rows: pd.DataFrame, **labels: Any) -> Any:
+            return method(model, rows, *args, **options, **labels)
+
+        return predict_blocks(X, names, predict, unknown, known)
 
     def _rows(self, X: Any) -> TableRows:
         check_is_fitted(self)
@@ -178,8 +182,7 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
 
     def _apply(self, X: Any, method: str) -> list[np.ndarray | None]:
         """Call a method of each task with classes; the result is None for all others."""
-        outputs = self._compute(X)
-        pairs = zip(self.tasks_, outputs, strict=True)
+        pairs = zip(self.tasks_, self._compute(X), strict=True)
         return [class_array(task, method, part) for task, part in pairs]
 
     # -- labels and numbers ---------------------------------------------------------------------
@@ -248,7 +251,8 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
         positions = targets.positions(tasks)
         learnt = self._learnt_deviations("return_std", positions) if return_std else None
         if is_dataset(X):
-            return by_blocks(type(self).predict)(self, X, return_std, tasks=tasks, known=known)
+            options = {"tasks": tasks, "known": known}
+            return self._predict_blocks(X, type(self).predict, return_std, **options)
         if learnt is None:
             return super().predict(X, tasks=tasks, known=known)
         form, index = targets.form.take(positions), index_of(X)
@@ -329,8 +333,8 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
         positions = self._encoder.targets.positions(tasks)
         deviations = self._learnt_deviations("predict_interval", positions)
         if is_dataset(X):
-            predict = by_blocks(type(self).predict_interval)
-            return predict(self, X, level, tasks=tasks, known=known, joint=joint)
+            options = {"tasks": tasks, "known": known, "joint": joint}
+            return self._predict_blocks(X, type(self).predict_interval, level, **options)
         members = self._member_outputs(X).numpy()
         each = self._find_level(level, positions, joint)
         ends = deviations.compute_intervals(members, each, positions)
@@ -565,8 +569,7 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
         # Labels that follow from others alone would be of a single class.
         labelled = weights.any(axis=0)
         self._encoder.dependence.complete(codes, weights)
-        weights = weights * labelled
-        self.temperatures_ = find_temperatures(self.tasks_, parts, codes, weights)
+        self.temperatures_ = find_temperatures(self.tasks_, parts, codes, weights * labelled)
         return self
 
     # -- representations and gates --------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Predictions of a dataset, written to a file block by block."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,7 @@ def predict_to_parquet(
             f"in memory, call {method} of the model."
         )
     check_folder(path)
-    blocks = model._predict_blocks(X, _METHODS[method], known)
+    blocks = _predict_frames(model, X, method, known)
     _check_apart(X, path)
     import pyarrow as pa
     from pyarrow import parquet
@@ -120,17 +120,11 @@ def _check_apart(X: Any, path: str | os.PathLike[str]) -> None:
         )
 
 
-def _predict_labels(model: Any, X: pd.DataFrame, known: Any) -> pd.DataFrame:
-    """Return the predicted labels, with a column for each task."""
-    frame = pd.DataFrame(to_pandas(model.predict(X, known=known)))
-    return frame.set_axis(model.task_names_, axis=1).reset_index(drop=True)
-
-
-def _predict_probabilities(model: Any, X: pd.DataFrame, known: Any) -> pd.DataFrame:
-    """Return the predicted probabilities, with a column for each class of each task."""
-    frame = model.predict_proba_frame(X, known=known)
-    names = [f"{task}={label}" for task, label in frame.columns]
-    return frame.set_axis(names, axis=1).reset_index(drop=True)
-
-
-_METHODS = {"predict": _predict_labels, "predict_proba": _predict_probabilities}
+def _predict_frames(model: Any, X: Any, method: str, known: Any) -> Iterator[pd.DataFrame]:
+    """Predict blocks of rows, with a column for each task or each class of each task."""
+    if method == "predict":
+        labels = model.predict(X, known=known)
+        frames = (pd.DataFrame(to_pandas(block)) for block in labels)
+        return (frame.set_axis(model.task_names_, axis=1) for frame in frames)
+    proba = model.predict_proba_frame(X, known=known)
+    return (frame.set_axis([f"{task}={c}" for task, c in frame], axis=1) for frame in proba)

@@ -30,13 +30,7 @@ def by_blocks(method: _Method) -> _Method:
         # Ensembles of other models read rows in memory only, and refuse a dataset.
         if not is_dataset(X) or not hasattr(self, "_predict_blocks"):
             return method(self, X, *args, **kwargs)
-        known = kwargs.pop("known", None)
-
-        def predict(model: Any, rows: pd.DataFrame, labels: Any) -> Any:
-            options = kwargs if labels is None else {**kwargs, "known": labels}
-            return method(model, rows, *args, **options)
-
-        return self._predict_blocks(X, predict, known)
+        return self._predict_blocks(X, method, *args, **kwargs)
 
     return cast(_Method, call)
 
@@ -44,7 +38,7 @@ def by_blocks(method: _Method) -> _Method:
 def predict_blocks(
     X: Any,
     names: Iterable[str] | None,
-    predict: Callable[[pd.DataFrame, Any], Any],
+    predict: Callable[..., Any],
     unknown: UnknownColumns,
     known: Any = None,
 ) -> Iterator[Any]:
@@ -58,7 +52,7 @@ def predict_blocks(
         Names of the columns that the model was fitted to; no other columns are read.
     predict : callable
         Function that is called with the features of a block of rows, a data frame whose index is
-        the numbers of the rows, and with their known labels, or None.
+        the numbers of the rows, and with their labels as ``known``, if there are any.
     unknown : UnknownColumns
         What ``predict`` notes of unknown categories; it is reported after the last block.
     known : str, list of str or None, default=None
@@ -76,11 +70,11 @@ def predict_blocks(
     """
     source, features = _open(X, names)
     if known is None:
-        return _compute(source, features, features, lambda frame, _: predict(frame, None), unknown)
+        return _compute(source, features, features, lambda frame, _: predict(frame), unknown)
     columns = Columns.choose(source, known, None, features)
 
     def read(frame: pd.DataFrame, rows: Any) -> Any:
-        return predict(frame, columns.y(rows).set_axis(frame.index, axis=0))
+        return predict(frame, known=columns.y(rows).set_axis(frame.index, axis=0))
 
     return _compute(source, features, columns.names, read, unknown)
 
