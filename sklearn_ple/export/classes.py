@@ -67,6 +67,8 @@ def check_attributes(cls: type, attributes: Any) -> None:
         # Attributes that are not there are those of the class, or have not been learnt.
         types = {name: hint for name, hint in _find_types(cls).items() if name in attributes}
         check_types(attributes, types, what)
+    elif cls in KNOWN.values():
+        raise ValueError(f"it contains {what}, a class that files only name")
 
 
 @cache

@@ -18,8 +18,7 @@ from ..parameters.network import describe_network
 from ..parameters.settings import Settings
 from ..predictions.copula import Copula
 from ..predictions.intervals import Deviations
-from ..tasks import Survival, Task
-from ..tasks.numbers import Amount
+from ..tasks import Task
 from ..training.build import make_encoder, make_net
 from ..training.device import resolve_device
 from ..training.plan import resolve
@@ -124,7 +123,7 @@ def put_together(model: Any, state: dict[str, Any]) -> None:
         )
         # The speed of this machine with bfloat16 is checked only before training.
         module.product_dtype = torch.bfloat16 if settings.dtype == "bfloat16" else None
-        # The user's own options are checked by the optimizer alone.
+        # Only the optimizer checks the options that the user has passed to it.
         trains = settings.net_params is not None
         net = make_net(settings, module, encoder, device, trains)
     with naming(f"balancing={model.balancing!r}"):
@@ -156,7 +155,9 @@ def _make_encoder(settings: Settings, state: dict[str, Any]) -> TableEncoder:
     # The initial linear path is no longer needed.
     encoder.linear_start = None
     for task in encoder.tasks:
-        _check_task(task)
+        task.check_learnt()
+        if task.has_classes:
+            read_classes(task.name, task.classes)
     if [task.name for task in encoder.tasks] != encoder.targets.names:
         raise ValueError("its tasks are not the columns of y")
     if sorted(encoder.order) != list(range(len(encoder.tasks))):
@@ -168,7 +169,7 @@ def _make_encoder(settings: Settings, state: dict[str, Any]) -> TableEncoder:
         raise ValueError("it does not have one number of labels for each task")
     if not all(isinstance(column, Hashable) for column in encoder.targets.form.columns):
         raise ValueError("the names of the columns of y are none")
-    # The parameter is read anew in partial_fit.
+    # Of no rows this only checks class_weight, which partial_fit reads anew.
     no_rows = np.empty((0, len(encoder.tasks)))
     weigh_classes(no_rows, no_rows, encoder.tasks, settings.class_weight)
     encoder.dependence = Dependence(settings.depends_on, encoder.tasks)
@@ -194,32 +195,9 @@ def _check_deviations(deviations: Deviations, n_tasks: int) -> None:
     shapes = {np.shape(part) for part in (deviations.factors, deviations.units)}
     if shapes != {(n_tasks,)} or len(deviations.errors) != n_tasks:
         raise ValueError("it does not have one deviation for each task")
-    for errors in deviations.errors:
-        if errors is not None and not errors.values.shape == errors.weights.shape == (
-            errors.values.size,
-        ):
+    for errors in filter(None, deviations.errors):
+        if {errors.values.shape, errors.weights.shape} != {(errors.values.size,)}:
             raise ValueError("it does not have one weight for each error")
-
-
-def _check_task(task: Task) -> None:
-    """Check that a task has classes if it should, each of them once, and an order of them."""
-    if not getattr(task, "scale", 1.0) > 0 or (isinstance(task, Amount) and not task.mean > 0):
-        raise ValueError(f"the unit of the task {task.name!r} is not above zero")
-    if isinstance(task, Survival):
-        edges = np.asarray(task.edges, dtype=np.float64)
-        steps = np.diff(edges)
-        if edges.shape != (task.n_outputs,) or edges[0] != 0 or not (steps > 0).all():
-            raise ValueError(f"the times of the task {task.name!r} do not increase from zero")
-    if not task.has_classes:
-        if task.classes is not None:
-            raise ValueError(f"the task {task.name!r} has classes, but its labels are numbers")
-        return
-    n = len(task.classes)
-    if not isinstance(task.classes, np.ndarray) or n < 2 or len(set(task.classes.tolist())) < n:
-        raise ValueError(f"the task {task.name!r} does not have several classes, each once")
-    read_classes(task.name, task.classes)
-    if not np.array_equal(np.sort(np.arange(n)[getattr(task, "order", ...)]), np.arange(n)):
-        raise ValueError(f"the order of the task {task.name!r} is not one of its classes")
 
 
 def _check_copula(copula: Copula, tasks: Sequence[Task]) -> None:

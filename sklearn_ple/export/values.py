@@ -173,8 +173,6 @@ class Reader:
 
     def _read_object(self, content: Any) -> Any:
         cls, attributes = content
-        if issubclass(cls, torch.optim.Optimizer):
-            raise ValueError(f"it contains an object of {cls.__name__}, which is only named")
         check_attributes(cls, attributes)
         value = cls.__new__(cls)
         if isinstance(value, torch.nn.Module):

@@ -64,6 +64,12 @@ def ignore_unit(score: Callable[..., float]) -> Callable[..., float]:
     return scaled
 
 
+def check_unit(name: str, unit: float) -> None:
+    """Check that the unit of a task's labels is above zero."""
+    if not unit > 0:
+        raise ValueError(f"the unit of the task {name!r} is not above zero")
+
+
 class NumberTask(Task):
     """A task whose labels are numbers.
 
@@ -125,6 +131,11 @@ class Regression(NumberTask):
         self.mean = float(low + (high - low) * mean)
         self.scale = float((high - low) * (np.sqrt(variance) or 1.0))
         return self
+
+    def check_learnt(self) -> None:
+        """Check that the standard deviation is above zero."""
+        super().check_learnt()
+        check_unit(self.name, self.scale)
 
     def encode(self, labels: np.ndarray) -> np.ndarray:
         """Standardise the labels."""
@@ -238,6 +249,11 @@ class Amount(NumberTask):
         self._warn_if_constant(labels)
         self.mean = self._mean(labels, weights)
         return self
+
+    def check_learnt(self) -> None:
+        """Check that the mean is above zero."""
+        super().check_learnt()
+        check_unit(self.name, self.mean)
 
     @staticmethod
     def _mean(labels: np.ndarray, weights: np.ndarray) -> float:

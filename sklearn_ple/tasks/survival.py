@@ -85,6 +85,13 @@ class Survival(NumberTask):
         self.n_outputs = len(self.edges)
         return self
 
+    def check_learnt(self) -> None:
+        """Check that the edges of the intervals increase from zero."""
+        super().check_learnt()
+        edges = np.asarray(self.edges, dtype=np.float64)
+        if edges.shape != (self.n_outputs,) or edges[0] != 0 or not (np.diff(edges) > 0).all():
+            raise ValueError(f"the times of the task {self.name!r} do not increase from zero")
+
     def _check(self, labels: np.ndarray) -> None:
         if not labels.all():
             raise ValueError(

@@ -184,6 +184,25 @@ class Task(ABC):
             The fitted task.
         """
 
+    def check_learnt(self) -> None:
+        """Check what was learnt, of a task from a file. A subclass may check more.
+
+        Raises
+        ------
+        ValueError
+            If ``fit`` cannot have learnt this.
+        """
+        if not self.has_classes:
+            if self.classes is not None:
+                raise ValueError(f"the task {self.name!r} has classes, but its labels are numbers")
+            return
+        classes = self.classes
+        n = len(classes)
+        if not isinstance(classes, np.ndarray) or n < 2 or len(set(classes.tolist())) < n:
+            raise ValueError(f"the task {self.name!r} does not have several classes, each once")
+        if not np.array_equal(np.sort(np.arange(n)[getattr(self, "order", ...)]), np.arange(n)):
+            raise ValueError(f"the order of the task {self.name!r} is not one of its classes")
+
     @abstractmethod
     def encode(self, labels: np.ndarray) -> np.ndarray:
         """Turn labels into targets.

@@ -154,7 +154,11 @@ def test_an_array_is_used_once(craft):
             (("state", "net_.history", 0, "train_loss"), value, "else than numbers")
             for value in ({"$class": "Binary"}, {}, [1.0])
         ),
-        (("parameters", "task_types"), {"$object": [SGD, {}]}, "an object of SGD"),
+        (
+            ("parameters", "task_types"),
+            {"$object": [SGD, {}]},
+            "SGD, a class that files only name",
+        ),
         (("task", 1, "classes"), [1, 2], "has classes, but its labels are numbers"),
         (("task", 0, "classes", "$entries", 2, 0), "q", "several classes, each once"),
         (("task", 0, "classes", "$entries", 2, 0), {"$class": "Binary"}, "cannot be loaded"),
@@ -175,21 +179,19 @@ def test_values_of_another_type_or_place_are_refused(craft, path, value, message
         craft(edit)
 
 
-def test_positions_of_columns_are_whole_numbers(craft):
+@pytest.mark.parametrize(
+    ("attribute", "message"),
+    [
+        ("number_positions_", "the positions of its columns are not whole numbers"),
+        ("missing_", "of each column whether numbers are missing"),
+    ],
+)
+def test_positions_are_whole_numbers_and_what_is_missing_bools(craft, attribute, message):
     def edit(header, arrays):
-        (name,) = (name for name in arrays if name.endswith("number_positions_"))
+        (name,) = (name for name in arrays if name.endswith(attribute))
         arrays[name] = arrays[name].astype(np.float64)
 
-    with pytest.raises(ValueError, match="the positions of its columns are not whole numbers"):
-        craft(edit)
-
-
-def test_missing_numbers_are_true_or_false(craft):
-    def edit(header, arrays):
-        (name,) = (name for name in arrays if name.endswith("missing_"))
-        arrays[name] = arrays[name].astype(np.float64)
-
-    with pytest.raises(ValueError, match="of each column whether numbers are missing"):
+    with pytest.raises(ValueError, match=message):
         craft(edit)
 
 
