@@ -41,7 +41,7 @@ def recipe():
 def test_values_are_those_of_shapleys_formula():
     shap = pytest.importorskip("shap")
     X, y = make_data()
-    model = PLEClassifierRegressor(max_epochs=10, n_members=1, random_state=0).fit(X, y)
+    model = PLEClassifierRegressor(max_epochs=40, n_members=1, random_state=0).fit(X, y)
     names = {"model": model, "X_train": X[:60], "X_test": X[60:]}
     exec(recipe(), names)
     response, hide, background = (names[name] for name in ("response", "hide", "background"))
@@ -62,6 +62,6 @@ def test_values_are_those_of_shapleys_formula():
             for place, column in enumerate(order):
                 added[column] += worth(order[: place + 1]) - worth(order[:place])
         np.testing.assert_allclose(found, added / 6, atol=1e-6)
-        assert np.abs(found).min() > 1e-4
+        assert np.abs(found).min() > 1e-3
         # What is sampled adds up all the same.
         assert sampled.sum() == pytest.approx(found.sum(), abs=1e-6)
