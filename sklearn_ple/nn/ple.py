@@ -115,16 +115,12 @@ class ExtractionLevel(Level):
         self.n_specific = [n for _, n in network.specific.runs]
         self.is_even = len(set(self.n_specific)) == 1
 
-        def make_gates(axis: Axis, experts: Axis | int, start: Any = None) -> Any:
-            scale = 1.0 if network.specific_share is None else _SLOW
-            options = {"scale": scale, "start": start}
-            return network.make_gates(axis, width, experts, network.gate_hidden_units, **options)
+        share, hidden = network.specific_share, network.gate_hidden_units
+        scale = 1.0 if share is None else _SLOW
 
         def make_task_gates(axis: Axis, n: int) -> Any:
-            share, start = network.specific_share, None
-            if share is not None and n and n_shared:
-                start = [share / n] * n + [(1 - share) / n_shared] * n_shared
-            return make_gates(axis, n + n_shared, start)
+            options = {"scale": scale, "start": _start_gate(share, n, n_shared)}
+            return network.make_gates(axis, width, n + n_shared, hidden, **options)
 
         if self.is_even:
             self.task_gates: Any = make_task_gates(network.per_task(), self.n_specific[0])
@@ -132,7 +128,9 @@ class ExtractionLevel(Level):
             self.task_gates = ByTask(make_task_gates(members, n) for n in self.n_specific)
         # Nothing reads the shared branch after the last level, or without shared experts.
         if n_shared and not is_last:
-            self.shared_gate = make_gates(members, network.weighed)
+            self.shared_gate = network.make_gates(
+                members, width, network.weighed, hidden, scale=scale
+            )
 
     def forward(self, task_branches: Tensor, shared_branch: Tensor) -> tuple[Tensor, Tensor]:
         """Compute the outputs of the branches from their inputs.
@@ -182,3 +180,10 @@ class ExtractionLevel(Level):
             by_task = zip(self.task_gates, tasks, seen, strict=True)
             names = [GateNames(gates, [task], [experts]) for gates, task, experts in by_task]
         return names + self._shared_gate_names(tasks)
+
+
+def _start_gate(share: float | None, n_specific: int, n_shared: int) -> list[float] | None:
+    """Return the weights at which the gate of a task starts; None if they are equal."""
+    if share is None or not n_specific or not n_shared:
+        return None
+    return [share / n_specific] * n_specific + [(1 - share) / n_shared] * n_shared
