@@ -6,7 +6,7 @@
         -d '{"rows": [{"age": 42, "education": "high school"}]}'
 
 ``/health`` answers while the process runs, ``/ready`` if the model predicts, and ``/metrics``
-counts for Prometheus. Told to stop, uvicorn answers the requests that it has before it ends.
+counts for Prometheus. When it is stopped, uvicorn first answers the requests that it has.
 """
 
 import json

@@ -474,7 +474,8 @@ class PLEClassifier(ClassifierMixin, PLEClassifierRegressor):
     >>> from sklearn.datasets import load_iris
     >>> from sklearn_ple import PLEClassifier
     >>> X, y = load_iris(return_X_y=True)
-    >>> model = PLEClassifier(n_members=1, learning_rate=0.01).fit(X, y)
+    >>> model = PLEClassifier(n_members=1, learning_rate=0.01, random_state=0)
+    >>> model = model.fit(X, y)
     >>> model.score(X, y) > 0.9
     True
     """

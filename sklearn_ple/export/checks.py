@@ -15,7 +15,7 @@ def check_model(model: Any, done: str) -> None:
     model : object
         The model.
     done : str
-        What can be done with it, and in which form, for the message.
+        End of the message "only networks of this package can be", such as "saved".
 
     Raises
     ------

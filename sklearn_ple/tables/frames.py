@@ -33,6 +33,7 @@ _NOT_OF_ARROW = ("Int128", "UInt128", "Object")
 
 def refuse_unread(data: Any) -> None:
     """Raise a TypeError for a table whose rows are elsewhere: in a query, or on a cluster."""
+    # DuckDB's classes are in _duckdb, and Dask's frames in dask_expr in some versions.
     for cls in type(data).__mro__:
         package = cls.__module__.partition(".")[0].lstrip("_").removesuffix("_expr")
         if way := _UNREAD.get((package, cls.__name__)):

@@ -95,7 +95,7 @@ def open_paths(X: Any) -> Any:
         if isinstance(error, ValueError) and not known.intersection(map(_ending, place.files)):
             raise ValueError(
                 f"{X} cannot be read as Parquet. Convert files of other formats with "
-                "pyarrow.dataset.write_dataset, and give others one of the endings "
+                "pyarrow.dataset.write_dataset, and name others with one of the endings "
                 f"{', '.join(sorted(_ENDINGS))}."
             ) from error
         raise make_read_error(str(X), error) from error

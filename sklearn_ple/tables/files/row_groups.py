@@ -184,8 +184,8 @@ def find_file(fragment: Any, schema: Any) -> File:
 
     if not hasattr(fragment, "format"):
         raise TypeError("X is a dataset of rows in memory: pass them as a table.")
-    kind = "ipc" if isinstance(fragment.format, ds.IpcFileFormat) else None
-    kind = kind or fragment.format.default_extname
+    is_ipc = isinstance(fragment.format, ds.IpcFileFormat)
+    kind = "ipc" if is_ipc else fragment.format.default_extname
     info = fragment.filesystem.get_file_info(fragment.path)
     constants = ds.get_partition_keys(fragment.partition_expression)
     return File(fragment.path, kind, fragment, (info.size, info.mtime_ns), constants, schema)
