@@ -182,8 +182,9 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
 
     def _apply(self, X: Any, method: str) -> list[np.ndarray | None]:
         """Call a method of each task with classes; the result is None for all others."""
-        pairs = zip(self.tasks_, self._compute(X), strict=True)
-        return [class_array(task, method, part) for task, part in pairs]
+        # The outputs come first: they need a fitted estimator, and say so where it is not.
+        pairs = zip(self._compute(X), self.tasks_, strict=True)
+        return [class_array(task, method, part) for part, task in pairs]
 
     # -- labels and numbers ---------------------------------------------------------------------
 
