@@ -25,7 +25,7 @@ _LEAST_LABELS_TO_STOP_EARLY = 2000
 _LOSSES = {"count": "poisson", "tweedie": "poisson", "hurdle": "poisson"}
 _LOSSES |= {"quantile": "absolute_error"}
 # What a search of parameters tries, and the scores by the loss of boosting.
-_TRIED = {"learning_rate": [0.02, 0.05, 0.1], "max_leaf_nodes": [4, 8, 16]}
+_TRIED = [{"learning_rate": [0.02, 0.1]}, {"max_leaf_nodes": [4, 8, 16]}]
 _N_FOLDS = 3
 _LEAST_LABELS_TO_TUNE = 30
 _SCORINGS = {
@@ -81,7 +81,7 @@ def make_boosting(task: Task, n_labels: int, n_codes: dict[str, int], random_sta
 
 
 def tune_boosting(model: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray | None) -> Any:
-    """Choose the learning rate and the number of leaves by three folds.
+    """Choose the learning rate or the number of leaves by three folds.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def tune_boosting(model: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray |
     seed = check_random_state(options[f"{prefix}random_state"]).randint(np.iinfo(np.int32).max)
     search = GridSearchCV(
         model,
-        {prefix + name: values for name, values in _TRIED.items()},
+        [{prefix + name: values for name, values in tried.items()} for tried in _TRIED],
         scoring=_SCORINGS[options[f"{prefix}loss"]],
         cv=make_folds(_N_FOLDS, shuffle=True, random_state=seed),
         refit=False,

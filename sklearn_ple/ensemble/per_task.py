@@ -44,7 +44,7 @@ class PerTaskClassifierRegressor(EnsembleModel):
         Weights of the classes, as in :class:`~sklearn_ple.PLEClassifierRegressor`. They multiply
         the sample weights.
     tune : bool, default=False
-        Whether to choose the learning rate and the number of leaves of boosting for each task, by
+        Whether to choose the learning rate or the number of leaves of boosting for each task, by
         three folds of its rows; see Notes.
     n_jobs : int or None, default=None
         Number of tasks that are fitted at the same time, as in :class:`joblib.Parallel`.
@@ -88,10 +88,10 @@ class PerTaskClassifierRegressor(EnsembleModel):
     learning rate is 0.05. A tree has one leaf per 250 labels, from 4 to 16, and a leaf at least
     one label in 25, from 5 to 20. With 2,000 labels or more, training stops early on a tenth of
     them, at most after 400 trees; with fewer there are 120 trees. Counts and amounts have the
-    Poisson loss, and quantiles the absolute error of the median. ``tune`` tries nine settings, the
-    rates 0.02, 0.05 and 0.1 with 4, 8 and 16 leaves, if a task has 30 labels or more and 3 of each
-    class. Columns of X are read as the
-    networks read them: numbers, text, any number of categories, and missing values.
+    Poisson loss, and quantiles the absolute error of the median. ``tune`` tries five settings,
+    the learning rates 0.02 and 0.1, and 4, 8 and 16 leaves, if a task has 30 labels or more and 3
+    of each class. Columns of X are read as the networks read them: numbers, text, any number of
+    categories, and missing values.
 
     A model sees classes as numbers, which are their positions in ``classes_``.
 

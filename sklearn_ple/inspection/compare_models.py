@@ -87,7 +87,7 @@ def compare(
         The labels. NaN, None or NA where a task has no label.
     models : dict, default=None
         Models by name. None compares guessing ("dummy"), boosting per task with defaults and
-        lightly tuned ("boosting, tuned": nine settings), networks with hard sharing and with PLE,
+        lightly tuned ("boosting, tuned": five settings), networks with hard sharing and with PLE,
         and the blend of boosting and PLE. A model is:
 
         - an estimator of this package, alone, in a pipeline or in a search;

@@ -1,7 +1,6 @@
 """One model per task, compared with the loop that people write by hand."""
 
 import pickle
-from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -141,7 +140,7 @@ def test_the_kind_determines_the_loss_by_default(kind, loss):
     assert (model.predict(X) >= 0).all()
 
 
-def test_tuning_takes_the_least_loss_of_nine_settings():
+def test_tuning_takes_the_least_loss_of_five_settings():
     rng = np.random.RandomState(0)
     X = pd.DataFrame(rng.randn(120, 3), columns=["a", "b", "c"])
     y = pd.DataFrame({"sum": X["a"] + X["b"], "sign": np.where(X["c"] > 0.5, "up", "down")})
@@ -157,7 +156,7 @@ def test_tuning_takes_the_least_loss_of_nine_settings():
             weights[there],
         )
         losses = {}
-        for setting in product([0.02, 0.05, 0.1], [4, 8, 16]):
+        for setting in [(0.02, 4), (0.1, 4), (0.05, 4), (0.05, 8), (0.05, 16)]:
             change = dict(zip(["learning_rate", "max_leaf_nodes"], setting, strict=True))
             found = []
             for train, test in make_folds(3, shuffle=True, random_state=seed).split(rows, labels):
