@@ -27,7 +27,7 @@ from tqdm import tqdm
 HERE = Path(__file__).parent
 #: Models whose fits take minutes or hours run with fewer seeds, or on small sets only.
 QUICK = ("PLE", TUNED, "LightGBM", "LightGBM, early stopping", "XGBoost", "HistGradientBoosting")
-QUICK += ("Random forest",)
+QUICK += ("XGBoost multi-output trees", "Random forest")
 SLOW = ("CatBoost", "CatBoost MultiRMSEWithMissingValues", "CatBoost MultiLogloss", "RealMLP")
 #: All rivals are tuned on the first ones; on the others, tuning TabM takes hours.
 TINY_SETS = ("andro", "edm", "linnerud", "scpf", "slump")

@@ -20,6 +20,7 @@ from sklearn.preprocessing import OrdinalEncoder
 NUMBERS = make_column_selector(dtype_include="number")
 NAMES = make_column_selector(dtype_exclude="number")
 JOINT_NUMBERS, JOINT_LABELS = "CatBoost MultiRMSEWithMissingValues", "CatBoost MultiLogloss"
+JOINT_TREES = "XGBoost multi-output trees"
 #: Random settings of the models that are tuned.
 N_SETTINGS = 20
 
@@ -136,12 +137,28 @@ def catboost_labels(X, y, kinds, seed):
     return lambda X: dict(zip(kinds, model.predict_proba(texts(X)).T, strict=True))
 
 
+def xgboost_numbers(X, y, kinds, seed):
+    """Fit all regressions with the same trees, standardised; none may lack a label."""
+    prepare, mean, deviation = categories(X), y.mean(), y.std()
+    model = model_of("xgboost", "XGB{}", "regression")(
+        multi_strategy="multi_output_tree", enable_categorical=True, random_state=seed, n_jobs=1
+    )
+    model.fit(prepare(X), (y - mean) / deviation)
+
+    def predict(X):
+        numbers = model.predict(prepare(X)) * deviation.to_numpy() + mean.to_numpy()
+        return dict(zip(kinds, numbers.T, strict=True))
+
+    return predict
+
+
 def applies(name, data):
     """Return whether a model supports the tasks of a data set."""
     kinds = set(data.kinds.values())
-    if name == JOINT_LABELS:
-        return kinds == {"binary"} and data.y_train.notna().all(axis=None)
-    return name != JOINT_NUMBERS or kinds == {"regression"}
+    if name in (JOINT_LABELS, JOINT_TREES) and data.y_train.isna().any(axis=None):
+        return False
+    needed = {JOINT_LABELS: {"binary"}, JOINT_NUMBERS: {"regression"}, JOINT_TREES: {"regression"}}
+    return needed.get(name, kinds) == kinds
 
 
 def random_forest(X, y, kinds, seed):
@@ -240,14 +257,20 @@ def predictor(model, kinds):
 #: Tuned and ensembled; a fit takes 20 times as long.
 TUNED_PEERS = {
     f"{name}, tuned and ensembled": pytabkit(
-        f"{name}_HPO_{{}}", n_hyperopt_steps=N_SETTINGS, use_caruana_ensembling=True
+        f"{module}_HPO_{{}}", n_hyperopt_steps=N_SETTINGS, use_caruana_ensembling=True
     )
-    for name in ("CatBoost", "RealMLP", "TabM")
+    for name, module in {
+        "CatBoost": "CatBoost",
+        "LightGBM": "LGBM",
+        "RealMLP": "RealMLP",
+        "TabM": "TabM",
+    }.items()
 }
 PEERS = {
     "LightGBM": boosting("lightgbm", "LGBM{}", n_jobs=1, verbose=-1),
     "LightGBM, early stopping": lightgbm_early_stopping,
     "XGBoost": boosting("xgboost", "XGB{}", enable_categorical=True, n_jobs=1),
+    JOINT_TREES: xgboost_numbers,
     "HistGradientBoosting": boosting(
         "sklearn.ensemble",
         "HistGradientBoosting{}",

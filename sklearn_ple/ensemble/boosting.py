@@ -5,9 +5,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
 from sklearn.pipeline import Pipeline
+from sklearn.utils import check_random_state
 
 from ..encoding.categories import UNKNOWN
 from ..encoding.features import FeatureEncoder
@@ -22,6 +24,16 @@ _MOST_CATEGORIES = 254
 _LEAST_LABELS_TO_STOP_EARLY = 2000
 _LOSSES = {"count": "poisson", "tweedie": "poisson", "hurdle": "poisson"}
 _LOSSES |= {"quantile": "absolute_error"}
+# What a search of parameters tries, and the scores by the loss of boosting.
+_TRIED = [{"learning_rate": [0.02, 0.1]}, {"max_leaf_nodes": [4, 8, 16]}]
+_N_FOLDS = 3
+_LEAST_LABELS_TO_TUNE = 30
+_SCORINGS = {
+    "log_loss": "neg_log_loss",
+    "poisson": "neg_mean_poisson_deviance",
+    "absolute_error": "neg_mean_absolute_error",
+    "squared_error": "neg_mean_squared_error",
+}
 
 
 def make_boosting(task: Task, n_labels: int, n_codes: dict[str, int], random_state: Any) -> Any:
@@ -66,6 +78,45 @@ def make_boosting(task: Task, n_labels: int, n_codes: dict[str, int], random_sta
     if not n_codes:
         return boosting
     return Pipeline([("statistics", Statistics(task, n_codes)), ("boosting", boosting)])
+
+
+def tune_boosting(model: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray | None) -> Any:
+    """Choose the learning rate or the number of leaves by three folds.
+
+    Parameters
+    ----------
+    model : estimator
+        The result of `make_boosting`.
+    X : DataFrame of shape (n_samples, n_columns)
+        The columns for trees.
+    y : ndarray of shape (n_samples,)
+        The labels.
+    sample_weight : ndarray of shape (n_samples,) or None
+        Their weights.
+
+    Returns
+    -------
+    estimator
+        A clone with the parameters of the best score; the model itself if there are fewer than 30
+        labels, or fewer than 3 of a class.
+    """
+    prefix = "boosting__" if isinstance(model, Pipeline) else ""
+    options = model.get_params()
+    is_classes = options[f"{prefix}loss"] == "log_loss"
+    n_least = np.unique(y, return_counts=True)[1].min() if is_classes else _N_FOLDS
+    if len(y) < _LEAST_LABELS_TO_TUNE or n_least < _N_FOLDS:
+        return model
+    make_folds = StratifiedKFold if is_classes else KFold
+    seed = check_random_state(options[f"{prefix}random_state"]).randint(np.iinfo(np.int32).max)
+    search = GridSearchCV(
+        model,
+        [{prefix + name: values for name, values in tried.items()} for tried in _TRIED],
+        scoring=_SCORINGS[options[f"{prefix}loss"]],
+        cv=make_folds(_N_FOLDS, shuffle=True, random_state=seed),
+        refit=False,
+    )
+    weights = {} if sample_weight is None else {f"{prefix}sample_weight": sample_weight}
+    return clone(model).set_params(**search.fit(X, y, **weights).best_params_)
 
 
 class _Stateful(TransformerMixin, BaseEstimator):

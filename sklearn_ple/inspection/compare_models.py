@@ -40,6 +40,7 @@ def _make_models() -> dict[str, Any]:
     return {
         DUMMY: PerTaskClassifierRegressor(DummyClassifier(strategy="prior"), DummyRegressor()),
         _BOOSTING: PerTaskClassifierRegressor(),
+        "boosting, tuned": PerTaskClassifierRegressor(tune=True),
         "hard sharing": SharedBottomClassifierRegressor(),
         "PLE": PLEClassifierRegressor(),
         "blend": BlendClassifierRegressor(),
@@ -85,8 +86,9 @@ def compare(
     y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
         The labels. NaN, None or NA where a task has no label.
     models : dict, default=None
-        Models by name. None compares guessing ("dummy"), boosting per task, networks with hard
-        sharing and with PLE, and the blend of boosting and PLE, all with defaults. A model is:
+        Models by name. None compares guessing ("dummy"), boosting per task with defaults and
+        lightly tuned ("boosting, tuned": five settings), networks with hard sharing and with PLE,
+        and the blend of boosting and PLE. A model is:
 
         - an estimator of this package, alone, in a pipeline or in a search;
         - a classifier or a regressor for a single target, such as ``LGBMRegressor()``, or one of
