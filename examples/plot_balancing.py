@@ -122,5 +122,5 @@ plt.show()
 
 # %%
 # The package standardises numbers, so losses of such different sizes are rare
-# with its own kinds of task. With these, the sum is as good as other methods,
+# with its own kinds of task. With these, the sum is as good as other methods:
 # see :doc:`/which_balancing`.

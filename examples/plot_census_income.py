@@ -55,9 +55,9 @@ pd.Series(results["mean"]).round(3)
 # Fit
 # ---
 # Most of the 39 columns are categories; the network learns an embedding for
-# each. Numbers such as capital gains are zero for nearly everyone. The network
-# also reads the bins of such numbers, which separate the other values. Two
-# members instead of the default of eight make this example fast.
+# each. Nearly everyone has no capital gains; bins, which the network also
+# reads, separate the other values. Two members instead of eight make this
+# example fast.
 if X is not None:
     model = PLEClassifierRegressor(n_members=2, random_state=0)
     results["history"] = model.fit(X_train, y_train).history_

@@ -4,8 +4,8 @@ What sharing is worth when labels are missing
 
 Tasks that are learnt together can help each other, especially if labels are
 scarce. Here most labels of two tasks are removed from the training rows. A
-network with shared experts is compared with one in which the experts of each
-task are its own.
+network with shared experts is compared with one whose tasks have only experts
+of their own.
 """
 
 # %%

@@ -3,8 +3,8 @@ In a pipeline, tuned by grid search
 ===================================
 
 The estimator is one step of a :class:`~sklearn.pipeline.Pipeline`, and
-:class:`~sklearn.model_selection.GridSearchCV` searches its parameters, with
-labels of different kinds of which some are missing.
+:class:`~sklearn.model_selection.GridSearchCV` searches its parameters. The
+labels are of different kinds, and some are missing.
 """
 
 # %%
@@ -54,9 +54,9 @@ pipeline = make_pipeline(
 # The search
 # ----------
 # The name of a parameter starts with the name of its step. Two members and 20
-# epochs are less than by default, so that 25 fits are fast; the learning rate
-# rises and falls within these 20 epochs. ``refit`` fits the best network to
-# all training rows. The score is the mean over the tasks of accuracy or R².
+# epochs, fewer than by default, make the 25 fits fast; the learning rate rises
+# and falls within these epochs. ``refit`` fits the best network to all
+# training rows. The score is the mean over the tasks of accuracy or R².
 grid = {
     "pleclassifierregressor__n_levels": [1, 2],
     "pleclassifierregressor__n_shared_experts": [0, 1],

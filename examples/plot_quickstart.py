@@ -10,8 +10,8 @@ missing. One estimator learns them all.
 # %%
 # The data
 # --------
-# X holds 46 features, numbers and categories, with missing values. y holds one
-# column per task.
+# X has 46 features, numbers and categories, with missing values. y has a
+# column for each target.
 import matplotlib.pyplot as plt
 import pandas as pd
 from sklearn.metrics import (
@@ -36,8 +36,8 @@ y.isna().sum()
 # %%
 # Fit
 # ---
-# X needs no preparation. The kinds of the tasks are inferred from y. It is
-# better to set the kind of tasks whose whole numbers could also be classes.
+# X needs no preparation. The kinds of the tasks are inferred from y. If whole
+# numbers could also be classes, set the kind yourself.
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 
 numbers = ["sbp", "dbp", "cholesterol"]
