@@ -4,10 +4,11 @@ Mathematics as MathML, which browsers draw themselves. Links to other projects' 
 inventories are made from `docs/references.txt`. Signatures that fit a line. The order of the
 gallery. Per cent signs that stay with their number. Pictures that are links to their files.
 `llms.txt`, a list of the pages for language models, and `sitemap.xml`, if the pages' address is
-known.
+known. The report of an example, as a page.
 """
 
 import re
+import shutil
 import zlib
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -135,6 +136,13 @@ def describe(app, exception):
         (out / "sitemap.xml").write_text(text, encoding="utf-8")
 
 
+def publish_report(app, exception):
+    """Move the report that an example writes beside the pages, which link to it."""
+    report = Path(app.srcdir).parent / "examples" / "report.html"
+    if not exception and app.builder.name == "html" and report.exists():
+        shutil.move(report, Path(app.outdir, report.name))
+
+
 def setup(app):
     app.add_html_math_renderer("mathml", (write_math, None), (write_displayed_math, None))
     app.connect("autodoc-process-signature", shorten_signature)
@@ -142,4 +150,5 @@ def setup(app):
     app.connect("doctree-read", enlarge)
     app.connect("html-page-context", mark_citations)
     app.connect("build-finished", describe)
+    app.connect("build-finished", publish_report)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -11,7 +11,6 @@ nor multi-task learning.
 # %%
 # A model that learns six tasks together, and one that learns each of them
 # alone. Both are small here.
-import tempfile
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -67,6 +66,6 @@ plt.show()
 # %%
 # The page contains all this and more: the data, missing labels, training,
 # gates, parameters and versions. It is a single file that loads nothing else.
-page = Path(tempfile.mkdtemp()) / "report.html"
+page = Path("report.html")
 report.to_html(page, title="Six targets of a health survey")
 print(f"{page.name}: {page.stat().st_size / 1e6:.1f} MB")
