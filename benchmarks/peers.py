@@ -138,15 +138,17 @@ def catboost_labels(X, y, kinds, seed):
 
 
 def xgboost_numbers(X, y, kinds, seed):
-    """Fit all regressions with the same trees, standardised; none may lack a label."""
-    prepare, mean, deviation = categories(X), y.mean(), y.std()
-    model = model_of("xgboost", "XGB{}", "regression")(
-        multi_strategy="multi_output_tree", enable_categorical=True, random_state=seed, n_jobs=1
-    )
-    model.fit(prepare(X), (y - mean) / deviation)
+    """Fit all regressions with the same trees, standardised.
+
+    These trees can have neither categories nor missing labels.
+    """
+    mean, deviation = y.mean(), y.std()
+    make = model_of("xgboost", "XGB{}", "regression")
+    model = make(multi_strategy="multi_output_tree", random_state=seed, n_jobs=1)
+    model.fit(X, (y - mean) / deviation)
 
     def predict(X):
-        numbers = model.predict(prepare(X)) * deviation.to_numpy() + mean.to_numpy()
+        numbers = model.predict(X) * deviation.to_numpy() + mean.to_numpy()
         return dict(zip(kinds, numbers.T, strict=True))
 
     return predict
@@ -156,6 +158,8 @@ def applies(name, data):
     """Return whether a model supports the tasks of a data set."""
     kinds = set(data.kinds.values())
     if name in (JOINT_LABELS, JOINT_TREES) and data.y_train.isna().any(axis=None):
+        return False
+    if name == JOINT_TREES and NAMES(data.X_train):
         return False
     needed = {JOINT_LABELS: {"binary"}, JOINT_NUMBERS: {"regression"}, JOINT_TREES: {"regression"}}
     return needed.get(name, kinds) == kinds
