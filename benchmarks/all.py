@@ -1,10 +1,10 @@
 """Run all benchmarks with the present code, one after the other.
 
 Results are written to a separate folder, `--to`, in which all rows come from one commit. The same
-command goes on where it stopped, since the scripts skip what is there; after a new commit it
-starts from the beginning. With `--keep`, if no step fails, the results then replace the earlier
-ones, and tables and pictures are rendered: check the words of the pages. With `--only`, the steps
-of some scripts alone are run.
+command goes on where it stopped, since the scripts skip what is there; after a new commit it needs
+another folder. With `--keep`, if no step fails, the results then replace the earlier ones, and
+tables and pictures are rendered: check the words of the pages. With `--only`, the steps of some
+scripts alone are run.
 
     python all.py --list
     python all.py --to ../../results --keep

@@ -93,11 +93,13 @@ def save(name, rows, libraries=()):
 
 
 def kept(name):
-    """Return the stored rows; of a separate folder, only those of this commit."""
+    """Return the stored rows; those of a separate folder must be of this commit."""
     path = RESULTS / f"{name}.json"
     rows = json.loads(path.read_text())["results"] if path.exists() else []
-    separate = "SKLEARN_PLE_RESULTS" in os.environ
-    return [row for row in rows if not separate or row["commit"] == COMMIT]
+    others = {row["commit"] for row in rows} - {COMMIT}
+    if others and "SKLEARN_PLE_RESULTS" in os.environ:
+        sys.exit(f"{path} has rows of {', '.join(sorted(others))}: choose another folder.")
+    return rows
 
 
 def measure_all(name, key, runs, measure, libraries=()):

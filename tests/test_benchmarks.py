@@ -124,11 +124,15 @@ def test_a_script_is_run_with_other_environment_variables(common, tmp_path):
     assert printed == ["1", True, "2"]
 
 
-def test_a_run_of_all_tables_keeps_no_row_of_another_commit(common, monkeypatch):
+def test_a_run_of_all_tables_neither_mixes_nor_loses_the_rows_of_another_commit(
+    common, monkeypatch
+):
     common.save("trial", [{"commit": "aaaaaaa", "score": 1.0}])
-    assert len(common.kept("trial")) == 1
     monkeypatch.setenv("SKLEARN_PLE_RESULTS", str(common.RESULTS))
-    assert common.kept("trial") == []
+    with pytest.raises(SystemExit, match="has rows of aaaaaaa: choose another folder"):
+        common.measure_all("trial", ["data"], [("nhefs",)], lambda data: {"score": 2.0})
+    monkeypatch.delenv("SKLEARN_PLE_RESULTS")
+    assert [row["score"] for row in common.kept("trial")] == [1.0]
 
 
 @pytest.fixture(scope="module")
