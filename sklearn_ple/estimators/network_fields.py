@@ -34,7 +34,7 @@ def towers() -> Any:
 def specific_share() -> Any:
     """Declare the share of a task's own experts in its gate, at the start, of PLE and CGC."""
     return parameter(
-        default=0.05,
+        default=0.5,
         constraint=[Number(Real, 0, 1, closed="neither"), None],
         search=(0.01, 0.5, "log"),
         published=None,

@@ -50,12 +50,12 @@ class PLEClassifierRegressor(_Progressive):
         each level, such as ``((128, 64), (32,))``.
     gate_hidden_units : sequence of int, default=()
         Widths of the hidden layers of every gate; empty for linear gates, as in the paper.
-    specific_share : float or None, default=0.05
+    specific_share : float or None, default=0.5
         Sum of the weights of a task's own experts in its gate at the start, between 0 and 1; the
-        rest goes to the shared experts. Training starts near one network for all tasks, and tasks
-        depart from it slowly: the gates' logits have a factor of 0.03, without which gates that
-        read many features soon fit noise. With None, gates are those of the paper: equal weights
-        at the start, and no factor.
+        rest goes to the shared experts. A small share starts near one network for all tasks, which
+        may gain where tasks are many. Gates change slowly: their logits have a factor of 0.03,
+        without which gates that read many features soon fit noise. With None, gates are those of
+        the paper: equal weights at the start, and no factor.
     tower_hidden_units : sequence of int, default=(32,)
         Widths of the hidden layers of every task's tower; empty for linear towers.
     activation : {"relu", "gelu", "silu", "elu", "tanh"}, default="relu"

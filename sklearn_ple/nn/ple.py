@@ -10,7 +10,7 @@ from .gates import mix
 from .levels import Level, LevelNetwork, stack_rows_last
 from .names import GateNames
 
-# Factor of the logits of gates that do not start at equal weights.
+# Factor of the logits of all gates, if they are not the paper's.
 _SLOW = 0.03
 
 
@@ -43,7 +43,7 @@ class PLE(LevelNetwork):
         each level.
     gate_hidden_units : sequence of int, default=()
         Widths of the hidden layers of every gate; empty for linear gates, as in the paper.
-    specific_share : float or None, default=0.05
+    specific_share : float or None, default=0.5
         Sum of the weights of a task's own experts in its gate where the logits are 0, between 0
         and 1; the rest goes to the shared experts. Weights are equal for a task without experts of
         its own, and without shared experts. The logits of all gates have a factor of 0.03. None
@@ -90,7 +90,7 @@ class PLE(LevelNetwork):
         n_specific_experts: int | Sequence[int] = 1,
         expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] = (48,),
         gate_hidden_units: Sequence[int] = (),
-        specific_share: float | None = 0.05,
+        specific_share: float | None = 0.5,
         n_added: int = 0,
         **towers: Any,
     ):
