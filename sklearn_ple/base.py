@@ -52,7 +52,7 @@ class MultiTaskEstimator(Predictor):
     ...     network = SharedBottom
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
     >>> model = TowersAlone(n_members=1, max_epochs=1, random_state=0)
-    >>> model.fit(X, y).task_names_
+    >>> model.fit(X[:200], y[:200]).task_names_
     ['death', 'wt82_71']
     """
 
@@ -278,7 +278,7 @@ class MultiTaskEstimator(Predictor):
         >>> from sklearn_ple.datasets import load_nhefs
         >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
         >>> model = PLEClassifierRegressor(
-        ...     n_members=2, max_epochs=1, random_state=0
+        ...     n_members=1, max_epochs=1, random_state=0
         ... )
         >>> death, weight = model.fit_out_of_fold(X, y)
         >>> death.shape, weight.shape, int(np.isfinite(weight).sum())
@@ -429,6 +429,7 @@ class MultiTaskEstimator(Predictor):
         >>> from sklearn_ple import PLEClassifierRegressor
         >>> from sklearn_ple.datasets import load_nhefs
         >>> X, y = load_nhefs(return_X_y=True)
+        >>> X, y = X[:200], y[:200]
         >>> model = PLEClassifierRegressor(
         ...     n_members=1, max_epochs=1, random_state=0
         ... )

@@ -20,8 +20,10 @@ matplotlib.use("Agg")
 # To compile what shap computes with takes longer than to compute the little that it does here.
 os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
 
-# The run has one process per core already.
+# The run has one process per core already. The variable is for those that are yet to start, where
+# the threads of boosting would wait for each other far longer than they work.
 torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Derandomized, a run that was green stays green; fitting takes longer than Hypothesis' deadline.
 settings.register_profile(
@@ -105,6 +107,8 @@ def hide(monkeypatch):
 def unpainted(monkeypatch):
     """Leave the pictures of pages empty where a test reads the texts: painting takes longest."""
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda *_, **__: None)
+    # To look for letters that the font lacks draws every tick.
+    monkeypatch.setattr("matplotlib.figure.Figure.findobj", lambda *_, **__: [])
 
 
 @pytest.fixture

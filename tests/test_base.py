@@ -4,6 +4,7 @@ import copy
 import gc
 import pickle
 import re
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -140,6 +141,16 @@ def test_score_weighs_labels(fitted, table):
     assert_allclose(fitted.score(X, y, sample_weight=weights), np.mean(expected))
 
 
+@cache
+def fit_weighted(factor, by_label):
+    """Fit a model to rows or labels whose weights are scaled by a factor."""
+    X, y = make_table()
+    y["grade"] = y["grade"].mask(y.index % 3 == 0)
+    weights = np.random.RandomState(1).uniform(0.5, 2, size=(N, 5) if by_label else N)
+    params = {"max_epochs": 2, "early_stopping": True, "n_members": 2, "batch_size": 64}
+    return X, y, weights, make_model(**params).fit(X, y, sample_weight=factor * weights)
+
+
 @settings(max_examples=6)
 @given(
     st.floats(-300, 300).map(lambda exponent: 10.0**exponent)
@@ -147,14 +158,8 @@ def test_score_weighs_labels(fitted, table):
     st.booleans(),
 )
 def test_only_how_labels_weigh_beside_each_other_counts(factor, by_label):
-    X, y = make_table()
-    y["grade"] = y["grade"].mask(y.index % 3 == 0)
-    shape = (N, 5) if by_label else N
-    weights = np.random.RandomState(1).uniform(0.5, 2, size=shape)
-    params = {"max_epochs": 2, "early_stopping": True, "n_members": 2, "batch_size": 64}
-    model, scaled = (
-        make_model(**params).fit(X, y, sample_weight=w) for w in (weights, factor * weights)
-    )
+    X, y, weights, model = fit_weighted(1.0, by_label)
+    *_, scaled = fit_weighted(factor, by_label)
     outputs, others = (m._member_outputs(X).numpy() for m in (model, scaled))
     means = model.module_.mean.weights, scaled.module_.mean.weights
     if np.frexp(factor)[0] == 0.5:  # a power of two

@@ -2,7 +2,8 @@
 
 A page's blocks run in order and share their names. Those of the guide, and of pages that say so,
 start from the first block of docs/guide/index.rst. So that this takes seconds, the data are 160
-rows and 12 columns of the survey, and a training has one epoch and two members.
+rows and 12 columns of the survey, a training has one epoch and two members, and boosting five
+trees.
 `SKLEARN_PLE_PAGES=full` runs them as they stand.
 
 Comments before a block, which readers do not see, say what is special about it:
@@ -26,9 +27,11 @@ from pathlib import Path
 import pytest
 import torch
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.pipeline import Pipeline
 from torch.torch_version import TorchVersion
 
 from sklearn_ple import datasets
+from sklearn_ple.ensemble import per_task
 from sklearn_ple.inspection import MultiTaskReport
 from sklearn_ple.training import fit, plan
 
@@ -100,6 +103,15 @@ def quick(monkeypatch, request):
         return settings.replace(max_epochs=1, n_members=min(settings.n_members, n_most))
 
     monkeypatch.setattr(fit, "resolve", resolve_to_little)
+    make_boosting = per_task.make_boosting
+
+    def make_few_trees(*args):
+        boosting = make_boosting(*args)
+        last = boosting[-1] if isinstance(boosting, Pipeline) else boosting
+        last.set_params(max_iter=5)
+        return boosting
+
+    monkeypatch.setattr(per_task, "make_boosting", make_few_trees)
     monkeypatch.setattr(plan, "LEAST_ROWS_TO_SET_ASIDE", 100)
     defaults = unwrap(MultiTaskReport.from_estimator.__func__).__kwdefaults__
     monkeypatch.setitem(defaults, "n_bootstrap", 20)

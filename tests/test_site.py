@@ -1,5 +1,6 @@
-"""The pages as a browser shows them, without those of the API and without running the examples."""
+"""The pages with pictures as a browser shows them, without running the examples."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -41,13 +42,16 @@ LOOK = """(inner, page) => {
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """Build the pages, except those of the API: those take long, and have no pictures."""
+    """Build the pages with pictures, and those that list others."""
     folder = tmp_path_factory.mktemp("site")
     ignored = shutil.ignore_patterns("_build", "api.rst", "auto_examples", "generated", "*.py")
     shutil.copytree(ROOT / "docs", folder / "docs", ignore=ignored)
     shutil.copytree(ROOT / "examples", folder / "examples")
     for page in ROOT.glob("*.md"):
         shutil.copy(page, folder)
+    for page in [*folder.glob("docs/*.*"), *folder.glob("docs/guide/*.rst")]:
+        if not re.search("(?:image|figure|toctree)::", page.read_text(encoding="utf-8")):
+            page.unlink()
     sources, out = str(folder / "docs"), str(folder / "html")
     options = ["-Q", "-c", str(ROOT / "docs"), "-D", "plot_gallery=0"]
     assert build([*options, sources, out]) == 0

@@ -115,6 +115,8 @@ def _find_tree_cuts(
         min_weight_fraction_leaf=_LEAST_SHARE,
         random_state=0,
     )
-    tree = tree.fit(ranks[:, None].astype(np.float32), outputs, sample_weight=row_weights).tree_
+    X = ranks[:, None].astype(np.float32)
+    # To check what is known to be valid takes as long as the tree.
+    tree = tree.fit(X, outputs, sample_weight=row_weights, check_input=False).tree_
     thresholds = tree.threshold[tree.children_left >= 0]
     return np.unique(np.floor(thresholds).astype(np.int64) + 1)

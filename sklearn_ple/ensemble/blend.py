@@ -130,7 +130,7 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
     >>> blend = BlendClassifierRegressor(
     ...     [("network", network), ("boosting", boosting)], cv=2, random_state=0
     ... )
-    >>> blend.fit(X, y).weights_.sum(axis=1).round(6).tolist()
+    >>> blend.fit(X[:200], y[:200]).weights_.sum(axis=1).round(6).tolist()
     [1.0, 1.0]
     >>> blend.scores_.columns.tolist()
     ['network', 'boosting', 'blend']

@@ -48,7 +48,8 @@ class AdaTTClassifierRegressor(MultiTaskEstimator):
     >>> from sklearn_ple import AdaTTClassifierRegressor
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = AdaTTClassifierRegressor(n_members=1, max_epochs=1).fit(X, y)
+    >>> model = AdaTTClassifierRegressor(n_members=1, max_epochs=1)
+    >>> model = model.fit(X[:200], y[:200])
     >>> model.gate_weights(X)[0]["death"].columns.tolist()
     ['death 1', 'wt82_71 1']
     """

@@ -63,7 +63,8 @@ class AITMClassifierRegressor(MultiTaskEstimator):
     >>> from sklearn_ple import AITMClassifierRegressor
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = AITMClassifierRegressor(n_members=1, max_epochs=1).fit(X, y)
+    >>> model = AITMClassifierRegressor(n_members=1, max_epochs=1)
+    >>> model = model.fit(X[:200], y[:200])
     >>> model.gate_weights(X)[0]["wt82_71"].columns.tolist()
     ['from death', 'own']
     """

@@ -49,7 +49,7 @@ class SingleTaskClassifierRegressor(_Bottoms):
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
     >>> model = SingleTaskClassifierRegressor(n_members=1, max_epochs=1)
-    >>> model = model.fit(X, y)
+    >>> model = model.fit(X[:200], y[:200])
     >>> model.predict(X.tail(2)).columns.tolist()
     ['death', 'wt82_71']
     """
@@ -81,7 +81,7 @@ class SharedBottomClassifierRegressor(_Bottoms):
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
     >>> model = SharedBottomClassifierRegressor(n_members=1, max_epochs=1)
-    >>> model = model.fit(X, y)
+    >>> model = model.fit(X[:200], y[:200])
     >>> model.predict(X.tail(2)).columns.tolist()
     ['death', 'wt82_71']
     """
@@ -124,7 +124,7 @@ class AsymmetricSharingClassifierRegressor(_Bottoms):
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
     >>> model = AsymmetricSharingClassifierRegressor(
     ...     n_members=1, max_epochs=1
-    ... ).fit(X, y)
+    ... ).fit(X[:200], y[:200])
     >>> model.predict(X.tail(2)).columns.tolist()
     ['death', 'wt82_71']
     """
@@ -187,7 +187,7 @@ class CustomizedSharingClassifierRegressor(_Bottoms):
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
     >>> model = CustomizedSharingClassifierRegressor(
     ...     n_members=1, max_epochs=1
-    ... ).fit(X, y)
+    ... ).fit(X[:200], y[:200])
     >>> model.predict(X.tail(2)).columns.tolist()
     ['death', 'wt82_71']
     """

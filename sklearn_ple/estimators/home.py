@@ -64,7 +64,8 @@ class HoMEClassifierRegressor(MultiTaskEstimator):
     >>> from sklearn_ple import HoMEClassifierRegressor
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = HoMEClassifierRegressor(n_members=1, max_epochs=1).fit(X, y)
+    >>> model = HoMEClassifierRegressor(n_members=1, max_epochs=1)
+    >>> model = model.fit(X[:200], y[:200])
     >>> groups, tasks = model.gate_weights(X)
     >>> list(groups)
     ['class tasks', 'number tasks', 'shared gate']

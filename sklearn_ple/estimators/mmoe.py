@@ -42,7 +42,8 @@ class MMoEClassifierRegressor(MultiTaskEstimator):
     >>> from sklearn_ple import MMoEClassifierRegressor
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = MMoEClassifierRegressor(n_members=1, max_epochs=1).fit(X, y)
+    >>> model = MMoEClassifierRegressor(n_members=1, max_epochs=1)
+    >>> model = model.fit(X[:200], y[:200])
     >>> model.predict(X.tail(2)).columns.tolist()
     ['death', 'wt82_71']
     """

@@ -65,7 +65,7 @@ class MultiTabNetClassifierRegressor(MultiTaskEstimator):
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
     >>> model = MultiTabNetClassifierRegressor(
     ...     n_members=1, max_epochs=1
-    ... ).fit(X, y)
+    ... ).fit(X[:200], y[:200])
     >>> (attention,) = model.gate_weights(X)
     >>> attention["death"].columns[-1]
     'token of death'

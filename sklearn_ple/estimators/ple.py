@@ -395,7 +395,8 @@ class PLEClassifierRegressor(_Progressive):
     >>> from sklearn_ple import PLEClassifierRegressor
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = PLEClassifierRegressor(n_members=1, max_epochs=1).fit(X, y)
+    >>> model = PLEClassifierRegressor(n_members=1, max_epochs=1)
+    >>> model = model.fit(X[:200], y[:200])
     >>> model.task_types_
     {'death': 'binary', 'wt82_71': 'regression'}
     >>> model.predict(X.tail(2)).columns.tolist()
@@ -430,7 +431,8 @@ class CGCClassifierRegressor(Extraction):
     >>> from sklearn_ple import CGCClassifierRegressor
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = CGCClassifierRegressor(n_members=1, max_epochs=1).fit(X, y)
+    >>> model = CGCClassifierRegressor(n_members=1, max_epochs=1)
+    >>> model = model.fit(X[:200], y[:200])
     >>> list(model.gate_weights(X)[0]["death"])
     ['death 1', 'shared 1']
     """

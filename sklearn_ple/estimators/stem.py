@@ -45,7 +45,8 @@ class STEMClassifierRegressor(Extraction):
     >>> from sklearn_ple import STEMClassifierRegressor
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = STEMClassifierRegressor(n_members=1, max_epochs=1).fit(X, y)
+    >>> model = STEMClassifierRegressor(n_members=1, max_epochs=1)
+    >>> model = model.fit(X[:200], y[:200])
     >>> list(model.gate_weights(X)[0]["death"])
     ['death 1', 'wt82_71 1', 'shared 1']
     """

@@ -44,7 +44,7 @@ class CrossStitchClassifierRegressor(MultiTaskEstimator):
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
     >>> model = CrossStitchClassifierRegressor(n_members=1, max_epochs=1)
-    >>> model = model.fit(X, y)
+    >>> model = model.fit(X[:200], y[:200])
     >>> model.predict(X.tail(2)).columns.tolist()
     ['death', 'wt82_71']
     """
@@ -110,7 +110,7 @@ class SluiceClassifierRegressor(MultiTaskEstimator):
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
     >>> model = SluiceClassifierRegressor(n_members=1, max_epochs=1)
-    >>> model = model.fit(X, y)
+    >>> model = model.fit(X[:200], y[:200])
     >>> model.predict(X.tail(2)).columns.tolist()
     ['death', 'wt82_71']
     """

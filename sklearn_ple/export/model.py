@@ -69,7 +69,8 @@ def save(model: Any, path: str | os.PathLike[str], *, trusted: Collection[type] 
     >>> from sklearn_ple import PLEClassifierRegressor, export
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = PLEClassifierRegressor(n_members=1, max_epochs=1).fit(X, y)
+    >>> model = PLEClassifierRegressor(n_members=1, max_epochs=1)
+    >>> model = model.fit(X[:200], y[:200])
     >>> path = Path(tempfile.mkdtemp()) / "model.safetensors"
     >>> export.save(model, path)
     >>> export.load(path).predict(X).equals(model.predict(X))

@@ -70,7 +70,8 @@ def predict_to_parquet(
     >>> from sklearn_ple import PLEClassifierRegressor, export
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = PLEClassifierRegressor(n_members=1, max_epochs=1).fit(X, y)
+    >>> model = PLEClassifierRegressor(n_members=1, max_epochs=1)
+    >>> model = model.fit(X[:200], y[:200])
     >>> folder = Path(tempfile.mkdtemp())
     >>> new, predicted = folder / "new.parquet", folder / "predicted.parquet"
     >>> X.to_parquet(new)

@@ -56,7 +56,7 @@ class DependenceDisplay:
     >>> from sklearn_ple.inspection import DependenceDisplay
     >>> X, y = load_nhefs(tasks=["sbp", "dbp"], return_X_y=True)
     >>> model = PLEClassifierRegressor(
-    ...     n_members=2, max_epochs=2, random_state=0
+    ...     n_members=1, max_epochs=2, random_state=0
     ... ).fit(X, y)
     >>> display = DependenceDisplay.from_estimator(model)
     >>> bool(display.dependence.loc["sbp", "dbp"] > 0.4)

@@ -96,7 +96,8 @@ class GateUtilizationDisplay:
     >>> from sklearn_ple.datasets import load_nhefs
     >>> from sklearn_ple.inspection import GateUtilizationDisplay
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = PLEClassifierRegressor(n_members=1, max_epochs=1).fit(X, y)
+    >>> model = PLEClassifierRegressor(n_members=1, max_epochs=1)
+    >>> model = model.fit(X[:200], y[:200])
     >>> display = GateUtilizationDisplay.from_estimator(model, X)
     >>> display.utilization.query("gate == 'death'")["expert"].tolist()
     ['death 1', 'shared 1']

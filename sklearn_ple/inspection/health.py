@@ -164,7 +164,7 @@ def expert_health(estimator: Any, X: Any) -> ExpertHealth:
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
     >>> model = PLEClassifierRegressor(
     ...     n_members=1, max_epochs=1, random_state=0
-    ... ).fit(X, y)
+    ... ).fit(X[:200], y[:200])
     >>> expert_health(model, X).table[["expert", "state"]]
            expert    state
     0     death 1  healthy

@@ -60,7 +60,8 @@ class TrainingHistoryDisplay:
     >>> from sklearn_ple.datasets import load_nhefs
     >>> from sklearn_ple.inspection import TrainingHistoryDisplay
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = PLEClassifierRegressor(n_members=1, max_epochs=2).fit(X, y)
+    >>> model = PLEClassifierRegressor(n_members=1, max_epochs=2)
+    >>> model = model.fit(X[:200], y[:200])
     >>> display = TrainingHistoryDisplay.from_estimator(model)
     >>> [ax.get_title() for ax in display.axes_]
     ['joint loss', 'death', 'wt82_71']

@@ -300,7 +300,7 @@ def multitask_importance(
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
     >>> model = PLEClassifierRegressor(
     ...     n_members=1, max_epochs=5, random_state=0
-    ... ).fit(X, y)
+    ... ).fit(X[:600], y[:600])
     >>> groups = {
     ...     "age": "age",
     ...     "smoking": ["smokeintensity", "smokeyrs"],

@@ -42,7 +42,8 @@ class NetworkDiagram:
     >>> from sklearn_ple.datasets import load_nhefs
     >>> from sklearn_ple.inspection import NetworkDiagram
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = PLEClassifierRegressor(n_members=1, max_epochs=1).fit(X, y)
+    >>> model = PLEClassifierRegressor(n_members=1, max_epochs=1)
+    >>> model = model.fit(X[:200], y[:200])
     >>> diagram = NetworkDiagram.from_estimator(model, X)
     >>> diagram.save("network.svg")  # doctest: +SKIP
     """

@@ -51,7 +51,7 @@ def make_multitask_scorer(metrics: Any = None, average: Any = "mean") -> Callabl
     ...     scoring=scoring,
     ...     refit="all",
     ...     cv=2,
-    ... ).fit(X, y)
+    ... ).fit(X[:200], y[:200])
     >>> sorted(k for k in search.cv_results_ if k.startswith("mean_test"))
     ['mean_test_all', 'mean_test_death']
     """

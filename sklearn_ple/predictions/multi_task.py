@@ -325,7 +325,7 @@ class MultiTaskModel(BaseEstimator):
         >>> from sklearn_ple.datasets import load_nhefs
         >>> X, y = load_nhefs(tasks=["sbp", "exercise"], return_X_y=True)
         >>> model = PLEClassifierRegressor(
-        ...     n_members=2, max_epochs=1, random_state=0
+        ...     n_members=1, max_epochs=1, random_state=0
         ... )
         >>> y.loc[::5] = None
         >>> filled = model.fit(X, y).complete(X, y)

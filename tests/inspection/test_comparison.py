@@ -289,7 +289,7 @@ def test_defaults_are_guessing_boosting_networks_and_their_blend():
         assert "random_state" in model.get_params(), name
     models = dict.fromkeys(_make_models()) | {"PLE": make_tiny(), "hard sharing": make_tiny()}
     models["blend"] = BlendClassifierRegressor([("network", make_tiny())])
-    found = compare(X, y, models, cv=2, random_state=0, verbose=0)
+    found = compare(X, y[["late", "price"]], models, cv=2, random_state=0, verbose=0)
     names = ["dummy", "boosting", "boosting, tuned", "hard sharing", "PLE", "blend"]
     assert list(found.table) == names
     assert found.table.loc["late", "dummy"] == 0.5

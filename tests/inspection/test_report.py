@@ -172,8 +172,9 @@ def test_intervals_cover_the_score_of_many_rows_as_often_as_they_should(seed):
 
 
 def test_tasks_are_scored_by_the_metrics_asked_for(fitted):
+    metrics = {"late": "accuracy", "price": mean_absolute_error}
     report = MultiTaskReport.from_estimator(
-        *fitted, metrics={"late": "accuracy", "price": mean_absolute_error}, n_bootstrap=2
+        *fitted, metrics=metrics, n_bootstrap=2, importance=False
     )
     assert report.scores["metric"].tolist()[:2] == ["accuracy", "mean_absolute_error"]
     (_, *late), (_, *price), _ = observed(*fitted)
@@ -193,7 +194,7 @@ class Price(Regression):
 def test_a_kind_of_the_users_own_brings_its_words_and_metric(tmp_path):
     X, y = make_table()
     model = PLEClassifierRegressor(**TINY, task_types={"price": Price()}).fit(X, y)
-    report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=3, random_state=0)
+    report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=3, importance=False)
     assert report.scores["kind"].tolist() == ["binary", "price", "multiclass"]
     assert report.scores["metric"][1] == "neg_mean_absolute_error"
     text = Page(write(report, tmp_path)).text
@@ -211,7 +212,9 @@ def measured_gain(confidence):
 
 def test_a_measured_gain_is_kept(fitted):
     gain = measured_gain(0.95)
-    report = MultiTaskReport.from_estimator(*fitted, single_task=gain, n_bootstrap=2)
+    report = MultiTaskReport.from_estimator(
+        *fitted, single_task=gain, n_bootstrap=2, importance=False
+    )
     assert report.gain is gain
 
 
@@ -340,7 +343,7 @@ def test_names_of_classes_are_shown_as_they_are():
     X, y = make_table()
     y = y[["grade"]].replace("low", "$_$")
     model = PLEClassifier(**TINY).fit(X, y)
-    report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=2).plot()
+    report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=2, importance=False).plot()
     report.figure_.canvas.draw()
     texts = [text.get_text() for text in report.axes_[0, 0].get_legend().get_texts()]
     assert sum(text.startswith("class $_$") for text in texts) == 1
@@ -468,7 +471,9 @@ def test_calibration_errors_are_those_of_a_naive_sum(html, fitted):
 @pytest.mark.usefixtures("unpainted")
 def test_tasks_that_lose_are_named(fitted, tmp_path):
     gain = measured_gain(0.9)
-    report = MultiTaskReport.from_estimator(*fitted, single_task=gain, n_bootstrap=2)
+    report = MultiTaskReport.from_estimator(
+        *fitted, single_task=gain, n_bootstrap=2, importance=False
+    )
     text = Page(write(report, tmp_path)).text
     assert "Negative transfer: price." in text and "a 90 % interval from 5 seeds" in text
     assert "late +0.100 gains +0.050 to +0.200" in text
@@ -567,7 +572,7 @@ def test_classes_may_be_fractions(tmp_path):
     X, y = make_table()
     doses = y["grade"].map({"low": 0.5, "mid": 1.5, "top": 2.5})
     model = PLEClassifier(**TINY, task_types="multiclass").fit(X, doses)
-    report = MultiTaskReport.from_estimator(model, X, doses, n_bootstrap=2)
+    report = MultiTaskReport.from_estimator(model, X, doses, n_bootstrap=2, importance=False)
     right = np.mean(model.predict(X) == doses)
     text = Page(write(report, tmp_path)).text
     assert f"The predicted class is right for {100 * right:.1f} % of the rows" in text
@@ -610,7 +615,7 @@ def timed():
 @pytest.mark.usefixtures("unpainted")
 def test_of_censored_times_curves_by_prediction_are_shown(timed, tmp_path):
     model, X, y = timed
-    report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=2)
+    report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=2, importance=False)
     assert report.scores["metric"].tolist() == ["concordance_index"]
     page = Page(write(report, tmp_path))
     days = y["days"].to_numpy()
@@ -646,7 +651,9 @@ def test_resamples_without_a_class_do_not_count():
     X, y = make_table()
     model = PLEClassifier(**TINY).fit(X[y["late"].notna()], y["late"].dropna())
     X, y = X[:12], pd.Series(["yes"] + ["no"] * 11, name="late")
-    report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=50, random_state=0)
+    report = MultiTaskReport.from_estimator(
+        model, X, y, n_bootstrap=50, importance=False, random_state=0
+    )
     assert report.scores[["score", "low", "high"]].notna().all(axis=None)
 
 
@@ -724,7 +731,7 @@ def test_the_report_shows_the_steps_of_pipelines_and_searches(searched, tmp_path
     model = make_pipeline(StandardScaler(), PLEClassifierRegressor(**TINY))
     if searched:
         model = GridSearchCV(model, {"pleclassifierregressor__n_levels": [1]}, cv=2)
-    report = MultiTaskReport.from_estimator(model.fit(X, y), X, y, n_bootstrap=2)
+    report = MultiTaskReport.from_estimator(model.fit(X, y), X, y, n_bootstrap=2, importance=False)
     text = Page(write(report, tmp_path)).text
     assert "StandardScaler()" in text and "What the tasks share" in text and "max_epochs 2" in text
 
@@ -758,7 +765,7 @@ def test_numbers_of_any_unit_can_be_read(unit, wanted, tmp_path):
 def test_the_page_says_nothing_of_gates_validation_or_a_twin_that_are_not_there(tmp_path):
     X, y = make_table()
     model = SharedBottomClassifierRegressor(**TINY, early_stopping=True).fit(X, y)
-    report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=2)
+    report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=2, importance=False)
     assert report.gain is None
     text = Page(write(report, tmp_path)).text
     assert "What the tasks share" not in text and "negative transfer" not in text

@@ -4,6 +4,7 @@ import base64
 import re
 import warnings
 from datetime import datetime
+from functools import cache
 from io import BytesIO
 from typing import Any
 
@@ -32,8 +33,8 @@ from .panels import make_panels
 _NOT_OF_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def render_page(report: Any, title: str) -> str:
-    """Return the HTML page of a report."""
+@cache
+def _find_template() -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader(__package__, "."),
         autoescape=True,
@@ -41,11 +42,16 @@ def render_page(report: Any, title: str) -> str:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters |= FORMATS | {"median": np.median, "svg": write_svg}
+    return environment.get_template("report.html")
+
+
+def render_page(report: Any, title: str) -> str:
+    """Return the HTML page of a report."""
     # Plots do not depend on the user's settings, and a dollar in a name does not start a formula.
     look: dict[Any, Any] = {"text.parse_math": False, "svg.hashsalt": "report"}
     with plt.style.context("default"), matplotlib.rc_context(look):
         tasks = read_tasks(report.estimator, report.X, report.y)
-        return environment.get_template("report.html").render(
+        return _find_template().render(
             title=title,
             now=datetime.now().astimezone(),
             report=report,

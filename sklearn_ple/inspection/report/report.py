@@ -71,8 +71,9 @@ class MultiTaskReport(Result):
     ...     X, y, random_state=0
     ... )
     >>> model = PLEClassifierRegressor(n_members=1, max_epochs=1)
+    >>> model = model.fit(X_train[:200], y_train[:200])
     >>> report = MultiTaskReport.from_estimator(
-    ...     model.fit(X_train, y_train), X_test, y_test, importance=False
+    ...     model, X_test, y_test, importance=False
     ... )
     >>> print(str(report).splitlines()[0])
     Scores of PLEClassifierRegressor on 408 rows, with 95 % intervals:
