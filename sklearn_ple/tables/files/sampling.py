@@ -110,7 +110,7 @@ class LowestRows:
     @property
     def numbers(self) -> np.ndarray:
         """The numbers of the rows, in ascending order."""
-        return np.concatenate([numbers for numbers, _ in self._parts])
+        return np.concatenate([np.empty(0, dtype=np.int64), *(part[0] for part in self._parts)])
 
     def rows(self) -> Any:
         """Return the rows in the order of their numbers."""
