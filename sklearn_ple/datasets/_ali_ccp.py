@@ -14,7 +14,7 @@ from ..utils.constraints import COUNT, LISTED, PATH, check_arguments
 from ..utils.files import replacing
 from ..utils.progress import progress_bar
 from ..utils.warn import warn
-from ._base import convert, list_homes, make_bunch, naming_damage, read_text, select
+from ._base import list_homes, naming_damage, present, read_text, select
 
 _PAGE = "https://tianchi.aliyun.com/dataset/408"
 _FOLDER = "ali_ccp"
@@ -184,15 +184,14 @@ def fetch_ali_ccp(
     features = select("columns", columns, _FEATURES)
     path = _locate(subset, data_home)
     raw = _read_parquet(path, [*features, *names], n_rows)
-    data, target = raw[features], raw[names]
-    if return_X_y:
-        return convert(data, target, as_frame)
-    return make_bunch(data, target, as_frame, DESCR=read_text("ali_ccp.txt"), filename=str(path))
+    more = {"DESCR": read_text("ali_ccp.txt"), "filename": str(path)}
+    return present(raw[features], raw[names], as_frame, return_X_y, **more)
 
 
 def _locate(subset: str, data_home: str | os.PathLike[str] | None) -> Path:
     """Return the path of the file to read, which is first converted if it does not exist."""
-    _require_pyarrow()
+    if find_spec("pyarrow") is None:
+        raise ImportError("Ali-CCP needs pyarrow: pip install 'sklearn-ple[parquet]'.")
     folders = [home / _FOLDER for home in list_homes(data_home)]
     home = folders[-1 if data_home is None else 0]
     name = f"ali_ccp_{subset}.parquet"
@@ -208,12 +207,6 @@ def _locate(subset: str, data_home: str | os.PathLike[str] | None) -> Path:
         f"Ali-CCP not found: save {home / skeleton} and {home / common}, from "
         f"sample_{subset}.tar.gz of {_PAGE}, which asks for a login."
     )
-
-
-def _require_pyarrow() -> None:
-    """Raise an error that says how to install pyarrow, if it is missing."""
-    if find_spec("pyarrow") is None:
-        raise ImportError("Ali-CCP needs pyarrow: pip install 'sklearn-ple[parquet]'.")
 
 
 def _make_schema() -> Any:
