@@ -96,7 +96,8 @@ def hinting(**hints: str) -> Callable[[_Method], _Method]:
 
 def shown(value: Any) -> str:
     """Show a value in a message, without the types of NumPy's numbers and strings."""
-    return repr(_strip_numpy(value))
+    with np.printoptions(legacy="1.25"):
+        return repr(value)
 
 
 def described(result: Any) -> str:
@@ -111,15 +112,6 @@ def check_tensor(method: str, result: Any, expected: Sequence[int]) -> None:
         raise ValueError(
             f"{method} returned {described(result)}; expected a tensor of shape {tuple(expected)}."
         )
-
-
-def _strip_numpy(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, Mapping):
-        return {_strip_numpy(key): _strip_numpy(entry) for key, entry in value.items()}
-    # A named tuple has a representation of its own.
-    return type(value)(map(_strip_numpy, value)) if type(value) in (list, tuple) else value
 
 
 @contextmanager
