@@ -389,13 +389,9 @@ class TableEncoder:
             self.features.find_unknown().add(X, codes).report()
         else:
             self.unknown.add(X, codes)
-        return self.with_statistics(numbers, codes), codes
-
-    def with_statistics(self, numbers: Any, codes: np.ndarray) -> Any:
-        """Append the target statistics of codes, if there are any, to the numbers of rows."""
-        if self.statistics is None:
-            return numbers
-        return append_statistics(numbers, self.statistics.transform(codes))
+        if self.statistics is not None:
+            numbers = append_statistics(numbers, self.statistics.transform(codes))
+        return numbers, codes
 
     def for_blocks(self) -> "tuple[TableEncoder, UnknownColumns]":
         """Return a copy that reads rows block by block, and what to report after the last."""

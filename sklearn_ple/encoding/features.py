@@ -280,11 +280,8 @@ def _is_from_dtype(choice: Any) -> bool:
 
 
 def _is_category(dtype: Any) -> bool:
-    return (
-        isinstance(dtype, pd.CategoricalDtype)
-        or types.is_object_dtype(dtype)
-        or types.is_string_dtype(dtype)
-    )
+    # To pandas, objects are strings.
+    return isinstance(dtype, pd.CategoricalDtype) or types.is_string_dtype(dtype)
 
 
 def _find_positions(choice: Any, X: pd.DataFrame, parameter: str = "categorical_features") -> Any:
