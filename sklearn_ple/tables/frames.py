@@ -3,8 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -158,21 +157,6 @@ def fill_mask(data: Any) -> Any:
     filled = np.array(data.data, dtype=data.dtype if is_float else object)
     filled[mask] = np.nan if is_float else None
     return filled
-
-
-@contextmanager
-def refuse_surrogates(name: str) -> Iterator[None]:
-    """Context manager that names text with half a surrogate pair, which cannot be encoded.
-
-    Columns of text in pandas 3 cannot hold it, and neither can files.
-    """
-    try:
-        yield
-    except UnicodeEncodeError as error:
-        raise ValueError(
-            f"{name} holds {error.object!r}, with half of a surrogate pair, which is no valid "
-            "text: replace it."
-        ) from error
 
 
 def keep_numbers(data: Any) -> Any:

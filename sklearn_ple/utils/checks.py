@@ -119,6 +119,12 @@ def naming(what: str) -> Iterator[None]:
     """Context manager in which errors name what they concern: before their message, or in it."""
     try:
         yield
+    except UnicodeEncodeError as error:
+        # Columns of text in pandas 3 cannot hold it, and neither can files.
+        raise ValueError(
+            f"{what} holds {error.object!r}, with half of a surrogate pair, which is no valid "
+            "text: replace it."
+        ) from error
     except (TypeError, ValueError, OverflowError) as error:
         # Names such as "classes" are also ordinary words within a message.
         find = re.match if re.fullmatch("[a-z]{2,}", what) else re.search
