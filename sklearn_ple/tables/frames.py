@@ -149,14 +149,10 @@ def fill_mask(data: Any) -> Any:
     """
     if not isinstance(data, np.ma.MaskedArray):
         return data
-    mask = np.ma.getmaskarray(data)
-    if not mask.any():
+    if not np.ma.is_masked(data):
         return data.data
-    is_float = data.dtype.kind == "f"
     # Converting to floats would round large integers, and would turn bools into numbers.
-    filled = np.array(data.data, dtype=data.dtype if is_float else object)
-    filled[mask] = np.nan if is_float else None
-    return filled
+    return data.filled(np.nan) if data.dtype.kind == "f" else np.array(data.tolist(), dtype=object)
 
 
 def keep_numbers(data: Any) -> Any:

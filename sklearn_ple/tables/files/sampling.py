@@ -4,7 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+# The step between the states of SplitMix64.
+_GAMMA = np.uint64(0x9E3779B97F4A7C15)
 # Rows are dropped only if there are more of them than this times the limit.
 _SURPLUS = 1.25
 # From more parts one is made: a column of a part takes about 1 kB in addition to its rows.
@@ -39,10 +42,8 @@ def hash_rows(numbers: np.ndarray) -> np.ndarray:
     >>> np.argsort(hash_rows(np.arange(6)))
     array([2, 4, 5, 1, 0, 3])
     """
-    mixed = (numbers.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
+    # pandas mixes the bits of integers in the same way.
+    return pd.util.hash_array((numbers.astype(np.uint64) + np.uint64(1)) * _GAMMA)
 
 
 class LowestRows:
