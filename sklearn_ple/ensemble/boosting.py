@@ -197,6 +197,8 @@ class TreeColumns(TransformerMixin, Stateful):
 class Statistics(TransformerMixin, Stateful):
     """Replaces the codes of columns of many categories by the target statistics of a task.
 
+    It learns with `fit_transform` only, as in a pipeline: rows for training have other statistics.
+
     Parameters
     ----------
     task : Task
@@ -215,24 +217,6 @@ class Statistics(TransformerMixin, Stateful):
     def __init__(self, task: Task, n_codes: dict[str, int]):
         self.task = task
         self.n_codes = n_codes
-
-    def fit(self, X: pd.DataFrame, y: Any) -> Self:
-        """Learn the statistics.
-
-        Parameters
-        ----------
-        X : DataFrame of shape (n_samples, n_columns)
-            The result of `TreeColumns`.
-        y : array-like of shape (n_samples,)
-            The labels.
-
-        Returns
-        -------
-        self : Statistics
-            The fitted transformer.
-        """
-        self.fit_transform(X, y)
-        return self
 
     def fit_transform(self, X: pd.DataFrame, y: Any) -> pd.DataFrame:
         """Learn the statistics, and return the columns for training.
