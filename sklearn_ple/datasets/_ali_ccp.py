@@ -298,8 +298,10 @@ def _parse_block(rows: list[bytes], names: Sequence[str], fields: Sequence[str])
         convert,
     )
     for name in set(_TASKS) & set(wanted):
-        if wrong := _find_wrong_label(name, table[name].to_numpy()):
-            raise pa.ArrowInvalid(wrong)
+        labels = table[name].to_numpy()
+        if len(wrong := labels[~np.isin(labels, (0, 1))]):
+            label = "none" if np.isnan(wrong[0]) else f"{wrong[0]:g}"
+            raise pa.ArrowInvalid(f"labels of {name} must be 0 or 1, got {label}")
     lists = compute.split_pattern(table["entries"].combine_chunks(), "\x01")
     # without entries, the text is empty
     n_entries = compute.if_else(
@@ -309,17 +311,8 @@ def _parse_block(rows: list[bytes], names: Sequence[str], fields: Sequence[str])
     if compute.any(differs).as_py():
         found, said = (c.filter(differs)[0].as_py() for c in (n_entries, table["feature_num"]))
         raise pa.ArrowInvalid(f"{found} entries instead of {said}")
-    labels = {name: table[name] for name in wanted if name not in ("entries", "feature_num")}
-    return pa.table(labels | _read_columns(lists, fields))
-
-
-def _find_wrong_label(name: str, labels: np.ndarray) -> str | None:
-    """Describe the first label that is neither 0 nor 1; return None if there is none."""
-    wrong = labels[~np.isin(labels, (0, 1))]
-    if not len(wrong):
-        return None
-    label = "none" if np.isnan(wrong[0]) else f"{wrong[0]:g}"
-    return f"labels of {name} must be 0 or 1, got {label}"
+    kept = {name: table[name] for name in wanted if name not in ("entries", "feature_num")}
+    return pa.table(kept | _read_columns(lists, fields))
 
 
 def _read_columns(lists: Any, fields: Sequence[str]) -> dict[str, Any]:
@@ -364,17 +357,16 @@ def _read_parquet(path: Path, columns: list[str], n_rows: int | None) -> pd.Data
     import pyarrow as pa
     from pyarrow import parquet
 
-    with naming_damage(path, "Delete it, and it will be created again.", pa.ArrowException):
-        with parquet.ParquetFile(path, page_checksum_verification=True) as file:
-            if not file.schema_arrow.equals(_make_schema()):
-                raise ValueError("it has other columns")
-            groups = range(file.num_row_groups)
-            ends = np.cumsum([file.metadata.row_group(group).num_rows for group in groups])
-            last = np.searchsorted(ends, np.inf if n_rows is None else n_rows)
-            table = file.read_row_groups(groups[: last + 1], columns).slice(0, n_rows)
-        for name in set(_TASKS) & set(columns):
-            if wrong := _find_wrong_label(name, table[name].to_numpy()):
-                raise ValueError(wrong)
+    with (
+        naming_damage(path, "Delete it, and it will be created again.", pa.ArrowException),
+        parquet.ParquetFile(path, page_checksum_verification=True) as file,
+    ):
+        if not file.schema_arrow.equals(_make_schema()):
+            raise ValueError("it has other columns")
+        groups = range(file.num_row_groups)
+        ends = np.cumsum([file.metadata.row_group(group).num_rows for group in groups])
+        last = np.searchsorted(ends, np.inf if n_rows is None else n_rows)
+        table = file.read_row_groups(groups[: last + 1], columns).slice(0, n_rows)
     read = {}
     for name in columns:
         if name in _CATEGORIES:
