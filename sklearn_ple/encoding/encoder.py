@@ -184,13 +184,10 @@ class TableEncoder:
         The second pass also learns the target statistics of rows in files, which are returned for
         training. Those of rows in memory are learnt later, by `start`.
         """
-        self.features = FeatureEncoder(
-            self.categorical_features, self.max_categories, self.min_frequency, self.dtype
-        )
-        X = table.sample.features
-        counts, ranges = self.features.learn_categories(
-            X, (block.features for block in table.blocks())
-        )
+        X, blocks = table.sample.features, (block.features for block in table.blocks())
+        self.features = FeatureEncoder(self.dtype)
+        choice = self.categorical_features, self.max_categories, self.min_frequency
+        counts, ranges = self.features.learn_categories(X, blocks, *choice)
         self._choose_statistics(X, [column.n_known for column in counts])
         sums = self._begin_sums(table, self.statistics)
         sample = X, labels[1].mean(axis=1)
