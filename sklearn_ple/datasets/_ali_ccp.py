@@ -18,7 +18,6 @@ from ._base import list_homes, naming_damage, present, read_text, select
 
 _PAGE = "https://tianchi.aliyun.com/dataset/408"
 _FOLDER = "ali_ccp"
-_SUBSETS = ("train", "test")
 
 _TASKS = ("click", "purchase")
 
@@ -43,7 +42,7 @@ _ENTRY = "^(?P<field>[^\x01\x02\x03]+)\x02(?P<id>[0-9]+)\x03(?P<weight>[^\x01\x0
 
 
 @check_arguments(
-    subset=[StrOptions(set(_SUBSETS))],
+    subset=[StrOptions({"train", "test"})],
     tasks=[str, LISTED, None],
     columns=[str, LISTED, None],
     n_rows=[COUNT, None],
