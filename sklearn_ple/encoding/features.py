@@ -216,11 +216,9 @@ class FeatureEncoder:
 
     def find_codes(self, X: Any, choice: Any, parameter: str) -> np.ndarray:
         """Find the columns of codes for columns of X, chosen by names, positions or a mask."""
-        chosen = np.zeros(X.shape[1], dtype=bool)
         if sparse.issparse(X):
             raise ValueError(f"{parameter} needs categories, but sparse X holds numbers.")
-        chosen[_find_positions(choice, X, parameter)] = True
-        chosen = np.flatnonzero(chosen)
+        chosen = np.arange(X.shape[1])[_find_positions(choice, X, parameter)]
         for position in np.setdiff1d(chosen, self.categorical_positions_):
             raise ValueError(
                 f"{parameter} names column {shown(X.columns[position])} of X, which holds no "

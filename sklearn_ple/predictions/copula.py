@@ -221,12 +221,9 @@ def _draw_scores(
     correlation: np.ndarray, margins: Sequence[Margin], labels: np.ndarray
 ) -> np.ndarray:
     """Return the latent variables of numbers; those of missing labels are drawn."""
-    scores = np.full(labels.shape, np.nan)
-    if not any(margin.is_number for margin in margins):
-        return scores
+    are_numbers = np.array([margin.is_number for margin in margins])
+    if not are_numbers.any():
+        return np.full(labels.shape, np.nan)
     belief, _ = infer(correlation, margins, labels, n_sweeps=3)
     drawn = draw_latents(belief.mean, belief.covariance, np.random.RandomState(0))
-    for k, margin in enumerate(margins):
-        if margin.is_number:
-            scores[:, k] = drawn[:, k]
-    return scores
+    return np.where(are_numbers, drawn, np.nan)
