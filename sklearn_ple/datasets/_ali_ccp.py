@@ -366,11 +366,9 @@ def _read_parquet(path: Path, columns: list[str], n_rows: int | None) -> pd.Data
         ends = np.cumsum([file.metadata.row_group(group).num_rows for group in groups])
         last = np.searchsorted(ends, np.inf if n_rows is None else n_rows)
         table = file.read_row_groups(groups[: last + 1], columns).slice(0, n_rows)
-    read = {}
-    for name in columns:
-        if name in _CATEGORIES:
-            coded = table[name].dictionary_encode().to_pandas()
-            read[name] = coded.cat.reorder_categories(coded.cat.categories.sort_values())
-        else:
-            read[name] = table[name].to_pandas()
-    return pd.DataFrame(read)
+    ids = [name for name in columns if name in _CATEGORIES]
+    frame = table.to_pandas(categories=ids)
+    for name in ids:
+        categories = frame[name].cat.categories
+        frame[name] = frame[name].cat.reorder_categories(categories.sort_values())
+    return frame
