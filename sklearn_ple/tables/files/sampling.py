@@ -130,8 +130,6 @@ def _decode(rows: Any) -> Any:
     """Replace dictionary columns by their values: the dictionaries may be larger than the rows."""
     import pyarrow as pa
 
-    for place, field in enumerate(rows.schema):
-        if pa.types.is_dictionary(field.type):
-            column = rows.column(place).cast(field.type.value_type)
-            rows = rows.set_column(place, field.name, column)
-    return rows
+    names, types = rows.schema.names, rows.schema.types
+    plain = [kind.value_type if pa.types.is_dictionary(kind) else kind for kind in types]
+    return rows.cast(pa.schema(list(zip(names, plain, strict=True))))
