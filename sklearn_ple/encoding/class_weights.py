@@ -49,9 +49,7 @@ class ClassTotals:
         for task, of_task, column, total in zip(
             self.tasks, targets.T, weights.T, self.of_tasks, strict=True
         ):
-            codes = (
-                np.where(column > 0, of_task, 0) if task.has_classes else np.zeros(len(of_task))
-            )
+            codes = np.where((column > 0) & task.has_classes, of_task, 0)
             yield np.bincount(codes.astype(np.int64), column, len(total))
 
     def balance(self, class_weight: Any) -> dict[str, Any]:
