@@ -12,7 +12,6 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from .encoding.categories import UnknownColumns
 from .encoding.dependence import Dependence
 from .encoding.targets import TargetEncoder
 from .export.skops import convert_attributes, keep_attributes, restore_attributes
@@ -20,7 +19,7 @@ from .nn import Body
 from .nn.drawing import Outline, draw_html
 from .nn.records import join_weights, record_outputs
 from .parameters.shared import Parameters
-from .predictions.blocks import by_blocks, compute_with_labels, predict_blocks
+from .predictions.blocks import by_blocks, predict_blocks
 from .predictions.calibration import find_temperatures
 from .predictions.copula import Copula
 from .predictions.intervals import Deviations
@@ -32,6 +31,7 @@ from .predictions.multi_task import (
     with_numbers,
     with_tasks,
 )
+from .tables.files.columns import read_labels
 from .tables.frames import is_dataset
 from .tables.reading import FeatureReader
 from .tables.weights import weigh
@@ -93,20 +93,15 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
 
     # -- from X to the tasks' outputs -----------------------------------------------------------
 
-    def _for_blocks(self) -> tuple[Self, np.ndarray | None, UnknownColumns]:
-        """Return a copy for blocks of rows, its columns' names, and what it notes in blocks."""
-        check_is_fitted(self)
-        copied = copy.copy(self)
-        copied._encoder, unknown = self._encoder.for_blocks()
-        return copied, getattr(self, "feature_names_in_", None), unknown
-
     def _predict_blocks(
         self, X: Any, method: Callable[..., Any], *args: Any, known: Any = None, **options: Any
     ) -> Iterator[Any]:
         """Call a method for each block of rows of a dataset, whose columns ``known`` names."""
+        check_is_fitted(self)
         if known is not None:
             self._learnt_copula()
-        model, names, unknown = self._for_blocks()
+        model, names = copy.copy(self), getattr(self, "feature_names_in_", None)
+        model._encoder, unknown = self._encoder.for_blocks()
 
         def predict(rows: pd.DataFrame, **labels: Any) -> Any:
             return method(model, rows, *args, **options, **labels)
@@ -139,10 +134,12 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
         """Compute the outputs of the tasks by a method, and read the labels and weights."""
         check_is_fitted(self)
         if is_dataset(X):
-            model, names, unknown = self._for_blocks()
-            given = X, names, self._targets, y, sample_weight, getattr(model, method), unknown
-            return compute_with_labels(*given)
-        outputs = getattr(self, method)(X)
+            features = list(getattr(self, "feature_names_in_", ()))
+            y, sample_weight = read_labels(X, y, sample_weight, features)
+            blocks = self._predict_blocks(X, getattr(type(self), method))
+            outputs, X = [np.concatenate(parts) for parts in zip(*blocks, strict=True)], None
+        else:
+            outputs = getattr(self, method)(X)
         return outputs, self._targets.read(y, outputs[0], X, sample_weight), sample_weight
 
     def _outputs(self, means: Tensor) -> list[np.ndarray]:

@@ -14,11 +14,10 @@ from ..utils.constraints import COUNT, LISTED, PATH, check_arguments
 from ..utils.files import replacing
 from ..utils.progress import progress_bar
 from ..utils.warn import warn
-from ._base import convert, list_homes, make_bunch, naming_damage, read_text, select
+from ._base import list_homes, naming_damage, present, read_text, select
 
 _PAGE = "https://tianchi.aliyun.com/dataset/408"
 _FOLDER = "ali_ccp"
-_SUBSETS = ("train", "test")
 
 _TASKS = ("click", "purchase")
 
@@ -43,7 +42,7 @@ _ENTRY = "^(?P<field>[^\x01\x02\x03]+)\x02(?P<id>[0-9]+)\x03(?P<weight>[^\x01\x0
 
 
 @check_arguments(
-    subset=[StrOptions(set(_SUBSETS))],
+    subset=[StrOptions({"train", "test"})],
     tasks=[str, LISTED, None],
     columns=[str, LISTED, None],
     n_rows=[COUNT, None],
@@ -184,15 +183,14 @@ def fetch_ali_ccp(
     features = select("columns", columns, _FEATURES)
     path = _locate(subset, data_home)
     raw = _read_parquet(path, [*features, *names], n_rows)
-    data, target = raw[features], raw[names]
-    if return_X_y:
-        return convert(data, target, as_frame)
-    return make_bunch(data, target, as_frame, DESCR=read_text("ali_ccp.txt"), filename=str(path))
+    more = {"DESCR": read_text("ali_ccp.txt"), "filename": str(path)}
+    return present(raw[features], raw[names], as_frame, return_X_y, **more)
 
 
 def _locate(subset: str, data_home: str | os.PathLike[str] | None) -> Path:
     """Return the path of the file to read, which is first converted if it does not exist."""
-    _require_pyarrow()
+    if find_spec("pyarrow") is None:
+        raise ImportError("Ali-CCP needs pyarrow: pip install 'sklearn-ple[parquet]'.")
     folders = [home / _FOLDER for home in list_homes(data_home)]
     home = folders[-1 if data_home is None else 0]
     name = f"ali_ccp_{subset}.parquet"
@@ -208,12 +206,6 @@ def _locate(subset: str, data_home: str | os.PathLike[str] | None) -> Path:
         f"Ali-CCP not found: save {home / skeleton} and {home / common}, from "
         f"sample_{subset}.tar.gz of {_PAGE}, which asks for a login."
     )
-
-
-def _require_pyarrow() -> None:
-    """Raise an error that says how to install pyarrow, if it is missing."""
-    if find_spec("pyarrow") is None:
-        raise ImportError("Ali-CCP needs pyarrow: pip install 'sklearn-ple[parquet]'.")
 
 
 def _make_schema() -> Any:
@@ -305,8 +297,10 @@ def _parse_block(rows: list[bytes], names: Sequence[str], fields: Sequence[str])
         convert,
     )
     for name in set(_TASKS) & set(wanted):
-        if wrong := _find_wrong_label(name, table[name].to_numpy()):
-            raise pa.ArrowInvalid(wrong)
+        labels = table[name].to_numpy()
+        if len(wrong := labels[~np.isin(labels, (0, 1))]):
+            label = "none" if np.isnan(wrong[0]) else f"{wrong[0]:g}"
+            raise pa.ArrowInvalid(f"labels of {name} must be 0 or 1, got {label}")
     lists = compute.split_pattern(table["entries"].combine_chunks(), "\x01")
     # without entries, the text is empty
     n_entries = compute.if_else(
@@ -316,17 +310,8 @@ def _parse_block(rows: list[bytes], names: Sequence[str], fields: Sequence[str])
     if compute.any(differs).as_py():
         found, said = (c.filter(differs)[0].as_py() for c in (n_entries, table["feature_num"]))
         raise pa.ArrowInvalid(f"{found} entries instead of {said}")
-    labels = {name: table[name] for name in wanted if name not in ("entries", "feature_num")}
-    return pa.table(labels | _read_columns(lists, fields))
-
-
-def _find_wrong_label(name: str, labels: np.ndarray) -> str | None:
-    """Describe the first label that is neither 0 nor 1; return None if there is none."""
-    wrong = labels[~np.isin(labels, (0, 1))]
-    if not len(wrong):
-        return None
-    label = "none" if np.isnan(wrong[0]) else f"{wrong[0]:g}"
-    return f"labels of {name} must be 0 or 1, got {label}"
+    kept = {name: table[name] for name in wanted if name not in ("entries", "feature_num")}
+    return pa.table(kept | _read_columns(lists, fields))
 
 
 def _read_columns(lists: Any, fields: Sequence[str]) -> dict[str, Any]:
@@ -371,22 +356,19 @@ def _read_parquet(path: Path, columns: list[str], n_rows: int | None) -> pd.Data
     import pyarrow as pa
     from pyarrow import parquet
 
-    with naming_damage(path, "Delete it, and it will be created again.", pa.ArrowException):
-        with parquet.ParquetFile(path, page_checksum_verification=True) as file:
-            if not file.schema_arrow.equals(_make_schema()):
-                raise ValueError("it has other columns")
-            groups = range(file.num_row_groups)
-            ends = np.cumsum([file.metadata.row_group(group).num_rows for group in groups])
-            last = np.searchsorted(ends, np.inf if n_rows is None else n_rows)
-            table = file.read_row_groups(groups[: last + 1], columns).slice(0, n_rows)
-        for name in set(_TASKS) & set(columns):
-            if wrong := _find_wrong_label(name, table[name].to_numpy()):
-                raise ValueError(wrong)
-    read = {}
-    for name in columns:
-        if name in _CATEGORIES:
-            coded = table[name].dictionary_encode().to_pandas()
-            read[name] = coded.cat.reorder_categories(coded.cat.categories.sort_values())
-        else:
-            read[name] = table[name].to_pandas()
-    return pd.DataFrame(read)
+    with (
+        naming_damage(path, "Delete it, and it will be created again.", pa.ArrowException),
+        parquet.ParquetFile(path, page_checksum_verification=True) as file,
+    ):
+        if not file.schema_arrow.equals(_make_schema()):
+            raise ValueError("it has other columns")
+        groups = range(file.num_row_groups)
+        ends = np.cumsum([file.metadata.row_group(group).num_rows for group in groups])
+        last = np.searchsorted(ends, np.inf if n_rows is None else n_rows)
+        table = file.read_row_groups(groups[: last + 1], columns).slice(0, n_rows)
+    ids = [name for name in columns if name in _CATEGORIES]
+    frame = table.to_pandas(categories=ids)
+    for name in ids:
+        categories = frame[name].cat.categories
+        frame[name] = frame[name].cat.reorder_categories(categories.sort_values())
+    return frame

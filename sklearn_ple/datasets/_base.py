@@ -74,9 +74,13 @@ def read_numbers(raw: pd.DataFrame, names: list[str], first_line: int) -> pd.Dat
     return numbers
 
 
-def make_bunch(data: pd.DataFrame, target: pd.DataFrame, as_frame: bool, **others: Any) -> Bunch:
+def present(
+    data: pd.DataFrame, target: pd.DataFrame, as_frame: bool, return_X_y: bool, **others: Any
+) -> Any:
     """Return a data set in the same form as the loaders of scikit-learn."""
-    X, y = convert(data, target, as_frame)
+    X, y = (data, target) if as_frame else map(_to_array, (data, target))
+    if return_X_y:
+        return X, y
     return Bunch(
         data=X,
         target=y,
@@ -87,11 +91,6 @@ def make_bunch(data: pd.DataFrame, target: pd.DataFrame, as_frame: bool, **other
         target_classes=_categories(target),
         **others,
     )
-
-
-def convert(data: pd.DataFrame, target: pd.DataFrame, as_frame: bool) -> tuple[Any, Any]:
-    """Return data and target unchanged, or as arrays."""
-    return (data, target) if as_frame else (_to_array(data), _to_array(target))
 
 
 def _to_array(frame: pd.DataFrame) -> np.ndarray:

@@ -16,10 +16,9 @@ from ..utils._sklearn import StrOptions
 from ..utils.constraints import COUNT_OR_ZERO, LISTED, NOT_NEGATIVE, PATH, check_arguments
 from ..utils.files import replacing
 from ._base import (
-    convert,
     list_homes,
-    make_bunch,
     naming_damage,
+    present,
     read_codebook,
     read_numbers,
     read_text,
@@ -203,12 +202,11 @@ def fetch_census_income(
     weight = raw["instance_weight"]
     labels = {_SAID_BY[name] for name in names if name in _SAID_BY}
     data = raw.drop(columns=["income", "instance_weight", *labels])
-    if return_X_y:
-        return convert(data, target, as_frame)
-    return make_bunch(
+    return present(
         data,
         target,
         as_frame,
+        return_X_y,
         instance_weight=weight if as_frame else weight.to_numpy(),
         DESCR=read_text("census_income.txt"),
         filenames=[str(path) for path in paths],

@@ -24,7 +24,6 @@ from ..utils.constraints import (
 )
 from ._base import read_text
 
-_FORMS = ("sinusoids", "polynomial")
 _KINDS = ("regression", "binary", "multiclass")
 
 
@@ -33,7 +32,7 @@ _KINDS = ("regression", "binary", "multiclass")
     n_features=[COUNT],
     n_tasks=[COUNT],
     correlation=[Number(Real, -1, 1, closed="both"), LISTED],
-    form=[StrOptions(set(_FORMS))],
+    form=[StrOptions({"sinusoids", "polynomial"})],
     degree=[COUNT, LISTED],
     n_sinusoids=[COUNT_OR_ZERO],
     scale=[POSITIVE],

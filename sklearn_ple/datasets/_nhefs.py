@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from ..utils.constraints import LISTED, check_arguments
-from ._base import convert, make_bunch, read_codebook, read_text, select
+from ._base import present, read_codebook, read_text, select
 
 
 @check_arguments(tasks=[str, LISTED, None], return_X_y=["boolean"], as_frame=["boolean"])
@@ -126,9 +126,8 @@ def load_nhefs(
     known = pd.concat([numbers, flags, coded], axis=1)
     data = known[[name for name in raw if name in known and name not in book["tasks"]]]
     target = raw[book["tasks"]].assign(exercise=coded["exercise"])[names]
-    if return_X_y:
-        return convert(data, target, as_frame)
-    return make_bunch(data, target, as_frame, DESCR=read_text("README.md"), filename=str(source))
+    more = {"DESCR": read_text("README.md"), "filename": str(source)}
+    return present(data, target, as_frame, return_X_y, **more)
 
 
 def _label(codes: pd.Series, labels: dict[str, str]) -> pd.Series:

@@ -70,11 +70,10 @@ class CategoryEncoder:
         min_frequency : int, float or None, default=None
             Parameter of the estimators.
         """
-        values, numbers, first = counts.merged()
+        values, numbers = counts.merged()
         order = _sort(values)
         rare = _are_rare(numbers[order], counts.n_rows, max_categories, min_frequency)
-        kept = order[~rare]
-        self.categories = values[kept[np.argsort(first[kept])]]
+        self.categories = values[np.sort(order[~rare])]
         self._kind = _kind(values)
         self._rare_share = float(numbers[order[rare]].sum() / max(numbers.sum(), 1))
         self._declared = counts.declared
@@ -238,18 +237,17 @@ class CategoryCounts:
     def __init__(self) -> None:
         self.n_rows = 0
         self.declared: pd.Index | None = None
-        # Distinct values with their counts and first rows: one part for all blocks that have been
-        # merged, and one for each later block.
-        self._parts: list[tuple[pd.Index, np.ndarray, np.ndarray]] = []
+        # Distinct values, in the order of their first rows, with their counts: one part for all
+        # blocks that have been merged, and one for each later block.
+        self._parts: list[tuple[pd.Index, np.ndarray]] = []
 
     def add(self, column: pd.Series) -> "CategoryCounts":
         """Count the values of the next rows."""
         places, values = _factorize(column)
         self.declared = values if isinstance(column.dtype, pd.CategoricalDtype) else None
-        counts = np.bincount(places[places >= 0], minlength=len(values))
-        seen = np.flatnonzero(counts)
-        first = self.n_rows + _find_first_rows(places, len(values))[seen]
-        self._parts.append((values[seen], counts[seen], first))
+        places = places[places >= 0]
+        seen = pd.unique(places)
+        self._parts.append((values[seen], np.bincount(places)[seen]))
         self.n_rows += len(column)
         # At least half of what a merge reads is new, so that all merges together take time in
         # proportion to the later blocks.
@@ -258,14 +256,13 @@ class CategoryCounts:
             self.merged()
         return self
 
-    def merged(self) -> tuple[pd.Index, np.ndarray, np.ndarray]:
-        """Return the distinct values, their counts, and the first row of each."""
+    def merged(self) -> tuple[pd.Index, np.ndarray]:
+        """Return the distinct values, in the order of their first rows, and their counts."""
         if len(self._parts) > 1:
-            values, counts, first = zip(*self._parts, strict=True)
+            values, counts = zip(*self._parts, strict=True)
             places, distinct = pd.factorize(values[0].append(list(values[1:])))
             numbers = np.bincount(places, np.concatenate(counts)).astype(np.int64)
-            rows = np.concatenate(first)[_find_first_rows(places, len(distinct))]
-            self._parts = [(pd.Index(distinct), numbers, rows)]
+            self._parts = [(pd.Index(distinct), numbers)]
         return self._parts[0]
 
     @property
@@ -321,15 +318,6 @@ def _to_numpy(values: Any) -> Any:
     # In columns of Arrow, NaN is not a missing value.
     width = dtype.numpy_dtype if is_float else np.float64
     return type(values)(values.to_numpy(dtype=width, na_value=np.nan))
-
-
-def _find_first_rows(places: np.ndarray, n_values: int) -> np.ndarray:
-    """Return the first row of each value; 0 if the value does not occur."""
-    rows = np.flatnonzero(places >= 0)[::-1]
-    first = np.zeros(n_values, dtype=np.intp)
-    # If a value has several rows, the last assignment holds.
-    first[places[rows]] = rows
-    return first
 
 
 def _kind(values: pd.Index) -> str | None:

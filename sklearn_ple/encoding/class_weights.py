@@ -11,7 +11,7 @@ from ..utils.checks import shown
 
 
 class ClassTotals:
-    """Total weight of the labels of each class, of all rows and of the training rows.
+    """Total weight of the labels of each class.
 
     A task with numbers has a single total.
 
@@ -22,42 +22,38 @@ class ClassTotals:
 
     Attributes
     ----------
-    of_all, of_training : list of ndarray of shape (n_classes,)
+    of_tasks : list of ndarray of shape (n_classes,)
         The totals of each task.
     """
 
     def __init__(self, tasks: Sequence[Task]):
         self.tasks = tasks
         sizes = [len(task.classes) if task.has_classes else 1 for task in tasks]
-        self.of_all = [np.zeros(size) for size in sizes]
-        self.of_training = [np.zeros(size) for size in sizes]
+        self.of_tasks = [np.zeros(size) for size in sizes]
 
     def add(self, targets: np.ndarray, weights: np.ndarray) -> "ClassTotals":
         """Add encoded labels, and their weights, of shape (n_rows, n_tasks)."""
         for k, sums in enumerate(self._sum(targets, weights)):
-            self.of_all[k] += sums
-            self.of_training[k] += sums
+            self.of_tasks[k] += sums
         return self
 
     def leave_out(self, targets: np.ndarray, weights: np.ndarray) -> None:
-        """Subtract the labels of validation rows from the totals of the training rows."""
+        """Subtract labels, such as those of validation rows."""
         for k, sums in enumerate(self._sum(targets, weights)):
-            before = self.of_training[k]
+            before = self.of_tasks[k]
             # A tiny remainder is due to rounding.
             left = before - sums
-            self.of_training[k] = np.where(left > 1e-9 * before, left, 0.0)
+            self.of_tasks[k] = np.where(left > 1e-9 * before, left, 0.0)
 
     def _sum(self, targets: np.ndarray, weights: np.ndarray) -> Iterator[np.ndarray]:
         for task, of_task, column, total in zip(
-            self.tasks, targets.T, weights.T, self.of_all, strict=True
+            self.tasks, targets.T, weights.T, self.of_tasks, strict=True
         ):
-            codes = (
-                np.where(column > 0, of_task, 0) if task.has_classes else np.zeros(len(of_task))
-            )
+            codes = np.where((column > 0) & task.has_classes, of_task, 0)
             yield np.bincount(codes.astype(np.int64), column, len(total))
 
     def balance(self, class_weight: Any) -> dict[str, Any]:
-        """Replace "balanced" in ``class_weight`` by weights computed from the totals of all rows.
+        """Replace "balanced" in ``class_weight`` by weights computed from the totals.
 
         Returns
         -------
@@ -65,16 +61,16 @@ class ClassTotals:
             The weight of each class, for each task by its name; None for a task without any.
         """
         per_task = _read_class_weight(self.tasks, class_weight)
-        for task, totals in zip(self.tasks, self.of_all, strict=True):
+        for task, totals in zip(self.tasks, self.of_tasks, strict=True):
             if isinstance(per_task[task.name], str):
                 pairs = zip(task.classes.tolist(), _balance(totals).tolist(), strict=True)
                 per_task[task.name] = dict(pairs)
         return per_task
 
     def mean_weights(self, class_weight: Any, n_rows: int) -> np.ndarray:
-        """Compute the mean weight of each task's labels in so many training rows."""
+        """Compute the mean weight of each task's labels in so many rows."""
         factors = _compute_factors(self.tasks, self.balance(class_weight))
-        pairs = zip(self.of_training, factors, strict=True)
+        pairs = zip(self.of_tasks, factors, strict=True)
         return np.array([(totals * by_class).sum() for totals, by_class in pairs]) / max(n_rows, 1)
 
 

@@ -184,13 +184,10 @@ class TableEncoder:
         The second pass also learns the target statistics of rows in files, which are returned for
         training. Those of rows in memory are learnt later, by `start`.
         """
-        self.features = FeatureEncoder(
-            self.categorical_features, self.max_categories, self.min_frequency, self.dtype
-        )
-        X = table.sample.features
-        counts, ranges = self.features.learn_categories(
-            X, (block.features for block in table.blocks())
-        )
+        X, blocks = table.sample.features, (block.features for block in table.blocks())
+        self.features = FeatureEncoder(self.dtype)
+        choice = self.categorical_features, self.max_categories, self.min_frequency
+        counts, ranges = self.features.learn_categories(X, blocks, *choice)
         self._choose_statistics(X, [column.n_known for column in counts])
         sums = self._begin_sums(table, self.statistics)
         sample = X, labels[1].mean(axis=1)
@@ -389,13 +386,9 @@ class TableEncoder:
             self.features.find_unknown().add(X, codes).report()
         else:
             self.unknown.add(X, codes)
-        return self.with_statistics(numbers, codes), codes
-
-    def with_statistics(self, numbers: Any, codes: np.ndarray) -> Any:
-        """Append the target statistics of codes, if there are any, to the numbers of rows."""
-        if self.statistics is None:
-            return numbers
-        return append_statistics(numbers, self.statistics.transform(codes))
+        if self.statistics is not None:
+            numbers = append_statistics(numbers, self.statistics.transform(codes))
+        return numbers, codes
 
     def for_blocks(self) -> "tuple[TableEncoder, UnknownColumns]":
         """Return a copy that reads rows block by block, and what to report after the last."""

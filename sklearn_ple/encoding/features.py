@@ -1,6 +1,7 @@
 """The encoding of X as standardised numbers and category codes."""
 
 from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any
 
@@ -25,6 +26,7 @@ _WITH_SKRUB = (
 )
 
 
+@dataclass(eq=False, repr=False)
 class FeatureEncoder:
     """Learns scales and categories from X, and encodes X for the network.
 
@@ -40,12 +42,6 @@ class FeatureEncoder:
 
     Parameters
     ----------
-    categorical_features : "from_dtype", array-like or None, default="from_dtype"
-        Parameter of the estimators.
-    max_categories : int or None, default=None
-        Parameter of the estimators.
-    min_frequency : int, float or None, default=None
-        Parameter of the estimators.
     dtype : {"float32", "float64"}, default="float32"
         Data type of the encoded numbers, which are computed in float64.
 
@@ -60,26 +56,19 @@ class FeatureEncoder:
         The scaler of the numbers.
     """
 
-    dtype: str
-    categorical_positions_: np.ndarray
-    number_positions_: np.ndarray
-    columns_: list[CategoryEncoder]
-    scaler_: NumberScaler
+    dtype: str = "float32"
+    categorical_positions_: np.ndarray = field(init=False)
+    number_positions_: np.ndarray = field(init=False)
+    columns_: list[CategoryEncoder] = field(init=False)
+    scaler_: NumberScaler = field(init=False)
 
-    def __init__(
+    def learn_categories(
         self,
+        sample: Any,
+        blocks: Iterable[Any],
         categorical_features: Any = "from_dtype",
         max_categories: int | None = None,
         min_frequency: float | None = None,
-        dtype: str = "float32",
-    ):
-        self.categorical_features = categorical_features
-        self.max_categories = max_categories
-        self.min_frequency = min_frequency
-        self.dtype = dtype
-
-    def learn_categories(
-        self, sample: Any, blocks: Iterable[Any]
     ) -> tuple[list[CategoryCounts], Ranges]:
         """Learn the categories, and measure the ranges of numbers, in a first pass over the rows.
 
@@ -89,6 +78,8 @@ class FeatureEncoder:
             Some of the rows, whose dtypes tell which columns hold categories.
         blocks : iterable of DataFrame or CSR matrix
             All rows in their order; a CSR matrix in a single block.
+        categorical_features, max_categories, min_frequency : object
+            Parameters of the estimators.
 
         Returns
         -------
@@ -97,14 +88,21 @@ class FeatureEncoder:
         ranges : Ranges
             Ranges of the numbers, for `learn_scales`.
         """
-        counts, ranges = self._choose_columns(sample), Ranges(len(self.number_positions_))
+        is_categorical = _find_categorical(sample, categorical_features)
+        is_sparse = sparse.issparse(sample)
+        order = np.arange(sample.shape[1]) if is_sparse else sort_names(sample.columns)
+        self.categorical_positions_ = order[is_categorical[order]]
+        self.number_positions_ = order[~is_categorical[order]]
+        self.scaler_ = NumberScaler(self.number_positions_, self.dtype)
+        counts = [CategoryCounts() for _ in self.categorical_positions_]
+        ranges = Ranges(len(self.number_positions_))
         for X in blocks:
             for position, counted in zip(self.categorical_positions_, counts, strict=True):
                 counted.add(X.iloc[:, position])
             self.scaler_.see(X, ranges)
-        limits = self.max_categories, self.min_frequency
+        limits = max_categories, min_frequency
         self.columns_ = [CategoryEncoder().learn(counted, *limits) for counted in counts]
-        if _is_from_dtype(self.categorical_features):
+        if _is_from_dtype(categorical_features):
             for position, counted in zip(self.categorical_positions_, counts, strict=True):
                 if is_text(counted):
                     texts = counted.merged()[0].tolist()
@@ -119,15 +117,6 @@ class FeatureEncoder:
         if not sparse.issparse(X := sample[0]):
             columns = X.columns[self.number_positions_]
             warn_of_outliers([*map(str, columns)], self.scaler_.spreads(X))
-
-    def _choose_columns(self, X: Any) -> list[CategoryCounts]:
-        """Determine categorical and numeric columns; return empty counts of the former."""
-        is_categorical = self._find_categorical(X)
-        order = np.arange(X.shape[1]) if sparse.issparse(X) else sort_names(X.columns)
-        self.categorical_positions_ = order[is_categorical[order]]
-        self.number_positions_ = order[~is_categorical[order]]
-        self.scaler_ = NumberScaler(self.number_positions_, self.dtype)
-        return [CategoryCounts() for _ in self.categorical_positions_]
 
     @property
     def cardinalities_(self) -> list[int]:
@@ -227,11 +216,9 @@ class FeatureEncoder:
 
     def find_codes(self, X: Any, choice: Any, parameter: str) -> np.ndarray:
         """Find the columns of codes for columns of X, chosen by names, positions or a mask."""
-        chosen = np.zeros(X.shape[1], dtype=bool)
         if sparse.issparse(X):
             raise ValueError(f"{parameter} needs categories, but sparse X holds numbers.")
-        chosen[_find_positions(choice, X, parameter)] = True
-        chosen = np.flatnonzero(chosen)
+        chosen = np.arange(X.shape[1])[_find_positions(choice, X, parameter)]
         for position in np.setdiff1d(chosen, self.categorical_positions_):
             raise ValueError(
                 f"{parameter} names column {shown(X.columns[position])} of X, which holds no "
@@ -239,31 +226,31 @@ class FeatureEncoder:
             )
         return np.flatnonzero(np.isin(self.categorical_positions_, chosen))
 
-    def _find_categorical(self, X: Any) -> np.ndarray:
-        """Find the categorical columns, and check that the others hold numbers."""
-        choice = self.categorical_features
-        is_categorical = np.zeros(X.shape[1], dtype=bool)
-        if sparse.issparse(X):
-            if choice is not None and not _is_from_dtype(choice):
-                raise ValueError(
-                    "categorical_features needs a dense X or a data frame: sparse X holds numbers."
-                )
-            return is_categorical
-        dtypes = X.dtypes.tolist()
-        if _is_from_dtype(choice):
-            is_categorical[:] = [_is_category(dtype) for dtype in dtypes]
-        elif choice is not None:
-            is_categorical[_find_positions(choice, X)] = True
-        for position in np.flatnonzero(~is_categorical):
-            if not is_number(dtypes[position]):
-                column = X.iloc[:, position]
-                raise TypeError(
-                    f"Column {shown(column.name)} of X is of dtype {column.dtype}, which is not "
-                    f"numeric: convert it{_describe_conversion(column)}, or name it in "
-                    "categorical_features, which then must list all categorical columns, those of "
-                    f"strings too.{_WITH_SKRUB if types.is_datetime64_any_dtype(column) else ''}"
-                )
+
+def _find_categorical(X: Any, choice: Any) -> np.ndarray:
+    """Find the categorical columns, and check that the others hold numbers."""
+    is_categorical = np.zeros(X.shape[1], dtype=bool)
+    if sparse.issparse(X):
+        if choice is not None and not _is_from_dtype(choice):
+            raise ValueError(
+                "categorical_features needs a dense X or a data frame: sparse X holds numbers."
+            )
         return is_categorical
+    dtypes = X.dtypes.tolist()
+    if _is_from_dtype(choice):
+        is_categorical[:] = [_is_category(dtype) for dtype in dtypes]
+    elif choice is not None:
+        is_categorical[_find_positions(choice, X)] = True
+    for position in np.flatnonzero(~is_categorical):
+        if not is_number(dtypes[position]):
+            column = X.iloc[:, position]
+            raise TypeError(
+                f"Column {shown(column.name)} of X is of dtype {column.dtype}, which is not "
+                f"numeric: convert it{_describe_conversion(column)}, or name it in "
+                "categorical_features, which then must list all categorical columns, those of "
+                f"strings too.{_WITH_SKRUB if types.is_datetime64_any_dtype(column) else ''}"
+            )
+    return is_categorical
 
 
 def _describe_conversion(column: pd.Series) -> str:
@@ -280,11 +267,8 @@ def _is_from_dtype(choice: Any) -> bool:
 
 
 def _is_category(dtype: Any) -> bool:
-    return (
-        isinstance(dtype, pd.CategoricalDtype)
-        or types.is_object_dtype(dtype)
-        or types.is_string_dtype(dtype)
-    )
+    # To pandas, objects are strings.
+    return isinstance(dtype, pd.CategoricalDtype) or types.is_string_dtype(dtype)
 
 
 def _find_positions(choice: Any, X: pd.DataFrame, parameter: str = "categorical_features") -> Any:

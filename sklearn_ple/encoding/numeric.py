@@ -116,7 +116,9 @@ class Piecewise(EmbeddingMaker):
         """Learn the edges of the bins, and which columns have an atom."""
         n_classes = [len(task.classes) if task.has_classes else 0 for task in tasks]
         self.edges = learn_edges(numbers, targets, weights, n_classes, n_bins)
-        self.has_atom = np.array([has_atom(column) for column in _thin_out(numbers).T])
+        # Evenly spaced rows are enough.
+        some = numbers[:: -(-len(numbers) // _MAX_ROWS)]
+        self.has_atom = np.array([has_atom(column) for column in some.T])
 
     def make(self, n_columns: int, width: int, members: Members, views: Axis) -> nn.Module:
         """Make the embedding; with a linear part and steps, members differ in the steps' scale.
@@ -171,8 +173,3 @@ def has_atom(numbers: Array) -> bool:
     # Missing numbers are 0, the mean, and have their own indicator.
     n_equal = np.unique(numbers[numbers != 0], return_counts=True)[1]
     return bool(n_equal.max(initial=0) >= _ATOM * len(numbers))
-
-
-def _thin_out(numbers: Array) -> Array:
-    """Return evenly spaced rows, at most as many as are needed."""
-    return numbers[:: -(-len(numbers) // _MAX_ROWS)]

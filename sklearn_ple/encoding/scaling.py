@@ -1,6 +1,7 @@
 """Standardising the numbers of a table, without a second copy of the table."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,7 @@ class Ranges:
         return (numbers - self.low) / self.extent
 
 
+@dataclass(eq=False, repr=False)
 class NumberScaler:
     """Standardises numbers, and adds indicators of missing ones.
 
@@ -78,14 +80,10 @@ class NumberScaler:
     """
 
     positions: np.ndarray
-    dtype: str
-    mean_: np.ndarray
-    scale_: np.ndarray
-    missing_: np.ndarray
-
-    def __init__(self, positions: np.ndarray, dtype: str = "float32"):
-        self.positions = positions
-        self.dtype = dtype
+    dtype: str = "float32"
+    mean_: np.ndarray = field(init=False)
+    scale_: np.ndarray = field(init=False)
+    missing_: np.ndarray = field(init=False)
 
     def learn(
         self, ranges: Ranges, sample: WeightedRows, blocks: Iterable[WeightedRows]

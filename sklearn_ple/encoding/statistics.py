@@ -177,7 +177,7 @@ class TargetStatistics:
         return again.learn(codes, targets, weights, tasks[: self.n_tasks], n_codes, self.read)
 
 
-class OrderedStatistics:
+class OrderedStatistics(NamedTuple):
     """Statistics of training rows, which depend on the part to which a row belongs.
 
     Parameters
@@ -188,9 +188,8 @@ class OrderedStatistics:
         For each column and part, the statistics of the codes, learnt from the parts before it.
     """
 
-    def __init__(self, columns: np.ndarray, tables: list[np.ndarray]):
-        self.columns = columns
-        self.tables = tables
+    columns: np.ndarray
+    tables: list[np.ndarray]
 
     def transform(self, codes: np.ndarray, parts: np.ndarray) -> np.ndarray:
         """Return the statistics of rows, given their codes and parts, (n_rows, n_numbers)."""

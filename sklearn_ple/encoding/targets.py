@@ -105,7 +105,10 @@ class TargetEncoder:
                 what = f"task_types of target {column.name!r}: {error}"
                 raise TypeError(f"{what}. Pass an instance, made with its arguments.") from error
         else:
-            task = self._make_task_of_kind(task_type, column)
+            kind, options = split_kind(task_type)
+            if isinstance(kind, str) and kind == "auto":
+                kind = column.infer_kind(self.family)
+            task = make_task(column.name, kind, options)
         task.name = column.name
         if self.family is not None and task.has_classes != (self.family == "class"):
             by = "" if isinstance(task_type, str) and task_type == "auto" else " by task_types"
@@ -122,12 +125,6 @@ class TargetEncoder:
                 f"{column.observed[0]!r} for example: convert it to numbers."
             )
         return task
-
-    def _make_task_of_kind(self, task_type: Any, column: Labels) -> Task:
-        kind, options = split_kind(task_type)
-        if isinstance(kind, str) and kind == "auto":
-            kind = column.infer_kind(self.family)
-        return make_task(column.name, kind, options)
 
     def encode(self, labels: list[Labels]) -> np.ndarray:
         """Encode labels as targets, of shape (n_rows, n_tasks); 0 for missing labels."""

@@ -28,7 +28,7 @@ from ..utils.checks import shown
 from ..utils.constraints import BETWEEN_0_AND_1, CV, LISTED, N_JOBS, check_arguments, is_estimator
 from ..utils.progress import progress_bar
 from .learnt import Learnt, deviate, take_logarithms
-from .members import Folds, Member, MemberFit
+from .members import Folds, MemberFit, average_tasks
 from .per_task import PerTaskClassifierRegressor
 from .rows import LabelledRows
 from .state import EnsembleModel
@@ -302,9 +302,7 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
 
     def _predict_tasks(self, X: Any) -> list[np.ndarray]:
         X = LabelledRows.check_columns(self, X)
-        found = [
-            Member(models, []).predict_tasks(X, self.tasks_) for models in self.models_.values()
-        ]
+        found = [average_tasks(models, X, self.tasks_) for models in self.models_.values()]
         weights = self.weights_.to_numpy()
         parts = [
             np.tensordot(of_task, np.stack(parts), 1)

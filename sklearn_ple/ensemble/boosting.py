@@ -1,11 +1,11 @@
 """The model of a single task by default: gradient boosting that reads any table."""
 
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.base import TransformerMixin, clone
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
 from sklearn.pipeline import Pipeline
@@ -16,7 +16,7 @@ from ..encoding.features import FeatureEncoder
 from ..encoding.statistics import TargetStatistics
 from ..tables.reading import FeatureReader
 from ..tasks import Task
-from .state import from_state, to_state
+from .state import Stateful
 
 # Boosting by histograms reads no more categories of a column.
 _MOST_CATEGORIES = 254
@@ -119,24 +119,7 @@ def tune_boosting(model: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray |
     return clone(model).set_params(**search.fit(X, y, **weights).best_params_)
 
 
-class _Stateful(TransformerMixin, BaseEstimator):
-    """Base class of transformers, whose learnt objects may hold some of pandas."""
-
-    #: Attributes that are states of `to_state` in pickles and in files of skops.
-    _learnt: ClassVar[tuple[str, ...]]
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return the state without objects of pandas."""
-        state = super().__getstate__()
-        return state | {name: to_state(state[name]) for name in self._learnt if name in state}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Set the attributes from a state."""
-        learnt = {name: from_state(state[name]) for name in self._learnt if name in state}
-        super().__setstate__(state | learnt)
-
-
-class TreeColumns(_Stateful):
+class TreeColumns(TransformerMixin, Stateful):
     """Reads a table as the networks do, and passes it on as numbers and categories.
 
     Missing numbers and categories stay missing, and unknown categories become missing. A column of
@@ -150,7 +133,7 @@ class TreeColumns(_Stateful):
         Number of codes of each column that stays codes, by its name in the result.
     """
 
-    _learnt = ("features_",)
+    _converted = ("features_",)
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the categories of the columns.
@@ -211,8 +194,10 @@ class TreeColumns(_Stateful):
         return pd.DataFrame(numbers, columns=names).assign(**categories, **many)
 
 
-class Statistics(_Stateful):
+class Statistics(TransformerMixin, Stateful):
     """Replaces the codes of columns of many categories by the target statistics of a task.
+
+    It learns with `fit_transform` only, as in a pipeline: rows for training have other statistics.
 
     Parameters
     ----------
@@ -227,29 +212,11 @@ class Statistics(_Stateful):
         The statistics of the columns.
     """
 
-    _learnt = ("statistics_",)
+    _converted = ("statistics_",)
 
     def __init__(self, task: Task, n_codes: dict[str, int]):
         self.task = task
         self.n_codes = n_codes
-
-    def fit(self, X: pd.DataFrame, y: Any) -> Self:
-        """Learn the statistics.
-
-        Parameters
-        ----------
-        X : DataFrame of shape (n_samples, n_columns)
-            The result of `TreeColumns`.
-        y : array-like of shape (n_samples,)
-            The labels.
-
-        Returns
-        -------
-        self : Statistics
-            The fitted transformer.
-        """
-        self.fit_transform(X, y)
-        return self
 
     def fit_transform(self, X: pd.DataFrame, y: Any) -> pd.DataFrame:
         """Learn the statistics, and return the columns for training.

@@ -87,7 +87,11 @@ class Learnt:
             for k in range(len(tasks))
         ]
         known = [np.isfinite(part).all(axis=(0, *range(2, part.ndim))) for part in predictions]
-        labelled = [_find_labels(rows, k, there) for k, there in enumerate(known)]
+        codes = encode_labels(tasks, rows.labels)
+        labelled = []
+        for k, (column, there) in enumerate(zip(rows.labels, known, strict=True)):
+            numbers = np.flatnonzero(there & column.mask)
+            labelled.append(OwnLabels(numbers, codes[numbers, k], rows.weights[numbers, k]))
         if isinstance(weights, str) and weights == "auto":
             pairs = zip(tasks, predictions, labelled, strict=True)
             mix = learn_weights([_gather(task, part, own) for task, part, own in pairs])
@@ -106,7 +110,11 @@ class Learnt:
             for task, part, own in triples
             if task.has_classes and len(np.unique(own.values)) > 1
         }
-        copula = _learn_copula(rows, blended, np.all(known, axis=0), errors)
+        copula = None
+        of_all = np.flatnonzero(np.all(known, axis=0))
+        if len(of_all):
+            shared = [part[of_all] for part in blended]
+            copula = _learn_copula(tasks, shared, errors, codes[of_all], rows.weights[of_all])
         for task, there in zip(tasks, known, strict=True):
             table.loc[~there, task.name] = None if task.has_classes else np.nan
         parts = [*(member.out_of_fold for member in members.values()), blended]
@@ -124,20 +132,15 @@ def _learn_errors(task: Task, blended: np.ndarray, own: OwnLabels) -> Standardis
 
 
 def _learn_copula(
-    rows: LabelledRows,
+    tasks: Sequence[Task],
     blended: Sequence[np.ndarray],
-    known: np.ndarray,
     errors: Sequence[StandardisedErrors | None],
-) -> Copula | None:
+    codes: np.ndarray,
+    weights: np.ndarray,
+) -> Copula:
     """Learn how the tasks depend on each other in rows that all estimators predict out of fold."""
-    numbers, tasks = np.flatnonzero(known), rows.targets.tasks
-    if not len(numbers):
-        return None
-    parts = [part[numbers] for part in blended]
-    distributions = Distributions(parts, list(map(deviate, tasks, parts)), errors)
-    codes = encode_labels(tasks, [column.take(numbers) for column in rows.labels])
-    dependence = Dependence(None, tasks)
-    return learn_copula(tasks, distributions, dependence, codes, rows.weights[numbers])
+    distributions = Distributions(list(blended), list(map(deviate, tasks, blended)), errors)
+    return learn_copula(tasks, distributions, Dependence(None, tasks), codes, weights)
 
 
 def deviate(task: Task, predicted: np.ndarray) -> np.ndarray:
@@ -153,15 +156,6 @@ def deviate(task: Task, predicted: np.ndarray) -> np.ndarray:
 def take_logarithms(probabilities: np.ndarray) -> np.ndarray:
     """Return the logarithms of probabilities, which are finite."""
     return np.log(probabilities.clip(np.finfo(np.float64).tiny))
-
-
-def _find_labels(rows: LabelledRows, k: int, known: np.ndarray) -> OwnLabels:
-    """Return the labels of a task in rows that all estimators predict out of fold."""
-    column, task = rows.labels[k], rows.targets.tasks[k]
-    numbers = np.flatnonzero(known & column.mask)
-    labels = column.take(numbers).observed
-    values = task.encode(labels) if task.has_classes and len(labels) else labels
-    return OwnLabels(numbers, values.astype(np.float64), rows.weights[numbers, k])
 
 
 def _gather(task: Task, predictions: np.ndarray, own: OwnLabels) -> Evidence:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import clone
@@ -20,8 +20,7 @@ from .rows import fit_weighted
 Folds = Sequence[tuple[np.ndarray, np.ndarray]]
 
 
-@dataclass(frozen=True, eq=False)
-class Member:
+class Member(NamedTuple):
     """An estimator of a blend after its fit.
 
     Attributes
@@ -35,11 +34,6 @@ class Member:
 
     models: list[Any]
     out_of_fold: list[np.ndarray]
-
-    def predict_tasks(self, X: Any, tasks: Sequence[Task]) -> list[np.ndarray]:
-        """Predict each task: the mean of the models' probabilities or numbers."""
-        found = [predict_tasks(model, X, tasks) for model in self.models]
-        return [np.mean(parts, axis=0) for parts in zip(*found, strict=True)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +130,12 @@ def predict_tasks(model: Any, X: Any, tasks: Sequence[Task]) -> list[np.ndarray]
             if not task.has_classes:
                 parts[k] = numbers.iloc[:, k].to_numpy(dtype=np.float64)
     return parts
+
+
+def average_tasks(models: Sequence[Any], X: Any, tasks: Sequence[Task]) -> list[np.ndarray]:
+    """Predict each task: the mean of the models' probabilities or numbers."""
+    found = [predict_tasks(model, X, tasks) for model in models]
+    return [np.mean(parts, axis=0) for parts in zip(*found, strict=True)]
 
 
 def _check_tasks(fitted: Any, tasks: Sequence[Task]) -> None:

@@ -1,9 +1,10 @@
 """States of objects without pandas, which skops cannot write."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
 
 from ..encoding.targets import TargetEncoder
 from ..export.skops import OpenWriter
@@ -53,7 +54,24 @@ def from_state(state: dict[str, Any]) -> Any:
     return Reader(arrays, {}).read(state["plain"])
 
 
-class EnsembleModel(MultiTaskModel):
+class Stateful(BaseEstimator):
+    """Base class of estimators, whose learnt objects may hold some of pandas."""
+
+    #: Attributes that are states of `to_state` in pickles and in files of skops.
+    _converted: ClassVar[tuple[str, ...]]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state without objects of pandas."""
+        state = super().__getstate__()
+        return state | {name: to_state(state[name]) for name in self._converted if name in state}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Set the attributes from a state."""
+        learnt = {name: from_state(state[name]) for name in self._converted if name in state}
+        super().__setstate__(state | learnt)
+
+
+class EnsembleModel(Stateful, MultiTaskModel):
     """Base class of models of several tasks that hold fitted estimators.
 
     Attributes
@@ -63,21 +81,18 @@ class EnsembleModel(MultiTaskModel):
     """
 
     _target_encoder: TargetEncoder
-    #: Attributes that are states of `to_state` in pickles and in files of skops.
-    _converted: tuple[str, ...] = ("_target_encoder",)
+    _converted: ClassVar[tuple[str, ...]] = ("_target_encoder",)
 
     @property
     def _targets(self) -> TargetEncoder:
         return self._target_encoder
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the state without objects of pandas."""
-        state = {k: v for k, v in super().__getstate__().items() if k not in _DERIVED}
-        return state | {name: to_state(state[name]) for name in self._converted if name in state}
+        """Return the state without what follows from the encoder of the targets."""
+        return {k: v for k, v in super().__getstate__().items() if k not in _DERIVED}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Set the attributes from a state."""
-        learnt = {name: from_state(state[name]) for name in self._converted if name in state}
-        super().__setstate__(state | learnt)
-        if learnt:
+        super().__setstate__(state)
+        if hasattr(self, "_target_encoder"):
             self._set_tasks(self._target_encoder)

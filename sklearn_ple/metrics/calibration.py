@@ -89,17 +89,15 @@ def expected_calibration_error(
             raise ValueError(f"it must be a list of the classes, not {shown(labels)}.")
     column = _column(y_true)
     with naming("y_prob"):
-        by_class = np.ndim(y_prob) == 2
-    if by_class:
-        if np.shape(y_prob)[1] == 1:
-            raise ValueError(
-                "y_prob has one column: pass the probabilities of all classes, or those of the "
-                "second class as a one-dimensional array."
-            )
-        held = column.dropna() if labels is None else pd.Series(np.asarray(labels))
-        y_prob, named = sort_by_class(y_prob, to_plain_array(held))
-        labels = labels if named is None else named
-    with naming("y_prob"):
+        if np.ndim(y_prob) == 2:
+            if np.shape(y_prob)[1] == 1:
+                raise ValueError(
+                    "y_prob has one column: pass the probabilities of all classes, or those of "
+                    "the second class as a one-dimensional array."
+                )
+            held = column.dropna() if labels is None else pd.Series(np.asarray(labels))
+            y_prob, named = sort_by_class(y_prob, to_plain_array(held))
+            labels = labels if named is None else named
         prob = check_array(y_prob, ensure_2d=False, dtype=np.float64)
     if prob.min() < 0 or prob.max() > 1:
         raise ValueError("y_prob contains values below 0 or above 1: pass probabilities.")

@@ -16,7 +16,7 @@ from ..tables.labels import Labels, as_frame, check_type, numbers_are_classes
 from ..tables.plausibility import warn_of_order
 from ..tables.weights import read_weights
 from ..tasks import TASK_KINDS
-from ..utils.checks import check_lengths, check_unique, naming
+from ..utils.checks import check_lengths, check_unique
 from .views import PredictionError, Respond, ScoredTask, to_plain_array
 
 
@@ -115,13 +115,14 @@ def _tasks_of_predictions(y_pred: Any, y: pd.DataFrame, named: bool) -> list[Sco
         # Those of `predict_proba_frame`.
         named_parts = {name: y_pred[name] for name in y_pred.columns.unique("task")}
         parts = _in_order_of(y, named_parts, "probabilities")
-    elif y.shape[1] == 1 and _count_columns(y_pred) > 1:
-        parts = [y_pred]
     else:
         table = as_frame(y_pred, "estimator_or_y_pred")
         parts = [table.iloc[:, position] for position in range(table.shape[1])]
+        if y.shape[1] == 1 and len(parts) > 1:
+            # They are probabilities.
+            parts = [y_pred]
         # If no name is one of y, the order stays.
-        if named and _names_columns(y_pred) and set(table.columns) & set(y.columns):
+        elif named and _names_columns(y_pred) and set(table.columns) & set(y.columns):
             check_unique("estimator_or_y_pred", list(table.columns))
             parts = _in_order_of(y, dict(zip(table.columns, parts, strict=True)), "predictions")
     if len(parts) != y.shape[1]:
@@ -130,13 +131,6 @@ def _tasks_of_predictions(y_pred: Any, y: pd.DataFrame, named: bool) -> list[Sco
             f"{list(y.columns)}. Pass predictions of each, or a list with None for tasks without."
         )
     return [_task_of(name, y[name], part) for name, part in zip(y.columns, parts, strict=True)]
-
-
-def _count_columns(y_pred: Any) -> int:
-    """Return the number of columns of predictions, which is 1 for those of one dimension."""
-    with naming("estimator_or_y_pred"):
-        shape = np.shape(y_pred)
-    return shape[1] if len(shape) == 2 else 1
 
 
 def _task_of(name: str, labels: pd.Series, part: Any) -> ScoredTask:

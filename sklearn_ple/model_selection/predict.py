@@ -211,8 +211,6 @@ def _in_order(parts: Sequence[Any], rows: np.ndarray, index: pd.Index | None = N
 
 def _join_task(name: str, parts: Sequence[Any], classes: Sequence[Any]) -> list[np.ndarray]:
     """Return a task's probabilities in all folds, of all classes that any fold knows."""
-    if all(np.array_equal(classes[0], found) for found in classes):
-        return list(parts)
     known, whole = np.unique(np.concatenate(classes)), []
     for fold, (part, found) in enumerate(zip(parts, classes, strict=True)):
         if lacking := np.setdiff1d(known, found).tolist():

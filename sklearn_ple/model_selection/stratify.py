@@ -117,9 +117,7 @@ def stratify(
         is_class = has_classes(names[k], kinds[names[k]], family)
         tasks.append(Strata.read(names[k], table.iloc[:, k], n_bins, least_share, is_class))
     order = np.arange(len(table)) if rng is None else rng.permutation(len(table))
-    units = None
-    if groups is not None:
-        units = pd.factorize(groups[order])[0]
+    units = None if groups is None else pd.factorize(groups[order])[0]
     values = _list_values(tasks)[order]
     part = np.empty(len(table), dtype=int)
     part[order] = deal(values, sizes, units)

@@ -172,7 +172,7 @@ def _find_surprises(margin: Margin, labels: np.ndarray) -> np.ndarray:
         return result / np.maximum(result.std(axis=0), 1e-9)
     result = np.zeros((len(labels), 1))
     prior = np.zeros(len(there)), np.ones(len(there))
-    result[there, 0] = margin.take(there).tilt(labels[there], *prior)[0]
+    result[there, 0] = margin.take(there).condition(labels[there], *prior)[1]
     return result
 
 
@@ -195,8 +195,8 @@ def _measure_gains(
     for k, margin in enumerate(margins):
         there = np.flatnonzero(np.isfinite(labels[:, k]))
         own, of_task = margin.take(there), labels[there, k]
-        alone = own.rate(of_task, np.zeros(len(there)), np.ones(len(there)))
-        gains[there, k] = own.rate(of_task, *belief.of_others(k, there)) - alone
+        alone = own.condition(of_task, np.zeros(len(there)), np.ones(len(there)))[0]
+        gains[there, k] = own.condition(of_task, *belief.of_others(k, there))[0] - alone
     return gains
 
 
@@ -221,12 +221,9 @@ def _draw_scores(
     correlation: np.ndarray, margins: Sequence[Margin], labels: np.ndarray
 ) -> np.ndarray:
     """Return the latent variables of numbers; those of missing labels are drawn."""
-    scores = np.full(labels.shape, np.nan)
-    if not any(margin.is_number for margin in margins):
-        return scores
+    are_numbers = np.array([margin.is_number for margin in margins])
+    if not are_numbers.any():
+        return np.full(labels.shape, np.nan)
     belief, _ = infer(correlation, margins, labels, n_sweeps=3)
     drawn = draw_latents(belief.mean, belief.covariance, np.random.RandomState(0))
-    for k, margin in enumerate(margins):
-        if margin.is_number:
-            scores[:, k] = drawn[:, k]
-    return scores
+    return np.where(are_numbers, drawn, np.nan)

@@ -79,15 +79,11 @@ class Deviations:
 
     def keep(self, earlier: Deviations) -> Deviations:
         """Copy what was learnt earlier for the first tasks, unless it has been learnt again."""
-        for k, (factor, unit, errors) in enumerate(
-            zip(earlier.factors, earlier.units, earlier.errors, strict=True)
-        ):
-            if np.isnan(self.factors[k]):
-                self.factors[k], self.units[k], self.errors[k] = factor, unit, errors
-        if self.copula is not None and earlier.copula is not None:
-            self.copula = self.copula.keep(earlier.copula)
-        else:
-            self.copula = None
+        for k in np.flatnonzero(np.isnan(self.factors[: len(earlier.factors)])):
+            self.factors[k], self.units[k] = earlier.factors[k], earlier.units[k]
+            self.errors[k] = earlier.errors[k]
+        if self.copula is not None:
+            self.copula = self.copula.keep(earlier.copula) if earlier.copula else None
         return self
 
     def learn(

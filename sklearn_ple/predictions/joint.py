@@ -1,6 +1,8 @@
 """The joint distribution of the tasks in rows, some of whose labels may be known."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,14 +42,6 @@ class Distributions(NamedTuple):
     deviations: Sequence[np.ndarray]
     errors: Sequence[StandardisedErrors | None]
     outputs: Sequence[np.ndarray] | None = None
-
-    def take(self, rows: Any) -> "Distributions":
-        """Return those of some rows."""
-        parts: list[Any] = [
-            None if part is None else [array[rows] for array in part]
-            for part in (self.predictions, self.deviations, self.outputs)
-        ]
-        return Distributions(parts[0], parts[1], self.errors, parts[2])
 
 
 def encode_labels(tasks: Sequence[Task], labels: Sequence[Any]) -> np.ndarray:
@@ -161,6 +155,7 @@ def learn_copula(
     return Copula.learn(margins, evidence, np.where(weights > 0, weights, 1.0))
 
 
+@dataclass(frozen=True, eq=False)
 class Joint:
     """The joint distribution of the tasks in some rows, given their known labels.
 
@@ -178,17 +173,16 @@ class Joint:
         The known labels; NaN for all others.
     """
 
-    def __init__(
-        self,
-        tasks: Sequence[Task],
-        distributions: Distributions,
-        copula: Copula,
-        dependence: Dependence,
-        codes: np.ndarray,
-    ):
-        self.tasks, self.copula, self.dependence = tasks, copula, dependence
-        self.distributions, self.codes = distributions, codes
-        self.known = np.isfinite(codes)
+    tasks: Sequence[Task]
+    distributions: Distributions
+    copula: Copula
+    dependence: Dependence
+    codes: np.ndarray
+
+    @cached_property
+    def known(self) -> np.ndarray:
+        """Whether a label is known, of shape (n_rows, n_tasks)."""
+        return np.isfinite(self.codes)
 
     def predict(self) -> list[np.ndarray]:
         """Predict each task: probabilities of classes, or numbers; known labels as they are."""
@@ -275,18 +269,18 @@ class Joint:
                     whole[rows, sample] = part
         return result
 
-    def _blocks(self, wanted: np.ndarray) -> Any:
+    def _blocks(self, wanted: Any) -> Any:
         """Yield, for blocks of wanted rows, numbers, margins, predictions and latent variables."""
-        numbers = np.flatnonzero(wanted)
+        numbers, law = np.flatnonzero(wanted), self.distributions
         size = max(1, _BLOCK // max(1, self.copula.correlation.size))
+        conditional, evidence = self.dependence.condition(law.predictions, self.codes)
+        margins = make_margins(self.tasks, conditional, *law[1:], self.copula.orders)
+        evidence = np.where(self.copula.usable, evidence, np.nan)
         for first in range(0, len(numbers), size):
             rows = numbers[first : first + size]
-            part = self.distributions.take(rows)
-            conditional, evidence = self.dependence.condition(part.predictions, self.codes[rows])
-            margins = make_margins(self.tasks, conditional, *part[1:], self.copula.orders)
-            evidence = np.where(self.copula.usable, evidence, np.nan)
-            belief, _ = infer(self.copula.correlation, margins, evidence)
-            yield rows, margins, conditional, belief
+            of_rows = [margin.take(rows) for margin in margins]
+            belief, _ = infer(self.copula.correlation, of_rows, evidence[rows])
+            yield rows, of_rows, [part[rows] for part in conditional], belief
 
 
 def find_joint_level(scores: np.ndarray, level: float) -> float:

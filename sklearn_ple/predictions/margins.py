@@ -2,13 +2,17 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import log_ndtr, ndtr, ndtri, softmax
 
 from ..tasks import Count, Quantile, Survival, Task
 from .errors import StandardisedErrors
+
+#: Log probabilities of labels, and means and variances of latent variables.
+Moments = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 # Precision of a latent variable whose label is a known number.
 _PRECISION = 1e4
@@ -34,18 +38,16 @@ class Margin(ABC):
         Whether the label is a number, which determines its latent variable.
     """
 
-    is_usable: bool = True
-    is_number: bool = False
+    is_usable: ClassVar[bool] = True
+    is_number: ClassVar[bool] = False
 
     @abstractmethod
     def take(self, rows: np.ndarray) -> "Margin":
         """Return the distributions of some rows, by number or by a mask."""
 
     @abstractmethod
-    def tilt(
-        self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Compute the latent variable of a task given its label.
+    def condition(self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> Moments:
+        """Compute how probable labels are, and the latent variable of a task given its label.
 
         Parameters
         ----------
@@ -56,13 +58,10 @@ class Margin(ABC):
 
         Returns
         -------
-        mean, variance : ndarray of shape (n_rows,)
-            Means and variances once the label is known.
+        evidence, mean, variance : ndarray of shape (n_rows,)
+            The log probabilities of the labels, or the log densities of their latent variable;
+            means and variances once the label is known.
         """
-
-    @abstractmethod
-    def rate(self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
-        """Return the log probability of labels, or the log density of their latent variable."""
 
     @abstractmethod
     def expect(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
@@ -79,6 +78,7 @@ class Margin(ABC):
         """Return the labels of given values of the latent variable, both of shape (n_rows,)."""
 
 
+@dataclass(eq=False)
 class Numbers(Margin):
     """A number: a prediction, plus a standard deviation times a quantile of known errors.
 
@@ -92,34 +92,19 @@ class Numbers(Margin):
         The task. Quantiles are predicted by their median, all others by their mean.
     """
 
-    is_number = True
-
-    def __init__(
-        self,
-        predicted: np.ndarray,
-        deviations: np.ndarray,
-        errors: StandardisedErrors,
-        task: Task,
-    ):
-        self.predicted, self.deviations = predicted, deviations
-        self.errors, self.task = errors, task
+    predicted: np.ndarray
+    deviations: np.ndarray
+    errors: StandardisedErrors
+    task: Task
+    is_number: ClassVar[bool] = True
 
     def take(self, rows: np.ndarray) -> "Numbers":
         """Return the distributions of some rows."""
         return Numbers(self.predicted[rows], self.deviations[rows], self.errors, self.task)
 
-    def tilt(
-        self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def condition(self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> Moments:
         """Compute the latent variable of a number: nearly its exact value."""
-        return observe(self._find_latents(labels), mean, variance)[1:]
-
-    def rate(self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
-        """Return the log densities of the latent variables of numbers."""
-        return observe(self._find_latents(labels), mean, variance)[0]
-
-    def _find_latents(self, labels: np.ndarray) -> np.ndarray:
-        return self.errors.to_normal(self.standardise(labels))
+        return observe(self.errors.to_normal(self.standardise(labels)), mean, variance)
 
     def standardise(self, labels: np.ndarray) -> np.ndarray:
         """Return the errors of labels, divided by their standard deviations."""
@@ -193,19 +178,10 @@ class Ordered(Margin):
         """Return the distributions with the classes in another order."""
         return Ordered(self.probabilities, order, self.is_free)
 
-    def tilt(
-        self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def condition(self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> Moments:
         """Compute the latent variable of a class, which lies in an interval."""
-        return truncate(mean, variance, *self._find_bounds(labels))[1:]
-
-    def rate(self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
-        """Return the log probabilities of classes."""
-        return truncate(mean, variance, *self._find_bounds(labels))[0]
-
-    def _find_bounds(self, labels: np.ndarray) -> list[np.ndarray]:
         rank, rows = self.ranks[labels.astype(int)], np.arange(len(labels))
-        return [self.bounds[rows, rank + k] for k in (0, 1)]
+        return truncate(mean, variance, self.bounds[rows, rank], self.bounds[rows, rank + 1])
 
     def expect(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
         """Predict the probabilities of the classes."""
@@ -217,6 +193,7 @@ class Ordered(Margin):
         return self.order[(latents[:, np.newaxis] > self.bounds[:, 1:-1]).sum(axis=1)]
 
 
+@dataclass(eq=False)
 class Times(Margin):
     """A time until an event, of which a censored label only says that it is later.
 
@@ -228,32 +205,22 @@ class Times(Margin):
         The outputs of the network for the task.
     """
 
-    def __init__(self, task: Survival, outputs: np.ndarray):
-        self.task, self.outputs = task, outputs
+    task: Survival
+    outputs: np.ndarray
 
     def take(self, rows: np.ndarray) -> "Times":
         """Return the distributions of some rows."""
         return Times(self.task, self.outputs[rows])
 
-    def tilt(
-        self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def condition(self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> Moments:
         """Compute the latent variable of an event, or of the time without one."""
-        _, mean, variance = self._condition(labels, mean, variance)
-        return mean, variance
-
-    def rate(self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
-        """Return the log densities of events, and the log probabilities of no event so far."""
-        return self._condition(labels, mean, variance)[0]
-
-    def _condition(
-        self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray
-    ) -> list[np.ndarray]:
         survival = self.task.predict_survival(self.outputs, np.abs(labels)[:, np.newaxis])[:, 0]
         value = -ndtri(survival.clip(_LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY))
         at_event = observe(value, mean, variance)
         censored = truncate(mean, variance, value, np.inf)
-        return [np.where(labels > 0, *parts) for parts in zip(at_event, censored, strict=True)]
+        pairs = zip(at_event, censored, strict=True)
+        evidence, mean, variance = (np.where(labels > 0, *pair) for pair in pairs)
+        return evidence, mean, variance
 
     def expect(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
         """Predict the median times."""
@@ -264,6 +231,7 @@ class Times(Margin):
         return self.task.find_times(self.outputs, log_ndtr(-latents))
 
 
+@dataclass(eq=False)
 class Fixed(Margin):
     """A prediction whose distribution is not known: it neither changes nor changes others.
 
@@ -273,24 +241,16 @@ class Fixed(Margin):
         The predicted numbers.
     """
 
-    is_usable = False
-
-    def __init__(self, predicted: np.ndarray):
-        self.predicted = predicted
+    predicted: np.ndarray
+    is_usable: ClassVar[bool] = False
 
     def take(self, rows: np.ndarray) -> "Fixed":
         """Return the predictions of some rows."""
         return Fixed(self.predicted[rows])
 
-    def tilt(
-        self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the means and variances as they are."""
-        return mean, variance
-
-    def rate(self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
-        """Return that nothing is known of labels."""
-        return np.full(len(labels), np.nan)
+    def condition(self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> Moments:
+        """Return the means and variances as they are: nothing is known of labels."""
+        return np.full(len(labels), np.nan), mean, variance
 
     def expect(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
         """Return the predictions."""
@@ -353,7 +313,7 @@ def make_margins(
     return margins
 
 
-def observe(value: Any, mean: Any, variance: Any) -> tuple[Any, Any, Any]:
+def observe(value: Any, mean: Any, variance: Any) -> Moments:
     """Compute the log density, mean and variance of a normal variable whose value is observed."""
     spread = variance + 1 / _PRECISION
     evidence = -0.5 * (np.log(2 * np.pi * spread) + (value - mean) ** 2 / spread)
@@ -366,7 +326,7 @@ def spread_points(mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
     return mean[:, np.newaxis] + np.sqrt(variance)[:, np.newaxis] * _POINTS
 
 
-def truncate(mean: Any, variance: Any, low: Any, high: Any) -> tuple[Any, Any, Any]:
+def truncate(mean: Any, variance: Any, low: Any, high: Any) -> Moments:
     """Compute the log probability, mean and variance of a normal variable in an interval."""
     deviation = np.sqrt(variance)
     a, b = (low - mean) / deviation, (high - mean) / deviation

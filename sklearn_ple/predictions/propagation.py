@@ -110,7 +110,7 @@ def infer(
         for k in labelled:
             rows = known[k][active[known[k]]]
             before = belief.of_others(k, rows)
-            after = margins[k].take(rows).tilt(labels[rows, k], *before)
+            _, *after = margins[k].take(rows).condition(labels[rows, k], *before)
             steps = _move_sites(sites, (rows, k), before, after, share)
             moved[rows] = np.maximum(moved[rows], steps)
         belief = _combine(correlation, sites)

@@ -3,8 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -150,29 +149,10 @@ def fill_mask(data: Any) -> Any:
     """
     if not isinstance(data, np.ma.MaskedArray):
         return data
-    mask = np.ma.getmaskarray(data)
-    if not mask.any():
+    if not np.ma.is_masked(data):
         return data.data
-    is_float = data.dtype.kind == "f"
     # Converting to floats would round large integers, and would turn bools into numbers.
-    filled = np.array(data.data, dtype=data.dtype if is_float else object)
-    filled[mask] = np.nan if is_float else None
-    return filled
-
-
-@contextmanager
-def refuse_surrogates(name: str) -> Iterator[None]:
-    """Context manager that names text with half a surrogate pair, which cannot be encoded.
-
-    Columns of text in pandas 3 cannot hold it, and neither can files.
-    """
-    try:
-        yield
-    except UnicodeEncodeError as error:
-        raise ValueError(
-            f"{name} holds {error.object!r}, with half of a surrogate pair, which is no valid "
-            "text: replace it."
-        ) from error
+    return data.filled(np.nan) if data.dtype.kind == "f" else np.array(data.tolist(), dtype=object)
 
 
 def keep_numbers(data: Any) -> Any:

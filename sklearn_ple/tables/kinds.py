@@ -152,10 +152,9 @@ def pair_dependent_tasks(
             raise ValueError(
                 f"depends_on names {shown(name)}, but the tasks are {list(position)}."
             )
+    graph = {name: [on] for name, on in depends_on.items()}
     try:
-        order = [
-            *TopologicalSorter({name: [on] for name, on in depends_on.items()}).static_order()
-        ]
+        order = list(TopologicalSorter(graph).static_order())
     except CycleError as error:
         raise ValueError(
             f"depends_on has a cycle: {error.args[1]}. No task may depend on itself, not even "

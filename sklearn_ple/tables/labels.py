@@ -12,7 +12,7 @@ from scipy import sparse
 from ..utils.checks import check_unique, naming, shown
 from ..utils.warn import warn
 from .form import TargetForm
-from .frames import drop_order, fill_mask, is_arrow, is_polars, refuse_surrogates, to_pandas
+from .frames import drop_order, fill_mask, is_arrow, is_polars, to_pandas
 from .kinds import select_learnt
 from .plausibility import warn_of_text
 
@@ -179,7 +179,6 @@ def _as_float(label: Any) -> float:
 
 
 @naming("y")
-@refuse_surrogates("y")
 def read_targets(
     y: Any, ignored: Callable[[Sequence[str]], list[int]] | None = None, first: int | None = None
 ) -> tuple[list[Labels], TargetForm]:
@@ -231,7 +230,6 @@ def read_targets(
     return labels, replace(replace(form, names=names).take(kept), ignored=out)
 
 
-@refuse_surrogates("y")
 def as_frame(y: Any, input_name: str = "y") -> pd.DataFrame:
     """Turn labels of any form into a data frame with the names of the tasks.
 
@@ -249,13 +247,14 @@ def as_frame(y: Any, input_name: str = "y") -> pd.DataFrame:
         "y", and several are called "y0", "y1" and so on. Numbers with fractions are floats of
         NumPy.
     """
-    table = _as_pandas(y, input_name)
-    if table.ndim == 1:
-        name = "y" if table.name is None else str(table.name)
-        return _use_plain_floats(table).to_frame(name)
-    names = [f"y{c}" if isinstance(c, int) else str(c) for c in table.columns]
-    for name in names:
-        name.encode()  # Half a surrogate pair is an error.
+    with naming(input_name):
+        table = _as_pandas(y, input_name)
+        if table.ndim == 1:
+            name = "y" if table.name is None else str(table.name)
+            return _use_plain_floats(table).to_frame(name)
+        names = [f"y{c}" if isinstance(c, int) else str(c) for c in table.columns]
+        for name in names:
+            name.encode()  # Half a surrogate pair is an error.
     table = table.set_axis(names, axis=1)
     for position in range(len(names)):
         column = table.iloc[:, position]

@@ -19,7 +19,6 @@ from .frames import (
     fill_mask,
     is_dataset,
     keep_numbers,
-    refuse_surrogates,
     refuse_unread,
     to_pandas,
     use_native_order,
@@ -52,7 +51,6 @@ class FeatureReader:
         return self.names or self._estimator.n_features_in_
 
     @naming("X")
-    @refuse_surrogates("X")
     def read(self, X: Any, reset: bool) -> Any:
         """Check the shape and names of X, and turn it into a data frame or a CSR matrix.
 

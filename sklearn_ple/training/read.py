@@ -111,9 +111,9 @@ def _read_files(
         def n_aside(n_rows: int) -> int:
             return _n_aside(settings, n_rows)
 
-        table = StreamedTable.read(*rows, **options, n_aside=n_aside, last=rule == "last")
+        table = StreamedTable(*rows, **options, n_aside=n_aside, last=rule == "last")
         return table, Split(table=table.aside)
-    table = StreamedTable.read(*rows, **options)
+    table = StreamedTable(*rows, **options)
     options["like"] = table.form
     apart = _read_apart(lambda: _read_rows_apart(arguments, settings, table, options))
     return table, Split(table=apart)
@@ -150,7 +150,7 @@ def _read_rows_apart(
     source = Source.of(X)
     columns = Columns.choose(source, y, sample_weight, features, ending="_val")
     source.check_columns(features, "X has the columns")
-    return StreamedTable.read(reader, source, columns, settings.depends_on, **options).sample
+    return StreamedTable(reader, source, columns, settings.depends_on, **options).sample
 
 
 def _lost_categories(source: Source) -> list[str]:

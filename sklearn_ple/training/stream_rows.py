@@ -43,12 +43,12 @@ def stream_rows(
     targets, weights = encoder.encode_labels(table.distinct)
     totals = ClassTotals(encoder.tasks)
     totals.add(targets, (weights > 0) * table.distinct_weights[:, None])
+    if class_weight is not None:
+        class_weight = totals.balance(class_weight)
     n_trained_on = len(table)
     if table.aside is not None:
         totals.leave_out(*encoder.encode_labels(table.aside))
         n_trained_on -= len(table.aside)
-    if class_weight is not None:
-        class_weight = totals.balance(class_weight)
 
     def encode(rows: Table) -> Arrays:
         encoded = encoder.apply(rows, class_weight, warns=False)._replace(ordered=ordered)

@@ -96,7 +96,8 @@ def hinting(**hints: str) -> Callable[[_Method], _Method]:
 
 def shown(value: Any) -> str:
     """Show a value in a message, without the types of NumPy's numbers and strings."""
-    return repr(_strip_numpy(value))
+    with np.printoptions(legacy="1.25"):
+        return repr(value)
 
 
 def described(result: Any) -> str:
@@ -113,20 +114,17 @@ def check_tensor(method: str, result: Any, expected: Sequence[int]) -> None:
         )
 
 
-def _strip_numpy(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, Mapping):
-        return {_strip_numpy(key): _strip_numpy(entry) for key, entry in value.items()}
-    # A named tuple has a representation of its own.
-    return type(value)(map(_strip_numpy, value)) if type(value) in (list, tuple) else value
-
-
 @contextmanager
 def naming(what: str) -> Iterator[None]:
     """Context manager in which errors name what they concern: before their message, or in it."""
     try:
         yield
+    except UnicodeEncodeError as error:
+        # Columns of text in pandas 3 cannot hold it, and neither can files.
+        raise ValueError(
+            f"{what} holds {error.object!r}, with half of a surrogate pair, which is no valid "
+            "text: replace it."
+        ) from error
     except (TypeError, ValueError, OverflowError) as error:
         # Names such as "classes" are also ordinary words within a message.
         find = re.match if re.fullmatch("[a-z]{2,}", what) else re.search

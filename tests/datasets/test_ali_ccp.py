@@ -403,17 +403,6 @@ def test_a_damaged_parquet_file_is_an_error_that_names_it(arrow, tmp_path, damag
     assert str(error.value).endswith("Delete it, and it will be created again.")
 
 
-def test_a_wrong_label_in_parquet_is_an_error(arrow, tmp_path):
-    path, _ = converted(tmp_path)
-    table = arrow.parquet.read_table(path)
-    labels = table["click"].to_pylist()
-    labels[7] = 2
-    place = table.column_names.index("click")
-    arrow.parquet.write_table(table.set_column(place, "click", arrow.array(labels)), path)
-    with pytest.raises(ValueError, match="labels of click must be 0 or 1, got 2"):
-        fetch_ali_ccp(data_home=tmp_path)
-
-
 def test_flipped_bits_of_parquet_are_an_error_or_change_nothing(arrow, tmp_path):
     path, frame = converted(tmp_path)
     whole = path.read_bytes()

@@ -36,9 +36,9 @@ def read(X):
 
 def learn(X, weights=None, **params):
     """Make an encoder that has learnt from the rows of X, in a single block."""
-    encoder = FeatureEncoder(**params)
+    encoder = FeatureEncoder(params.pop("dtype", "float32"))
     rows = X, np.ones(X.shape[0]) if weights is None else weights
-    _, ranges = encoder.learn_categories(X, [X])
+    _, ranges = encoder.learn_categories(X, [X], **params)
     encoder.learn_scales(ranges, rows, [rows])
     return encoder
 
@@ -1352,8 +1352,8 @@ def test_blocks_of_rows_teach_what_all_rows_teach(options):
             yield tuple(own[start:end] for own in arrays)
 
     whole = learn(X, weights, **options)
-    learnt = FeatureEncoder(**options)
-    _, ranges = learnt.learn_categories(X.iloc[::7], (own for (own,) in blocks(X)))
+    learnt = FeatureEncoder()
+    _, ranges = learnt.learn_categories(X.iloc[::7], (own for (own,) in blocks(X)), **options)
     learnt.learn_scales(ranges, (X.iloc[::7], weights[::7]), blocks(X, weights))
     assert learnt.cardinalities_ == whole.cardinalities_
     for one, other in zip(learnt.columns_, whole.columns_, strict=True):

@@ -48,11 +48,9 @@ def test_classes_in_an_order_are_intervals_of_the_latent_variable():
         inside = lambda z, rank=rank: float(ends[rank] < z <= ends[rank + 1])  # noqa: E731
         expected = integrate_class(inside, 0.4, 0.7)
         labels = np.array([float(label)])
-        found = [float(part.item()) for part in margin.tilt(labels, mean, variance)]
+        evidence, *found = (part.item() for part in margin.condition(labels, mean, variance))
         np.testing.assert_allclose(found, expected[1:], atol=1e-4)
-        assert np.exp(margin.rate(labels, mean, variance)).item() == pytest.approx(
-            expected[0], 1e-3
-        )
+        assert np.exp(evidence) == pytest.approx(expected[0], 1e-3)
         assert margin.expect(mean, variance)[0, label] == pytest.approx(expected[0], 1e-3)
 
 
@@ -85,7 +83,7 @@ def test_a_number_moves_by_quantiles_of_known_errors():
     law = stats.gamma(2.0)
     for z in (-1.5, 0.0, 1.2):
         label = margin.predicted + 2.0 * (law.ppf(NORMAL.cdf(z)) - 2.0)
-        mean, variance = margin.tilt(label, *STANDARD)
+        _, mean, variance = margin.condition(label, *STANDARD)
         np.testing.assert_allclose(mean, z, atol=0.1)
         np.testing.assert_allclose(variance, 0.0, atol=1e-3)
         np.testing.assert_allclose(margin.draw(np.full(3, z)), label, atol=0.15)
@@ -124,10 +122,10 @@ def test_censored_times_only_tell_that_the_event_is_later():
     margin, zero, one = Times(task, outputs), np.zeros(1), np.ones(1)
     survived = task.predict_survival(outputs, np.array([2.5])).item()
     z = NORMAL.ppf(1 - survived)
-    mean, _ = margin.tilt(np.array([2.5]), zero, one)
+    _, mean, _ = margin.condition(np.array([2.5]), zero, one)
     assert mean.item() == pytest.approx(z, abs=1e-3)
-    mean, _ = margin.tilt(np.array([-2.5]), zero, one)
+    evidence, mean, _ = margin.condition(np.array([-2.5]), zero, one)
     assert mean.item() == pytest.approx(stats.truncnorm(z, np.inf).mean(), abs=1e-6)
-    assert np.exp(margin.rate(np.array([-2.5]), zero, one)).item() == pytest.approx(survived)
+    assert np.exp(evidence).item() == pytest.approx(survived)
     assert margin.draw(np.array([z])).item() == pytest.approx(2.5)
     assert margin.expect(zero, one) == pytest.approx(task.predict(outputs))

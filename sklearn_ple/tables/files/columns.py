@@ -147,12 +147,17 @@ def _read_numbers(rows: Any, name: str) -> np.ndarray:
     return column.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def read_labels(X: Any, y: Any, sample_weight: Any = None) -> tuple[Any, np.ndarray | None]:
-    """Read the labels and weights of all rows of a dataset, whose columns y and weights name."""
+def read_labels(
+    X: Any, y: Any, sample_weight: Any = None, features: Sequence[str] = ()
+) -> tuple[Any, np.ndarray | None]:
+    """Read the labels and weights of all rows of a dataset, whose columns y and weights name.
+
+    None of them may be among the features of a fitted model.
+    """
     import pyarrow as pa
 
     source = Source.of(X)
-    columns = Columns.choose(source, y, sample_weight, features=())
+    columns = Columns.choose(source, y, sample_weight, features)
     rows = pa.concat_tables([block.rows for block in source.blocks(columns.names)])
     return columns.y(rows), columns.sample_weight(rows)
 

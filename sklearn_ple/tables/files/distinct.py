@@ -39,8 +39,6 @@ class LabelTotals:
 
     def add(self, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Add labels with their weights, and return the position of each label's value."""
-        if not len(labels):
-            return np.empty(0, dtype=np.int64)
         if self.too_many:
             self.weights += weights.sum()
             return np.zeros(len(labels), dtype=np.int64)

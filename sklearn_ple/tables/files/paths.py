@@ -177,15 +177,11 @@ def _fill_null_types(dataset: Any) -> Any:
     import pyarrow as pa
 
     schema = dataset.schema
-    for place, field in enumerate(schema):
-        if not pa.types.is_null(field.type):
-            continue
-        for fragment in dataset.get_fragments():
-            with suppress(pa.ArrowException, OSError, KeyError):
-                other = fragment.physical_schema.field(field.name)
-                if not pa.types.is_null(other.type):
-                    schema = schema.set(place, other)
-                    break
+    names = [field.name for field in schema if pa.types.is_null(field.type)]
+    for fragment in dataset.get_fragments() if names else ():
+        with suppress(pa.ArrowException, OSError):
+            there = [field for field in fragment.physical_schema if field.name in names]
+            schema = pa.unify_schemas([schema, pa.schema(there)])
     return dataset.replace_schema(schema)
 
 

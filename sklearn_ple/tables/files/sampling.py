@@ -4,7 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+# The step between the states of SplitMix64.
+_GAMMA = np.uint64(0x9E3779B97F4A7C15)
 # Rows are dropped only if there are more of them than this times the limit.
 _SURPLUS = 1.25
 # From more parts one is made: a column of a part takes about 1 kB in addition to its rows.
@@ -39,10 +42,8 @@ def hash_rows(numbers: np.ndarray) -> np.ndarray:
     >>> np.argsort(hash_rows(np.arange(6)))
     array([2, 4, 5, 1, 0, 3])
     """
-    mixed = (numbers.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
+    # pandas mixes the bits of integers in the same way.
+    return pd.util.hash_array((numbers.astype(np.uint64) + np.uint64(1)) * _GAMMA)
 
 
 class LowestRows:
@@ -110,7 +111,7 @@ class LowestRows:
     @property
     def numbers(self) -> np.ndarray:
         """The numbers of the rows, in ascending order."""
-        return np.concatenate([numbers for numbers, _ in self._parts])
+        return np.concatenate([np.empty(0, dtype=np.int64), *(part[0] for part in self._parts)])
 
     def rows(self) -> Any:
         """Return the rows in the order of their numbers."""
@@ -129,8 +130,6 @@ def _decode(rows: Any) -> Any:
     """Replace dictionary columns by their values: the dictionaries may be larger than the rows."""
     import pyarrow as pa
 
-    for place, field in enumerate(rows.schema):
-        if pa.types.is_dictionary(field.type):
-            column = rows.column(place).cast(field.type.value_type)
-            rows = rows.set_column(place, field.name, column)
-    return rows
+    names, types = rows.schema.names, rows.schema.types
+    plain = [kind.value_type if pa.types.is_dictionary(kind) else kind for kind in types]
+    return rows.cast(pa.schema(list(zip(names, plain, strict=True))))

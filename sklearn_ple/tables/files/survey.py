@@ -50,7 +50,7 @@ class Survey:
     n_rows : int
         Number of rows that have a label with a weight; other rows are not used.
     is_aside : callable
-        Function from numbers of rows to whether the rows are set aside.
+        Function from numbers of rows to whether the rows are set aside; known after `end`.
     """
 
     def __init__(
@@ -77,7 +77,6 @@ class Survey:
         n_bytes = 2 * SAMPLED_BYTES if most_aside else SAMPLED_BYTES
         self._sample = LowestRows(_hash, SAMPLED_ROWS + most_aside, n_bytes)
         self._aside = LowestRows(key, most_aside, SAMPLED_BYTES)
-        self.is_aside: Callable[[np.ndarray], np.ndarray] = _is_none
 
     def add(self, block: Block) -> None:
         """Process a block of rows."""
@@ -110,10 +109,9 @@ class Survey:
         self._aside.cut(n_aside(self.n_rows))
         if len(self._aside) == self.n_rows:
             raise ValueError("groups has a single group, whose rows would all be set aside.")
-        if len(self._aside):
-            # Without a reference to the survey, whose rows can then be freed.
-            is_aside = self.is_aside = partial(_are_among, self._aside.numbers)
-            self._sample.keep(lambda numbers, _: ~is_aside(numbers))
+        # Without a reference to the survey, whose rows can then be freed.
+        is_aside = self.is_aside = partial(_are_among, self._aside.numbers)
+        self._sample.keep(lambda numbers, _: ~is_aside(numbers))
         self._sample.n_bytes = SAMPLED_BYTES
         self._sample.cut(SAMPLED_ROWS)
 
@@ -121,11 +119,6 @@ class Survey:
     def unit(self) -> float:
         """Mean of the weights of the labels."""
         return self._sum / self._n_labels
-
-    @property
-    def n_sampled(self) -> int:
-        """Number of rows in the sample."""
-        return len(self._sample)
 
     def sample(self) -> tuple[Any, np.ndarray]:
         """Return a random sample of the training rows, a table of Arrow, and their numbers."""
@@ -224,12 +217,8 @@ def _descend(numbers: np.ndarray, rows: Any) -> np.ndarray:
 
 def _are_among(ordered: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     """Return whether numbers are among others, which are in ascending order."""
-    places = np.searchsorted(ordered, numbers).clip(max=len(ordered) - 1)
-    return ordered[places] == numbers
-
-
-def _is_none(numbers: np.ndarray) -> np.ndarray:
-    return np.zeros(len(numbers), dtype=bool)
+    first, end = (np.searchsorted(ordered, numbers, side) for side in ("left", "right"))
+    return first < end
 
 
 def _subtract(labels: np.ndarray, column: Labels) -> np.ndarray:

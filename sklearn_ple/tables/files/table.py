@@ -45,12 +45,16 @@ class StreamedTable:
         The files.
     columns : Columns
         The columns to read.
-    survey : Survey
-        The result of the first pass.
+    depends_on : dict, "previous" or None
+        The parameter of the estimators.
     like : TargetForm, optional
         The form of y in an earlier table.
     verbose : int, default=0
         Whether passes over the rows show progress bars.
+    n_aside : callable, optional
+        Function from the number of rows to the number of validation rows; by default 0.
+    last : bool, default=False
+        Whether the last rows are set aside; by default, hashes of the row numbers choose them.
 
     Attributes
     ----------
@@ -73,57 +77,17 @@ class StreamedTable:
         reader: TableReader,
         source: Source,
         columns: Columns,
-        survey: Survey,
-        like: TargetForm | None = None,
-        verbose: int = 0,
-    ):
-        self.reader = reader
-        self.verbose = verbose
-        self.source = source
-        self.columns = columns
-        self.is_aside = survey.is_aside
-        self._unit, self._n_rows = survey.unit, survey.n_rows
-        # If the sample contains all rows, weights are the same as for a table in memory.
-        unit = None if survey.n_sampled == survey.n_rows else survey.unit
-        self.sample = self._read_table(*survey.sample(), like, unit)
-        self.form = self.sample.form
-        aside = survey.aside()
-        self.aside = None if aside is None else self._read_table(*aside, self.form, survey.unit)
-        self.labels, self.weights = survey.with_rare_labels(self.sample)
-        self.distinct, weights = survey.distinct.table(self.sample)
-        self.distinct_weights = weights / survey.unit
-
-    @classmethod
-    def read(
-        cls,
-        reader: TableReader,
-        source: Source,
-        columns: Columns,
         depends_on: Mapping[str, str] | str | None,
         *,
         like: TargetForm | None = None,
         verbose: int = 0,
         n_aside: Callable[[int], int] = lambda n_rows: 0,
         last: bool = False,
-    ) -> "StreamedTable":
-        """Read the labels of a dataset, and draw a sample and validation rows.
-
-        Parameters
-        ----------
-        reader, source, columns, like, verbose : object
-            The parameters of `StreamedTable`.
-        depends_on : object
-            The parameter of the estimators.
-        n_aside : callable, optional
-            Function from the number of rows to the number of validation rows; by default 0.
-        last : bool, default=False
-            Whether the last rows are set aside; by default, hashes of the row numbers choose them.
-
-        Returns
-        -------
-        StreamedTable
-            The table.
-        """
+    ):
+        self.reader = reader
+        self.source = source
+        self.columns = columns
+        self.verbose = verbose
         ignored = reader.ignored(like)
         # Checked before any block is read, whose name would be in the message.
         kept = select_learnt(columns.targets, ignored)
@@ -138,7 +102,18 @@ class StreamedTable:
             with block.row_group.named():
                 survey.add(block)
         survey.end(n_aside)
-        return cls(reader, source, columns, survey, like, verbose)
+        self.is_aside = survey.is_aside
+        self._unit, self._n_rows = survey.unit, survey.n_rows
+        # If the sample contains all rows, weights are the same as for a table in memory.
+        rows, numbers = survey.sample()
+        unit = None if len(numbers) == survey.n_rows else survey.unit
+        self.sample = self._read_table(rows, numbers, like, unit)
+        self.form = self.sample.form
+        aside = survey.aside()
+        self.aside = None if aside is None else self._read_table(*aside, self.form, survey.unit)
+        self.labels, self.weights = survey.with_rare_labels(self.sample)
+        self.distinct, weights = survey.distinct.table(self.sample)
+        self.distinct_weights = weights / survey.unit
 
     def __len__(self) -> int:
         """Return the number of rows that have a label with a weight, including validation rows."""

@@ -523,7 +523,7 @@ def identify(rows):
     """Return the identity of the rows that a fit reads."""
     source = Source.of(rows)
     reader = TableReader(FeatureReader(model()), "auto")
-    return table.StreamedTable.read(reader, source, Columns.choose(source, TASKS), None).identity
+    return table.StreamedTable(reader, source, Columns.choose(source, TASKS), None).identity
 
 
 def test_chosen_row_groups_are_other_rows(tmp_path):
@@ -705,14 +705,14 @@ def test_rows_of_a_group_are_validated_together(tmp_path):
     source = Source.of(folder)
     columns = Columns.choose(source, TASKS, group="user")
     reader = TableReader(FeatureReader(estimator), "auto")
-    read = StreamedTable.read(reader, source, columns, None, n_aside=lambda n: n // 5)
+    read = StreamedTable(reader, source, columns, None, n_aside=lambda n: n // 5)
     aside = read.is_aside(np.arange(900))
     assert 180 <= aside.sum() < 220 and len(read.aside) == aside.sum()
     users = [set(frame["user"][rows]) for rows in (aside, ~aside)]
     assert not users[0] & users[1] and len(users[0] | users[1]) == 60
     # The same users are drawn from files in another order.
     turned = write(tmp_path / "turned", frame[::-1])
-    again = StreamedTable.read(
+    again = StreamedTable(
         reader, Source.of(turned), columns, None, n_aside=lambda n: n // 5, like=read.form
     )
     assert set(frame["user"][::-1].to_numpy()[again.is_aside(np.arange(900))]) == users[0]
