@@ -25,7 +25,10 @@ _LEAST_LABELS_TO_STOP_EARLY = 2000
 _LOSSES = {"count": "poisson", "tweedie": "poisson", "hurdle": "poisson"}
 _LOSSES |= {"quantile": "absolute_error"}
 # What a search of parameters tries, and the scores by the loss of boosting.
-_TRIED = [{"learning_rate": [0.02, 0.1]}, {"max_leaf_nodes": [4, 8, 16]}]
+_TRIED: list[dict[str, list[float]]] = [
+    {"learning_rate": [0.02, 0.1]},
+    {"max_leaf_nodes": [4, 8, 16]},
+]
 _N_FOLDS = 3
 _LEAST_LABELS_TO_TUNE = 30
 _SCORINGS = {
