@@ -253,7 +253,7 @@ class Comparison(Result):
         display : ComparisonDisplay
             The display.
         """
-        return ComparisonDisplay.from_comparison(self, **kwargs)
+        return ComparisonDisplay(self.gains, self.reference, self.confidence).plot(**kwargs)
 
     def _contents(self) -> Contents:
         if self.scores.empty:

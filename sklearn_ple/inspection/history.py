@@ -2,13 +2,14 @@
 
 import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ..predictions.inner import tasks_of
-from .shown import drawn_by
+from .shown import Display
 from .style import import_pyplot, merge_style, shorten
 
 _MAX_COLUMNS = 4
@@ -20,7 +21,8 @@ _STYLES = (
 )
 
 
-class TrainingHistoryDisplay:
+@dataclass(eq=False, repr=False)
+class TrainingHistoryDisplay(Display):
     """Training and validation losses over the epochs, with a panel for each task.
 
     It is recommended to use `from_estimator` to create a display. All parameters are stored as
@@ -66,10 +68,8 @@ class TrainingHistoryDisplay:
     ['joint loss', 'death', 'wt82_71']
     """
 
-    @drawn_by("from_estimator", Sequence)
-    def __init__(self, history: Sequence[dict[str, Any]], task_names: Sequence[str]):
-        self.history = history
-        self.task_names = task_names
+    history: Sequence[dict[str, Any]]
+    task_names: Sequence[str]
 
     @classmethod
     def from_estimator(cls, estimator: Any, **kwargs: Any) -> "TrainingHistoryDisplay":

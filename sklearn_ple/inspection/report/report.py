@@ -2,6 +2,7 @@
 
 import os
 import textwrap
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from .panels import make_panels
 from .scores import MAX_COLUMNS, measure_importance, score_by_bootstrap
 
 
+@dataclass(eq=False, repr=False)
 class MultiTaskReport(Result):
     """Report on how well a fitted estimator predicts each task: scores, plots and an HTML page.
 
@@ -81,23 +83,13 @@ class MultiTaskReport(Result):
     >>> report.to_html("report.html")  # doctest: +SKIP
     """
 
-    def __init__(
-        self,
-        estimator: Any,
-        X: Any,
-        y: Any,
-        scores: pd.DataFrame,
-        gain: Comparison | None = None,
-        confidence: float = 0.95,
-        importance: MultiTaskImportance | None = None,
-    ):
-        self.estimator = estimator
-        self.X = X
-        self.y = y
-        self.scores = scores
-        self.gain = gain
-        self.confidence = confidence
-        self.importance = importance
+    estimator: Any
+    X: Any
+    y: Any
+    scores: pd.DataFrame
+    gain: Comparison | None = None
+    confidence: float = 0.95
+    importance: MultiTaskImportance | None = None
 
     @classmethod
     @check_arguments(
