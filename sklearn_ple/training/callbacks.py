@@ -3,6 +3,7 @@
 import copy
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,7 @@ class RecordLimit(Callback):
         net.history.record("max_epochs", self.max_epochs)
 
 
+@dataclass(eq=False, repr=False)
 class KeepBestWeights(Callback):
     """Ends training when a loss is not finite, or when the validation loss stops improving.
 
@@ -110,19 +112,11 @@ class KeepBestWeights(Callback):
         Why this callback ended the training; None if it did not.
     """
 
-    def __init__(
-        self,
-        task_names: Sequence[str],
-        stop_early: bool,
-        patience: int,
-        tol: float,
-        n_rising: int = 0,
-    ):
-        self.task_names = task_names
-        self.stop_early = stop_early
-        self.patience = patience
-        self.tol = tol
-        self.n_rising = n_rising
+    task_names: Sequence[str]
+    stop_early: bool
+    patience: int
+    tol: float
+    n_rising: int = 0
 
     def on_train_begin(self, net: Any, X: Any = None, **_: Any) -> None:
         """Keep the initial weights; X are the rows to train on."""
