@@ -77,6 +77,7 @@ class AITMClassifierRegressor(MultiTaskEstimator):
 
     network = AITM
 
+    @property
     def treats_tasks_alike(self) -> bool:
         return isinstance(self.depends_on, dict)
 

@@ -34,6 +34,7 @@ class Extraction(MultiTaskEstimator):
 
     network: ClassVar[Any] = PLE
 
+    @property
     def treats_tasks_alike(self) -> bool:
         # A list has one number for each column of y, so tasks differ by their position.
         return isinstance(self.n_specific_experts, (Integral, dict))

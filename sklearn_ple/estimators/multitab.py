@@ -1,6 +1,4 @@
 """MultiTab-Net as a scikit-learn estimator."""
-# The hooks are documented in MultiTaskEstimator.
-# ruff: noqa: D102
 
 from typing import Any
 
@@ -86,6 +84,4 @@ class MultiTabNetClassifierRegressor(MultiTaskEstimator):
 
     network = MultiTabNet
     reads_columns = True
-
-    def treats_tasks_alike(self) -> bool:
-        return True
+    treats_tasks_alike = True

@@ -108,12 +108,12 @@ class ComparisonDisplay(Display):
             If matplotlib is not installed.
         """
         check_frame("gains", self.gains, ["model", "task", "mean", "low", "high"])
-        parts = [self._table(name) for name in ("mean", "low", "high")]
+        mean, low, high = (self._table(name) for name in ("mean", "low", "high"))
         self.points_: list[Any] | None = None
         self.image_: Any = None
         self.texts_: np.ndarray | None = None
-        draw = self._draw_scatter if parts[0].shape[1] == 2 else self._draw_heat_map
-        self.ax_ = draw(ax, *parts, kwargs)
+        draw = self._draw_scatter if mean.shape[1] == 2 else self._draw_heat_map
+        self.ax_ = draw(ax, mean, low, high, kwargs)
         self.figure_ = self.ax_.figure
         return self
 

@@ -45,8 +45,8 @@ class Display:
 
     def __new__(cls, *args: Any, **_: Any) -> Self:
         """Check the first argument, before any other is found missing."""
-        kind = fields(cast(Any, cls))[0].type
-        kind = get_origin(kind) or kind
+        hint: Any = fields(cast(Any, cls))[0].type
+        kind = get_origin(hint) or hint
         if args and not isinstance(args[0], kind):
             raise TypeError(
                 f"{cls.__name__} takes a {kind.__name__} first, not a {type(args[0]).__name__}: "

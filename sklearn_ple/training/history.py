@@ -8,9 +8,9 @@ import numpy as np
 from skorch.history import History
 
 # What ``history_`` holds of the history of the net, without the prefix "train_".
-_SHOWN = ("epoch", "train_loss", "train_task_losses", "task_weights", "balancing_weights")
-_SHOWN += ("learning_rate", "max_epochs", "valid_loss", "valid_task_losses", "valid_score")
-_SHOWN += ("valid_task_scores", "seconds")
+_TRAINING = ("epoch", "train_loss", "train_task_losses", "task_weights", "balancing_weights")
+_VALIDATION = ("valid_loss", "valid_task_losses", "valid_score", "valid_task_scores")
+_SHOWN = (*_TRAINING, "learning_rate", "max_epochs", *_VALIDATION, "seconds")
 
 
 class SharedHistory(History):
