@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..tasks import Task, is_weight
 from ..utils.checks import check_integer, shown
-from .batch import Batch
+from .balancer import Batch
 from .logarithmic import LogarithmicBalancer
 
 # As in the authors' code: the least loss, and the parameters of Adam.

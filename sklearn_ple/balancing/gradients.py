@@ -4,7 +4,7 @@ import copy
 import importlib
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from ..distributed import current
 from ..nn.draws import drawing_from, in_all_functions
 from ..tasks import Task
-from .balancer import Balancer
-from .batch import Batch
+from .balancer import Balancer, Batch
 
 # TorchJD's weightings, and whether they weigh the mean of the gradients instead of their sum.
 _WEIGHTINGS = {
@@ -94,7 +93,7 @@ class GradientBalancer(Balancer):
     2
     """
 
-    reads_representation: ClassVar[bool] = True
+    reads_representation = True
 
     method: Any
 
