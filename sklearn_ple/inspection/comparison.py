@@ -84,10 +84,7 @@ class Comparison(Result):
 
     @classmethod
     @check_arguments(
-        reference=[str],
-        confidence=[BETWEEN_0_AND_1],
-        overlap=[NOT_NEGATIVE],
-        repeats=[str, None],
+        reference=[str], confidence=[BETWEEN_0_AND_1], overlap=[NOT_NEGATIVE], repeats=[str, None]
     )
     def from_scores(
         cls,
