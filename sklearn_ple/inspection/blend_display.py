@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..utils.checks import check_frame
 from .shown import Display
-from .style import BLUE, PALETTE, add_legend, import_pyplot, merge_style, shorten
+from .style import BLUE, PALETTE, add_legend, make_axes, merge_style, shorten
 
 
 @dataclass(eq=False, repr=False)
@@ -118,9 +118,7 @@ class BlendDisplay(Display):
         check_frame("scores", self.scores, names)
         tasks = [shorten(task) for task in self.weights.index]
         rows = np.arange(len(tasks))
-        self.figure_, self.axes_ = import_pyplot().subplots(
-            1, 2, figsize=(9, 1.5 + 0.32 * len(tasks)), sharey=True, layout="constrained"
-        )
+        self.figure_, (self.axes_,) = make_axes(1, 2, (9, 1.5 + 0.32 * len(tasks)), sharey=True)
         bars, points = self.axes_
         left, handles = np.zeros(len(tasks)), []
         for place, name in enumerate(names):

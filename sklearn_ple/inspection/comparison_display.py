@@ -126,7 +126,7 @@ class ComparisonDisplay(Display):
         self, ax: Any, mean: pd.DataFrame, low: pd.DataFrame, high: pd.DataFrame, kwargs: Any
     ) -> Any:
         if ax is None:
-            _, ax = style.import_pyplot().subplots(figsize=(7.4, 5.2), layout="constrained")
+            _, ((ax,),) = style.make_axes(1, 1, (7.4, 5.2))
         points = []
         for position, model in enumerate(mean.index):
             below, above = mean.loc[model] - low.loc[model], high.loc[model] - mean.loc[model]

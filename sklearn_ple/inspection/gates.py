@@ -170,15 +170,8 @@ class GateUtilizationDisplay(Display):
         crowded = longest > 11 * breadth / span * np.diff(experts).min(initial=span)
         wide = breadth + 1.1 + 0.09 * max(15, *(len(style.shorten(gate)) for gate in styles))
         high = 0.6 + 1.8 * len(levels) + 0.08 * longest * crowded
-        self.figure_, grid = style.import_pyplot().subplots(
-            len(levels),
-            1,
-            figsize=(wide, max(high, 1.3 + 0.21 * len(styles))),
-            sharex=True,
-            sharey=True,
-            squeeze=False,
-            layout="constrained",
-        )
+        size = wide, max(high, 1.3 + 0.21 * len(styles))
+        self.figure_, grid = style.make_axes(len(levels), 1, size, sharex=True, sharey=True)
         self.axes_ = grid[:, 0]
         self.bars_ = []
         for panel, rows in zip(self.axes_, levels, strict=True):
@@ -222,9 +215,7 @@ class GateUtilizationDisplay(Display):
         return bars
 
     def _add_legend(self) -> None:
-        entries: dict[str, Any] = {}
-        for bars in self.bars_:
-            entries |= bars
+        entries = {gate: bars for level in self.bars_ for gate, bars in level.items()}
         even = next(c for c in self.axes_[0].collections if c.get_label() == _EVEN)
         title = "bars: mean\nlines: standard\ndeviation"
         handles, names = [*entries.values(), even], [*entries, _EVEN]

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..predictions.inner import tasks_of
 from .shown import Display
-from .style import import_pyplot, merge_style, shorten
+from .style import make_axes, merge_style, shorten
 
 _MAX_COLUMNS = 4
 # Size of a panel with its texts, in inches.
@@ -121,14 +121,8 @@ class TrainingHistoryDisplay(Display):
         panels = self._panels()
         n_rows = -(-len(panels) // _MAX_COLUMNS)
         n_columns = -(-len(panels) // n_rows)
-        self.figure_, grid = import_pyplot().subplots(
-            n_rows,
-            n_columns,
-            figsize=(0.6 + _WIDTH * n_columns, 0.4 + _HEIGHT * n_rows),
-            sharex=True,
-            squeeze=False,
-            layout="constrained",
-        )
+        size = 0.6 + _WIDTH * n_columns, 0.4 + _HEIGHT * n_rows
+        self.figure_, grid = make_axes(n_rows, n_columns, size, sharex=True)
         self.axes_, rest = np.split(grid.ravel(), [len(panels)])
 
         valid_loss = np.array([entry.get("valid_loss", np.nan) for entry in self.history])

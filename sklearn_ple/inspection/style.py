@@ -44,6 +44,12 @@ def import_pyplot() -> Any:
     return plt
 
 
+def make_axes(n_rows: int, n_columns: int, size: tuple[float, float], **options: Any) -> Any:
+    """Make a figure of a size in inches, and the axes of its panels, a 2-D array."""
+    layout = {"figsize": size, "squeeze": False, "layout": "constrained"}
+    return import_pyplot().subplots(n_rows, n_columns, **layout, **options)
+
+
 def merge_style(style: dict[str, Any], options: dict[str, Any], kind: str) -> dict[str, Any]:
     """Replace the defaults of a style by the options of the user.
 
@@ -159,7 +165,7 @@ def draw_heat_map(
         excess = max(0, max(map(len, columns)) - 13)
         wide, high = 1.9 + 0.085 * max(map(len, rows)) + 0.8 * len(columns), 1.6 + 0.35 * len(rows)
         size = max(wide, 5.0) + 0.07 * excess, max(high, 3.0) + 0.05 * excess
-        _, ax = import_pyplot().subplots(figsize=size, layout="constrained")
+        _, ((ax,),) = make_axes(1, 1, size)
     image = ax.imshow(values, **({"aspect": "auto"} | style))
     _label_cells(ax, rows, columns)
     ax.figure.colorbar(image, ax=ax, label=label)

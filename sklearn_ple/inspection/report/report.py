@@ -15,10 +15,10 @@ from ...tasks import check_task_names
 from ...utils._sklearn import StrOptions
 from ...utils.constraints import BETWEEN_0_AND_1, COUNT, ESTIMATOR, PATH, check_arguments
 from ...utils.files import replacing
+from .. import style
 from ..comparison import Comparison
 from ..importance import MultiTaskImportance
 from ..shown import Contents, Result
-from ..style import import_pyplot, shorten
 from .observed import Observed
 from .panels import make_panels
 from .scores import MAX_COLUMNS, measure_importance, score_by_bootstrap
@@ -226,22 +226,16 @@ class MultiTaskReport(Result):
         ImportError
             If matplotlib is not installed.
         """
-        plt = import_pyplot()
+        style.import_pyplot()
         tasks = read_tasks(self.estimator, self.X, self.y)
         rows = [make_panels(Observed.of(task)) for task in tasks]
         heights = [max(panel.height for panel in row) for row in rows]
-        self.figure_, self.axes_ = plt.subplots(
-            len(tasks),
-            2,
-            figsize=(9.0, sum(heights)),
-            height_ratios=heights,
-            layout="constrained",
-            squeeze=False,
-        )
+        size = 9.0, sum(heights)
+        self.figure_, self.axes_ = style.make_axes(len(tasks), 2, size, height_ratios=heights)
         for axes, row, task in zip(self.axes_, rows, tasks, strict=True):
             for ax, panel in zip(axes, row, strict=True):
                 panel.draw(ax)
-                title = textwrap.fill(f"{shorten(task.name)}: {panel.title}", 50)
+                title = textwrap.fill(f"{style.shorten(task.name)}: {panel.title}", 50)
                 ax.set_title(title, fontsize="medium", parse_math=False)
         return self
 
@@ -270,7 +264,7 @@ class MultiTaskReport(Result):
         OSError
             If the file cannot be written.
         """
-        import_pyplot()
+        style.import_pyplot()
         # Imported here, because it needs matplotlib, whereas the scores do not.
         from .page import render_page
 
