@@ -454,14 +454,8 @@ class MultiTaskEstimator(Predictor):
     @property
     def _settings(self) -> Settings:
         """The parameters as they are now, and the hooks."""
-        architecture = Architecture(
-            self.make_network,
-            self.views,
-            self.make_link,
-            self.rate_factors(),
-            self.treats_tasks_alike,
-            self.reads_columns,
-        )
+        hooks = self.make_network, self.views, self.make_link, self.rate_factors()
+        architecture = Architecture(*hooks, self.treats_tasks_alike, self.reads_columns)
         return Settings(type(self), self.family, architecture, self.get_params(deep=False))
 
     def _start(self) -> Start:

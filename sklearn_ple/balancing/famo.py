@@ -155,12 +155,8 @@ class FAMO(LogarithmicBalancer):
         labelled = labelled & gradient.isfinite()
         gradient = torch.where(labelled, gradient, 0.0)
         first, second = _BETAS
-        moments = torch.stack(
-            [
-                self.moments[0].lerp(gradient, 1 - first),
-                self.moments[1].lerp(gradient**2, 1 - second),
-            ]
-        )
+        mean = self.moments[0].lerp(gradient, 1 - first)
+        moments = torch.stack([mean, self.moments[1].lerp(gradient**2, 1 - second)])
         self.moments.copy_(torch.where(labelled, moments, self.moments))
         self.n_updates += labelled
         n = self.n_updates.clamp(min=1)

@@ -30,7 +30,7 @@ from ..utils.checks import shown
 from ..utils.constraints import BETWEEN_0_AND_1, CV, LISTED, N_JOBS, check_arguments, is_estimator
 from ..utils.progress import progress_bar
 from ..utils.warn import warn
-from .comparison import DUMMY, Comparison
+from .comparison import DUMMY, Comparison, check_compared
 
 _BOOSTING = "boosting"
 
@@ -175,11 +175,7 @@ def compare(
     candidates = _read_models(_make_models() if models is None else models, rows, task_types)
     if reference is None:
         reference = _BOOSTING if _BOOSTING in candidates else next(iter(candidates), "")
-    if reference not in candidates or len(candidates) < 2:
-        raise ValueError(
-            f"reference={reference!r} must be one of at least two models, but they are "
-            f"{list(candidates)}: add a model."
-        )
+    check_compared(list(candidates), reference)
     table = rows.frame()
     splitter = to_splitter(cv, PerTaskClassifierRegressor(task_types=kinds))
     splits = list(splitter.split(rows.X, table, groups))

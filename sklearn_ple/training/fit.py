@@ -32,7 +32,7 @@ from .device import resolve_device
 from .jobs import Jobs, can_divide
 from .net import MultiTaskNet, Trained
 from .outputs import compute_outputs
-from .plan import limit_epochs, resolve
+from .plan import default_patience, resolve
 from .processes import check_same_fit, share_random_state
 from .random_state import draw_seed, seeded
 from .read import Arguments
@@ -75,7 +75,10 @@ class Training(NamedTuple):
 
     def limit(self, max_epochs: float, patience: int | str) -> "Training":
         """Return the same with a number of epochs, and with a patience that may be "auto"."""
-        settings = limit_epochs(self.settings, math.ceil(max_epochs), patience)
+        n_epochs = math.ceil(max_epochs)
+        if isinstance(patience, str):
+            patience = default_patience(n_epochs)
+        settings = self.settings.replace(max_epochs=n_epochs, n_iter_no_change=patience)
         return self._replace(settings=settings, max_epochs=max_epochs)
 
 

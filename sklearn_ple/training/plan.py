@@ -83,13 +83,6 @@ def resolve(
     )
 
 
-def limit_epochs(settings: Settings, n_epochs: int, patience: int | str) -> Settings:
-    """Return resolved settings with fewer epochs, and with a patience that may be "auto"."""
-    if isinstance(patience, str):
-        patience = default_patience(n_epochs)
-    return settings.replace(max_epochs=n_epochs, n_iter_no_change=patience)
-
-
 def for_one_epoch(settings: Settings) -> Settings:
     """Return the settings of a single epoch on all rows, without schedule and checkpoint."""
     net_params = dict(settings.net_params or {})
