@@ -26,7 +26,7 @@ from ..utils.progress import write_line
 from ..utils.warn import warn
 from .budget import Budget, measure_speed
 from .build import make_module, make_net
-from .callbacks import ProgressBar, RecordLimit, copy_callbacks
+from .callbacks import ProgressBar, RecordLimit, copy_callback
 from .checkpoint import Checkpoint, Progress
 from .device import resolve_device
 from .jobs import Jobs, can_divide
@@ -344,7 +344,7 @@ class Fit:
         bar = [ProgressBar(names, n_batches, title)] if settings.verbose else []
         limit = [] if training.max_epochs is None else [RecordLimit(training.max_epochs)]
         rates = make_schedule(settings.lr_schedule, settings.max_epochs, n_batches)
-        return [*limit, *bar, *copy_callbacks(settings.callbacks or []), *rates]
+        return [*limit, *bar, *map(copy_callback, settings.callbacks or []), *rates]
 
     def _divide(self, net: MultiTaskNet, training: Training) -> Jobs | None:
         """Divide the members among jobs; None if they are trained together."""
