@@ -59,16 +59,12 @@ class Case(NamedTuple):
 
     load: Callable[[int], list[pd.DataFrame]]
     task_types: dict[str, str] | str
-    boosting: PerTaskClassifierRegressor
+    boosting: PerTaskClassifierRegressor = PerTaskClassifierRegressor()
 
 
 CASES = {
-    "nhefs": Case(
-        nhefs,
-        dict.fromkeys(["sbp", "dbp", "cholesterol"], "regression"),
-        PerTaskClassifierRegressor(),
-    ),
-    "census-income": Case(census_income, "auto", PerTaskClassifierRegressor()),
+    "nhefs": Case(nhefs, dict.fromkeys(["sbp", "dbp", "cholesterol"], "regression")),
+    "census-income": Case(census_income, "auto"),
 }
 
 
@@ -99,17 +95,6 @@ def compare(models: dict[str, Any], X: pd.DataFrame, y: pd.DataFrame) -> pd.Data
     table.insert(0, "metric", kinds.replace(_METRICS))
     table.insert(0, "kind", kinds)
     return table.rename_axis("task").reset_index()
-
-
-def summarise(table: pd.DataFrame) -> str:
-    """Name the model with the best score on each task, and the tasks on which models are equal."""
-    best = table[_MODELS].eq(table[_MODELS].max(axis=1), axis=0)
-    tied = best.sum(axis=1) > 1
-    won = {name: table["task"][best[name] & ~tied] for name in _MODELS}
-    parts = [f"{name} on {', '.join(tasks)}" for name, tasks in won.items() if len(tasks)]
-    if tied.any():
-        parts.append(f"equal on {', '.join(table['task'][tied])}")
-    return f"Best: {'; '.join(parts)}."
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -197,7 +182,6 @@ def compare_on_case(argv: Sequence[str]) -> None:
     table = compare(models, X_test, y_test)
     print("\nScores on the test rows, greater is better:\n")
     print(table.to_string(index=False, float_format="{:.3f}".format))
-    print(f"\n{summarise(table)}")
     try:
         display = TrainingHistoryDisplay.from_estimator(models["PLE"])
     except ImportError as error:

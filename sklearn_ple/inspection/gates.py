@@ -1,7 +1,6 @@
 """Plot of how much the gates use their experts."""
 
 import textwrap
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,7 +132,12 @@ class GateUtilizationDisplay(Display):
         """
         weights, utilization, health = read_gates(*find_gates(estimator, X))
         collapsed = _find_collapsed(weights)
-        for message in [*_describe_collapsed(collapsed), *describe_faults(health)]:
+        for level, gate, expert, largest in collapsed.itertuples(index=False):
+            warn(
+                f"Gate {gate!r} of level {level} has collapsed, in most rows to expert "
+                f"{expert!r}: its largest weight is {largest:.3f} on average."
+            )
+        for message in describe_faults(health):
             warn(message)
         return cls(utilization, collapsed, health).plot(**kwargs)
 
@@ -255,11 +259,3 @@ def _find_collapsed(weights: list[dict[str, pd.DataFrame]]) -> pd.DataFrame:
         if frame.shape[1] > 1 and (largest := frame.max(axis=1).mean()) > _COLLAPSED
     ]
     return pd.DataFrame(rows, columns=["level", "gate", "expert", "largest"])
-
-
-def _describe_collapsed(collapsed: pd.DataFrame) -> Iterator[str]:
-    for level, gate, expert, largest in collapsed.itertuples(index=False):
-        yield (
-            f"Gate {gate!r} of level {level} has collapsed, in most rows to expert {expert!r}: "
-            f"its largest weight is {largest:.3f} on average."
-        )

@@ -146,7 +146,6 @@ class Progress(Callback):
 
     def __init__(self, checkpoint: Checkpoint, number: int):
         self.checkpoint = checkpoint
-        self.number = number
         self.path = checkpoint.path.with_name(f"{_PREFIX}training_{number}.pt")
         self.kept_: dict[str, Any] | None = current().from_first(self._read)
         self.n_epochs = self.kept_["n_epochs"] if self.kept_ else 0

@@ -255,9 +255,7 @@ class Holder(Callback):
 
 def test_a_name_of_two_callbacks_is_an_error(table):
     pair = ("own", Holder(None))
-    with pytest.raises(
-        ValueError, match="duplicate .* callback name 'own'. Use unique names"
-    ):
+    with pytest.raises(ValueError, match="duplicate .* callback name 'own'. Use unique names"):
         model(callbacks=[pair, Holder(None), list(pair)]).fit(*table)
 
 
