@@ -243,7 +243,7 @@ class Comparison(Result):
         Parameters
         ----------
         **kwargs : dict
-            Passed to :meth:`ComparisonDisplay.from_comparison`.
+            Passed to :meth:`ComparisonDisplay.plot`.
 
         Returns
         -------

@@ -132,11 +132,9 @@ class MultiTaskImportance(Result):
             The means as texts, in brackets if their interval includes zero.
         """
         means = self.select(n_most)
-        frame = self.frame
-        is_chance = ((frame["low"] <= 0) & (frame["high"] >= 0)).to_numpy()
-        is_chance = is_chance.reshape(len(self.features), -1)[self.order[:n_most]]
+        half_widths = self._half_widths(self._with_mean())[self.order[:n_most], : means.shape[1]]
         texts = pd.DataFrame(format_numbers(means.to_numpy(), n_digits=3), *means.axes)
-        return texts.mask(is_chance[:, : means.shape[1]], "(" + texts + ")")
+        return texts.mask(np.abs(means) <= half_widths, "(" + texts + ")")
 
     def plot(self, **kwargs: Any) -> Any:
         """Draw the importances.
@@ -144,7 +142,7 @@ class MultiTaskImportance(Result):
         Parameters
         ----------
         **kwargs : dict
-            Passed to :meth:`ImportanceDisplay.from_importance`.
+            Passed to :meth:`ImportanceDisplay.plot`.
 
         Returns
         -------
