@@ -153,15 +153,9 @@ class ComparisonDisplay(Display):
         ax.locator_params(nbins=6)
         ax.set_xlabel(f"gain on {style.shorten(mean.columns[0])}", parse_math=False)
         ax.set_ylabel(f"gain on {style.shorten(mean.columns[1])}", parse_math=False)
-        style.add_legend(
-            ax,
-            [start, *points],
-            [label, *mean.index],
-            title=f"bars: {100 * self.confidence:g} % intervals",
-            loc="center left",
-            bbox_to_anchor=(1.01, 0.5),
-            frameon=False,
-        )
+        place = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "frameon": False}
+        title, names = f"bars: {100 * self.confidence:g} % intervals", [label, *mean.index]
+        style.add_legend(ax, [start, *points], names, title=title, **place)
         return ax
 
     def _draw_heat_map(

@@ -186,18 +186,13 @@ def _label_cells(ax: Any, rows: Sequence[str], columns: Sequence[str]) -> None:
 def _write_cells(image: Any, texts: np.ndarray) -> np.ndarray:
     """Write texts into the cells of a heat map, white where the cell is dark; return them."""
     # Colours as they are seen on white: cells without a number are transparent.
-    *colours, opacity = np.moveaxis(image.to_rgba(image.get_array()), 2, 0)
-    brightness = np.tensordot([0.299, 0.587, 0.114], colours, axes=1)
+    *channels, opacity = np.moveaxis(image.to_rgba(image.get_array()), 2, 0)
+    brightness = np.tensordot([0.299, 0.587, 0.114], channels, axes=1)
     is_dark = brightness * opacity + 1 - opacity < 0.5
+    look = {"ha": "center", "va": "center", "fontsize": "small"}
     written = np.empty(texts.shape, dtype=object)
     for row, column in np.ndindex(texts.shape):
-        written[row, column] = image.axes.text(
-            column,
-            row,
-            texts[row, column],
-            ha="center",
-            va="center",
-            fontsize="small",
-            color="white" if is_dark[row, column] else "black",
-        )
+        colour = "white" if is_dark[row, column] else "black"
+        text = image.axes.text(column, row, texts[row, column], color=colour, **look)
+        written[row, column] = text
     return written
