@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..distributed import current
 from ..nn.draws import drawing_from, in_all_functions
 from ..tasks import Task
+from ..utils.versions import needing
 from .balancer import Balancer, Batch
 
 # TorchJD's weightings, and whether they weigh the mean of the gradients instead of their sum.
@@ -240,7 +241,7 @@ def weighs_gradients(value: Any) -> bool:
 
 def _make_method(name: str) -> Callable[[Tensor], Tensor]:
     """Return the function that turns inner products of gradients, by member, into weights."""
-    try:
+    with needing(f"balancing={name!r} needs TorchJD", "balancing"):
         torchjd = importlib.import_module("torchjd.aggregation")
         class_name, is_of_mean = _WEIGHTINGS[name]
         options: dict[str, Any] = {}
@@ -248,10 +249,6 @@ def _make_method(name: str) -> Callable[[Tensor], Tensor]:
             linalg = importlib.import_module("torchjd.linalg")
             options["projector"] = linalg.QuadprogProjector(reg_eps=_REGULARISATION)
         weighting = getattr(torchjd, class_name)(**options)
-    except ImportError as error:
-        raise ImportError(
-            f"balancing={name!r} needs TorchJD ({error}): pip install 'sklearn-ple[balancing]'"
-        ) from error
 
     def weigh(gramians: Tensor) -> Tensor:
         # Only PCGrad draws random numbers.

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..utils._sklearn import HasMethods
+from ..utils.versions import needing
 
 # The colours of Okabe and Ito, which colour-blind people can distinguish.
 BLUE = "#0072B2"
@@ -37,10 +38,8 @@ def import_pyplot() -> Any:
     ImportError
         If matplotlib is not installed.
     """
-    try:
+    with needing("Plots need matplotlib", "plots"):
         import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError("Plots need matplotlib: pip install 'sklearn-ple[plots]'") from error
     return plt
 
 
