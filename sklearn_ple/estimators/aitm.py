@@ -79,6 +79,7 @@ class AITMClassifierRegressor(MultiTaskEstimator):
 
     @property
     def treats_tasks_alike(self) -> bool:
+        """Whether the order of the tasks has no effect: ``depends_on`` names them."""
         return isinstance(self.depends_on, dict)
 
     def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> Body:

@@ -142,6 +142,7 @@ class AsymmetricSharingClassifierRegressor(_Bottoms):
 
     @property
     def treats_tasks_alike(self) -> bool:
+        """Whether the order of the tasks has no effect: ``reads`` names them."""
         return isinstance(self.reads, dict)
 
     def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> Body:

@@ -36,6 +36,7 @@ class Extraction(MultiTaskEstimator):
 
     @property
     def treats_tasks_alike(self) -> bool:
+        """Whether the order of the tasks has no effect: numbers of experts are named or equal."""
         # A list has one number for each column of y, so tasks differ by their position.
         return isinstance(self.n_specific_experts, (Integral, dict))
 
