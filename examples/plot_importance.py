@@ -41,7 +41,7 @@ print(
 importance = multitask_importance(
     model, X_test, y_test, n_repeats=3, random_state=0
 )
-ImportanceDisplay.from_importance(importance, max_features=15)
+importance.plot(max_features=15)
 plt.show()
 
 # %%

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from . import PLEClassifierRegressor, inspection
 from .datasets import fetch_census_income, load_nhefs
 from .ensemble import BlendClassifierRegressor, PerTaskClassifierRegressor
-from .inspection import TrainingHistoryDisplay
+from .inspection import MultiTaskReport, TrainingHistoryDisplay
 from .metrics import multitask_scores
 from .model_selection import train_test_split as train_multi_task_split
 from .utils.files import replacing
@@ -59,16 +59,12 @@ class Case(NamedTuple):
 
     load: Callable[[int], list[pd.DataFrame]]
     task_types: dict[str, str] | str
-    boosting: PerTaskClassifierRegressor
+    boosting: PerTaskClassifierRegressor = PerTaskClassifierRegressor()
 
 
 CASES = {
-    "nhefs": Case(
-        nhefs,
-        dict.fromkeys(["sbp", "dbp", "cholesterol"], "regression"),
-        PerTaskClassifierRegressor(),
-    ),
-    "census-income": Case(census_income, "auto", PerTaskClassifierRegressor()),
+    "nhefs": Case(nhefs, dict.fromkeys(["sbp", "dbp", "cholesterol"], "regression")),
+    "census-income": Case(census_income, "auto"),
 }
 
 
@@ -101,17 +97,6 @@ def compare(models: dict[str, Any], X: pd.DataFrame, y: pd.DataFrame) -> pd.Data
     return table.rename_axis("task").reset_index()
 
 
-def summarise(table: pd.DataFrame) -> str:
-    """Name the model with the best score on each task, and the tasks on which models are equal."""
-    best = table[_MODELS].eq(table[_MODELS].max(axis=1), axis=0)
-    tied = best.sum(axis=1) > 1
-    won = {name: table["task"][best[name] & ~tied] for name in _MODELS}
-    parts = [f"{name} on {', '.join(tasks)}" for name, tasks in won.items() if len(tasks)]
-    if tied.any():
-        parts.append(f"equal on {', '.join(table['task'][tied])}")
-    return f"Best: {'; '.join(parts)}."
-
-
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
@@ -120,39 +105,20 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         "Extraction); print its scores on held-out rows beside those of boosting per task and of "
         "the blend of both, and draw the history of training. To compare models on a table of "
         "yours: python -m sklearn_ple compare --help",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument(
-        "data",
-        nargs="?",
-        default="nhefs",
-        choices=list(CASES),
-        help="the table: nhefs comes with the package; census-income is read from the folder that "
-        "the environment variable SKLEARN_PLE_DATA names or from scikit-learn's data home, or "
-        "else downloaded (default: nhefs)",
+    table = (
+        "the table: nhefs comes with the package; census-income is read from the folder that the "
+        "environment variable SKLEARN_PLE_DATA names or from scikit-learn's data home, or else "
+        "downloaded"
     )
-    parser.add_argument(
-        "--epochs",
-        type=int,
-        help="largest number of passes over the data (default: depends on the number of rows)",
-    )
-    parser.add_argument(
-        "--seed",
-        type=int,
-        default=0,
-        help="seed of the models, and of the split of nhefs (default: 0)",
-    )
-    parser.add_argument(
-        "--device",
-        default="auto",
-        help="where to train: cpu, cuda, cuda:1, mps; auto uses a GPU if there is one "
-        "(default: auto)",
-    )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path(),
-        help="folder for the picture, created if it does not exist (default: the current folder)",
-    )
+    device = "where to train: cpu, cuda, cuda:1, mps; auto uses a GPU if there is one"
+    add = parser.add_argument
+    add("data", nargs="?", default="nhefs", choices=list(CASES), help=table)
+    add("--epochs", type=int, help="most passes over the data, instead of what suits the rows")
+    add("--seed", type=int, default=0, help="seed of the models, and of the split of nhefs")
+    add("--device", default="auto", help=device)
+    add("--output", type=Path, default=Path(), help="folder for the picture, perhaps a new one")
     return parser.parse_args(argv)
 
 
@@ -162,21 +128,15 @@ def parse_comparison(argv: Sequence[str]) -> argparse.Namespace:
         prog="python -m sklearn_ple compare",
         description="Compare boosting, networks and their blend on the rows of a file, for all "
         "targets, and write a report on the best model.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("file", type=Path, help="a table, as CSV or Parquet")
-    parser.add_argument(
-        "--targets",
-        required=True,
-        help="columns to predict, such as churn,ltv; empty where unknown",
-    )
-    parser.add_argument("--cv", type=int, default=5, help="number of folds (default: 5)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the models (default: 0)")
-    parser.add_argument(
-        "--report",
-        type=Path,
-        default=Path("report.html"),
-        help="the page to write (default: report.html)",
-    )
+    add = parser.add_argument
+    add("file", type=Path, help="a table, as CSV or Parquet")
+    targets = "columns to predict, such as churn,ltv; empty where unknown"
+    add("--targets", required=True, default=argparse.SUPPRESS, help=targets)
+    add("--cv", type=int, default=5, help="number of folds")
+    add("--seed", type=int, default=0, help="seed of the models")
+    add("--report", type=Path, default=Path("report.html"), help="the page to write")
     return parser.parse_args(argv)
 
 
@@ -191,72 +151,57 @@ def read_file(path: Path, targets: Sequence[str]) -> tuple[pd.DataFrame, pd.Data
     return table.drop(columns=list(targets)), table[list(targets)]
 
 
-def compare_on_file(argv: Sequence[str]) -> int:
+def compare_on_file(argv: Sequence[str]) -> None:
     """Compare models on three quarters of a table, and report on the best on the other rows."""
     args = parse_comparison(argv)
-    try:
-        X, y = read_file(args.file, args.targets.split(","))
-        X_train, X_test, y_train, y_test = train_multi_task_split(X, y, random_state=args.seed)
-        found = inspection.compare(X_train, y_train, cv=args.cv, random_state=args.seed)
-        best = found.best()
-        kinds = pd.DataFrame({"kind": best.task_types_, "labels": y.notna().sum()})
-        print(f"{args.file}: {len(X)} rows, {X.shape[1]} features")
-        print(f"\n{kinds.to_string()}\n\n{found}\n")
-        report = inspection.MultiTaskReport.from_estimator(
-            best, X_test, y_test, random_state=args.seed
-        )
-        report.to_html(args.report)
-    except (OSError, ValueError, TypeError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    X, y = read_file(args.file, args.targets.split(","))
+    X_train, X_test, y_train, y_test = train_multi_task_split(X, y, random_state=args.seed)
+    found = inspection.compare(X_train, y_train, cv=args.cv, random_state=args.seed)
+    best = found.best()
+    kinds = pd.DataFrame({"kind": best.task_types_, "labels": y.notna().sum()})
+    print(f"{args.file}: {len(X)} rows, {X.shape[1]} features")
+    print(f"\n{kinds.to_string()}\n\n{found}\n")
+    report = MultiTaskReport.from_estimator(best, X_test, y_test, random_state=args.seed)
+    report.to_html(args.report)
     print(f"Report on {type(best).__name__}, on {len(X_test)} other rows: {args.report}")
-    return 0
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the job; return 0, or 1 if there are no data or an option cannot be met."""
-    argv = sys.argv[1:] if argv is None else argv
-    if argv[:1] == ["compare"]:
-        return compare_on_file(argv[1:])
+def compare_on_case(argv: Sequence[str]) -> None:
+    """Compare the models on a table of the package, and draw the training of the network."""
     args = parse(argv)
     case = CASES[args.data]
-    try:
-        args.output.mkdir(parents=True, exist_ok=True)
-        data = case.load(args.seed)
-        X_train, X_test, y_train, y_test = data
-        print(
-            f"{args.data}: {len(X_train)} rows to train on, {len(X_test)} to test, "
-            f"{X_train.shape[1]} features, {y_train.shape[1]} tasks"
-        )
-        network = PLEClassifierRegressor(
-            max_epochs="auto" if args.epochs is None else args.epochs,
-            device=args.device,
-            random_state=args.seed,
-            verbose=1,
-        )
-        models = fit(case, X_train, y_train, network)
-    except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-
+    args.output.mkdir(parents=True, exist_ok=True)
+    X_train, X_test, y_train, y_test = case.load(args.seed)
+    print(
+        f"{args.data}: {len(X_train)} rows to train on, {len(X_test)} to test, "
+        f"{X_train.shape[1]} features, {y_train.shape[1]} tasks"
+    )
+    epochs = "auto" if args.epochs is None else args.epochs
+    options = {"max_epochs": epochs, "device": args.device, "random_state": args.seed}
+    models = fit(case, X_train, y_train, PLEClassifierRegressor(**options, verbose=1))
     table = compare(models, X_test, y_test)
     print("\nScores on the test rows, greater is better:\n")
     print(table.to_string(index=False, float_format="{:.3f}".format))
-    print(f"\n{summarise(table)}")
-
-    path = args.output / f"training_history-{args.data}.png"
     try:
         display = TrainingHistoryDisplay.from_estimator(models["PLE"])
     except ImportError as error:
         print(f"No picture of the training history. {error}")
-        return 0
+        return
+    path = args.output / f"training_history-{args.data}.png"
+    with replacing(path) as file:
+        display.figure_.savefig(file, dpi=150)
+    print(f"Training history: {path}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a job; return 0, or 1 if there are no data or an option cannot be met."""
+    argv = sys.argv[1:] if argv is None else argv
+    is_file = argv[:1] == ["compare"]
     try:
-        with replacing(path) as file:
-            display.figure_.savefig(file, dpi=150)
-    except OSError as error:
+        compare_on_file(argv[1:]) if is_file else compare_on_case(argv)
+    except (OSError, ValueError, TypeError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(f"Training history: {path}")
     return 0
 
 

@@ -66,6 +66,9 @@ class MultiTaskEstimator(Predictor):
 
     #: Whether `make_network` gets the columns of the features.
     reads_columns: ClassVar[bool] = False
+    #: Whether the network does not depend on the order of the tasks. `make_network` then gets them
+    #: in the order of their names, so that the order of y's columns has no effect.
+    treats_tasks_alike: ClassVar[Any] = False
 
     def make_network(self, in_features: int, tasks: Sequence[Task], **options: Any) -> Body:
         """Create the network that computes outputs from encoded features.
@@ -81,7 +84,7 @@ class MultiTaskEstimator(Predictor):
             Number of features of each view that the network reads.
         tasks : sequence of Task
             The tasks, with their ``name`` and ``n_outputs``. They are in the order of y's columns
-            or, if `treats_tasks_alike` returns True, in the order of their names. Tasks added by
+            or, if `treats_tasks_alike` is True, in the order of their names. Tasks added by
             ``add_task``, whose ``added`` is True, come last.
         **options : dict
             Options of `~sklearn_ple.nn.Body`, which every network accepts. If the class attribute
@@ -124,19 +127,6 @@ class MultiTaskEstimator(Predictor):
             one view, of no task in particular.
         """
         return [None]
-
-    def treats_tasks_alike(self) -> bool:
-        """Return whether the network does not depend on the order of the tasks.
-
-        If it does not, `make_network` gets the tasks in the order of their names, so that the
-        order of y's columns has no effect on what is learnt.
-
-        Returns
-        -------
-        alike : bool
-            Whether the order has no effect; False by default.
-        """
-        return False
 
     def rate_factors(self) -> dict[str, float]:
         """Return factors of the learning rate for some parameters of the network.
@@ -465,14 +455,8 @@ class MultiTaskEstimator(Predictor):
     @property
     def _settings(self) -> Settings:
         """The parameters as they are now, and the hooks."""
-        architecture = Architecture(
-            self.make_network,
-            self.views,
-            self.make_link,
-            self.rate_factors(),
-            self.treats_tasks_alike(),
-            self.reads_columns,
-        )
+        hooks = self.make_network, self.views, self.make_link, self.rate_factors()
+        architecture = Architecture(*hooks, self.treats_tasks_alike, self.reads_columns)
         return Settings(type(self), self.family, architecture, self.get_params(deep=False))
 
     def _start(self) -> Start:

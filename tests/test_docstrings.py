@@ -7,11 +7,12 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from makers import plan
 from numpydoc.docscrape import get_doc_object
 from numpydoc.validate import ERROR_MSGS, validate
 
+from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.base import MultiTaskEstimator
-from sklearn_ple.training.plan import BY_ROWS
 
 ROOT = Path(__file__).parents[1]
 PUBLIC_MODULES = [
@@ -112,7 +113,8 @@ def test_guide_tells_what_auto_takes_by_rows():
     assert rows
     for cells in rows:
         n_rows, *values = (int(cell.replace(",", "")) for cell in cells)
-        assert values == [BY_ROWS[name](n_rows) for name in BY_ROWS]
+        settled = plan(PLEClassifierRegressor(), n_rows)
+        assert values == [settled.batch_size, settled.max_epochs, settled.n_iter_no_change]
 
 
 @pytest.fixture(scope="module")

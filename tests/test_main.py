@@ -7,12 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from makers import make_table, make_tiny
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-from sklearn_ple.__main__ import CASES, main, summarise
+from sklearn_ple.__main__ import CASES, main
 from sklearn_ple.datasets import _census_income
 from sklearn_ple.ensemble import PerTaskClassifierRegressor
 
@@ -78,14 +77,6 @@ def test_the_command_prints_a_table_and_draws_a_picture_without_a_network(tmp_pa
     assert min(scores["death"][1:3]) > 0.75
     picture = tmp_path / "pictures" / "training_history-nhefs.png"
     assert picture.read_bytes().startswith(b"\x89PNG")
-
-
-def test_the_best_of_each_task_is_named():
-    scores = [[0.9, 0.8, 0.8, 0.5], [0.7, 0.7, 0.6, 0.5], [0.2, 0.3, 0.1, 0.0]]
-    table = pd.DataFrame(scores, columns=["PLE", "boosting", "blend", "dummy"])
-    table["task"] = ["a", "b", "c"]
-    assert summarise(table) == "Best: PLE on a; boosting on c; equal on b."
-    assert summarise(table[1:2]) == "Best: equal on b."
 
 
 def test_the_same_seed_prints_the_same_table_whether_a_picture_can_be_drawn_or_not(

@@ -220,7 +220,7 @@ def test_a_checkpoint_is_of_what_it_started_from(table, source, tmp_path):
     again = clone(model).set_params(warm_start_from=FrozenEstimator(source)).fit(X, y)
     assert again.predict(X).equals(model.predict(X))
     other = PLERegressor(**OPTIONS).set_params(random_state=1).fit(X, y)
-    with pytest.raises(ValueError, match="differs in the weights of warm_start_from"):
+    with pytest.raises(ValueError, match="differs in the fitted model to start from"):
         clone(model).set_params(warm_start_from=other).fit(X, y)
 
 

@@ -6,8 +6,7 @@ from functools import partial
 from typing import Any
 
 from ..tasks import Task
-from .balancer import Balancer, WeightedSum, check_weights
-from .batch import Batch
+from .balancer import Balancer, Batch, WeightedSum, check_weights
 from .famo import FAMO
 from .geometric import GeometricMean
 from .gradients import GRADIENT_METHODS, GradientBalancer, weighs_gradients

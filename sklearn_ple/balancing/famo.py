@@ -5,11 +5,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..tasks import Task, is_weight
-from ..utils.checks import check_integer, shown
-from .batch import Batch
+from ..tasks import Task
+from ..utils._sklearn import validate_parameter_constraints
+from ..utils.constraints import COUNT, NOT_NEGATIVE, POSITIVE
+from .balancer import Batch
 from .logarithmic import LogarithmicBalancer
 
+_CONSTRAINTS = {"learning_rate": [POSITIVE], "decay": [NOT_NEGATIVE], "every": [COUNT]}
 # As in the authors' code: the least loss, and the parameters of Adam.
 _LEAST = 1e-8
 _BETAS = 0.9, 0.999
@@ -82,14 +84,8 @@ class FAMO(LogarithmicBalancer):
         ValueError
             If ``learning_rate`` or ``every`` is not above 0, or ``decay`` is negative.
         """
-        rate, decay = self.learning_rate, self.decay
-        if not (is_weight(rate) and rate > 0):
-            raise ValueError(
-                f"learning_rate={shown(rate)} must be a finite number greater than 0."
-            )
-        if not is_weight(decay):
-            raise ValueError(f"decay={shown(decay)} must be a finite number, 0 or greater.")
-        check_integer("every", self.every)
+        given = {name: getattr(self, name) for name in _CONSTRAINTS}
+        validate_parameter_constraints(_CONSTRAINTS, given, caller_name="FAMO")
         super().start(tasks, n_members)
         shape = n_members, len(tasks)
         self.register_buffer("xi", torch.zeros(shape))
@@ -155,12 +151,8 @@ class FAMO(LogarithmicBalancer):
         labelled = labelled & gradient.isfinite()
         gradient = torch.where(labelled, gradient, 0.0)
         first, second = _BETAS
-        moments = torch.stack(
-            [
-                self.moments[0].lerp(gradient, 1 - first),
-                self.moments[1].lerp(gradient**2, 1 - second),
-            ]
-        )
+        mean = self.moments[0].lerp(gradient, 1 - first)
+        moments = torch.stack([mean, self.moments[1].lerp(gradient**2, 1 - second)])
         self.moments.copy_(torch.where(labelled, moments, self.moments))
         self.n_updates += labelled
         n = self.n_updates.clamp(min=1)

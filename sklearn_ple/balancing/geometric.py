@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from .batch import Batch
+from .balancer import Batch
 from .logarithmic import LogarithmicBalancer
 
 

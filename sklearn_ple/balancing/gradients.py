@@ -4,7 +4,7 @@ import copy
 import importlib
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from ..distributed import current
 from ..nn.draws import drawing_from, in_all_functions
 from ..tasks import Task
-from .balancer import Balancer
-from .batch import Batch
+from ..utils.versions import needing
+from .balancer import Balancer, Batch
 
 # TorchJD's weightings, and whether they weigh the mean of the gradients instead of their sum.
 _WEIGHTINGS = {
@@ -94,7 +94,7 @@ class GradientBalancer(Balancer):
     2
     """
 
-    reads_representation: ClassVar[bool] = True
+    reads_representation = True
 
     method: Any
 
@@ -241,7 +241,7 @@ def weighs_gradients(value: Any) -> bool:
 
 def _make_method(name: str) -> Callable[[Tensor], Tensor]:
     """Return the function that turns inner products of gradients, by member, into weights."""
-    try:
+    with needing(f"balancing={name!r} needs TorchJD", "balancing"):
         torchjd = importlib.import_module("torchjd.aggregation")
         class_name, is_of_mean = _WEIGHTINGS[name]
         options: dict[str, Any] = {}
@@ -249,10 +249,6 @@ def _make_method(name: str) -> Callable[[Tensor], Tensor]:
             linalg = importlib.import_module("torchjd.linalg")
             options["projector"] = linalg.QuadprogProjector(reg_eps=_REGULARISATION)
         weighting = getattr(torchjd, class_name)(**options)
-    except ImportError as error:
-        raise ImportError(
-            f"balancing={name!r} needs TorchJD ({error}): pip install 'sklearn-ple[balancing]'"
-        ) from error
 
     def weigh(gramians: Tensor) -> Tensor:
         # Only PCGrad draws random numbers.

@@ -1,14 +1,12 @@
 """Balancers that compare the logarithms of the losses, which must not be negative."""
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from ..tasks import Task
-from .balancer import Balancer
-from .batch import Batch
+from .balancer import Balancer, Batch
 
 # Rounding may leave a loss slightly below zero.
 _ROUNDING = 1e-5
@@ -21,8 +19,8 @@ class LogarithmicBalancer(Balancer):
     check in every step would make a GPU wait.
     """
 
-    members_apart: ClassVar[bool] = True
-    ignores_size: bool = True
+    members_apart = True
+    ignores_size = True
 
     def start(self, tasks: Sequence[Task], n_members: int) -> None:
         """Prepare for the check of the losses.

@@ -1,14 +1,12 @@
 """Uncertainty weighting (Kendall, Gal and Cipolla: CVPR 2018)."""
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from ..tasks import Task
-from .balancer import Balancer
-from .batch import Batch
+from .balancer import Balancer, Batch
 
 
 class UncertaintyWeighting(Balancer):
@@ -39,7 +37,7 @@ class UncertaintyWeighting(Balancer):
     2
     """
 
-    members_apart: ClassVar[bool] = True
+    members_apart = True
     factors: Tensor
     kept: Tensor
     labelled: Tensor

@@ -1,6 +1,4 @@
 """Adaptive Task-to-Task Fusion as a scikit-learn estimator."""
-# The hooks are documented in MultiTaskEstimator.
-# ruff: noqa: D102
 
 from typing import Any
 
@@ -62,6 +60,4 @@ class AdaTTClassifierRegressor(MultiTaskEstimator):
     class_weight: Any = class_weight()
 
     network = AdaTT
-
-    def treats_tasks_alike(self) -> bool:
-        return True
+    treats_tasks_alike = True

@@ -78,22 +78,19 @@ class AITMClassifierRegressor(MultiTaskEstimator):
 
     network = AITM
 
+    @property
     def treats_tasks_alike(self) -> bool:
+        """Whether the order of the tasks has no effect: ``depends_on`` names them."""
         return isinstance(self.depends_on, dict)
 
     def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> Body:
-        previous = self._previous([task.name for task in tasks])
+        order = "previous" if self.depends_on is None else self.depends_on
+        previous: list[int | None] = [None] * len(tasks)
+        for task, other in pair_dependent_tasks(order, [task.name for task in tasks]):
+            previous[task] = other
         return super().make_network(in_features, tasks, previous=previous, **towers)
 
     def make_link(
         self, columns: Sequence[tuple[int, int]], positions: Sequence[tuple[int, int]]
     ) -> CalibratedLogits:
         return CalibratedLogits(columns, positions, weight=self.calibrator_weight)
-
-    def _previous(self, names: list[str]) -> list[int | None]:
-        """Return the position of the task before each task, or None if there is no such task."""
-        order = "previous" if self.depends_on is None else self.depends_on
-        previous: list[int | None] = [None] * len(names)
-        for task, other in pair_dependent_tasks(order, names):
-            previous[task] = other
-        return previous

@@ -3,7 +3,7 @@
 # ruff: noqa: D102
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import AsymmetricSharing, Body, CustomizedSharing, SharedBottom, SingleTask
@@ -28,8 +28,7 @@ class _Bottoms(MultiTaskEstimator):
     tower_hidden_units: Any = towers()
     class_weight: Any = class_weight()
 
-    def treats_tasks_alike(self) -> bool:
-        return True
+    treats_tasks_alike: ClassVar[Any] = True
 
 
 @with_parameters
@@ -141,7 +140,9 @@ class AsymmetricSharingClassifierRegressor(_Bottoms):
 
     network = AsymmetricSharing
 
+    @property
     def treats_tasks_alike(self) -> bool:
+        """Whether the order of the tasks has no effect: ``reads`` names them."""
         return isinstance(self.reads, dict)
 
     def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> Body:

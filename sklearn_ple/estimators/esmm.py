@@ -100,9 +100,7 @@ class ESMMClassifier(MultiTaskEstimator):
     embedding_dim: Any = parameter(default="auto", published=18, after="target_statistics")
 
     network = SharedBottom
-
-    def treats_tasks_alike(self) -> bool:
-        return True
+    treats_tasks_alike = True
 
     def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> Body:
         for task in tasks:

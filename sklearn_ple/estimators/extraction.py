@@ -34,7 +34,9 @@ class Extraction(MultiTaskEstimator):
 
     network: ClassVar[Any] = PLE
 
+    @property
     def treats_tasks_alike(self) -> bool:
+        """Whether the order of the tasks has no effect: numbers of experts are named or equal."""
         # A list has one number for each column of y, so tasks differ by their position.
         return isinstance(self.n_specific_experts, (Integral, dict))
 

@@ -89,9 +89,7 @@ class HoMEClassifierRegressor(MultiTaskEstimator):
     class_weight: Any = class_weight()
 
     network = HoME
-
-    def treats_tasks_alike(self) -> bool:
-        return True
+    treats_tasks_alike = True
 
     def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> Body:
         groups = self._positions(tasks)

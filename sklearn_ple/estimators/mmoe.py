@@ -1,6 +1,4 @@
 """Multi-gate Mixture-of-Experts as a scikit-learn estimator."""
-# The hooks are documented in MultiTaskEstimator.
-# ruff: noqa: D102
 
 from typing import Any
 
@@ -57,6 +55,4 @@ class MMoEClassifierRegressor(MultiTaskEstimator):
     class_weight: Any = class_weight()
 
     network = MMoE
-
-    def treats_tasks_alike(self) -> bool:
-        return True
+    treats_tasks_alike = True

@@ -1,6 +1,4 @@
 """MultiTab-Net as a scikit-learn estimator."""
-# The hooks are documented in MultiTaskEstimator.
-# ruff: noqa: D102
 
 from typing import Any
 
@@ -75,9 +73,7 @@ class MultiTabNetClassifierRegressor(MultiTaskEstimator):
     token_dim: int = count(default=16, search=[8, 16, 32])
     n_heads: int = count(default=4, search=[2, 4, 8])
     task_mask: str | None = parameter(
-        default="tasks",
-        constraint=[StrOptions({"tasks", "features", "both"}), None],
-        network=True,
+        default="tasks", constraint=[StrOptions({"tasks", "features", "both"}), None], network=True
     )
     class_weight: Any = class_weight()
     tower_hidden_units: Any = parameter(default=(32,), published=(64,))
@@ -86,6 +82,4 @@ class MultiTabNetClassifierRegressor(MultiTaskEstimator):
 
     network = MultiTabNet
     reads_columns = True
-
-    def treats_tasks_alike(self) -> bool:
-        return True
+    treats_tasks_alike = True

@@ -64,8 +64,7 @@ class CrossStitchClassifierRegressor(MultiTaskEstimator):
     def rate_factors(self) -> dict[str, float]:
         return {"*stitches*": self.stitch_rate_factor}
 
-    def treats_tasks_alike(self) -> bool:
-        return True
+    treats_tasks_alike = True
 
 
 @with_parameters
@@ -131,5 +130,4 @@ class SluiceClassifierRegressor(MultiTaskEstimator):
     def rate_factors(self) -> dict[str, float]:
         return dict.fromkeys(("*alphas*", "*betas"), self.mixing_rate_factor)
 
-    def treats_tasks_alike(self) -> bool:
-        return True
+    treats_tasks_alike = True

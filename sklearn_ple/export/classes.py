@@ -45,13 +45,7 @@ _UNLEARNT: dict[type, Any] = {
 }
 
 #: Classes that a file may name, by their names.
-KNOWN: dict[str, type] = {
-    cls.__name__: cls
-    for cls in (
-        *ANNOTATED,
-        *_UNLEARNT,
-    )
-} | {
+KNOWN: dict[str, type] = {cls.__name__: cls for cls in (*ANNOTATED, *_UNLEARNT)} | {
     f"torch.optim.{name}": cls
     for name, cls in vars(torch.optim).items()
     if isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer)

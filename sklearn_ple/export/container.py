@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..utils.files import replacing
+from ..utils.versions import needing
 from .plain import check_format
 
 # Keys of the file's metadata: the header, and a hash of the header and all arrays.
@@ -101,11 +102,7 @@ def _hash(text: str, arrays: dict[str, Any]) -> str:
 
 def _import_safetensors() -> Any:
     """Import safetensors, an optional dependency."""
-    try:
+    with needing("Safe files of models need safetensors", "export"):
         import safetensors
         import safetensors.numpy
-    except ImportError as error:
-        raise ImportError(
-            "Safe files of models need safetensors: pip install 'sklearn-ple[export]'"
-        ) from error
     return safetensors

@@ -20,6 +20,7 @@ from ..encoding.features import FeatureEncoder
 from ..tasks import ClassTask, Task
 from ..utils.constraints import PATH, check_arguments
 from ..utils.files import check_folder, replacing
+from ..utils.versions import needing
 from .checks import check_model
 from .ends import CODES, NUMBERS, add_ends, describe, describe_columns, name_outputs
 from .graph import PredictionGraph
@@ -172,15 +173,10 @@ def to_onnx(model: Any, path: str | os.PathLike[str], X: pd.DataFrame | None = N
 
 def _import_onnx() -> Any:
     """Import onnx, after a check of all optional dependencies and of torch's version."""
-    try:
+    with needing("ONNX files need onnx, onnxscript and onnxruntime", "onnx"):
         import onnx
         import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            f"ONNX files need onnx, onnxscript and onnxruntime ({error}): pip install "
-            "'sklearn-ple[onnx]'"
-        ) from error
     if torch.torch_version.TorchVersion(torch.__version__) < _OLDEST_TORCH:
         raise ImportError(
             f"ONNX files need torch {_OLDEST_TORCH} or later, but {torch.__version__} is "

@@ -12,6 +12,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 
 from ..tables.reading import is_number
+from ..utils.versions import needing
 from .nodes import NUMBER, TEXT, Nodes
 
 # skrub's steps that only check or convert what is a number or text already.
@@ -214,13 +215,9 @@ def _make_graph(step: Any, is_text: bool, n_columns: int, what: str) -> Any:
     import onnxruntime
     from onnx import version_converter
 
-    try:
+    with needing(f"Step {what} needs skl2onnx", "onnx"):
         from skl2onnx import convert_sklearn
         from skl2onnx.common import data_types
-    except ImportError as error:
-        raise ImportError(
-            f"Step {what} needs skl2onnx ({error}): pip install 'sklearn-ple[onnx]'"
-        ) from error
     wanted = ["StringTensorType"] if is_text else ["DoubleTensorType", "FloatTensorType"]
     step = _read_empty_text(step) if is_text else step
     for name in wanted:

@@ -1,5 +1,6 @@
 """A picture of a blend: the weight of each estimator, and the scores."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -7,11 +8,12 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from ..utils.checks import check_frame
-from .shown import drawn_by
-from .style import BLUE, PALETTE, add_legend, import_pyplot, merge_style, shorten
+from .shown import Display
+from .style import BLUE, PALETTE, add_legend, make_axes, merge_style, shorten
 
 
-class BlendDisplay:
+@dataclass(eq=False, repr=False)
+class BlendDisplay(Display):
     """The weight of each estimator in a blend, and what each of them scores, for each task.
 
     Left, a bar shows how the weights of a task are divided. Right, points show the scores of the
@@ -56,10 +58,8 @@ class BlendDisplay:
     ['linear', 'tree']
     """
 
-    @drawn_by("from_estimator", pd.DataFrame)
-    def __init__(self, weights: pd.DataFrame, scores: pd.DataFrame):
-        self.weights = weights
-        self.scores = scores
+    weights: pd.DataFrame
+    scores: pd.DataFrame
 
     @classmethod
     def from_estimator(cls, estimator: Any, **kwargs: Any) -> "BlendDisplay":
@@ -118,9 +118,7 @@ class BlendDisplay:
         check_frame("scores", self.scores, names)
         tasks = [shorten(task) for task in self.weights.index]
         rows = np.arange(len(tasks))
-        self.figure_, self.axes_ = import_pyplot().subplots(
-            1, 2, figsize=(9, 1.5 + 0.32 * len(tasks)), sharey=True, layout="constrained"
-        )
+        self.figure_, (self.axes_,) = make_axes(1, 2, (9, 1.5 + 0.32 * len(tasks)), sharey=True)
         bars, points = self.axes_
         left, handles = np.zeros(len(tasks)), []
         for place, name in enumerate(names):

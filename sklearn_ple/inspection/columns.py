@@ -78,26 +78,18 @@ def _find_positions(group: Any, given: Any, names: list[Any]) -> list[int]:
     is_one = isinstance(given, str) or not np.iterable(given)
     is_one |= isinstance(given, tuple) and given in names
     columns = [given] if is_one else list(given)
-    what = f"Group {shown(group)} of groups_of_columns"
-    if not columns:
-        raise ValueError(f"{what} has no column: name one.")
-    found = []
+    what, found = f"Group {shown(group)} of groups_of_columns", []
     for column in columns:
-        if isinstance(column, (bool, np.bool_)):
+        is_mask = isinstance(column, (bool, np.bool_))
+        is_name, is_number = column in names, isinstance(column, (int, np.integer))
+        if is_mask or not (is_name or (is_number and 0 <= column < len(names))):
             raise ValueError(
-                f"{what} has the column {column}: pass names or positions of columns, not a mask."
+                f"{what} has the column {shown(column)}, which is neither the name nor the "
+                f"position of a column of X; the columns of X are {names}."
             )
-        if column in names:
-            found.append(names.index(column))
-        elif isinstance(column, (int, np.integer)) and 0 <= column < len(names):
-            found.append(int(column))
-        else:
-            raise ValueError(
-                f"{what} has the column {shown(column)}, which is not in X; the columns of X are "
-                f"{names}."
-            )
-    if len(set(found)) < len(found):
-        raise ValueError(f"{what} names a column twice: {columns}.")
+        found.append(names.index(column) if is_name else int(column))
+    if len(set(found)) < max(len(found), 1):
+        raise ValueError(f"{what} must name columns, each once, not {columns}.")
     return found
 
 

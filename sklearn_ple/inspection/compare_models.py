@@ -30,7 +30,7 @@ from ..utils.checks import shown
 from ..utils.constraints import BETWEEN_0_AND_1, CV, LISTED, N_JOBS, check_arguments, is_estimator
 from ..utils.progress import progress_bar
 from ..utils.warn import warn
-from .comparison import DUMMY, Comparison
+from .comparison import DUMMY, Comparison, check_compared
 
 _BOOSTING = "boosting"
 
@@ -177,11 +177,7 @@ def compare(
     candidates = _read_models(_make_models() if models is None else models, rows, task_types)
     if reference is None:
         reference = _BOOSTING if _BOOSTING in candidates else next(iter(candidates), "")
-    if reference not in candidates or len(candidates) < 2:
-        raise ValueError(
-            f"reference={reference!r} must be one of at least two models, but they are "
-            f"{list(candidates)}: add a model."
-        )
+    check_compared(list(candidates), reference)
     table = rows.frame()
     splitter = to_splitter(cv, PerTaskClassifierRegressor(task_types=kinds))
     splits = list(splitter.split(rows.X, table, groups))
@@ -197,8 +193,11 @@ def compare(
     )
     found = list(_run(calls, jobs, n_jobs, verbose))
     n_folds = len(found) // len(candidates)
+    if n_folds < 2:
+        raise KeyboardInterrupt
     if n_folds < len(splits):
-        _warn_of_interruption(n_folds, len(splits))
+        said = f"it rests on {n_folds} of {len(splits)} folds."
+        warn(f"The comparison was interrupted: {said}", ConvergenceWarning)
     scores = [
         [name, task, fold, score, seconds, ms]
         for (fold, name), (of_tasks, seconds, ms) in zip(jobs, found, strict=False)
@@ -212,7 +211,9 @@ def compare(
 
     def refit(name: str) -> Any:
         estimator, tasks = candidates[name]
-        return fit_weighted(clone(estimator), rows.X, _pick(y, table, tasks), sample_weight)
+        # As it was passed or, for a model of some tasks only, these columns.
+        labels = y if tasks == list(table) else table[tasks]
+        return fit_weighted(clone(estimator), rows.X, labels, sample_weight)
 
     return Comparison.from_scores(
         pd.DataFrame(scores, columns=columns),
@@ -232,24 +233,18 @@ def _read_models(
     models: Mapping[str, Any], rows: LabelledRows, task_types: Any
 ) -> dict[str, Candidate]:
     """Return the estimator of each model, with the kinds of the tasks, and its tasks."""
-    known = _make_models()
-    models = {
-        name: known[name] if model is None and name in known else model
-        for name, model in models.items()
-    }
-    pairs = {
-        name: PerTaskClassifierRegressor(*model)
-        for name, model in models.items()
-        if isinstance(model, tuple) and len(model) == 2
-    }
-    models = models | pairs
-    for name, model in models.items():
+    known, found = _make_models(), {}
+    for name, given in models.items():
+        model = known.get(name) if given is None else given
+        if isinstance(model, tuple) and len(model) == 2:
+            model = PerTaskClassifierRegressor(*model)
         if not is_estimator(model):
             raise TypeError(
                 f"models has {shown(model)} for {name!r}: it must be an estimator, a pair of a "
                 f"classifier and a regressor, or None for one of {list(known)}."
             )
-    return {name: _read_model(model, rows, task_types) for name, model in models.items()}
+        found[name] = _read_model(model, rows, task_types)
+    return found
 
 
 def _read_model(model: Any, rows: LabelledRows, task_types: Any) -> Candidate:
@@ -274,11 +269,6 @@ def _find_last(model: Any) -> Any:
     return model
 
 
-def _pick(y: Any, table: pd.DataFrame, tasks: list[str]) -> Any:
-    """Return y as it was passed or, for a model of some tasks only, these columns."""
-    return y if tasks == list(table) else table[tasks]
-
-
 def _run(calls: Any, jobs: list[Any], n_jobs: int | None, verbose: int) -> Iterator[Any]:
     """Yield the results of the fits in their order, until Ctrl-C."""
     fits = Parallel(n_jobs=n_jobs, return_as="generator")(calls)
@@ -287,15 +277,6 @@ def _run(calls: Any, jobs: list[Any], n_jobs: int | None, verbose: int) -> Itera
         yield from bar
     except KeyboardInterrupt:
         return
-
-
-def _warn_of_interruption(n_folds: int, n_splits: int) -> None:
-    if n_folds < 2:
-        raise KeyboardInterrupt
-    warn(
-        f"The comparison was interrupted: it rests on {n_folds} of {n_splits} folds.",
-        ConvergenceWarning,
-    )
 
 
 def _fit_and_score(

@@ -84,10 +84,7 @@ class Comparison(Result):
 
     @classmethod
     @check_arguments(
-        reference=[str],
-        confidence=[BETWEEN_0_AND_1],
-        overlap=[NOT_NEGATIVE],
-        repeats=[str, None],
+        reference=[str], confidence=[BETWEEN_0_AND_1], overlap=[NOT_NEGATIVE], repeats=[str, None]
     )
     def from_scores(
         cls,
@@ -136,7 +133,7 @@ class Comparison(Result):
         if (again := scores.duplicated(_KEYS)).any():
             first = {name: scores.loc[again, name].tolist()[0] for name in _KEYS}
             raise ValueError(f"scores has several rows of {first}: keep one of them.")
-        _check_compared(scores["model"].unique().tolist(), reference)
+        check_compared(scores["model"].unique().tolist(), reference)
         of_reference = scores["task"][scores["model"] == reference]
         if lacking := [task for task in scores["task"].unique() if task not in set(of_reference)]:
             raise ValueError(
@@ -246,14 +243,14 @@ class Comparison(Result):
         Parameters
         ----------
         **kwargs : dict
-            Passed to :meth:`ComparisonDisplay.from_comparison`.
+            Passed to :meth:`ComparisonDisplay.plot`.
 
         Returns
         -------
         display : ComparisonDisplay
             The display.
         """
-        return ComparisonDisplay.from_comparison(self, **kwargs)
+        return ComparisonDisplay(self.gains, self.reference, self.confidence).plot(**kwargs)
 
     def _contents(self) -> Contents:
         if self.scores.empty:
@@ -273,15 +270,13 @@ def _decide(gains: pd.DataFrame) -> np.ndarray:
     return np.select(conditions, [_GAINS, _LOSES, _EQUAL, _NO_INTERVAL], default=_UNDECIDED)
 
 
-def _check_compared(models: list[str], reference: str) -> None:
+def check_compared(models: list[str], reference: str) -> None:
     """Check that there is a reference, and something to compare with it."""
-    if reference not in models:
+    if reference not in models or len(models) < 2:
         raise ValueError(
-            f"reference={reference!r} is not one of the models {models}: add it, or name one "
-            "of them."
+            f"reference={reference!r} must be one of at least two models, but they are {models}: "
+            "add a model."
         )
-    if len(models) < 2:
-        raise ValueError(f"There is nothing to compare {reference!r} with: add a model.")
 
 
 def _compute_gains(

@@ -1,36 +1,23 @@
 """Plot of the gains of tasks over a reference."""
 
+from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
 from ..utils.checks import check_frame
-from ..utils.constraints import Condition, check_arguments
-from .shown import drawn_by
-from .style import (
-    AXES,
-    BLUE,
-    DARK_GREY,
-    ORANGE,
-    PALETTE,
-    add_legend,
-    format_numbers,
-    import_pyplot,
-    label_cells,
-    measure_labels,
-    merge_style,
-    shorten,
-    write_cells,
-)
+from ..utils.constraints import check_arguments
+from . import style
+from .shown import Display
 
-_RESULT = Condition("a Comparison", lambda value: hasattr(value, "gains"))
 # Markers distinguish models of the same colour, if there are more models than colours.
 _MARKERS = "osD^vP<X>*"
 
 
-class ComparisonDisplay:
+@dataclass(eq=False, repr=False)
+class ComparisonDisplay(Display):
     """Gains of tasks over a reference: a scatter plot for two tasks, else a heat map.
 
     For two tasks, the scatter plot shows a point for each model, the gain on one task against the
@@ -39,8 +26,8 @@ class ComparisonDisplay:
     any other number of tasks, the heat map has a row for each model and a column for each task.
     Cells of undecided gains have no colour.
 
-    It is recommended to use `from_comparison` to create a display. All parameters are stored as
-    attributes.
+    It is recommended to use the method ``plot`` of what :func:`compare` returns. All parameters
+    are stored as attributes.
 
     Parameters
     ----------
@@ -90,45 +77,13 @@ class ComparisonDisplay:
     'gain on a'
     """
 
-    @drawn_by("from_comparison", pd.DataFrame)
-    def __init__(
-        self, gains: pd.DataFrame, reference: str = "the reference", confidence: float = 0.95
-    ):
-        self.gains = gains
-        self.reference = reference
-        self.confidence = confidence
+    drawn_by: ClassVar[str] = "the plot method of what compare returns"
 
-    @classmethod
-    @check_arguments(comparison=[_RESULT], ax=AXES)
-    def from_comparison(
-        cls, comparison: Any, *, ax: Any = None, **kwargs: Any
-    ) -> "ComparisonDisplay":
-        """Draw gains that have been measured.
+    gains: pd.DataFrame
+    reference: str = "the reference"
+    confidence: float = 0.95
 
-        Parameters
-        ----------
-        comparison : Comparison
-            The result of :func:`compare`.
-        ax : matplotlib Axes or None, default=None
-            The axes to draw into; None for a new figure.
-        **kwargs : dict
-            Passed to :meth:`matplotlib.axes.Axes.errorbar` for every model of a scatter plot, or
-            to :meth:`matplotlib.axes.Axes.imshow` for a heat map.
-
-        Returns
-        -------
-        display : ComparisonDisplay
-            The display, drawn.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-        """
-        found = comparison
-        return cls(found.gains, found.reference, found.confidence).plot(ax, **kwargs)
-
-    @check_arguments(ax=AXES)
+    @check_arguments(ax=style.AXES)
     def plot(self, ax: Any = None, **kwargs: Any) -> "ComparisonDisplay":
         """Draw the gains.
 
@@ -152,23 +107,14 @@ class ComparisonDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        plt = import_pyplot()
         check_frame("gains", self.gains, ["model", "task", "mean", "low", "high"])
-        by = {name: self._table(name) for name in ("mean", "low", "high")}
-        n_models, n_tasks = by["mean"].shape
-        if ax is None:
-            right, below = measure_labels([*map(shorten, by["mean"].columns)])
-            left, _ = measure_labels([*map(shorten, by["mean"].index)])
-            wide, high = 2.6 + 0.8 * n_tasks, 1.5 + 0.42 * n_models
-            size = max(wide, 4.5) + left + right, max(high, 2.6) + below
-            size = (7.4, 5.2) if n_tasks == 2 else size
-            _, ax = plt.subplots(figsize=size, layout="constrained")
-        self.ax_, self.figure_ = ax, ax.figure
+        mean, low, high = (self._table(name) for name in ("mean", "low", "high"))
         self.points_: list[Any] | None = None
         self.image_: Any = None
         self.texts_: np.ndarray | None = None
-        draw = self._draw_scatter if n_tasks == 2 else self._draw_heat_map
-        draw(by["mean"], by["low"], by["high"], kwargs)
+        draw = self._draw_scatter if mean.shape[1] == 2 else self._draw_heat_map
+        self.ax_ = draw(ax, mean, low, high, kwargs)
+        self.figure_ = self.ax_.figure
         return self
 
     def _table(self, column: str) -> pd.DataFrame:
@@ -177,15 +123,16 @@ class ComparisonDisplay:
         return table.loc[self.gains["model"].unique(), self.gains["task"].unique()]
 
     def _draw_scatter(
-        self, mean: pd.DataFrame, low: pd.DataFrame, high: pd.DataFrame, kwargs: dict[str, Any]
-    ) -> None:
-        ax = self.ax_
+        self, ax: Any, mean: pd.DataFrame, low: pd.DataFrame, high: pd.DataFrame, kwargs: Any
+    ) -> Any:
+        if ax is None:
+            _, ((ax,),) = style.make_axes(1, 1, (7.4, 5.2))
         points = []
         for position, model in enumerate(mean.index):
             below, above = mean.loc[model] - low.loc[model], high.loc[model] - mean.loc[model]
-            style = {
+            look = {
                 "label": model,
-                "color": PALETTE[position % len(PALETTE)],
+                "color": style.PALETTE[position % len(style.PALETTE)],
                 "marker": _MARKERS[position % len(_MARKERS)],
                 "markeredgecolor": "white",
                 "markeredgewidth": 0.7,
@@ -195,68 +142,60 @@ class ComparisonDisplay:
             }
             x, y = mean.loc[model]
             errors = [[[a], [b]] for a, b in zip(below, above, strict=True)]
-            style = merge_style(style, kwargs, "Line2D")
-            points.append(ax.errorbar([x], [y], xerr=errors[0], yerr=errors[1], **style))
+            look = style.merge_style(look, kwargs, "Line2D")
+            points.append(ax.errorbar([x], [y], xerr=errors[0], yerr=errors[1], **look))
         self.points_ = points
         label = f"{self.reference} (reference)"
         (start,) = ax.plot(0, 0, "ko", markerfacecolor="white", markersize=7, zorder=1.5)
         ax.set_xlim(_find_limits(low.iloc[:, 0], high.iloc[:, 0], mean.iloc[:, 0]))
         ax.set_ylim(_find_limits(low.iloc[:, 1], high.iloc[:, 1], mean.iloc[:, 1]))
-        self._shade_quadrants()
+        _shade_quadrants(ax)
         ax.locator_params(nbins=6)
-        ax.set_xlabel(f"gain on {shorten(mean.columns[0])}", parse_math=False)
-        ax.set_ylabel(f"gain on {shorten(mean.columns[1])}", parse_math=False)
-        add_legend(
-            ax,
-            [start, *points],
-            [label, *mean.index],
-            title=f"bars: {100 * self.confidence:g} % intervals",
-            loc="center left",
-            bbox_to_anchor=(1.01, 0.5),
-            frameon=False,
-        )
-
-    def _shade_quadrants(self) -> None:
-        ax = self.ax_
-        ax.axhline(0, color="black", linewidth=0.8, zorder=1)
-        ax.axvline(0, color="black", linewidth=0.8, zorder=1)
-        for right, up in product((False, True), repeat=2):
-            colour, name = (ORANGE, "seesaw")
-            if right == up:
-                colour, name = (BLUE, "both gain") if up else (DARK_GREY, "both lose")
-            x, y = ax.get_xlim()[right], ax.get_ylim()[up]
-            ax.fill([0, x, x, 0], [0, 0, y, y], color=colour, alpha=0.1, linewidth=0, zorder=0)
-            place = {"ha": "right" if right else "left", "va": "top" if up else "bottom"}
-            style = {"transform": ax.transAxes, "color": DARK_GREY, "fontsize": "small"}
-            ax.text(0.99 if right else 0.01, 0.98 if up else 0.02, name, **place, **style)
+        ax.set_xlabel(f"gain on {style.shorten(mean.columns[0])}", parse_math=False)
+        ax.set_ylabel(f"gain on {style.shorten(mean.columns[1])}", parse_math=False)
+        place = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "frameon": False}
+        title, names = f"bars: {100 * self.confidence:g} % intervals", [label, *mean.index]
+        style.add_legend(ax, [start, *points], names, title=title, **place)
+        return ax
 
     def _draw_heat_map(
-        self, mean: pd.DataFrame, low: pd.DataFrame, high: pd.DataFrame, kwargs: dict[str, Any]
-    ) -> None:
-        ax = self.ax_
+        self, ax: Any, mean: pd.DataFrame, low: pd.DataFrame, high: pd.DataFrame, kwargs: Any
+    ) -> Any:
         values = mean.to_numpy()
         reach = np.nanmax(np.abs(values), initial=0.0) or 1.0
-        style = {"cmap": "RdBu", "aspect": "auto"}
         # A norm that the user passes has its own limits.
         limits = {} if "norm" in kwargs else {"vmin": -reach, "vmax": reach}
         excludes_zero = ((low > 0) | (high < 0)).to_numpy()
         # A colour would be read as a finding.
         shown = np.where(excludes_zero, values, np.where(np.isnan(values), np.nan, 0.0))
-        self.image_ = ax.imshow(shown, **(style | limits | kwargs))
-        texts = format_numbers(values, n_digits=2, sign="+")
+        texts = style.format_numbers(values, n_digits=2, sign="+")
         texts[excludes_zero] += "*"
-        self.texts_ = write_cells(self.image_, texts)
+        look, names = {"cmap": "RdBu"} | limits | kwargs, (mean.index, mean.columns)
+        self.image_, self.texts_ = style.draw_heat_map(ax, shown, texts, names, "gain", **look)
         for text in self.texts_[excludes_zero]:
             text.set_fontweight("bold")
-        label_cells(ax, [*map(shorten, mean.index)], [*map(shorten, mean.columns)])
         # Two lines, which fit above a single column of numbers.
-        ax.set_title(
-            f"gain over {shorten(self.reference)}\n"
+        self.image_.axes.set_title(
+            f"gain over {style.shorten(self.reference)}\n"
             f"(* {100 * self.confidence:g} % interval without zero)",
             fontsize="medium",
             parse_math=False,
         )
-        self.figure_.colorbar(self.image_, ax=ax, label="gain")
+        return self.image_.axes
+
+
+def _shade_quadrants(ax: Any) -> None:
+    ax.axhline(0, color="black", linewidth=0.8, zorder=1)
+    ax.axvline(0, color="black", linewidth=0.8, zorder=1)
+    for right, up in product((False, True), repeat=2):
+        colour, name = (style.ORANGE, "seesaw")
+        if right == up:
+            colour, name = (style.BLUE, "both gain") if up else (style.DARK_GREY, "both lose")
+        x, y = ax.get_xlim()[right], ax.get_ylim()[up]
+        ax.fill([0, x, x, 0], [0, 0, y, y], color=colour, alpha=0.1, linewidth=0, zorder=0)
+        place = {"ha": "right" if right else "left", "va": "top" if up else "bottom"}
+        look = {"transform": ax.transAxes, "color": style.DARK_GREY, "fontsize": "small"}
+        ax.text(0.99 if right else 0.01, 0.98 if up else 0.02, name, **place, **look)
 
 
 def _find_limits(*series: pd.Series) -> tuple[float, float]:

@@ -1,5 +1,6 @@
 """A picture of which targets still go together once the features are known."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -7,19 +8,12 @@ import pandas as pd
 
 from ..predictions.inner import tasks_of
 from ..utils.constraints import ESTIMATOR, check_arguments
-from .shown import drawn_by
-from .style import (
-    AXES,
-    format_numbers,
-    import_pyplot,
-    label_cells,
-    measure_labels,
-    shorten,
-    write_cells,
-)
+from .shown import Display
+from .style import AXES, draw_heat_map, format_numbers
 
 
-class DependenceDisplay:
+@dataclass(eq=False, repr=False)
+class DependenceDisplay(Display):
     """Which tasks still go together once the features are known, and which gain by it.
 
     A cell is the correlation of two tasks, whose errors on rows apart go together: if one label is
@@ -63,10 +57,8 @@ class DependenceDisplay:
     True
     """
 
-    @drawn_by("from_estimator", pd.DataFrame)
-    def __init__(self, dependence: pd.DataFrame, gains: pd.Series):
-        self.dependence = dependence
-        self.gains = gains
+    dependence: pd.DataFrame
+    gains: pd.Series
 
     @classmethod
     @check_arguments(estimator=[ESTIMATOR], ax=AXES)
@@ -141,27 +133,17 @@ class DependenceDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        plt = import_pyplot()
-        names = [shorten(name) for name in self.dependence.index]
-        columns = [*names, "gain (bits)"]
-        if ax is None:
-            right, below = measure_labels(columns)
-            wide = 2.6 + 0.085 * max(map(len, names)) + 0.62 * len(columns)
-            size = wide + right, 1.9 + 0.36 * len(names) + below
-            _, ax = plt.subplots(figsize=size, layout="constrained")
-        self.ax_, self.figure_ = ax, ax.figure
-        table = self.dependence.to_numpy()
+        names, table = list(self.dependence.index), self.dependence.to_numpy()
         # A task with itself says nothing, and gains have another scale.
         shown = np.where(np.eye(len(table), dtype=bool), np.nan, table)
         cells = np.column_stack([shown, np.full(len(table), np.nan)])
-        style = {"cmap": "RdBu", "vmin": -1, "vmax": 1, "aspect": "auto"}
-        self.image_ = ax.imshow(cells, **(style | kwargs))
-        label_cells(ax, names, columns)
-        ax.axvline(len(names) - 0.5, color="white", linewidth=5)
         texts = np.full(cells.shape, "", dtype=object)
         texts[:, :-1] = np.where(np.isnan(shown), "", format_numbers(shown, n_digits=2))
         bits = format_numbers(self.gains.to_numpy()[:, np.newaxis], n_digits=2)[:, 0]
         texts[:, -1] = np.where(self.gains > 0, bits, "none")
-        self.texts_ = write_cells(self.image_, texts)
-        self.figure_.colorbar(self.image_, ax=ax, label="correlation given the features")
+        style = {"cmap": "RdBu", "vmin": -1, "vmax": 1} | kwargs
+        axes, label = (names, [*names, "gain (bits)"]), "correlation given the features"
+        self.image_, self.texts_ = draw_heat_map(ax, cells, texts, axes, label, **style)
+        self.ax_, self.figure_ = self.image_.axes, self.image_.axes.figure
+        self.ax_.axvline(len(names) - 0.5, color="white", linewidth=5)
         return self

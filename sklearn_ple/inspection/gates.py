@@ -1,7 +1,7 @@
 """Plot of how much the gates use their experts."""
 
 import textwrap
-from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,21 +9,10 @@ import pandas as pd
 
 from ..utils.checks import check_frame
 from ..utils.warn import warn
+from . import style
 from .experts import describe_faults, find_gates, read_gates
-from .shown import drawn_by
-from .style import (
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    PURPLE,
-    SKY_BLUE,
-    VERMILION,
-    add_legend,
-    import_pyplot,
-    merge_style,
-    shorten,
-)
+from .shown import Display
+from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY_BLUE, VERMILION
 
 # Hatches distinguish gates of the same colour, up to 56 gates in all.
 _COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY_BLUE, VERMILION, GREY)
@@ -33,7 +22,8 @@ _COLLAPSED = 0.98
 _EVEN = "even share"
 
 
-class GateUtilizationDisplay:
+@dataclass(eq=False, repr=False)
+class GateUtilizationDisplay(Display):
     """How much each gate uses each of its experts, with a panel for each level.
 
     A gate computes a weighted sum of experts. Each bar shows the mean weight of an expert in a
@@ -103,16 +93,9 @@ class GateUtilizationDisplay:
     ['death 1', 'shared 1']
     """
 
-    @drawn_by("from_estimator", pd.DataFrame)
-    def __init__(
-        self,
-        utilization: pd.DataFrame,
-        collapsed: pd.DataFrame | None = None,
-        health: pd.DataFrame | None = None,
-    ):
-        self.utilization = utilization
-        self.collapsed = collapsed
-        self.health = health
+    utilization: pd.DataFrame
+    collapsed: pd.DataFrame | None = None
+    health: pd.DataFrame | None = None
 
     @classmethod
     def from_estimator(cls, estimator: Any, X: Any, **kwargs: Any) -> "GateUtilizationDisplay":
@@ -150,7 +133,12 @@ class GateUtilizationDisplay:
         """
         weights, utilization, health = read_gates(*find_gates(estimator, X))
         collapsed = _find_collapsed(weights)
-        for message in [*_describe_collapsed(collapsed), *describe_faults(health)]:
+        for level, gate, expert, largest in collapsed.itertuples(index=False):
+            warn(
+                f"Gate {gate!r} of level {level} has collapsed, in most rows to expert "
+                f"{expert!r}: its largest weight is {largest:.3f} on average."
+            )
+        for message in describe_faults(health):
             warn(message)
         return cls(utilization, collapsed, health).plot(**kwargs)
 
@@ -180,22 +168,15 @@ class GateUtilizationDisplay:
         levels = [rows for _, rows in bars.groupby("level")]
         experts = bars.groupby("expert")["centre"].first().sort_values()
         styles = {gate: _style(place) for place, gate in enumerate(bars["gate"].unique())}
-        labels = [*map(shorten, experts.index)]
+        labels = [*map(style.shorten, experts.index)]
         longest, span = max(map(len, labels)), bars["end"].max()
         breadth = np.clip(0.17 * span, 5.0, 14.0)
         # About eleven letters fit into an inch. Labels that would overlap are vertical.
         crowded = longest > 11 * breadth / span * np.diff(experts).min(initial=span)
-        wide = breadth + 1.1 + 0.09 * max(15, *(len(shorten(gate)) for gate in styles))
+        wide = breadth + 1.1 + 0.09 * max(15, *(len(style.shorten(gate)) for gate in styles))
         high = 0.6 + 1.8 * len(levels) + 0.08 * longest * crowded
-        self.figure_, grid = import_pyplot().subplots(
-            len(levels),
-            1,
-            figsize=(wide, max(high, 1.3 + 0.21 * len(styles))),
-            sharex=True,
-            sharey=True,
-            squeeze=False,
-            layout="constrained",
-        )
+        size = wide, max(high, 1.3 + 0.21 * len(styles))
+        self.figure_, grid = style.make_axes(len(levels), 1, size, sharex=True, sharey=True)
         self.axes_ = grid[:, 0]
         self.bars_ = []
         for panel, rows in zip(self.axes_, levels, strict=True):
@@ -239,14 +220,12 @@ class GateUtilizationDisplay:
         return bars
 
     def _add_legend(self) -> None:
-        entries: dict[str, Any] = {}
-        for bars in self.bars_:
-            entries |= bars
+        entries = {gate: bars for level in self.bars_ for gate, bars in level.items()}
         even = next(c for c in self.axes_[0].collections if c.get_label() == _EVEN)
         title = "bars: mean\nlines: standard\ndeviation"
         handles, names = [*entries.values(), even], [*entries, _EVEN]
         look = {"loc": "outside right upper", "alignment": "left", "frameon": False}
-        add_legend(self.figure_, handles, names, title=title, **look)
+        style.add_legend(self.figure_, handles, names, title=title, **look)
 
 
 def _style(position: int) -> dict[str, Any]:
@@ -261,10 +240,10 @@ def _draw(
     """Draw a level into its panel, and return the bars by gate."""
     bars = {}
     for gate, of_gate in rows.groupby("gate", sort=False):
-        style = {"width": 0.9, "edgecolor": "white", "linewidth": 0, "label": gate}
-        style |= styles[gate] | {"error_kw": {"elinewidth": 0.9}}
-        style = merge_style(style, kwargs, "Rectangle")
-        bars[gate] = panel.bar(of_gate["x"], of_gate["mean"], yerr=of_gate["std"], **style)
+        look = {"width": 0.9, "edgecolor": "white", "linewidth": 0, "label": gate}
+        look |= styles[gate] | {"error_kw": {"elinewidth": 0.9}}
+        look = style.merge_style(look, kwargs, "Rectangle")
+        bars[gate] = panel.bar(of_gate["x"], of_gate["mean"], yerr=of_gate["std"], **look)
         even = [1 / len(of_gate)] * len(of_gate)
         panel.hlines(even, of_gate["x"] - 0.5, of_gate["x"] + 0.5, colors="black", label=_EVEN)
     panel.set_ylabel("weight")
@@ -281,11 +260,3 @@ def _find_collapsed(weights: list[dict[str, pd.DataFrame]]) -> pd.DataFrame:
         if frame.shape[1] > 1 and (largest := frame.max(axis=1).mean()) > _COLLAPSED
     ]
     return pd.DataFrame(rows, columns=["level", "gate", "expert", "largest"])
-
-
-def _describe_collapsed(collapsed: pd.DataFrame) -> Iterator[str]:
-    for level, gate, expert, largest in collapsed.itertuples(index=False):
-        yield (
-            f"Gate {gate!r} of level {level} has collapsed, in most rows to expert {expert!r}: "
-            f"its largest weight is {largest:.3f} on average."
-        )

@@ -2,14 +2,15 @@
 
 import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ..predictions.inner import tasks_of
-from .shown import drawn_by
-from .style import import_pyplot, merge_style, shorten
+from .shown import Display
+from .style import make_axes, merge_style, shorten
 
 _MAX_COLUMNS = 4
 # Size of a panel with its texts, in inches.
@@ -20,7 +21,8 @@ _STYLES = (
 )
 
 
-class TrainingHistoryDisplay:
+@dataclass(eq=False, repr=False)
+class TrainingHistoryDisplay(Display):
     """Training and validation losses over the epochs, with a panel for each task.
 
     It is recommended to use `from_estimator` to create a display. All parameters are stored as
@@ -67,10 +69,8 @@ class TrainingHistoryDisplay:
     ['joint loss', 'death', 'wt82_71']
     """
 
-    @drawn_by("from_estimator", Sequence)
-    def __init__(self, history: Sequence[dict[str, Any]], task_names: Sequence[str]):
-        self.history = history
-        self.task_names = task_names
+    history: Sequence[dict[str, Any]]
+    task_names: Sequence[str]
 
     @classmethod
     def from_estimator(cls, estimator: Any, **kwargs: Any) -> "TrainingHistoryDisplay":
@@ -122,14 +122,8 @@ class TrainingHistoryDisplay:
         panels = self._panels()
         n_rows = -(-len(panels) // _MAX_COLUMNS)
         n_columns = -(-len(panels) // n_rows)
-        self.figure_, grid = import_pyplot().subplots(
-            n_rows,
-            n_columns,
-            figsize=(0.6 + _WIDTH * n_columns, 0.4 + _HEIGHT * n_rows),
-            sharex=True,
-            squeeze=False,
-            layout="constrained",
-        )
+        size = 0.6 + _WIDTH * n_columns, 0.4 + _HEIGHT * n_rows
+        self.figure_, grid = make_axes(n_rows, n_columns, size, sharex=True)
         self.axes_, rest = np.split(grid.ravel(), [len(panels)])
 
         valid_loss = np.array([entry.get("valid_loss", np.nan) for entry in self.history])

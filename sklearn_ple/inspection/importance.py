@@ -16,17 +16,8 @@ from ..utils.constraints import BETWEEN_0_AND_1, COUNT, ESTIMATOR, N_JOBS, check
 from ..utils.progress import progress_bar
 from ..utils.warn import collected
 from .columns import find_groups, list_columns, shuffle_columns, to_table
-from .shown import Contents, Result, drawn_by
-from .style import (
-    AXES,
-    DARK_GREY,
-    format_numbers,
-    import_pyplot,
-    label_cells,
-    measure_labels,
-    shorten,
-    write_cells,
-)
+from .shown import Contents, Display, Result
+from .style import AXES, DARK_GREY, draw_heat_map, format_numbers, import_pyplot
 
 #: Name of the mean over the tasks in tables of tasks.
 MEAN = "mean of tasks"
@@ -141,11 +132,9 @@ class MultiTaskImportance(Result):
             The means as texts, in brackets if their interval includes zero.
         """
         means = self.select(n_most)
-        frame = self.frame
-        is_chance = ((frame["low"] <= 0) & (frame["high"] >= 0)).to_numpy()
-        is_chance = is_chance.reshape(len(self.features), -1)[self.order[:n_most]]
+        half_widths = self._half_widths(self._with_mean())[self.order[:n_most], : means.shape[1]]
         texts = pd.DataFrame(format_numbers(means.to_numpy(), n_digits=3), *means.axes)
-        return texts.mask(is_chance[:, : means.shape[1]], "(" + texts + ")")
+        return texts.mask(np.abs(means) <= half_widths, "(" + texts + ")")
 
     def plot(self, **kwargs: Any) -> Any:
         """Draw the importances.
@@ -153,14 +142,14 @@ class MultiTaskImportance(Result):
         Parameters
         ----------
         **kwargs : dict
-            Passed to :meth:`ImportanceDisplay.from_importance`.
+            Passed to :meth:`ImportanceDisplay.plot`.
 
         Returns
         -------
         display : ImportanceDisplay
             The display.
         """
-        return ImportanceDisplay.from_importance(self, **kwargs)
+        return ImportanceDisplay(self).plot(**kwargs)
 
     def _contents(self) -> Contents:
         n_repeats, n_more = self.importances.shape[2], len(self.features) - _N_SHOWN
@@ -364,15 +353,16 @@ def _measure_drops(
     return np.array([[score - repeat[task] for repeat in found] for task, score in scores.items()])
 
 
-class ImportanceDisplay:
+@dataclass(eq=False, repr=False)
+class ImportanceDisplay(Display):
     """Heat map of the importance of each feature for each task, most important features first.
 
     A row of the heat map is a column of X or a group of columns. A column of the heat map is a
     task, and the last one is the mean of the tasks. Each number is the drop of the task's score
     when the feature is shuffled. It is in brackets if its confidence interval includes zero.
 
-    It is recommended to use `from_estimator` or `from_importance` to create a display. All
-    parameters are stored as attributes.
+    It is recommended to use `from_estimator`, or the method ``plot`` of what
+    :func:`multitask_importance` returns. All parameters are stored as attributes.
 
     Parameters
     ----------
@@ -417,46 +407,7 @@ class ImportanceDisplay:
     '0.250'
     """
 
-    @drawn_by("from_estimator", MultiTaskImportance)
-    def __init__(self, importance: MultiTaskImportance):
-        self.importance = importance
-
-    @classmethod
-    @check_arguments(importance=[MultiTaskImportance], max_features=[COUNT, None], ax=AXES)
-    def from_importance(
-        cls,
-        importance: MultiTaskImportance,
-        *,
-        max_features: int | None = 20,
-        ax: Any = None,
-        **kwargs: Any,
-    ) -> "ImportanceDisplay":
-        """Draw importances that have been measured.
-
-        Parameters
-        ----------
-        importance : MultiTaskImportance
-            The result of :func:`multitask_importance`.
-        max_features : int or None, default=20
-            Largest number of features to draw; None for all.
-        ax : matplotlib Axes or None, default=None
-            The axes to draw into; None for a new figure.
-        **kwargs : dict
-            Passed to :meth:`matplotlib.axes.Axes.imshow`.
-
-        Returns
-        -------
-        display : ImportanceDisplay
-            The display, drawn.
-
-        Raises
-        ------
-        ValueError
-            If max_features is not an integer of 1 or more.
-        ImportError
-            If matplotlib is not installed.
-        """
-        return cls(importance).plot(ax, max_features=max_features, **kwargs)
+    importance: MultiTaskImportance
 
     @classmethod
     @check_arguments(max_features=[COUNT, None], ax=AXES)
@@ -502,7 +453,7 @@ class ImportanceDisplay:
         """
         import_pyplot()
         importance = multitask_importance(estimator, X, y, **kwargs)
-        return cls.from_importance(importance, max_features=max_features, ax=ax)
+        return cls(importance).plot(ax, max_features=max_features)
 
     @check_arguments(max_features=[COUNT, None], ax=AXES)
     def plot(
@@ -532,41 +483,32 @@ class ImportanceDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        plt = import_pyplot()
+        import_pyplot()
         from matplotlib.colors import PowerNorm
 
-        means = self.importance.select(max_features).rename(index=shorten, columns=shorten)
-        n_columns = means.shape[1]
-        if ax is None:
-            right, below = measure_labels(means.columns)
-            longest = max(map(len, means.index))
-            wide, high = 1.9 + 0.085 * longest + 0.72 * n_columns, 1.5 + 0.27 * len(means)
-            size = max(wide, 5.0) + right, max(high, 3.2) + below
-            _, ax = plt.subplots(figsize=size, layout="constrained")
-        self.ax_, self.figure_ = ax, ax.figure
+        means = self.importance.select(max_features)
         reach = np.nanmax(means.to_numpy(), initial=0.0) or 1.0
-        style: dict[str, Any] = {"cmap": "Blues", "aspect": "auto"}
+        style: dict[str, Any] = {"cmap": "Blues"}
         if "norm" not in kwargs:
             limits: dict[str, Any] = {"vmin": 0, "vmax": reach}
             limits |= {end: kwargs.pop(end) for end in limits if end in kwargs}
             style["norm"] = PowerNorm(0.5, **limits)
-        self.image_ = ax.imshow(np.maximum(means, 0), **(style | kwargs))
-        texts = self.importance.write(max_features).to_numpy()
-        self.texts_ = write_cells(self.image_, texts)
-        self._label(means)
+        texts, values = self.importance.write(max_features).to_numpy(), np.maximum(means, 0)
+        label, style = "drop of the score", style | kwargs
+        drawn = draw_heat_map(ax, values, texts, (means.index, means.columns), label, **style)
+        self.image_, self.texts_ = drawn
+        self.ax_, self.figure_ = self.image_.axes, self.image_.axes.figure
+        self._describe(*means.shape)
         return self
 
-    def _label(self, means: pd.DataFrame) -> None:
-        ax, (n_rows, n_columns) = self.ax_, means.shape
-        label_cells(ax, means.index, means.columns)
+    def _describe(self, n_rows: int, n_columns: int) -> None:
+        ax = self.ax_
         if n_columns > 1:
             # A gap separates the mean from the tasks.
             ax.axvline(n_columns - 1.5, color="white", linewidth=5)
-        rest = len(self.importance.features) - n_rows
-        if rest:
+        if rest := len(self.importance.features) - n_rows:
             ax.set_xlabel(f"not shown: {rest} that matter less on the mean", color=DARK_GREY)
         if self.importance.importances.shape[2] > 1:
             percent = f"{100 * self.importance.confidence:g} %"
             title = f"in brackets: {percent} interval includes zero"
             ax.set_title(title, fontsize="small", color=DARK_GREY)
-        self.figure_.colorbar(self.image_, ax=ax, label="drop of the score")

@@ -1,13 +1,11 @@
 """Results that are printed and shown in notebooks, and displays that draw them."""
 
-from collections.abc import Callable, Sequence
-from functools import wraps
+from collections.abc import Sequence
+from dataclasses import fields
 from html import escape
-from typing import Any, TypeVar, cast
+from typing import Any, ClassVar, Self, cast, get_origin
 
 import pandas as pd
-
-_Method = TypeVar("_Method", bound=Callable[..., Any])
 
 #: A caption, a table, and sentences.
 Contents = tuple[str, pd.DataFrame, Sequence[str]]
@@ -37,33 +35,21 @@ def _blank_missing(table: pd.DataFrame) -> pd.DataFrame:
     return table.astype(object).where(table.notna(), "")
 
 
-def drawn_by(method: str, kind: type) -> Callable[[_Method], _Method]:
-    """Decorate the ``__init__`` of a display, so that an error names the method that users mean.
+class Display:
+    """Base class of displays: dataclasses, whose first field is what was measured.
 
-    Parameters
-    ----------
-    method : str
-        The name of the class method that draws a result or a model.
-    kind : type
-        The type of the first argument of ``__init__``, which is what that method computes.
-
-    Returns
-    -------
-    decorate : callable
-        The decorator. With a first argument of another type, a TypeError names the method.
+    If it is something else, such as the model itself, an error names what measures and draws it.
     """
 
-    def decorate(function: _Method) -> _Method:
-        @wraps(function)
-        def call(self: Any, *args: Any, **kwargs: Any) -> None:
-            if args and not isinstance(args[0], kind):
-                name = type(self).__name__
-                raise TypeError(
-                    f"{name} takes a {kind.__name__} first, not a {type(args[0]).__name__}: use "
-                    f"{name}.{method}, which draws at once."
-                )
-            function(self, *args, **kwargs)
+    drawn_by: ClassVar[str] = "from_estimator, which draws at once"
 
-        return cast(_Method, call)
-
-    return decorate
+    def __new__(cls, *args: Any, **_: Any) -> Self:
+        """Check the first argument, before any other is found missing."""
+        hint: Any = fields(cast(Any, cls))[0].type
+        kind = get_origin(hint) or hint
+        if args and not isinstance(args[0], kind):
+            raise TypeError(
+                f"{cls.__name__} takes a {kind.__name__} first, not a {type(args[0]).__name__}: "
+                f"use {cls.drawn_by}."
+            )
+        return super().__new__(cls)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..utils._sklearn import HasMethods
+from ..utils.versions import needing
 
 # The colours of Okabe and Ito, which colour-blind people can distinguish.
 BLUE = "#0072B2"
@@ -37,11 +38,15 @@ def import_pyplot() -> Any:
     ImportError
         If matplotlib is not installed.
     """
-    try:
+    with needing("Plots need matplotlib", "plots"):
         import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError("Plots need matplotlib: pip install 'sklearn-ple[plots]'") from error
     return plt
+
+
+def make_axes(n_rows: int, n_columns: int, size: tuple[float, float], **options: Any) -> Any:
+    """Make a figure of a size in inches, and the axes of its panels, a 2-D array."""
+    layout = {"figsize": size, "squeeze": False, "layout": "constrained"}
+    return import_pyplot().subplots(n_rows, n_columns, **layout, **options)
 
 
 def merge_style(style: dict[str, Any], options: dict[str, Any], kind: str) -> dict[str, Any]:
@@ -126,7 +131,47 @@ def format_numbers(values: np.ndarray, n_digits: int, sign: str = "") -> np.ndar
     return texts
 
 
-def label_cells(ax: Any, rows: Sequence[str], columns: Sequence[str]) -> None:
+def draw_heat_map(
+    ax: Any, values: Any, texts: np.ndarray, names: Any, label: str, **style: Any
+) -> tuple[Any, np.ndarray]:
+    """Draw numbers as colours, with texts in the cells.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes or None
+        The axes to draw into; None for a new figure, with room for the names.
+    values : array-like of shape (n_rows, n_columns)
+        The numbers; cells with NaN have no colour.
+    texts : ndarray of str of shape (n_rows, n_columns)
+        The texts in the cells.
+    names : pair of sequences
+        The names of the rows and of the columns, of which long ones are shortened.
+    label : str
+        What the colours mean.
+    **style : dict
+        Passed to :meth:`matplotlib.axes.Axes.imshow`.
+
+    Returns
+    -------
+    image : matplotlib AxesImage
+        The heat map.
+    written : ndarray of matplotlib Text of shape (n_rows, n_columns)
+        The texts as they are drawn.
+    """
+    rows, columns = ([*map(shorten, part)] for part in names)
+    if ax is None:
+        # Slanted labels of more than 13 characters need more room.
+        excess = max(0, max(map(len, columns)) - 13)
+        wide, high = 1.9 + 0.085 * max(map(len, rows)) + 0.8 * len(columns), 1.6 + 0.35 * len(rows)
+        size = max(wide, 5.0) + 0.07 * excess, max(high, 3.0) + 0.05 * excess
+        _, ((ax,),) = make_axes(1, 1, size)
+    image = ax.imshow(values, **({"aspect": "auto"} | style))
+    _label_cells(ax, rows, columns)
+    ax.figure.colorbar(image, ax=ax, label=label)
+    return image, _write_cells(image, texts)
+
+
+def _label_cells(ax: Any, rows: Sequence[str], columns: Sequence[str]) -> None:
     """Name the rows and columns of a heat map, and separate its cells by white lines."""
     ax.set_xticks(range(len(columns)), columns, rotation=35, ha="right", parse_math=False)
     ax.set_yticks(range(len(rows)), rows, parse_math=False)
@@ -137,30 +182,16 @@ def label_cells(ax: Any, rows: Sequence[str], columns: Sequence[str]) -> None:
     ax.spines[:].set_visible(False)
 
 
-def write_cells(image: Any, texts: np.ndarray) -> np.ndarray:
+def _write_cells(image: Any, texts: np.ndarray) -> np.ndarray:
     """Write texts into the cells of a heat map, white where the cell is dark; return them."""
     # Colours as they are seen on white: cells without a number are transparent.
-    *colours, opacity = np.moveaxis(image.to_rgba(image.get_array()), 2, 0)
-    brightness = np.tensordot([0.299, 0.587, 0.114], colours, axes=1)
+    *channels, opacity = np.moveaxis(image.to_rgba(image.get_array()), 2, 0)
+    brightness = np.tensordot([0.299, 0.587, 0.114], channels, axes=1)
     is_dark = brightness * opacity + 1 - opacity < 0.5
+    look = {"ha": "center", "va": "center", "fontsize": "small"}
     written = np.empty(texts.shape, dtype=object)
     for row, column in np.ndindex(texts.shape):
-        written[row, column] = image.axes.text(
-            column,
-            row,
-            texts[row, column],
-            ha="center",
-            va="center",
-            fontsize="small",
-            color="white" if is_dark[row, column] else "black",
-        )
+        colour = "white" if is_dark[row, column] else "black"
+        text = image.axes.text(column, row, texts[row, column], color=colour, **look)
+        written[row, column] = text
     return written
-
-
-def measure_labels(labels: Sequence[str]) -> tuple[float, float]:
-    """Return the width and height, in inches, that slanted labels of columns need.
-
-    They are additions to the size of a figure, which has room for labels of 13 characters.
-    """
-    excess = max(0, max(map(len, labels)) - 13)
-    return 0.07 * excess, 0.05 * excess

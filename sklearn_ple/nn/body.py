@@ -236,12 +236,7 @@ class Body(nn.Module, ABC):
         )
 
     def make_gates(
-        self,
-        gates: Axis | int,
-        in_features: int,
-        experts: Axis | int,
-        hidden_units: Sequence[int] = (),
-        **options: Any,
+        self, gates: Axis | int, in_features: int, experts: Axis | int, **options: Any
     ) -> Gates:
         """Make gates of the same shape, with the activation of the network.
 
@@ -254,24 +249,15 @@ class Body(nn.Module, ABC):
         experts : Axis or int
             The experts that each gate weighs: the tasks to which they belong, or only their
             number.
-        hidden_units : sequence of int, default=()
-            Widths of the hidden layers of every gate; empty for linear gates.
         **options : object
-            ``scale`` and ``start``, see `Gates`.
+            ``hidden_units``, ``scale`` and ``start``, see `Gates`.
 
         Returns
         -------
         Gates
             The gates, which are evaluated together.
         """
-        return Gates(
-            gates,
-            in_features,
-            experts,
-            hidden_units=hidden_units,
-            activation=self.activation,
-            **options,
-        )
+        return Gates(gates, in_features, experts, activation=self.activation, **options)
 
     def for_each_task(self, shared: Tensor) -> Tensor:
         """Repeat a tensor that the tasks of a member share, once for each task.

@@ -116,11 +116,11 @@ class ExtractionLevel(Level):
         self.is_even = len(set(self.n_specific)) == 1
 
         share, hidden = network.specific_share, network.gate_hidden_units
-        scale = 1.0 if share is None else _SLOW
+        options = {"hidden_units": hidden, "scale": 1.0 if share is None else _SLOW}
 
         def make_task_gates(axis: Axis, n: int) -> Any:
-            options = {"scale": scale, "start": _start_gate(share, n, n_shared)}
-            return network.make_gates(axis, width, n + n_shared, hidden, **options)
+            start = _start_gate(share, n, n_shared)
+            return network.make_gates(axis, width, n + n_shared, start=start, **options)
 
         if self.is_even:
             self.task_gates: Any = make_task_gates(network.per_task(), self.n_specific[0])
@@ -128,9 +128,7 @@ class ExtractionLevel(Level):
             self.task_gates = ByTask(make_task_gates(members, n) for n in self.n_specific)
         # Nothing reads the shared branch after the last level, or without shared experts.
         if n_shared and not is_last:
-            self.shared_gate = network.make_gates(
-                members, width, network.weighed, hidden, scale=scale
-            )
+            self.shared_gate = network.make_gates(members, width, network.weighed, **options)
 
     def forward(self, task_branches: Tensor, shared_branch: Tensor) -> tuple[Tensor, Tensor]:
         """Compute the outputs of the branches from their inputs.

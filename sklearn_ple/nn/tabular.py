@@ -136,10 +136,8 @@ class TabularNetwork(nn.Module):
         outputs = self._compute_unlinked(numbers, codes)
         if self.link is None:
             return outputs, None
-        linked, added = (
-            self._link_outputs(outputs),
-            self.link.added_losses(outputs, targets, weights),
-        )
+        linked = self._link_outputs(outputs)
+        added = self.link.added_losses(outputs, targets, weights)
         if added is not None:
             expected = (*outputs.shape[:-1], targets.shape[-1])
             check_tensor(f"{type(self.link).__name__}.added_losses", added, expected)

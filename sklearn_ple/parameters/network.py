@@ -70,10 +70,7 @@ def list_differences(now: dict[str, str], before: dict[str, str], when: str) -> 
 
 
 def check_same_network(
-    owner: type,
-    parameters: Mapping[str, Any],
-    before: dict[str, str],
-    added: Sequence[str] = (),
+    owner: type, parameters: Mapping[str, Any], before: dict[str, str], added: Sequence[str] = ()
 ) -> None:
     """Check that parameters of the network have not changed since the last fit.
 

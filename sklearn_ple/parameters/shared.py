@@ -101,10 +101,7 @@ class SharedParameters:
         network=True,
     )
     target_statistics: Any = parameter(
-        default="auto",
-        constraint=[_AUTO, "boolean", LISTED],
-        published=False,
-        network=True,
+        default="auto", constraint=[_AUTO, "boolean", LISTED], published=False, network=True
     )
     embedding_dim: int | str = parameter(default="auto", constraint=[_AUTO, COUNT], network=True)
     numeric_embedding: Any = parameter(
@@ -140,10 +137,7 @@ class SharedParameters:
         default="adamw", constraint=[StrOptions(set(OPTIMIZERS)), type], published="adam"
     )
     learning_rate: float | str = parameter(
-        default="auto",
-        constraint=[_AUTO, POSITIVE],
-        search=(3e-4, 1e-2, "log"),
-        published=1e-3,
+        default="auto", constraint=[_AUTO, POSITIVE], search=(3e-4, 1e-2, "log"), published=1e-3
     )
     lr_schedule: str = parameter(
         default="one_cycle", constraint=[StrOptions(set(LR_SCHEDULES))], published="constant"

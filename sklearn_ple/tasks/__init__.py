@@ -14,7 +14,6 @@ from .numbers import (
     divide,
     find_unit,
     ignore_unit,
-    is_between,
 )
 from .per_task import by_name, by_task, check_task_names, find_task
 from .results import array_of, class_array, score_of

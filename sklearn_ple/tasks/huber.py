@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..utils.checks import shown
-from .numbers import Quantile, Regression, is_between
+from ..utils.constraints import POSITIVE, check_arguments
+from .numbers import Quantile, Regression
 
 # Distance between the quartiles of a normal distribution, in standard deviations.
 _QUARTILE_RANGE = 1.3489795
@@ -44,12 +44,9 @@ class Huber(Regression):
     linear_start = False
     score_function = staticmethod(Quantile.score_function)
 
+    @check_arguments(delta=[POSITIVE])
     def __init__(self, delta: float = 1.345):
         super().__init__()
-        if not is_between(delta, 0, np.inf):
-            raise ValueError(
-                f"delta must be a finite number above 0, such as 1.345, not {shown(delta)}."
-            )
         self.delta = float(delta)
 
     def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Self:

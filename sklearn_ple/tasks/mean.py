@@ -43,10 +43,7 @@ class MemberMean(nn.Module):
     weights: Tensor
 
     def __init__(
-        self,
-        tasks: Sequence[Task],
-        n_members: int = 1,
-        dependent: Sequence[tuple[int, int]] = (),
+        self, tasks: Sequence[Task], n_members: int = 1, dependent: Sequence[tuple[int, int]] = ()
     ):
         super().__init__()
         self.tasks = list(tasks)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -11,7 +10,6 @@ from sklearn.metrics import d2_absolute_error_score, d2_tweedie_score, make_scor
 from torch import Tensor
 
 from ..utils.checks import shown
-from ..utils.constraints import Number
 from ..utils.warn import warn
 from .constant import constant
 from .task import Task, average_logs
@@ -33,11 +31,6 @@ def divide(numbers: np.ndarray, unit: float) -> np.ndarray:
 def exact(number: float) -> Tensor:
     """Return a number as a tensor; torch's exporter to ONNX rounds other numbers to float32."""
     return torch.tensor(number, dtype=torch.float64)
-
-
-def is_between(value: Any, low: float, high: float) -> bool:
-    """Return whether a value is a number, and no bool, strictly between two others."""
-    return Number(Real, low, high, closed="neither").is_satisfied_by(value)
 
 
 def ignore_unit(score: Callable[..., float]) -> Callable[..., float]:

@@ -1,13 +1,14 @@
 """Amounts that are sums of a random number of amounts, often none: claims, rain, sales."""
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from sklearn.metrics import d2_tweedie_score, make_scorer
 from torch import Tensor
 
-from ..utils.checks import shown
-from .numbers import Amount, is_between
+from ..utils.constraints import Number, check_arguments
+from .numbers import Amount
 
 
 class Tweedie(Amount):
@@ -36,12 +37,9 @@ class Tweedie(Amount):
     kind = "tweedie"
     words = "an amount that may be zero"
 
+    @check_arguments(power=[Number(Real, 1, 2, closed="neither")])
     def __init__(self, power: float = 1.5):
         super().__init__()
-        if not is_between(power, 1, 2):
-            raise ValueError(
-                f"power must be a number between 1 and 2, such as 1.5, not {shown(power)}."
-            )
         self.power = float(power)
 
     @property

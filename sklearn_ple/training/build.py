@@ -194,11 +194,7 @@ def make_first_net(
 
 
 def make_net(
-    settings: Settings,
-    module: nn.Module,
-    encoder: TableEncoder,
-    device: str,
-    trains: bool = True,
+    settings: Settings, module: nn.Module, encoder: TableEncoder, device: str, trains: bool = True
 ) -> MultiTaskNet:
     """Make the net that trains a network, and initialise it.
 

@@ -3,6 +3,7 @@
 import copy
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,21 +23,11 @@ _LONGEST_NAME = 8
 _KEPT = ("best_", "latest_", "best_loss_", "epochs_since_", "best_epoch_", "n_compared_")
 
 
-def copy_callbacks(callbacks: Sequence[Any]) -> list[Any]:
-    """Make shallow copies of a user's callbacks, so that training does not change them.
+def copy_callback(item: Any) -> Any:
+    """Copy a callback, or a pair of a name and a callback, so that training does not change it.
 
-    The objects that they hold are not copied, because some of them, such as the writer of a
-    log, cannot be copied.
+    What it holds is not copied, because some objects, such as the writer of a log, cannot be.
     """
-    copied = [_copy(callback) for callback in callbacks]
-    names = [item[0] for item in copied if isinstance(item, tuple)]
-    if twice := [name for name in names if name is not None and names.count(name) > 1]:
-        raise ValueError(f"callbacks holds the name {twice[0]!r} twice: name each callback once.")
-    return copied
-
-
-def _copy(item: Any) -> Any:
-    """Copy a callback, or a pair of a name and a callback, as skorch accepts them."""
     is_pair = isinstance(item, (tuple, list)) and len(item) == 2
     name, callback = item if is_pair else (None, item)
     is_class = isinstance(callback, type) and issubclass(callback, Callback)
@@ -79,6 +70,7 @@ class RecordLimit(Callback):
         net.history.record("max_epochs", self.max_epochs)
 
 
+@dataclass(eq=False, repr=False)
 class KeepBestWeights(Callback):
     """Ends training when a loss is not finite, or when the validation loss stops improving.
 
@@ -110,19 +102,11 @@ class KeepBestWeights(Callback):
         Why this callback ended the training; None if it did not.
     """
 
-    def __init__(
-        self,
-        task_names: Sequence[str],
-        stop_early: bool,
-        patience: int,
-        tol: float,
-        n_rising: int = 0,
-    ):
-        self.task_names = task_names
-        self.stop_early = stop_early
-        self.patience = patience
-        self.tol = tol
-        self.n_rising = n_rising
+    task_names: Sequence[str]
+    stop_early: bool
+    patience: int
+    tol: float
+    n_rising: int = 0
 
     def on_train_begin(self, net: Any, X: Any = None, **_: Any) -> None:
         """Keep the initial weights; X are the rows to train on."""

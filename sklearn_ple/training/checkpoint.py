@@ -4,7 +4,8 @@ import hashlib
 import json
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -106,11 +107,9 @@ class Checkpoint:
         """Read the file that identifies the fit, None without one; raise if it is another fit."""
         if not self.path.exists():
             return None
-        try:
+        with _naming_damage(self.path):
             kept = json.loads(self.path.read_text(encoding="utf-8"))
             other, _ = dict(kept["fit"]), kept["seed"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise _describe_damage(self.path, error) from error
         if differences := _list_differences(other, self.of_fit):
             raise ValueError(
                 f"checkpoint_dir={str(self.folder)!r} belongs to another fit, which differs in "
@@ -147,7 +146,6 @@ class Progress(Callback):
 
     def __init__(self, checkpoint: Checkpoint, number: int):
         self.checkpoint = checkpoint
-        self.number = number
         self.path = checkpoint.path.with_name(f"{_PREFIX}training_{number}.pt")
         self.kept_: dict[str, Any] | None = current().from_first(self._read)
         self.n_epochs = self.kept_["n_epochs"] if self.kept_ else 0
@@ -159,10 +157,8 @@ class Progress(Callback):
         """What ``max_time`` allows, if a training has begun with it and was saved; else None."""
         if self.kept_ is None:
             return None
-        try:
+        with _naming_damage(self.path):
             return json.loads(self.kept_["history"])[-1].get("max_epochs")
-        except Exception as error:
-            raise _describe_damage(self.path, error) from error
 
     def on_train_begin(self, net: Any, **_: Any) -> None:
         """Continue from the saved state; all other callbacks have begun."""
@@ -184,15 +180,13 @@ class Progress(Callback):
     def restore(self, net: Any) -> None:
         """Set a net to the saved state."""
         kept: Any = self.kept_
-        try:
+        with _naming_damage(self.path):
             for name, part in net.states().items():
                 restore_state(part, kept["states"][name])
             epochs = json.loads(kept["history"])
             if not all(isinstance(epoch, dict) for epoch in epochs):
                 raise ValueError("its history is no list of epochs")
             net.history = SharedHistory(epochs)
-        except Exception as error:
-            raise _describe_damage(self.path, error) from error
         self.kept_ = None
 
     def _write(self, net: Any) -> None:
@@ -217,14 +211,11 @@ class Progress(Callback):
     def _read(self) -> dict[str, Any] | None:
         if not self.path.exists():
             return None
-        try:
+        with _naming_damage(self.path):
             kept = _load(self.path)
             is_of_fit = kept["fit"] == self.checkpoint.digest
             if any(type(n) is not int for n in (kept["n_epochs"], kept["best_epoch"] or 0)):
                 raise ValueError("it does not count epochs")
-        # A damaged file can raise any error.
-        except Exception as error:
-            raise _describe_damage(self.path, error) from error
         if not is_of_fit:
             raise ValueError(
                 f"{self.path} is of another fit than this one: delete it to restart the training, "
@@ -257,11 +248,16 @@ def _list_differences(there: Mapping[str, str], here: Mapping[str, str]) -> list
     return differences
 
 
-def _describe_damage(path: Path, error: Exception) -> ValueError:
-    return ValueError(
-        f"{path} is damaged, or not a file of a checkpoint ({type(error).__name__}: {error}). "
-        "Delete it to start anew."
-    )
+@contextmanager
+def _naming_damage(path: Path) -> Iterator[None]:
+    """Say that a file is damaged, whatever error reading it raises within the context."""
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(
+            f"{path} is damaged, or not a file of a checkpoint ({type(error).__name__}: {error}). "
+            "Delete it to start anew."
+        ) from error
 
 
 def _make_plain(value: Any) -> Any:

@@ -102,6 +102,5 @@ def keep_freed_memory() -> None:
     torch.empty(_LARGEST_LEARNT_FROM, dtype=torch.uint8, device="cpu")
 
 
-@cache
-def _thread_pools() -> ThreadpoolController:
-    return ThreadpoolController()
+# Finding the libraries takes longer than a step.
+_thread_pools = cache(ThreadpoolController)

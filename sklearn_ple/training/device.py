@@ -31,7 +31,13 @@ def resolve_device(device: str, dtype: torch.dtype) -> str:
     """
     of_process = current().device
     if of_process is not None:
-        return _check_device_of_process(device, of_process)
+        if device in ("auto", of_process, torch.device(of_process).type):
+            return of_process
+        raise ValueError(
+            f"device={device!r} is not the device of this process, which computes on "
+            f"{of_process!r}: within data_parallel leave device='auto'. data_parallel(cpu=True) "
+            "computes on CPUs."
+        )
     there = available_devices()
     if device == "auto":
         usable = [name for name in there if not (name == "mps" and dtype == torch.float64)]
@@ -48,17 +54,6 @@ def resolve_device(device: str, dtype: torch.dtype) -> str:
             "device='mps' does not support float64: set dtype='float32' or device='cpu'."
         )
     return device
-
-
-def _check_device_of_process(device: str, of_process: str) -> str:
-    """Return the device of a process that trains together with others."""
-    if device not in ("auto", of_process, torch.device(of_process).type):
-        raise ValueError(
-            f"device={device!r} is not the device of this process, which computes on "
-            f"{of_process!r}: within data_parallel leave device='auto'. data_parallel(cpu=True) "
-            "computes on CPUs."
-        )
-    return of_process
 
 
 def product_dtype(dtype: str, device: str) -> torch.dtype | None:

@@ -58,8 +58,7 @@ def describe_fit(
     described = {
         "the class of the estimator": settings.owner,
         "the type of device": torch.device(device).type,
-        "the weights of warm_start_from": _find_weights(settings.warm_start_from),
-        "the fitted model to go on from": None if module is None else module.state_dict(),
+        "the fitted model to start from": None if module is None else module.state_dict(),
         **{f"the version of {name}": version for name, version in versions().items()},
         **settings.parameters,
     }
@@ -69,11 +68,6 @@ def describe_fit(
         if name not in _WITHOUT_EFFECT
     }
     return _describe_table(table) | texts | _describe_split(split)
-
-
-def _find_weights(model: Any) -> Any:
-    """Return the weights of a fitted estimator, which may be wrapped in a FrozenEstimator."""
-    return None if model is None else getattr(model, "estimator", model).module_.state_dict()
 
 
 def _describe_table(table: Any, ending: str = "") -> dict[str, str]:

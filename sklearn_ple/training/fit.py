@@ -26,13 +26,13 @@ from ..utils.progress import write_line
 from ..utils.warn import warn
 from .budget import Budget, measure_speed
 from .build import make_module, make_net
-from .callbacks import ProgressBar, RecordLimit, copy_callbacks
+from .callbacks import ProgressBar, RecordLimit, copy_callback
 from .checkpoint import Checkpoint, Progress
 from .device import resolve_device
 from .jobs import Jobs, can_divide
 from .net import MultiTaskNet, Trained
 from .outputs import compute_outputs
-from .plan import limit_epochs, resolve
+from .plan import default_patience, resolve
 from .processes import check_same_fit, share_random_state
 from .random_state import draw_seed, seeded
 from .read import Arguments
@@ -75,7 +75,10 @@ class Training(NamedTuple):
 
     def limit(self, max_epochs: float, patience: int | str) -> "Training":
         """Return the same with a number of epochs, and with a patience that may be "auto"."""
-        settings = limit_epochs(self.settings, math.ceil(max_epochs), patience)
+        n_epochs = math.ceil(max_epochs)
+        if isinstance(patience, str):
+            patience = default_patience(n_epochs)
+        settings = self.settings.replace(max_epochs=n_epochs, n_iter_no_change=patience)
         return self._replace(settings=settings, max_epochs=max_epochs)
 
 
@@ -128,12 +131,12 @@ class Fit:
         """
         self.budget = Budget(self.settings.max_time)
         table, split = self.start.read(arguments, self.settings, self.features)
-        plan = resolve(self.settings, len(table), split)
+        plan = self.plan = resolve(self.settings, len(table), split)
         encoder, encoded = self.start.encode(table, plan, self.classes)
         self.device = resolve_device(plan.device, plan.tensor_dtype)
         self._compare(table, split)
         self._numbers = getattr(table, "numbers", None) if split.table is None else None
-        trainings = self._split(table, encoder, encoded, plan, split)
+        trainings = self._split(table, split, encoder, encoded)
         # Free memory: training needs only what has been split.
         del table, split, encoder, encoded
         return self._train(*trainings)
@@ -152,12 +155,7 @@ class Fit:
     # -- before the training --------------------------------------------------------------------
 
     def _split(
-        self,
-        table: AnyTable,
-        encoder: TableEncoder,
-        encoded: Encoded,
-        plan: Settings,
-        split: Split,
+        self, table: AnyTable, split: Split, encoder: TableEncoder, encoded: Encoded
     ) -> tuple[Training, Training | None]:
         """Split the rows, and fit the parts of the encoder that use labels.
 
@@ -168,10 +166,10 @@ class Fit:
         second : Training or None
             The training on all rows, if there is one.
         """
-        rows, train, validation = self._split_rows(table, encoder, encoded, plan, split)
-        refits = bool(plan.refit and validation is not None and not self.start.goes_on)
+        rows, train, validation = self._split_rows(table, split, encoder, encoded)
+        refits = bool(self.plan.refit and validation is not None and not self.start.goes_on)
         if validation is not None:
-            validation.check_labels(train, refits, plan.early_stopping)
+            validation.check_labels(train, refits, self.plan.early_stopping)
         if refits:
             # This encoder is fitted to all labels, including those of the validation rows.
             of_all, numbers = encoder.start(encoded)
@@ -181,17 +179,13 @@ class Fit:
         first = Training(train, encoder, settings, validation)
         # The number of epochs was chosen for these batches.
         kept = {name: getattr(settings, name) for name in _KEPT_IN_REFIT}
-        return first, Training(rows, of_all, plan.replace(**kept)) if refits else None
+        return first, Training(rows, of_all, self.plan.replace(**kept)) if refits else None
 
     def _split_rows(
-        self,
-        table: AnyTable,
-        encoder: TableEncoder,
-        encoded: Encoded,
-        plan: Settings,
-        split: Split,
+        self, table: AnyTable, split: Split, encoder: TableEncoder, encoded: Encoded
     ) -> tuple[Any, Any, Validation | None]:
         """Return all rows, the rows for training, and the validation, or None without one."""
+        plan = self.plan
         targets, dtype = encoder.targets, plan.tensor_dtype
         if isinstance(table, StreamedTable):
             rows: Any = stream_rows(table, encoder, encoded.ordered, plan.class_weight, dtype)
@@ -350,7 +344,7 @@ class Fit:
         bar = [ProgressBar(names, n_batches, title)] if settings.verbose else []
         limit = [] if training.max_epochs is None else [RecordLimit(training.max_epochs)]
         rates = make_schedule(settings.lr_schedule, settings.max_epochs, n_batches)
-        return [*limit, *bar, *copy_callbacks(settings.callbacks or []), *rates]
+        return [*limit, *bar, *map(copy_callback, settings.callbacks or []), *rates]
 
     def _divide(self, net: MultiTaskNet, training: Training) -> Jobs | None:
         """Divide the members among jobs; None if they are trained together."""

@@ -7,21 +7,10 @@ from typing import Any
 import numpy as np
 from skorch.history import History
 
-# Names in ``history_``, by the names in the history of the net.
-_NAMES = {
-    "epoch": "epoch",
-    "train_loss": "loss",
-    "train_task_losses": "task_losses",
-    "task_weights": "task_weights",
-    "balancing_weights": "balancing_weights",
-    "learning_rate": "learning_rate",
-    "max_epochs": "max_epochs",
-    "valid_loss": "valid_loss",
-    "valid_task_losses": "valid_task_losses",
-    "valid_score": "valid_score",
-    "valid_task_scores": "valid_task_scores",
-    "seconds": "seconds",
-}
+# What ``history_`` holds of the history of the net, without the prefix "train_".
+_TRAINING = ("epoch", "train_loss", "train_task_losses", "task_weights", "balancing_weights")
+_VALIDATION = ("valid_loss", "valid_task_losses", "valid_score", "valid_task_scores")
+_SHOWN = (*_TRAINING, "learning_rate", "max_epochs", *_VALIDATION, "seconds")
 
 
 class SharedHistory(History):
@@ -44,5 +33,6 @@ class SharedHistory(History):
 def public_history(history: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Turn the history of a net into that of an estimator: one dict for each epoch."""
     return [
-        {name: epoch[key] for key, name in _NAMES.items() if key in epoch} for epoch in history
+        {name.removeprefix("train_"): epoch[name] for name in _SHOWN if name in epoch}
+        for epoch in history
     ]

@@ -1,7 +1,7 @@
 """The private skorch net, which reads losses from the device only once in an epoch."""
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from itertools import islice
 from typing import Any, NamedTuple, Self
 
@@ -202,35 +202,30 @@ class MultiTaskNet(NeuralNet):
         """Train for some epochs, or until a callback ends the training; see `train`."""
         self.callbacks: Any = [*make_synchronisers(), *callbacks]
         self.initialize_callbacks()
-        try:
-            self._run(rows, validation, jobs, n_epochs)
-        finally:
-            self.forget_training()
-
-    def _run(
-        self, rows: Any, validation: Validation | None, jobs: Jobs | None, n_epochs: int
-    ) -> None:
-        """Move the rows to the device if possible, and train for some epochs."""
         keep_freed_memory()
         # Threads do not replace workers: on busy cores they wait for each other after each
         # operation, ten times as long as they compute.
         n_threads = 1 if joblib.effective_n_jobs(self.n_jobs) > 1 else self.n_jobs
-        with self.threads(self.batch_size, n_threads), self._seeded():
+        with ExitStack() as stack:
+            stack.callback(self.forget_training)
+            stack.enter_context(self.threads(self.batch_size, n_threads))
+            stack.enter_context(self._seeded())
             place(rows, self.device)
             if validation is not None:
                 place(validation.rows, self.device)
             self.begin_training(rows)
-            with jobs.training(self, rows, validation) if jobs else nullcontext():
-                n_before = len(self.history)
-                self.notify("on_train_begin", X=rows, y=validation)
-                try:
-                    self._run_epochs(rows, validation, jobs, n_epochs)
-                except KeyboardInterrupt:
-                    if not self._has_learnt(n_before):
-                        raise
-                if self._is_in_epoch:
-                    self.history.pop()
-                self.notify("on_train_end", X=rows, y=validation)
+            if jobs:
+                stack.enter_context(jobs.training(self, rows, validation))
+            n_before = len(self.history)
+            self.notify("on_train_begin", X=rows, y=validation)
+            try:
+                self._run_epochs(rows, validation, jobs, n_epochs)
+            except KeyboardInterrupt:
+                if not self._has_learnt(n_before):
+                    raise
+            if self._is_in_epoch:
+                self.history.pop()
+            self.notify("on_train_end", X=rows, y=validation)
 
     def _run_epochs(
         self, rows: Any, validation: Validation | None, jobs: Jobs | None, n_epochs: int

@@ -62,7 +62,7 @@ def resolve(
         least = LEAST_ROWS_TO_CROSS if n_left_out else LEAST_ROWS_TO_SET_ASIDE
         # Separate validation rows are always enough.
         validates = stops_early(settings, n_rows, 0 if split.table is not None else least)
-    batch_size = find("batch_size", BY_ROWS["batch_size"])
+    batch_size = find("batch_size", default_batch_size)
     max_epochs = find("max_epochs", lambda n: default_epochs(n, batch_size, validates))
     fraction = find("validation_fraction", lambda n: min(0.1, _ROWS_OF_VALIDATION / n))
 
@@ -81,13 +81,6 @@ def resolve(
         refit=split.table is None and find("refit", is_worth_refitting),
         n_bins=find("n_bins", default_n_bins),
     )
-
-
-def limit_epochs(settings: Settings, n_epochs: int, patience: int | str) -> Settings:
-    """Return resolved settings with fewer epochs, and with a patience that may be "auto"."""
-    if isinstance(patience, str):
-        patience = default_patience(n_epochs)
-    return settings.replace(max_epochs=n_epochs, n_iter_no_change=patience)
 
 
 def for_one_epoch(settings: Settings) -> Settings:
@@ -138,13 +131,3 @@ def default_patience(max_epochs: int) -> int:
 def default_n_bins(n_rows: int) -> int:
     """Return the number of bins of a column: half the square root of n_rows, from 16 to 256."""
     return round(min(max(n_rows**0.5 / 2, 16), 256))
-
-
-#: Rules for parameters that are "auto": from the number of rows to train on to a value.
-BY_ROWS: dict[str, Callable[[int], int]] = {
-    "batch_size": default_batch_size,
-    "max_epochs": lambda n_rows: default_epochs(
-        n_rows, default_batch_size(n_rows), n_rows >= LEAST_ROWS_TO_CROSS
-    ),
-    "n_iter_no_change": lambda n_rows: default_patience(BY_ROWS["max_epochs"](n_rows)),
-}

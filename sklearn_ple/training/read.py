@@ -1,6 +1,6 @@
 """Reading of the arguments of fit: a table in memory or in files, and its validation rows."""
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from ..parameters.settings import Settings
@@ -84,8 +84,7 @@ def read(
             "X_val is a dataset or a path, but X is in memory: pass both as datasets, or X_val as "
             "a table."
         )
-    apart = arguments.apart
-    return table, Split(table=_read_apart(lambda: reader.read(*apart, like=table.form)))
+    return table, Split(table=_read_apart(arguments, settings, reader, table))
 
 
 def _read_files(
@@ -103,20 +102,15 @@ def _read_files(
     source = Source.of(arguments.X)
     columns = Columns.choose(source, *arguments[1:3], group=arguments.groups)
     if like is None:
-        _warn_of_lost_categories(settings, _lost_categories(source), columns)
+        _warn_of_lost_categories(settings, source, columns)
     options: dict[str, Any] = {"like": like, "verbose": settings.verbose}
     rows = reader, source, columns, settings.depends_on
     if arguments.apart is None:
-
-        def n_aside(n_rows: int) -> int:
-            return _n_aside(settings, n_rows)
-
-        table = StreamedTable(*rows, **options, n_aside=n_aside, last=rule == "last")
+        options |= {"n_aside": partial(_n_aside, settings), "last": rule == "last"}
+        table = StreamedTable(*rows, **options)
         return table, Split(table=table.aside)
     table = StreamedTable(*rows, **options)
-    options["like"] = table.form
-    apart = _read_apart(lambda: _read_rows_apart(arguments, settings, table, options))
-    return table, Split(table=apart)
+    return table, Split(table=_read_apart(arguments, settings, reader, table))
 
 
 def _n_aside(settings: Settings, n_rows: int) -> int:
@@ -130,43 +124,32 @@ def _n_aside(settings: Settings, n_rows: int) -> int:
     return 0 if fraction is None else min(count_set_aside(n_rows, fraction, "rows"), _MOST_ASIDE)
 
 
-def _read_apart(read_rows: Callable[[], Table]) -> Table:
-    """Read separate validation rows."""
-    with naming_validation_rows():
-        table = read_rows()
-        if not len(table):
-            raise ValueError("there is no label in y_val.")
-    return table
-
-
-def _read_rows_apart(
-    arguments: Arguments, settings: Settings, table: StreamedTable, options: dict[str, Any]
+def _read_apart(
+    arguments: Arguments, settings: Settings, reader: TableReader, table: AnyTable
 ) -> Table:
-    """Read validation rows beside a dataset: all rows in memory, or a sample of those in files."""
+    """Read separate validation rows: all rows in memory, or a sample of those in files."""
     X, y, sample_weight = arguments[3:6]
-    reader, features = table.reader, table.columns.features
-    if not is_dataset(X):
-        return reader.read(X, y, sample_weight, like=options["like"])
-    source = Source.of(X)
-    columns = Columns.choose(source, y, sample_weight, features, ending="_val")
-    source.check_columns(features, "X has the columns")
-    return StreamedTable(reader, source, columns, settings.depends_on, **options).sample
+    with naming_validation_rows():
+        if isinstance(table, StreamedTable) and is_dataset(X):
+            features, source = table.columns.features, Source.of(X)
+            columns = Columns.choose(source, y, sample_weight, features, ending="_val")
+            source.check_columns(features, "X has the columns")
+            rows = reader, source, columns, settings.depends_on
+            options: dict[str, Any] = {"like": table.form, "verbose": settings.verbose}
+            apart = StreamedTable(*rows, **options).sample
+        else:
+            apart = reader.read(X, y, sample_weight, like=table.form)
+        if not len(apart):
+            raise ValueError("there is no label in y_val.")
+    return apart
 
 
-def _lost_categories(source: Source) -> list[str]:
-    """Return the columns that were categories in pandas, but are of another type in the files."""
+def _warn_of_lost_categories(settings: Settings, source: Source, columns: Columns) -> None:
+    """Warn if columns were categories in pandas, but are not in the files, and nothing says so."""
     import pyarrow as pa
 
-    types = {field.name: field.type for field in source.schema}
-    return [
-        name
-        for name in source.categories
-        if name in types and not pa.types.is_dictionary(types[name])
-    ]
-
-
-def _warn_of_lost_categories(settings: Settings, lost: list[str], columns: Columns) -> None:
-    """Warn if columns were categories in pandas, and nothing says that they are."""
+    types = {field.name: field.type for field in source.schema if field.name in source.categories}
+    lost = {name for name, dtype in types.items() if not pa.types.is_dictionary(dtype)}
     parquet = "were categories of numbers in pandas, but Parquet keeps categories of text only"
     named = settings.categorical_features
     features = [name for name in columns.features if name in lost]

@@ -325,9 +325,8 @@ class ShuffledBatches:
 
     def _split_batches(self, arrays: Sequence[np.ndarray], size: int) -> Iterator[Any]:
         parts = (split_evenly(torch.from_numpy(part), size, dim=0) for part in arrays)
-        numbers, codes, targets, weights = parts
-        for batch in zip(numbers, codes, targets, weights, strict=True):
-            yield {"numbers": batch[0], "codes": batch[1]}, (batch[2], batch[3])
+        for numbers, codes, targets, weights in zip(*parts, strict=True):
+            yield {"numbers": numbers, "codes": codes}, (targets, weights)
 
 
 def split_evenly(rows: Tensor, batch_size: int, dim: int = -1) -> Sequence[Tensor]:

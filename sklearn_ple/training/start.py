@@ -75,16 +75,23 @@ class Fitted(NamedTuple):
 
 
 class Start:
-    """A first fit: it learns everything from the table, and starts from random weights."""
+    """A first fit: it learns everything from the table, and starts from random weights.
+
+    Parameters
+    ----------
+    fitted : Fitted, optional
+        The model that a subclass starts from. If rows were chosen to validate it, the same are
+        chosen again.
+    """
 
     #: Whether the fit goes on with a network that was trained for the same tasks.
     goes_on: ClassVar[bool] = False
     #: Whether the members may be trained in jobs.
     divides: ClassVar[bool] = True
-    #: The model that the fit goes on with, if there is one.
-    fitted: Fitted | None = None
-    #: Seed of the choice of validation rows, if rows were chosen before.
-    split_seed: int | None = None
+
+    def __init__(self, fitted: Fitted | None = None):
+        self.fitted: Any = fitted
+        self.split_seed = None if fitted is None else fitted.split_seed
 
     def read(self, arguments: Arguments, settings: Settings, features: FeatureReader) -> Reading:
         """Read the arguments; see `read`."""
@@ -128,7 +135,7 @@ class OtherModel(Start):
 
     Parameters
     ----------
-    other : Fitted
+    fitted : Fitted
         The other model.
     owner : type
         Class of its estimator.
@@ -136,9 +143,8 @@ class OtherModel(Start):
         The columns that it was fitted to.
     """
 
-    def __init__(self, other: Fitted, owner: type, columns: FeatureReader):
-        self.other = other
-        self.split_seed = other.split_seed
+    def __init__(self, fitted: Fitted, owner: type, columns: FeatureReader):
+        super().__init__(fitted)
         self.owner = owner
         self.columns = columns
 
@@ -156,7 +162,7 @@ class OtherModel(Start):
 
     def _check_network(self, settings: Settings) -> None:
         now = describe_network(settings.owner, settings.parameters)
-        before = self.other.network
+        before = self.fitted.network
         if now.keys() != before.keys():
             raise ValueError(
                 f"warm_start_from is a {self.owner.__name__}, whose network is not that of a "
@@ -174,38 +180,28 @@ class OtherModel(Start):
     def encode(self, table: AnyTable, settings: Settings, classes: Any) -> Encoding:
         """Encode the table, whose features are encoded as those of the other model."""
         encoder = make_encoder(settings, classes)
-        encoder.encode_features_as(self.other.encoder)
+        encoder.encode_features_as(self.fitted.encoder)
         with table.naming(encoder.check_numbers):
             return encoder, encoder.learn(table, settings.class_weight)
 
     def _set_weights(self, net: MultiTaskNet, encoder: TableEncoder) -> None:
         """Copy the weights that the two networks have in common."""
-        module, other = net.module_, self.other.net.module_
+        module, other = net.module_, self.fitted.net.module_
         if type(module.body) is not type(other.body):
             raise ValueError(
                 f"The network is a {type(module.body).__name__}, but that of warm_start_from a "
                 f"{type(other.body).__name__}: pass a model of the same network."
             )
         names, names_there = (
-            [each.targets.names[k] for k in each.order] for each in (encoder, self.other.encoder)
+            [each.targets.names[k] for k in each.order] for each in (encoder, self.fitted.encoder)
         )
         transfer(module, other, names, names_there)
 
 
 class LastFit(Start):
-    """A fit that goes on with the network of the last one, by a new optimizer.
-
-    Parameters
-    ----------
-    fitted : Fitted
-        The result of the last fit.
-    """
+    """A fit that goes on with the network of the last one, by a new optimizer."""
 
     goes_on = True
-
-    def __init__(self, fitted: Fitted):
-        self.fitted: Fitted = fitted
-        self.split_seed = fitted.split_seed
 
     def read(self, arguments: Arguments, settings: Settings, features: FeatureReader) -> Reading:
         """Read the arguments in the form of those of the last fit, for the same network."""
@@ -270,8 +266,7 @@ class FewerTasks(Start):
     divides = False
 
     def __init__(self, fitted: Fitted, task_types: Any, freeze: bool):
-        self.fitted: Fitted = fitted
-        self.split_seed = fitted.split_seed
+        super().__init__(fitted)
         self.task_types = task_types
         self.freeze = freeze
 

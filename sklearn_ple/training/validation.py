@@ -316,11 +316,7 @@ class OutOfFold(Validation):
     """
 
     def __init__(
-        self,
-        rows: TableRows,
-        table: Table,
-        targets: TargetEncoder,
-        folds: Sequence[np.ndarray],
+        self, rows: TableRows, table: Table, targets: TargetEncoder, folds: Sequence[np.ndarray]
     ):
         fold_of = np.full(len(rows), -1, dtype=np.int16)
         for number, fold in enumerate(folds):

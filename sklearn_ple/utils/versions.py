@@ -1,7 +1,8 @@
-"""Versions of packages on which a saved model depends."""
+"""Packages: the versions on which a saved model depends, and those that are optional."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 
 import sklearn
@@ -9,6 +10,23 @@ import torch
 from sklearn.exceptions import InconsistentVersionWarning
 
 from .warn import warn
+
+
+@contextmanager
+def needing(what: str, extra: str) -> Iterator[None]:
+    """Say what needs the packages that are imported within the context, and how to install them.
+
+    Parameters
+    ----------
+    what : str
+        What needs which packages, such as "Plots need matplotlib".
+    extra : str
+        The extra of this package that installs them.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise ImportError(f"{what} ({error}): pip install 'sklearn-ple[{extra}]'") from error
 
 
 @cache

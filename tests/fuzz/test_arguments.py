@@ -224,14 +224,8 @@ def list_functions(folder):
             {"estimator": model, **all_rows, "metrics": None, "n_repeats": 2}
             | {"groups_of_columns": {"h": "h"}, "sample_weight": None, **of_fits},
         ),
-        "from_importance": (
-            inspection.ImportanceDisplay.from_importance,
-            {"importance": importance, "max_features": 2, **draw},
-        ),
-        "from_comparison": (
-            inspection.ComparisonDisplay.from_comparison,
-            {"comparison": gain, **draw},
-        ),
+        "importance": (importance.plot, {"max_features": 2, **draw}),
+        "comparison": (gain.plot, draw),
         "report": (
             inspection.MultiTaskReport.from_estimator,
             {"estimator": model, **all_rows, "metrics": None, "single_task": None}

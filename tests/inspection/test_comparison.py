@@ -450,7 +450,7 @@ def test_scores_of_another_form_are_an_error():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"reference": "zz"}, r"'zz' is not one of the models \['single_task', 'ple'\]"),
+        ({"reference": "zz"}, r"'zz' must be one of .* \['single_task', 'ple'\]"),
         ({"confidence": 95}, "'confidence' parameter .* Got 95"),
         ({"overlap": -1}, "'overlap' parameter .* Got -1"),
         ({"overlap": "a third"}, "'overlap' parameter .* Got 'a third'"),

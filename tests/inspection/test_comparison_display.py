@@ -66,7 +66,7 @@ def test_all_four_quadrants_are_in_sight(shift):
 
 def test_legend_names_reference_and_confidence():
     gain = Comparison(pd.DataFrame(), make_gains(2), "alone", 0.9, "5 seeds")
-    legend = ComparisonDisplay.from_comparison(gain).ax_.get_legend()
+    legend = gain.plot().ax_.get_legend()
     assert {text.get_text() for text in legend.get_texts()} == {
         "alone (reference)",
         "some_system_0",
@@ -180,7 +180,7 @@ def test_long_names_of_systems_leave_room_for_the_numbers_and_the_title(n_tasks)
 
 def test_gains_are_a_frame_with_all_columns():
     gain = Comparison(pd.DataFrame(), make_gains(), "r", 0.95, "5 seeds")
-    with pytest.raises(TypeError, match="DataFrame first, not a Comparison: use .*from_comp"):
+    with pytest.raises(TypeError, match="DataFrame first, not a Comparison: use the plot method"):
         ComparisonDisplay(gain).plot()
     with pytest.raises(ValueError, match=r"gains lacks the columns \['low'\]: add them"):
         ComparisonDisplay(gain.gains.drop(columns="low")).plot()
@@ -189,9 +189,8 @@ def test_gains_are_a_frame_with_all_columns():
 def test_given_axes_are_drawn_into():
     figure, (left, right) = plt.subplots(1, 2)
     for n_tasks in (2, 3):
-        display = ComparisonDisplay.from_comparison(
-            Comparison(pd.DataFrame(), make_gains(n_tasks=n_tasks), "r", 0.95, "5 seeds"), ax=right
-        )
+        gains = make_gains(n_tasks=n_tasks)
+        display = Comparison(pd.DataFrame(), gains, "r", 0.95, "5 seeds").plot(ax=right)
         assert display.ax_ is right and display.figure_ is figure
     assert not left.lines
 

@@ -61,7 +61,7 @@ def test_a_single_shuffle_has_no_interval():
 
 def test_of_many_features_the_first_are_drawn_and_the_rest_counted():
     importance = make_importance(n_features=50)
-    display = ImportanceDisplay.from_importance(importance)
+    display = importance.plot()
     assert display.texts_.shape == (20, 4)
     assert display.ax_.get_xlabel() == "not shown: 30 that matter less on the mean"
     means = importance.importances_mean["mean of tasks"]
@@ -149,7 +149,7 @@ def test_names_are_taken_literally():
 def test_given_axes_are_drawn_into_with_the_keywords():
     figure, (left, right) = plt.subplots(1, 2)
     options = {"cmap": "Greens", "vmax": 2}
-    display = ImportanceDisplay.from_importance(make_importance(), ax=right, **options)
+    display = make_importance().plot(ax=right, **options)
     assert display.ax_ is right and display.figure_ is figure and not left.images
     assert display.image_.get_cmap().name == "Greens" and display.image_.get_clim() == (0, 2)
     assert isinstance(display.image_.norm, PowerNorm)

@@ -39,6 +39,7 @@ from sklearn_ple.inspection import (
     ImportanceDisplay,
     MultiTaskImportance,
     MultiTaskReport,
+    TrainingHistoryDisplay,
     multitask_importance,
 )
 from sklearn_ple.metrics import expected_calibration_error, multitask_scores
@@ -432,7 +433,7 @@ def test_the_page_holds_everything(html):
     assert "@import" not in html and "url(" not in html and "http" not in html
     assert len(set(page.ids)) == len(page.ids)
     assert {link[1:] for link in page.links} <= set(page.ids)
-    assert all(page.alts) and len(page.alts) == 6 + 1 + 4 + 1
+    assert all(page.alts) and len(page.alts) == 6 + 1 + 1 + 1
     assert page.tags["h1"] == page.tags["title"] == page.tags["main"] == 1
 
 
@@ -676,10 +677,10 @@ def test_letters_of_wide_pictures_are_large_enough(report, fitted, tmp_path, n_t
     tasks = [f"task {k}" for k in range(n_tasks)]
     found = MultiTaskImportance(["a"], tasks, np.zeros((1, n_tasks, 1)), dict.fromkeys(tasks, 0.5))
     html = write(MultiTaskReport(*fitted, report.scores, importance=found), tmp_path)
-    # Two thirds of the pixels that browsers draw for an inch, for importances and gates alone.
-    figures = [ImportanceDisplay(found).plot().figure_]
-    figures.append(GateUtilizationDisplay.from_estimator(*fitted[:2]).figure_)
-    wanted = [f"{64 * figure.get_figwidth():.0f}" for figure in figures]
+    # Two thirds of the pixels that browsers draw for an inch, for importances, losses and gates.
+    displays = [ImportanceDisplay(found).plot(), TrainingHistoryDisplay.from_estimator(fitted[0])]
+    displays.append(GateUtilizationDisplay.from_estimator(*fitted[:2]))
+    wanted = [f"{64 * display.figure_.get_figwidth():.0f}" for display in displays]
     assert re.findall(r'style="--least: (\d+)px"', html) == wanted
 
 
@@ -799,6 +800,6 @@ def test_a_browser_shows_the_whole_page_at_any_width(html, tmp_path, dark):
     [of_widths] = look_at([page], LOOK, tmp_path, dark)
     for width, seen in zip(WIDTHS, of_widths, strict=True):
         assert seen["width"] == width and seen["scroll"] <= seen["room"] <= width
-        assert seen["images"] == 12 and seen["broken"] == 0 and seen["loaded"] == []
+        assert seen["images"] == 9 and seen["broken"] == 0 and seen["loaded"] == []
         assert seen["card"] == "rgb(255, 255, 255)"
         assert (seen["ground"] == "rgb(255, 255, 255)") is not dark

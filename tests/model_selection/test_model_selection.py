@@ -527,8 +527,8 @@ def test_a_declared_number_lacks_no_class(kind, dtype):
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        (("huber", -1), "of target 'y': delta must be a finite number above 0"),
-        ([("tweedie", 3)], "of target 'y': power must be a number between 1 and 2"),
+        (("huber", -1), "of target 'y': The 'delta' parameter of Huber .* Got -1"),
+        ([("tweedie", 3)], "of target 'y': The 'power' parameter of Tweedie .* Got 3"),
         ({"y": ("count", 1)}, r"of target 'y' is \('count', 1\), but .* has no options"),
     ],
 )

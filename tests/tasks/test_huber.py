@@ -23,7 +23,7 @@ def fitted(*options, labels=LABELS, weights=None):
 
 @pytest.mark.parametrize("delta", [0, -1.0, np.inf, 10**400, np.nan, "1", None, [1.0]])
 def test_deltas_that_are_none_are_an_error(delta):
-    with pytest.raises(ValueError, match="delta must be a finite number above 0"):
+    with pytest.raises(ValueError, match="'delta' parameter of Huber must be a float in"):
         Huber(delta)
 
 

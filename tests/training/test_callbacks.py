@@ -24,7 +24,7 @@ from skorch.history import History
 from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.tasks import Regression
 from sklearn_ple.training.board import Board
-from sklearn_ple.training.callbacks import ProgressBar, copy_callbacks
+from sklearn_ple.training.callbacks import ProgressBar, copy_callback
 from sklearn_ple.utils import progress
 
 N = 120
@@ -255,7 +255,7 @@ class Holder(Callback):
 
 def test_a_name_of_two_callbacks_is_an_error(table):
     pair = ("own", Holder(None))
-    with pytest.raises(ValueError, match="callbacks holds the name 'own' twice"):
+    with pytest.raises(ValueError, match="duplicate .* callback name 'own'. Use unique names"):
         model(callbacks=[pair, Holder(None), list(pair)]).fit(*table)
 
 
@@ -264,7 +264,7 @@ def test_callbacks_are_copied_and_what_they_hold_is_not():
     with pytest.raises(TypeError):
         copy.deepcopy(lock)
     alone, named = Holder(lock), ("named", Holder(lock))
-    twin, (name, other) = copy_callbacks([alone, named])
+    twin, (name, other) = map(copy_callback, [alone, named])
     assert twin is not alone and other is not named[1] and name == "named"
     assert twin.held is other.held is lock
 

@@ -422,7 +422,7 @@ def test_a_warm_start_is_a_fit_of_its_own(data, tmp_path):
     interrupt = Interrupt()
     first = with_interrupt(MODELS["trained anew"], interrupt, tmp_path / "first")
     saved = pickle.dumps(first.set_params(warm_start=True).fit(*data))
-    with pytest.raises(ValueError, match="differs in the fitted model to go on from"):
+    with pytest.raises(ValueError, match="differs in the fitted model to start from"):
         first.fit(*data)
     first.set_params(checkpoint_dir=None)
     alone = first.fit(*data)

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from sklearn_ple import PLEClassifierRegressor
-from sklearn_ple.training.plan import BY_ROWS
 from sklearn_ple.training.split import LEAST_ROWS_TO_CROSS
 
 
@@ -15,11 +14,10 @@ def plan(n_rows, **params):
 
 @pytest.mark.parametrize("n_rows", [1, 500, 5_000, 50_000, 10_000_000])
 def test_automatic_sizes_grow_and_fall_with_the_rows(n_rows):
-    sizes = {name: rule(n_rows) for name, rule in BY_ROWS.items()}
-    more = {name: rule(n_rows * 4) for name, rule in BY_ROWS.items()}
-    assert sizes["batch_size"] <= more["batch_size"]
-    assert sizes["max_epochs"] >= more["max_epochs"] >= 4
-    assert sizes["n_iter_no_change"] >= more["n_iter_no_change"] >= 3
+    sizes, more = plan(n_rows), plan(n_rows * 4)
+    assert sizes.batch_size <= more.batch_size
+    assert sizes.max_epochs >= more.max_epochs >= 4
+    assert sizes.n_iter_no_change >= more.n_iter_no_change >= 3
     assert plan(n_rows).n_bins == round(np.clip(np.sqrt(n_rows) / 2, 16, 256))
 
 

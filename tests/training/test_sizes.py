@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-from makers import Recorder, make_complete_table
+from makers import Recorder, make_complete_table, plan
 from numpy.testing import assert_array_equal
 from sklearn.datasets import make_friedman1
 from sklearn.metrics import r2_score
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor
-from sklearn_ple.training.plan import BY_ROWS
+from sklearn_ple.training.plan import default_batch_size
 from sklearn_ple.training.split import draw_groups, draw_order
 
 
@@ -59,10 +59,8 @@ def test_patience_begins_when_the_rate_no_longer_rises(schedule, n_epochs):
 
 def test_nothing_jumps_with_the_number_of_rows():
     sizes = np.unique(np.geomspace(30, 3e6, 3000).astype(int))
-    batch, epochs = (
-        np.array([BY_ROWS[name](n) for n in sizes.tolist()])
-        for name in ("batch_size", "max_epochs")
-    )
+    plans = [plan(PLEClassifierRegressor(), n) for n in sizes.tolist()]
+    batch, epochs = np.array([(each.batch_size, each.max_epochs) for each in plans]).T
     assert (np.abs(np.diff(batch)) <= 0.02 * batch[1:] + 1).all()
     # At 100 rows early stopping begins. Numbers of batches and of epochs are whole.
     steps = (epochs * np.ceil(sizes / batch))[sizes >= 100]
@@ -105,7 +103,7 @@ def test_the_second_training_has_the_batches_for_which_its_epochs_were_chosen():
     model = PLERegressor(n_members=1, max_epochs=2, callbacks=[recorder], refit=True)
     model.set_params(random_state=0).fit(X, y)
     assert len(recorder.trainings) == 2
-    assert model.net_.batch_size == BY_ROWS["batch_size"](2300 * 9 // 10)
+    assert model.net_.batch_size == default_batch_size(2300 * 9 // 10)
 
 
 # -- scores ---------------------------------------------------------------------------------------

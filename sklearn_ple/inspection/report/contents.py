@@ -1,7 +1,6 @@
 """What the page of a report shows of the data and the model."""
 
 import platform
-from collections.abc import Iterator
 from importlib.metadata import version
 from inspect import signature
 from typing import Any
@@ -19,7 +18,6 @@ from ..columns import to_table
 from ..dependence_display import DependenceDisplay
 from ..experts import NoGatesError
 from ..gates import GateUtilizationDisplay
-from ..history import TrainingHistoryDisplay
 from ..importance import MultiTaskImportance
 
 # Kinds of columns by the first letter of their dtype.
@@ -53,32 +51,6 @@ def find_important(importance: MultiTaskImportance, task: str) -> pd.DataFrame:
     frame = importance.frame
     helpful = frame[(frame["task"] == task) & (frame["low"] > 0)]
     return helpful.sort_values("mean", ascending=False, kind="stable").head(_N_IMPORTANT)
-
-
-def draw_losses(fitted: Any) -> Iterator[tuple[str, TrainingHistoryDisplay]]:
-    """Draw the joint loss, if there are several tasks, and the loss of each task.
-
-    Yields
-    ------
-    name : str
-        Name of the task; empty for the joint loss.
-    display : TrainingHistoryDisplay
-        The display, whose history has the loss as that of its only task.
-    """
-    names = fitted.task_names_
-    for place, name in enumerate(["", *names] if len(names) > 1 else names, -(len(names) > 1)):
-        history = [_single_out(entry, place) for entry in fitted.history_]
-        yield name, TrainingHistoryDisplay(history, [name or "joint loss"]).plot()
-
-
-def _single_out(entry: dict[str, Any], place: int) -> dict[str, Any]:
-    """Return an epoch of the history with the loss of one task; -1 stands for the joint loss."""
-    kept: dict[str, Any] = {key: entry[key] for key in ("epoch", "valid_loss") if key in entry}
-    for part in ("", "valid_"):
-        if f"{part}task_losses" in entry:
-            losses = [*entry[f"{part}task_losses"], entry[f"{part}loss"]]
-            kept[f"{part}task_losses"] = [losses[place]]
-    return kept
 
 
 def draw_gates(estimator: Any, X: Any) -> tuple[GateUtilizationDisplay, list[str]] | None:

@@ -17,15 +17,8 @@ from matplotlib.text import Text
 
 from ...metrics.reading import read_tasks
 from ...predictions.inner import tasks_of
-from ..importance import ImportanceDisplay
-from .contents import (
-    count_columns,
-    describe_model,
-    draw_dependence,
-    draw_gates,
-    draw_losses,
-    find_important,
-)
+from ..history import TrainingHistoryDisplay
+from .contents import count_columns, describe_model, draw_dependence, draw_gates, find_important
 from .formats import FORMATS, format_interval
 from .observed import N_BINS, Observed
 from .panels import make_panels
@@ -62,8 +55,7 @@ def render_page(report: Any, title: str) -> str:
             dependence=draw_dependence(tasks_of(report.estimator)),
             n_bins=N_BINS,
             count_columns=count_columns,
-            draw_importance=ImportanceDisplay.from_importance,
-            draw_losses=draw_losses,
+            draw_losses=TrainingHistoryDisplay.from_estimator,
             find_important=find_important,
             interval=format_interval,
             isnan=np.isnan,

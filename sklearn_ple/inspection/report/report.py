@@ -2,6 +2,7 @@
 
 import os
 import textwrap
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,15 +15,16 @@ from ...tasks import check_task_names
 from ...utils._sklearn import StrOptions
 from ...utils.constraints import BETWEEN_0_AND_1, COUNT, ESTIMATOR, PATH, check_arguments
 from ...utils.files import replacing
+from .. import style
 from ..comparison import Comparison
 from ..importance import MultiTaskImportance
 from ..shown import Contents, Result
-from ..style import import_pyplot, shorten
 from .observed import Observed
 from .panels import make_panels
 from .scores import MAX_COLUMNS, measure_importance, score_by_bootstrap
 
 
+@dataclass(eq=False, repr=False)
 class MultiTaskReport(Result):
     """Report on how well a fitted estimator predicts each task: scores, plots and an HTML page.
 
@@ -82,23 +84,13 @@ class MultiTaskReport(Result):
     >>> report.to_html("report.html")  # doctest: +SKIP
     """
 
-    def __init__(
-        self,
-        estimator: Any,
-        X: Any,
-        y: Any,
-        scores: pd.DataFrame,
-        gain: Comparison | None = None,
-        confidence: float = 0.95,
-        importance: MultiTaskImportance | None = None,
-    ):
-        self.estimator = estimator
-        self.X = X
-        self.y = y
-        self.scores = scores
-        self.gain = gain
-        self.confidence = confidence
-        self.importance = importance
+    estimator: Any
+    X: Any
+    y: Any
+    scores: pd.DataFrame
+    gain: Comparison | None = None
+    confidence: float = 0.95
+    importance: MultiTaskImportance | None = None
 
     @classmethod
     @check_arguments(
@@ -235,22 +227,16 @@ class MultiTaskReport(Result):
         ImportError
             If matplotlib is not installed.
         """
-        plt = import_pyplot()
+        style.import_pyplot()
         tasks = read_tasks(self.estimator, self.X, self.y)
         rows = [make_panels(Observed.of(task)) for task in tasks]
         heights = [max(panel.height for panel in row) for row in rows]
-        self.figure_, self.axes_ = plt.subplots(
-            len(tasks),
-            2,
-            figsize=(9.0, sum(heights)),
-            height_ratios=heights,
-            layout="constrained",
-            squeeze=False,
-        )
+        size = 9.0, sum(heights)
+        self.figure_, self.axes_ = style.make_axes(len(tasks), 2, size, height_ratios=heights)
         for axes, row, task in zip(self.axes_, rows, tasks, strict=True):
             for ax, panel in zip(axes, row, strict=True):
                 panel.draw(ax)
-                title = textwrap.fill(f"{shorten(task.name)}: {panel.title}", 50)
+                title = textwrap.fill(f"{style.shorten(task.name)}: {panel.title}", 50)
                 ax.set_title(title, fontsize="medium", parse_math=False)
         return self
 
@@ -279,7 +265,7 @@ class MultiTaskReport(Result):
         OSError
             If the file cannot be written.
         """
-        import_pyplot()
+        style.import_pyplot()
         # Imported here, because it needs matplotlib, whereas the scores do not.
         from .page import render_page
 
