@@ -15,6 +15,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+# Optimizers import it when they are first used: here once, before the processes are forked.
+import torch._dynamo
+
 from sklearn_ple import PLEClassifierRegressor
 
 torch.set_num_threads(1)
