@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from compared_fits import PARAMETERS, SPLITS, TABLES, fingerprints
 from dropping import DroppingRegressor
 from makers import NIGHTLY
 from scipy import sparse
@@ -255,16 +256,31 @@ def test_progress_is_shown_from_where_it_stopped(data, tmp_path, capsys):
     assert "| 3.0/3 " in capsys.readouterr().err
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
-def test_killed_fits_end_the_same(tmp_path):
-    script = runpy.run_path(str(KILLED))
-    command = [sys.executable, str(KILLED), str(tmp_path), str(N_KILLS)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """The folder of fits in another process, which orders sets, for one, otherwise."""
+    if sys.platform == "win32":
+        pytest.skip("needs SIGKILL")
+    folder = tmp_path_factory.mktemp("killed")
+    paths = [*map(str, KILLED.parents[:2]), os.environ.get("PYTHONPATH", "")]
+    environment = os.environ | {"PYTHONHASHSEED": "7", "PYTHONPATH": os.pathsep.join(paths)}
+    command = [sys.executable, str(KILLED), str(folder), str(N_KILLS)]
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     assert done.stdout.startswith(f"{N_KILLS} kills")
-    # This process orders sets, for one, otherwise.
-    model = script["make_model"](tmp_path / "unfinished").fit(*script["make_data"]())
-    alone = torch.load(tmp_path / "alone.pt", weights_only=True)
+    return folder
+
+
+def test_killed_fits_end_the_same(killed):
+    script = runpy.run_path(str(KILLED))
+    model = script["make_model"](killed / "unfinished").fit(*script["make_data"]())
+    alone = torch.load(killed / "alone.pt", weights_only=True)
     assert script["is_same"](script["learnt"](model), alone)
+
+
+def test_another_process_finds_the_same_fingerprints(killed):
+    own = fingerprints()
+    assert own.keys() == PARAMETERS.keys() | TABLES.keys() | SPLITS.keys()
+    assert json.loads((killed / "fingerprints.json").read_text()) == own
 
 
 @pytest.mark.parametrize("error", [OSError, RuntimeError])
