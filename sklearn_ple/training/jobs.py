@@ -76,8 +76,11 @@ class Jobs:
         Jobs or None
             The jobs; None for a single one, or if the members share weights.
         """
-        ranges, axes = divide_members(len(net.module_.mean.weights), n_jobs), StateAxes.of(net)
-        if len(ranges) == 1 or axes.shared:
+        ranges = divide_members(len(net.module_.mean.weights), n_jobs)
+        if len(ranges) == 1:
+            return None
+        axes = StateAxes.of(net)
+        if axes.shared:
             return None
         return cls([Job.of(net, members, make_net) for members in ranges], axes)
 

@@ -1,6 +1,5 @@
 """Fits with arguments of every type, whose fingerprints must not depend on the process."""
 
-import json
 from functools import partial
 
 import numpy as np
@@ -109,7 +108,3 @@ def fingerprints():
     cases = {name: found(own) for name, own in PARAMETERS.items()}
     cases |= {name: found(**own) for name, own in TABLES.items()}
     return cases | {name: found(split=own) for name, own in SPLITS.items()}
-
-
-def main():
-    print(json.dumps(fingerprints()))

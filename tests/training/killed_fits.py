@@ -3,8 +3,10 @@
 Each fit runs in a process of its own, forked before anything is trained. The first one is left
 alone: `FOLDER/alone.pt` is what it learnt, and all that were killed on the way must learn the
 same. The fit of the last kill is left unfinished, in `FOLDER/unfinished`.
+`FOLDER/fingerprints.json` is how fits with arguments of every type are told apart here.
 """
 
+import json
 import os
 import random
 import signal
@@ -14,6 +16,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
+# Optimizers import it when they are first used: here once, before the processes are forked.
+import torch._dynamo
+from compared_fits import fingerprints
 
 from sklearn_ple import PLEClassifierRegressor
 
@@ -69,6 +75,7 @@ def is_same(one, other):
 
 
 def main(folder, n_kills):
+    (folder / "fingerprints.json").write_text(json.dumps(fingerprints()))
     moments = random.Random(0)
     began = time.monotonic()
     assert os.waitpid(start(None, folder / "alone.pt"), 0)[1] == 0

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from compared_fits import PARAMETERS, SPLITS, TABLES, fingerprints
 from dropping import DroppingRegressor
 from makers import NIGHTLY
 from scipy import sparse
@@ -99,11 +100,17 @@ def without_network(params):
     return {name: value for name, value in params.items() if "expert" not in name}
 
 
+TRAINED_ANEW = flagship(**VALIDATED, refit=True)
 MODELS = {
     "one training": flagship(early_stopping=False),
-    "last weights": flagship(early_stopping=False, weight_averaging=0.0),
-    "held out": flagship(**VALIDATED, n_members=2, refit=False, weight_averaging=0.0),
-    "trained anew": flagship(**VALIDATED, refit=True),
+    "held out": flagship(
+        **VALIDATED,
+        n_members=2,
+        refit=False,
+        weight_averaging=0.0,
+        lr_schedule="constant",
+        dtype="float64",
+    ),
     "crossed": flagship(**VALIDATED, n_members=4, numeric_embedding="piecewise_linear+bins"),
     "two cores": flagship(**VALIDATED, n_members=4, n_jobs=2, max_epochs=2, batch_size=N),
     "stops early": flagship(
@@ -114,15 +121,24 @@ MODELS = {
         max_epochs=6,
         refit=True,
     ),
-    "sgd": flagship(
-        **VALIDATED, optimizer="sgd", lr_schedule="cosine", net_params={"optimizer__momentum": 0.9}
+    "last weights": flagship(
+        early_stopping=False,
+        weight_averaging=0.0,
+        optimizer="sgd",
+        lr_schedule="cosine",
+        net_params={"optimizer__momentum": 0.9},
     ),
-    "constant rate": flagship(**VALIDATED, lr_schedule="constant", dtype="float64"),
     "balancer": flagship(**VALIDATED, balancing=RandomWeights(), refit=True),
     "network": DroppingRegressor(
         **without_network(OPTIONS), **VALIDATED, refit=True, task_types={"class": "binary"}
     ),
 }
+
+
+@pytest.fixture(scope="module")
+def trained_anew(data):
+    """A fit without a checkpoint."""
+    return clone(TRAINED_ANEW).fit(*data)
 
 
 def learnt(model, data):
@@ -187,31 +203,29 @@ def test_a_fit_that_is_interrupted_after_every_epoch_ends_the_same(model, data, 
         ("on_train_end", 1),
     ],
 )
-def test_a_fit_goes_on_wherever_it_was_interrupted(event, n_events, data, tmp_path):
+def test_a_fit_goes_on_wherever_it_was_interrupted(event, n_events, data, trained_anew, tmp_path):
     interrupt = Interrupt(event)
-    alone = with_interrupt(MODELS["trained anew"], interrupt).fit(*data)
-    model = with_interrupt(MODELS["trained anew"], interrupt, str(tmp_path))
+    model = with_interrupt(TRAINED_ANEW, interrupt, str(tmp_path))
     interrupt.left_[0] = n_events
     with pytest.raises(StopFitError):
         model.fit(*data)
     interrupt.left_[0] = np.inf
-    assert_same(model.fit(*data), alone, data)
+    assert_same(model.fit(*data), trained_anew, data)
 
 
-def test_a_fit_that_the_user_interrupts_goes_on(data, tmp_path):
+def test_a_fit_that_the_user_interrupts_goes_on(data, trained_anew, tmp_path):
     interrupt = Interrupt(error=KeyboardInterrupt)
-    alone = with_interrupt(MODELS["trained anew"], interrupt).fit(*data)
-    model = with_interrupt(MODELS["trained anew"], interrupt, tmp_path)
+    model = with_interrupt(TRAINED_ANEW, interrupt, tmp_path)
     interrupt.left_[0] = 2
     with pytest.warns(ConvergenceWarning, match="after epoch 2 by the user"):
         model.fit(*data)
     assert model.n_iter_ == 2
     interrupt.left_[0] = np.inf
-    assert_same(model.fit(*data), alone, data)
+    assert_same(model.fit(*data), trained_anew, data)
 
 
 def test_an_ended_fit_is_not_trained_again(data, tmp_path):
-    model = flagship(**VALIDATED, refit=True, checkpoint_dir=tmp_path).fit(*data)
+    model = clone(TRAINED_ANEW).set_params(checkpoint_dir=tmp_path).fit(*data)
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {
         f"sklearn_ple_{name}" for name in ("fit.json", "training_1.pt", "training_2.pt")
@@ -225,7 +239,7 @@ def test_an_ended_fit_is_not_trained_again(data, tmp_path):
 
 @pytest.mark.parametrize("left", ["training_1.pt", "training_2.pt"])
 def test_a_training_whose_file_is_deleted_is_repeated(left, data, tmp_path):
-    model = flagship(**VALIDATED, refit=True, checkpoint_dir=tmp_path).fit(*data)
+    model = clone(TRAINED_ANEW).set_params(checkpoint_dir=tmp_path).fit(*data)
     (tmp_path / f"sklearn_ple_{left}").unlink()
     assert_same(clone(model).fit(*data), model, data)
 
@@ -242,16 +256,31 @@ def test_progress_is_shown_from_where_it_stopped(data, tmp_path, capsys):
     assert "| 3.0/3 " in capsys.readouterr().err
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
-def test_killed_fits_end_the_same(tmp_path):
-    script = runpy.run_path(str(KILLED))
-    command = [sys.executable, str(KILLED), str(tmp_path), str(N_KILLS)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """The folder of fits in another process, which orders sets, for one, otherwise."""
+    if sys.platform == "win32":
+        pytest.skip("needs SIGKILL")
+    folder = tmp_path_factory.mktemp("killed")
+    paths = [*map(str, KILLED.parents[:2]), os.environ.get("PYTHONPATH", "")]
+    environment = os.environ | {"PYTHONHASHSEED": "7", "PYTHONPATH": os.pathsep.join(paths)}
+    command = [sys.executable, str(KILLED), str(folder), str(N_KILLS)]
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     assert done.stdout.startswith(f"{N_KILLS} kills")
-    # This process orders sets, for one, otherwise.
-    model = script["make_model"](tmp_path / "unfinished").fit(*script["make_data"]())
-    alone = torch.load(tmp_path / "alone.pt", weights_only=True)
+    return folder
+
+
+def test_killed_fits_end_the_same(killed):
+    script = runpy.run_path(str(KILLED))
+    model = script["make_model"](killed / "unfinished").fit(*script["make_data"]())
+    alone = torch.load(killed / "alone.pt", weights_only=True)
     assert script["is_same"](script["learnt"](model), alone)
+
+
+def test_another_process_finds_the_same_fingerprints(killed):
+    own = fingerprints()
+    assert own.keys() == PARAMETERS.keys() | TABLES.keys() | SPLITS.keys()
+    assert json.loads((killed / "fingerprints.json").read_text()) == own
 
 
 @pytest.mark.parametrize("error", [OSError, RuntimeError])
@@ -281,14 +310,14 @@ def test_a_write_that_fails_leaves_the_earlier_checkpoint(error, data, tmp_path,
 
 def test_without_a_random_state_the_seed_that_was_drawn_is_kept(data, tmp_path):
     interrupt = Interrupt()
-    model = with_interrupt(MODELS["trained anew"], interrupt, tmp_path)
+    model = with_interrupt(TRAINED_ANEW, interrupt, tmp_path)
     model.set_params(random_state=None)
     interrupt.left_[0] = 2
     with pytest.raises(StopFitError):
         model.fit(*data)
     interrupt.left_[0] = np.inf
     seed = json.loads((tmp_path / "sklearn_ple_fit.json").read_text())["seed"]
-    alone = clone(MODELS["trained anew"]).set_params(random_state=seed).fit(*data)
+    alone = clone(TRAINED_ANEW).set_params(random_state=seed).fit(*data)
     assert_same(model.fit(*data), alone, data)
 
 
@@ -420,7 +449,7 @@ def test_a_cross_validation_is_refused_and_says_so(data, tmp_path):
 
 def test_a_warm_start_is_a_fit_of_its_own(data, tmp_path):
     interrupt = Interrupt()
-    first = with_interrupt(MODELS["trained anew"], interrupt, tmp_path / "first")
+    first = with_interrupt(TRAINED_ANEW, interrupt, tmp_path / "first")
     saved = pickle.dumps(first.set_params(warm_start=True).fit(*data))
     with pytest.raises(ValueError, match="differs in the fitted model to start from"):
         first.fit(*data)

@@ -126,17 +126,33 @@ def test_every_network_is_trained_alike_in_jobs(name):
 @pytest.mark.parametrize(
     "params",
     [
-        {"activation": "silu", "expert_hidden_units": (7, 5), "n_levels": 2},
-        {"activation": "elu", "expert_hidden_units": (9,), "tower_hidden_units": (3,)},
-        {"numeric_embedding": "bins", "embedding_dim": 3},
+        {
+            "activation": "silu",
+            "expert_hidden_units": (7, 5),
+            "gate_hidden_units": (5,),
+            "n_levels": 2,
+            "task_weights": {"kind": 2.0},
+            "task_weight_decay": 0.9,
+            "class_weight": "balanced",
+        },
+        {
+            "activation": "elu",
+            "expert_hidden_units": (9,),
+            "tower_hidden_units": (3,),
+            "optimizer": "sgd",
+            "learning_rate": 0.01,
+            "weight_averaging": 0.0,
+        },
+        {
+            "numeric_embedding": "bins",
+            "embedding_dim": 3,
+            "optimizer": "adam",
+            "net_params": {"optimizer__amsgrad": True},
+        },
         {"numeric_embedding": None, "linear_path": False, "feature_dropout": 0.0},
-        {"n_levels": 2, "gate_hidden_units": (5,)},
-        {"optimizer": "adam", "net_params": {"optimizer__amsgrad": True}},
-        {"optimizer": "sgd", "learning_rate": 0.01, "weight_averaging": 0.0},
-        {"task_weights": {"kind": 2.0}, "task_weight_decay": 0.9, "class_weight": "balanced"},
         {"n_members": 4, "batch_size": 1, "expert_hidden_units": (3,)},
     ],
-    ids=str,
+    ids=lambda params: " ".join(params),
 )
 def test_parameters_have_the_same_effect_in_jobs(params):
     model = flagship(**VALIDATED, **params)
@@ -187,7 +203,7 @@ def test_validation_on_rows_set_aside_and_a_training_on_all_rows():
 
 
 def test_further_fits_go_on_alike():
-    together = flagship(warm_start=True, max_epochs=3).fit(X, Y)
+    together = flagship(warm_start=True, max_epochs=2).fit(X, Y)
     other = fit_in_jobs(together)
     with joblib.parallel_config("threading"):
         other.fit(X, Y).set_params(n_jobs=1).partial_fit(X, Y)

@@ -208,6 +208,7 @@ def test_a_named_task_alone_decides_which_weights_are_best():
     X, y = make_table()
     y[:, 1] = y[::-1, 1]  # Only noise can be learnt about it.
     options = {"learning_rate": 0.01, "n_members": 4, "max_epochs": 20, "n_iter_no_change": 20}
+    options["batch_size"] = 64
     watched = model(early_stopping="y0", **options).fit(X, y)
     joint = model(early_stopping=True, **options).fit(X, y)
     losses = [epoch["valid_task_losses"] for epoch in watched.history_]
@@ -288,7 +289,8 @@ def test_a_second_training_on_all_rows_is_the_default_without_callbacks(
             trainings.append(len(rows)) or train(net, rows, *args, **options)
         ),
     )
-    model(**({"refit": "auto", "early_stopping": True} | changes)).fit(*table)
+    options = {"refit": "auto", "early_stopping": True, "max_epochs": 1}
+    model(**(options | changes)).fit(*table)
     assert len(trainings) == n_trainings and trainings[1:] in ([], [N])
 
 

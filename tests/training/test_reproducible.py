@@ -31,11 +31,21 @@ MODELS = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def data():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 3))
     return X, X[:, :2] + 0.1 * rng.normal(size=(200, 2))
+
+
+@pytest.fixture(scope="module")
+def alone(data):
+    """Return the default model, fitted, and one that was fitted piece by piece."""
+    return clone(MODELS["default"]).fit(*data), online(*data)
+
+
+def online(X, y):
+    return PLERegressor(**OPTIONS).partial_fit(X, y).partial_fit(X, y)
 
 
 def fitted(model, data):
@@ -77,17 +87,15 @@ def float64_by_default():
     "mode",
     [torch.inference_mode, torch.no_grad, partial(torch.autocast, "cpu"), float64_by_default],
 )
-def test_modes_of_torch_change_nothing(mode, data):
+def test_modes_of_torch_change_nothing(mode, data, alone):
     X, y = data
-    model = MODELS["default"]
-    alone = fitted(model, data)
-    there = clone(model).fit(X, y)
+    at_once, piecewise = alone
+    expected = np.asarray(at_once.predict(X))
     with mode():
-        assert np.array_equal(fitted(model, data), alone)
-        assert there.transform(X).dtype == np.float32
-        online = PLERegressor(**OPTIONS).partial_fit(X, y).partial_fit(X, y)
-    expected = PLERegressor(**OPTIONS).partial_fit(X, y).partial_fit(X, y)
-    assert np.array_equal(online.predict(X), expected.predict(X))
+        assert np.array_equal(fitted(MODELS["default"], data), expected)
+        assert at_once.transform(X).dtype == np.float32
+        there = online(X, y)
+    assert np.array_equal(there.predict(X), piecewise.predict(X))
 
 
 @pytest.mark.parametrize("label", [1e200, 9.96921e36])

@@ -32,7 +32,8 @@ def test_tasks_of_noise_do_not_end_the_training_of_others(beside):
             y[f"noise{k}"] = np.where(np.arange(3000) < 25, rng.normal(size=3000), np.nan)
     else:
         y["noise"] = np.exp(3 * rng.normal(size=3000))
-    model = PLEClassifierRegressor(n_members=2, random_state=0).fit(X[:1500], y[:1500])
+    model = PLEClassifierRegressor(n_members=2, batch_size=128, refit=False, random_state=0)
+    model.fit(X[:1500], y[:1500])
     assert r2_score(signal[1500:], model.predict(X[1500:])["signal"]) > 0.85
 
 
@@ -100,7 +101,7 @@ def test_unequal_groups_leave_most_rows_to_train_on():
 def test_the_second_training_has_the_batches_for_which_its_epochs_were_chosen():
     X, y = draw_signal(2300)
     recorder = Recorder()
-    model = PLERegressor(n_members=1, max_epochs=2, callbacks=[recorder], refit=True)
+    model = PLERegressor(n_members=1, max_epochs=1, callbacks=[recorder], refit=True)
     model.set_params(random_state=0).fit(X, y)
     assert len(recorder.trainings) == 2
     assert model.net_.batch_size == default_batch_size(2300 * 9 // 10)

@@ -47,6 +47,7 @@ def model(cls=PLEClassifierRegressor, **params):
         "max_epochs": 3,
         "batch_size": 32,
         "n_iter_no_change": 3,
+        "numeric_embedding": None,
         "expert_hidden_units": (8,),
         "tower_hidden_units": (4,),
         "early_stopping": True,
@@ -200,9 +201,10 @@ def test_without_validation_no_splitter_is_asked():
 def test_training_is_as_long_as_with_early_stopping_however_few_rows_are_left(params):
     # It ends after two epochs.
     auto = {"early_stopping": "auto", "max_epochs": "auto", "n_iter_no_change": 1, "tol": 10.0}
+    auto["lr_schedule"] = "constant"
     fitted = model(**auto, refit=False, **params).fit(*make(500))
     # Without early stopping, 20 epochs would be enough for 120 steps.
-    assert fitted.net_.max_epochs >= 25
+    assert fitted.net_.max_epochs >= 25 and fitted.n_iter_ <= 2
 
 
 # -- groups ---------------------------------------------------------------------------------------

@@ -93,7 +93,7 @@ def test_no_step_of_any_network_waits(name):
 def test_no_step_of_the_defaults_waits():
     X, y = load_nhefs(return_X_y=True)
     model = PLEClassifierRegressor(max_epochs=1, random_state=0, callbacks=[Watch()])
-    model.fit(X[:600], y[:600])
+    model.fit(X[:300], y[:300])
     assert not +FOUND
 
 

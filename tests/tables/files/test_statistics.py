@@ -77,9 +77,14 @@ def questions(encoded):
         yield (color == code) * 1.0, encoded.sample_weights[:, 1]
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
-    ("n_sampled", "validated"), [(10_000, False), (10_000, True), (150, False), (150, True)]
+    ("n_sampled", "validated", "dtype"),
+    [
+        (10_000, False, "float32"),
+        (10_000, True, "float64"),
+        (150, False, "float64"),
+        (150, True, "float32"),
+    ],
 )
 def test_numbers_are_those_of_rows_in_memory(tmp_path, monkeypatch, n_sampled, validated, dtype):
     monkeypatch.setattr(survey, "SAMPLED_ROWS", n_sampled)
