@@ -25,7 +25,7 @@ from .estimators.stem import STEMClassifierRegressor
 from .estimators.stitched import CrossStitchClassifierRegressor, SluiceClassifierRegressor
 from .predictions.task_view import task_view
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 
 __all__ = [
     "AITMClassifierRegressor",
