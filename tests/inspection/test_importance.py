@@ -298,7 +298,7 @@ def test_consoles_and_notebooks_show_what_matters_most():
         ({"n_repeats": 0}, "'n_repeats' parameter .* Got 0"),
         ({"n_repeats": 2.0}, "'n_repeats' parameter .* Got 2.0"),
         ({"confidence": 95}, "'confidence' parameter .* Got 95"),
-        ({"groups_of_columns": {"g": ["z"]}}, "Group 'g' .* 'z', which is not in X"),
+        ({"groups_of_columns": {"g": ["z"]}}, "Group 'g' .* 'z', which is neither the name nor"),
         ({"metrics": {"three": "r2"}}, "metrics names .'three'., but the tasks are"),
     ],
 )
