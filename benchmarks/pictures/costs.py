@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from comparisons import CHEAPEST, OURS
 from matplotlib import ticker
+from matplotlib.colors import to_rgb
 from tables.cells import SHORT, TITLES
 from tables.fits import SIZED, growth_lines
-from tables.scores import shown_runs, test_runs
+from tables.scores import every_run, shown_runs, test_runs
 
 from pictures.heat_map import draw_cells
 from pictures.labels import Labels
@@ -22,11 +23,13 @@ BLUE, ORANGE, RED, GREY = "#0072B2", "#D08C00", "#D55E00", "#4D4D4D"
 #: Marker and colour.
 STYLES = {
     "PLE": ("o", BLUE),
+    "blend": ("h", BLUE),
     "LightGBM": ("s", ORANGE),
     "CatBoost": ("D", RED),
     "CatBoost joint": ("d", RED),
     "HistGB": ("^", "#009E73"),
     "XGBoost": ("v", "#B5588F"),
+    "XGBoost joint": ("<", "#B5588F"),
     "RealMLP": ("X", GREY),
     "Random forest": ("p", "#7A6C00"),
     "TabM": ("P", "#6A4FB3"),
@@ -45,13 +48,17 @@ GROWTH_AXES = {
 STYLE = Path(__file__).parent / "style.mplstyle"
 EDGE = {"markeredgecolor": "white", "markeredgewidth": 0.8}
 HOLLOW = {"markerfacecolor": "white", "markeredgewidth": 1.6}
+#: For pages with light text on GitHub's dark background.
+DARK = dict.fromkeys(["figure.facecolor", "axes.facecolor", "savefig.facecolor"], "#0d1117")
+DARK |= dict.fromkeys(["text.color", "axes.labelcolor", "xtick.color", "ytick.color"], "0.85")
+DARK |= {"grid.color": "0.2", "axes.edgecolor": "0.5", "axes.titlecolor": "0.95"}
 
 
 def panel(figure, cell, title, subtitle, **options):
     ax = figure.add_subplot(cell, **options)
     ax.set_title(title, weight="bold", pad=17, fontsize=9.5)
     above = {"xycoords": "axes fraction", "xytext": (0, 5), "textcoords": "offset points"}
-    ax.annotate(subtitle, (0, 1), **above, color="0.4", fontsize=8)
+    ax.annotate(subtitle, (0, 1), **above, color=plt.rcParams["xtick.color"], fontsize=8)
     return ax
 
 
@@ -61,7 +68,7 @@ def write(figure, path, labels):
     figure.set_layout_engine("none")
     for one in labels:
         one.place()
-    figure.savefig(path, dpi=150, facecolor="white")
+    figure.savefig(path, dpi=150, facecolor=figure.get_facecolor())
     plt.close(figure)
 
 
@@ -71,14 +78,16 @@ def draw_overall(folder):
     n_sets, n_small = comparisons.on_common_sets(runs)["data"].nunique(), tuned["data"].nunique()
     title, about = f"Defaults, {n_sets} tables", "up is better, left is cheaper"
     draw_costs(folder / "overall.png", runs, title, about, "PLE, 8 members")
+    draw_costs(folder / "overall-dark.png", runs, title, about, "PLE, 8 members", DARK)
     title, about = f"Also tuned, {n_small} small tables", "hollow: tuned, search included"
     draw_costs(folder / "tuned.png", tuned, title, about, "PLE")
 
 
-def draw_costs(path, runs, title, about, ours):
+def draw_costs(path, runs, title, about, ours, colors=None):
     """Draw the score of each model against its cost, with a name for the last point of PLE."""
     points = comparisons.overall(runs)
-    with plt.style.context([STYLE, {"font.size": 10, "xtick.labelsize": 9, "ytick.labelsize": 9}]):
+    sizes = {"font.size": 10, "xtick.labelsize": 9, "ytick.labelsize": 9}
+    with plt.style.context([STYLE, sizes, colors or {}]):
         figure = plt.figure(figsize=(7.2, 4), layout="constrained")
         ax = panel(figure, 111, title, about)
         labels = draw_models(ax, points["cost"], points["score"], 9, ours)
@@ -132,7 +141,14 @@ def style_of(model):
     """Return the text, marker, colour and edge of a model; a tuned model has hollow points."""
     text = SHORT.get(model, model).partition(" (")[0]
     marker, color = STYLES[text.removesuffix(" tuned")]
-    return text, marker, color, HOLLOW if text.endswith(" tuned") else EDGE
+    return text, marker, shade(color), HOLLOW if text.endswith(" tuned") else EDGE
+
+
+def shade(color):
+    """Return a colour, lighter on a dark background."""
+    if plt.rcParams["axes.facecolor"] != DARK["axes.facecolor"]:
+        return color
+    return tuple(0.6 * part + 0.4 for part in to_rgb(color))
 
 
 def draw_models(ax, x, y, size, last, lowest=None):
@@ -144,17 +160,17 @@ def draw_models(ax, x, y, size, last, lowest=None):
     ours = [name for name in N_MEMBERS if name in x.index]
     others = [name for name in x.index if name not in N_MEMBERS]
     shown = y.clip(lower=lowest) if lowest is not None else y
-    labels = Labels(ax, size)
+    labels, blue = Labels(ax, size), shade(BLUE)
     # Where points overlap, the better one is on top.
     for name in sorted(others, key=shown.get):
         _, marker, color, edge = style_of(name)
         ax.plot(x[name], shown[name], marker, color=color, ms=size, **edge)
         labels.keep_free([x[name]], [shown[name]], size)
-    ax.plot(x[ours], shown[ours], "-o", color=BLUE, ms=size + 1, lw=2, zorder=3, **EDGE)
+    ax.plot(x[ours], shown[ours], "-o", color=blue, ms=size + 1, lw=2, zorder=3, **EDGE)
     labels.keep_free(x[ours], shown[ours], size)
     for name in ours:
         text = last if name == OURS else str(N_MEMBERS[name])
-        style = {"color": BLUE, "weight": "bold", "fontsize": size + 1}
+        style = {"color": blue, "weight": "bold", "fontsize": size + 1}
         labels.add(x[name], shown[name], text, **style)
     for name in others:
         text, _, color, _ = style_of(name)
@@ -240,9 +256,7 @@ def draw_sizes(path, n_columns=4):
 
 def draw_ranks(path):
     """Draw the mean rank of every model on every data set."""
-    summary, by_data, _ = comparisons.ranked(
-        comparisons.mean_scores(comparisons.results("accuracy"))
-    )
+    summary, by_data, _ = comparisons.ranked(comparisons.mean_scores(every_run()))
     # Those that ran on all sets come first.
     order = summary.sort_values("tasks", ascending=False, kind="stable").index
     shown = by_data.loc[order, [name for name in TITLES if name in by_data]]

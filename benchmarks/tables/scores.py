@@ -4,7 +4,7 @@ from functools import cache
 
 import comparisons
 import pandas as pd
-from comparisons import CHEAPEST, FEWER, OURS, SHOWN, SLOW, TUNED, TUNED_PEERS, results
+from comparisons import BLEND, CHEAPEST, FEWER, OURS, SHOWN, SLOW, TUNED, TUNED_PEERS, results
 
 from tables.cells import (
     BLANK,
@@ -21,8 +21,14 @@ from tables.cells import (
 
 
 @cache
+def every_run():
+    """Return the rows of accuracy.json, and those of the blend."""
+    return pd.concat([results("accuracy"), results("blend").query("model == @BLEND")])
+
+
+@cache
 def test_runs():
-    return comparisons.runs_on_test_rows(results("accuracy"), results("frontier"))
+    return comparisons.runs_on_test_rows(every_run(), results("frontier"))
 
 
 def shown_runs():
@@ -77,7 +83,7 @@ def summary():
 def losses():
     """Show the sets on which another model scores more than PLE by default, the worst first."""
     means = test_runs().groupby(["data", "model"])["score"].mean().unstack()
-    others = means.drop(columns=[OURS, *FEWER, TUNED, *TUNED_PEERS])
+    others = means.drop(columns=[OURS, *FEWER, BLEND, TUNED, *TUNED_PEERS])
     best = others.max(axis=1)
     lost = (best - means[OURS]).sort_values(ascending=False)
     lost = lost[lost.round(3) > 0]
@@ -91,15 +97,16 @@ def losses():
 def by_set():
     """Show two of our models, the best three others and the cheapest, set by set."""
     runs = shown_runs()
-    others = comparisons.overall(runs).index.drop([OURS, *FEWER, CHEAPEST], errors="ignore")
-    models = [OURS, FEWER[0], *others[:3], CHEAPEST]
+    others = comparisons.overall(runs).index
+    others = others.drop([OURS, *FEWER, BLEND, CHEAPEST], errors="ignore")
+    models = [OURS, BLEND, *others[:3], CHEAPEST]
     means = runs.groupby(["data", "model"])[["score", "seconds"]].mean()
     yield "scores", named(best_bold(means["score"].unstack()[models]))
     yield "seconds", named(cells(means["seconds"].unstack(), **dict.fromkeys(models, seconds)))
 
 
 def ranks():
-    scores = comparisons.mean_scores(results("accuracy"))
+    scores = comparisons.mean_scores(every_run())
     found, by_data, differ = comparisons.ranked(scores)
     others = scores.drop(index=SLOW)
     others = others[comparisons.ran_nearly_everywhere(others)].dropna(axis=1)
@@ -109,9 +116,13 @@ def ranks():
     shown.columns, more = titles, f"by table, without {SLOW}, {by_more_data.shape[1]} tables"
     shown[more] = of_others["by set"]
     shown = cells(shown, **dict.fromkeys(shown, "{:.2f}"))
-    for ranked, own in ((by_data, differ), (by_more_data, others_differ)):
-        title = f"differs from PLE, {ranked.shape[1]} tables"
-        answers = own[OURS].drop(OURS).map({True: "yes", False: "no"})
+    for ours, ranked, own in (
+        (OURS, by_data, differ),
+        (OURS, by_more_data, others_differ),
+        (BLEND, by_data, differ),
+    ):
+        title = f"differs from {SHORT.get(ours, ours)}, {ranked.shape[1]} tables"
+        answers = own[ours].drop(ours).map({True: "yes", False: "no"})
         shown[title] = answers.reindex(shown.index, fill_value=MISSING)
     yield "ranks", shown.rename(SHORT).rename_axis("model")
     yield "ranks_tuned", tuned_ranks(scores)
