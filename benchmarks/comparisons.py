@@ -17,6 +17,8 @@ OURS, TUNED, BLEND = "PLE", "PLE, tuned", "blend"
 TUNED_PEERS = [
     f"{name}, tuned and ensembled" for name in ("CatBoost", "LightGBM", "RealMLP", SLOW)
 ]
+#: The name of PLE by default in frontier.json.
+DEFAULT = "PLE, 8 members (default)"
 FEWER = ("PLE, 4 members", "PLE, 2 members", "PLE, 1 member")
 CHEAPEST = "LightGBM, early stopping"
 #: Nearly the same set as another: it would count twice.
@@ -138,7 +140,7 @@ def runs_on_test_rows(accuracy, frontier):
         seconds=accuracy["fit_cpu_seconds"],
     )
     fewer = frontier[frontier["rows"] == "test"]
-    fewer = fewer.assign(model=fewer["model"].replace({"PLE, 8 members (default)": OURS}))
+    fewer = fewer.assign(model=fewer["model"].replace({DEFAULT: OURS}))
     here, apart = (
         own[own["model"] == OURS].groupby("data")["fit_cpu_seconds"].mean()
         for own in (accuracy, fewer)
