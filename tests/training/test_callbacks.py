@@ -221,7 +221,8 @@ def test_without_a_console_there_is_no_bar(table, monkeypatch):
 
 
 def test_a_bar_that_does_not_reach_its_end_says_why(table, capsys):
-    fitted = model(verbose=1, max_epochs=60, learning_rate=0.05, refit=False).fit(*table)
+    stopping = {"max_epochs": 60, "n_iter_no_change": 5, "learning_rate": 0.05}
+    fitted = model(verbose=1, refit=False, **stopping).fit(*table)
     assert len(fitted.history_) < 60
     last = capsys.readouterr().err.rstrip("\n").rsplit("\r")[-1]
     assert last.startswith("Stopped early: |")

@@ -207,7 +207,7 @@ def test_early_stopping_returns_to_the_best_weights(seed):
 def test_a_named_task_alone_decides_which_weights_are_best():
     X, y = make_table()
     y[:, 1] = y[::-1, 1]  # Only noise can be learnt about it.
-    options = {"learning_rate": 0.01, "n_members": 4, "max_epochs": 20, "n_iter_no_change": 20}
+    options = {"learning_rate": 0.005, "n_members": 4, "max_epochs": 20, "n_iter_no_change": 20}
     options["batch_size"] = 64
     watched = model(early_stopping="y0", **options).fit(X, y)
     joint = model(early_stopping=True, **options).fit(X, y)
@@ -450,11 +450,12 @@ def test_a_callback_that_evaluates_the_network_does_not_end_dropout(table):
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "decay"), [("sgd", 0.0), ("adam", 0.1), (torch.optim.SGD, 0.1)]
+    ("optimizer", "decay", "rate"),
+    [("sgd", 0.0, 0.1), ("adam", 0.1, 0.003), (torch.optim.SGD, 0.1, 0.1)],
 )
-def test_members_learn_as_fast_as_one_alone(optimizer, decay):
+def test_members_learn_as_fast_as_one_alone(optimizer, decay, rate):
     """Their gradients, and their decay beside these, do not depend on their number."""
-    options = {"optimizer": optimizer, "weight_decay": decay, "learning_rate": 0.1}
+    options = {"optimizer": optimizer, "weight_decay": decay, "learning_rate": rate}
     options |= {"lr_schedule": "constant", "weight_averaging": 0.0, "batch_size": 20}
     options |= {"dropout": 0.0, "feature_dropout": 0.0, "early_stopping": False, "max_epochs": 3}
     X = np.random.default_rng(0).normal(size=(N, 3))
