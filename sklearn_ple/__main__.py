@@ -112,13 +112,14 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         "environment variable SKLEARN_PLE_DATA names or from scikit-learn's data home, or else "
         "downloaded"
     )
+    epochs = "largest number of passes over the data (default: depends on the number of rows)"
     device = "where to train: cpu, cuda, cuda:1, mps; auto uses a GPU if there is one"
     add = parser.add_argument
     add("data", nargs="?", default="nhefs", choices=list(CASES), help=table)
-    add("--epochs", type=int, help="most passes over the data, instead of what suits the rows")
+    add("--epochs", type=int, default=argparse.SUPPRESS, help=epochs)
     add("--seed", type=int, default=0, help="seed of the models, and of the split of nhefs")
     add("--device", default="auto", help=device)
-    add("--output", type=Path, default=Path(), help="folder for the picture, perhaps a new one")
+    add("--output", type=Path, default=Path(), help="folder for the picture, made if missing")
     return parser.parse_args(argv)
 
 
@@ -176,7 +177,7 @@ def compare_on_case(argv: Sequence[str]) -> None:
         f"{args.data}: {len(X_train)} rows to train on, {len(X_test)} to test, "
         f"{X_train.shape[1]} features, {y_train.shape[1]} tasks"
     )
-    epochs = "auto" if args.epochs is None else args.epochs
+    epochs = vars(args).get("epochs", "auto")
     options = {"max_epochs": epochs, "device": args.device, "random_state": args.seed}
     models = fit(case, X_train, y_train, PLEClassifierRegressor(**options, verbose=1))
     table = compare(models, X_test, y_test)
@@ -196,9 +197,11 @@ def compare_on_case(argv: Sequence[str]) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a job; return 0, or 1 if there are no data or an option cannot be met."""
     argv = sys.argv[1:] if argv is None else argv
-    is_file = argv[:1] == ["compare"]
+    job, options = compare_on_case, argv
+    if argv[:1] == ["compare"]:
+        job, options = compare_on_file, argv[1:]
     try:
-        compare_on_file(argv[1:]) if is_file else compare_on_case(argv)
+        job(options)
     except (OSError, ValueError, TypeError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
