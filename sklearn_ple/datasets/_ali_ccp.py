@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from ..utils._sklearn import StrOptions
 from ..utils.constraints import COUNT, LISTED, PATH, check_arguments
 from ..utils.files import replacing
 from ..utils.progress import progress_bar
+from ..utils.versions import needing
 from ..utils.warn import warn
 from ._base import list_homes, naming_damage, present, read_text, select
 
@@ -189,8 +189,8 @@ def fetch_ali_ccp(
 
 def _locate(subset: str, data_home: str | os.PathLike[str] | None) -> Path:
     """Return the path of the file to read, which is first converted if it does not exist."""
-    if find_spec("pyarrow") is None:
-        raise ImportError("Ali-CCP needs pyarrow: pip install 'sklearn-ple[parquet]'.")
+    with needing("Ali-CCP needs pyarrow", "parquet"):
+        import pyarrow  # noqa: F401
     folders = [home / _FOLDER for home in list_homes(data_home)]
     home = folders[-1 if data_home is None else 0]
     name = f"ali_ccp_{subset}.parquet"

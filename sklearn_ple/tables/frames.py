@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import sparse
 
 from ..utils._sklearn import _safe_indexing
+from ..utils.versions import needing
 from .arrow import is_foreign, to_frame, to_native, unpack
 
 # What has no rows in memory, by package and name of the class: what to do instead.
@@ -56,12 +57,8 @@ def _polars_to_arrow(frame: Any) -> Any:
     TypeError
         If Arrow does not have the dtype of a column.
     """
-    try:
+    with needing("Data of polars need pyarrow", "polars"):
         import pyarrow  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            "Data of polars need pyarrow: pip install 'sklearn-ple[polars]'."
-        ) from error
     for name, dtype in frame.schema.items():
         if str(dtype) in _NOT_OF_ARROW:
             raise TypeError(

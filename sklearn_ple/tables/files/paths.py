@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from ...utils.checks import check_unique
+from ...utils.versions import needing
 from .row_groups import make_read_error
 
 # Endings of the names of files; all other files are regarded as Parquet.
@@ -67,10 +68,8 @@ def open_paths(X: Any) -> Any:
     ImportError
         If pyarrow is not installed.
     """
-    try:
+    with needing("Files need pyarrow", "parquet"):
         from pyarrow import ArrowException, ArrowTypeError, schema
-    except ImportError as error:
-        raise ImportError("Files need pyarrow: pip install 'sklearn-ple[parquet]'.") from error
     place, kind = _locate(X), "parquet"
     with suppress(StopIteration):
         kind = next(_ENDINGS[end] for end in map(_ending, place.files) if end in _ENDINGS)
