@@ -22,9 +22,10 @@ NETWORKS = {
     "PLE, the paper's gates": ("PLE", {"specific_share": None, "expert_hidden_units": (64,)}),
     "hard sharing": ("SharedBottom", {}),
 }
-DATA = ("nhefs", "support2", "star", "randhie", "many_labels", "polynomials")
-DATA += ("synthetic_mixed", "users_items", "loans", "atp7d", "oes10", "scpf", "edm", "slump")
-DATA += ("andro",)
+LARGER = ("nhefs", "support2", "star", "randhie", "many_labels", "polynomials")
+LARGER += ("synthetic_mixed", "users_items", "loans")
+SMALL = ("atp7d", "oes10", "scpf", "edm", "slump", "andro")
+DATA = (*LARGER, *SMALL)
 N_ROWS = 10_000
 
 
