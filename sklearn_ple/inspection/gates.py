@@ -17,8 +17,7 @@ from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY_BLUE, VERMILION
 # Hatches distinguish gates of the same colour, up to 56 gates in all.
 _COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY_BLUE, VERMILION, GREY)
 _HATCHES = ("", "////", "....", "xxxx", "----", "oo", "\\\\\\\\", "||||")
-# By default the gates of PLE start with a weight of 0.95 for shared experts.
-_COLLAPSED = 0.98
+_COLLAPSED = 0.95
 _EVEN = "even share"
 
 
@@ -65,7 +64,7 @@ class GateUtilizationDisplay(Display):
 
     Notes
     -----
-    A gate with more than one expert has collapsed if its largest weight is above 0.98 on average
+    A gate with more than one expert has collapsed if its largest weight is above 0.95 on average
     over the rows. Warnings name collapsed gates, and the experts with faults. If the standard
     deviations of a collapsed gate are large, it sends different rows to different
     experts; if they are small, a single expert would be enough.
