@@ -109,16 +109,15 @@ class HoME(ExpertNetwork):
         lower_units, upper_units = split_expert_widths(expert_hidden_units, 2)
         self.n_shared, self.n_of_group = n_shared_experts, n_group_experts
         self.n_specific = n_specific_experts
-        width, rank = lower_units[-1], feature_gate_rank
-        hidden = {"hidden_units": gate_hidden_units}
+        width, rank, hidden = lower_units[-1], feature_gate_rank, gate_hidden_units
         n_all, n_seen = len(groups) * n_group_experts, n_group_experts + n_shared_experts
         n_every = n_all + n_shared_experts
         members, of_groups = self.per_member(), self.per_member(len(groups))
         # The experts of the groups, then the shared ones; all read the features.
         every = self.per_member(n_every)
         self.meta_experts = GatedExperts(self, every, in_features, lower_units, rank)
-        self.group_gates = self.make_gates(of_groups, in_features, n_seen, **hidden)
-        self.shared_gate = self.make_gates(members, in_features, n_every, **hidden)
+        self.group_gates = self.make_gates(of_groups, in_features, n_seen, hidden_units=hidden)
+        self.shared_gate = self.make_gates(members, in_features, n_every, hidden_units=hidden)
         self.group_self_gates = BatchedLinear(of_groups, in_features, n_group_experts, bias=False)
         self.shared_self_gate = BatchedLinear(members, in_features, n_shared_experts, bias=False)
 
@@ -131,7 +130,9 @@ class HoME(ExpertNetwork):
             )
         )
         tasks, n_of_task = self.per_task(), n_specific_experts
-        self.task_gates = self.make_gates(tasks, 2 * width, n_of_task + n_seen, **hidden)
+        self.task_gates = self.make_gates(
+            tasks, 2 * width, n_of_task + n_seen, hidden_units=hidden
+        )
         self.task_self_gates = BatchedLinear(tasks, 2 * width, n_of_task, bias=False)
         self.towers = self.make_towers(upper_units[-1])
 

@@ -84,10 +84,11 @@ class MMoE(ExpertNetwork):
         bank = self.per_member(n_experts)
         last = self.per_member() if shared_gate else self.per_task()
         width, experts, gates = in_features, [], []
-        hidden = {"hidden_units": gate_hidden_units}
         for axis, hidden_units in zip([bank] * (n_levels - 1) + [last], widths, strict=True):
             experts.append(self.make_mlps(bank, width, hidden_units))
-            gates.append(self.make_gates(axis, in_features, n_experts, **hidden))
+            gates.append(
+                self.make_gates(axis, in_features, n_experts, hidden_units=gate_hidden_units)
+            )
             width = hidden_units[-1]
         self.experts = nn.ModuleList(experts)
         self.gates: Any = nn.ModuleList(gates)

@@ -112,13 +112,13 @@ class StemLevel(Level):
     def __init__(self, network: STEM, width: int, units: Sequence[int], is_last: bool):
         super().__init__(network, width, units)
         self._add_shared_experts(network, width, units)
-        specific, hidden = network.specific, {"hidden_units": network.gate_hidden_units}
+        specific, hidden = network.specific, network.gate_hidden_units
         every = Axis((*specific.runs, *network.shared.runs))
-        self.task_gates = network.make_gates(network.per_task(), width, every, **hidden)
+        self.task_gates = network.make_gates(network.per_task(), width, every, hidden_units=hidden)
         # Nothing reads the shared branch after the last level.
         if not is_last:
             members, weighed = network.per_member(), network.weighed
-            self.shared_gate = network.make_gates(members, width, weighed, **hidden)
+            self.shared_gate = network.make_gates(members, width, weighed, hidden_units=hidden)
         # For each task which of all specific experts are its own: 1 if so, else 0.
         owners = specific.owners
         is_own = [[[float(owner == k)] for owner in owners] for k in range(self.n_tasks)]
