@@ -11,8 +11,10 @@ from ..utils.checks import check_tensor
 from .losses import group_tasks
 from .task import Task
 
-# A member with twice the loss of the best one has 2**-8 times its weight.
+# With many labels, a member with twice the loss of the best one has 2**-8 times its weight.
 _SELECTIVITY = 8
+# With so many labels the differences of the members' log losses are halved.
+_LABELS_TO_HALVE = 100
 _HUGE = 1e18
 # Limit of the difference of log losses between adjacent members.
 _GREATEST_STEP = 3.0
@@ -90,19 +92,24 @@ class MemberMean(nn.Module):
         """Return the mean over a number of members of equal weights, for the same tasks."""
         return MemberMean(self.tasks, n_members, self.dependent)
 
-    def weigh(self, losses: Tensor) -> None:
+    def weigh(self, losses: Tensor, n_labels: Tensor) -> None:
         """Set the weights of the members for each task, by a power of their validation losses.
 
         Members with similar losses have similar weights. A member that is clearly worse, for
-        example because its dropout rate is too high for the task, has hardly any weight.
+        example because its dropout rate is too high for the task, has hardly any weight. With few
+        labels most of a difference is chance, so the power, 8 n / (n + 100), is lower.
 
         Parameters
         ----------
         losses : Tensor of shape (n_members, n_tasks)
             The validation loss of each member for each task.
+        n_labels : Tensor of shape (n_tasks,)
+            Number n of validated labels of each task.
         """
         losses = losses.nan_to_num(nan=_HUGE, posinf=_HUGE).clamp(min=1 / _HUGE)
-        shares = (losses / losses.min(dim=0).values) ** -_SELECTIVITY
+        power = _SELECTIVITY * n_labels / (n_labels + _LABELS_TO_HALVE)
+        shares = (losses / losses.min(dim=0).values) ** -power
+        shares = torch.where(losses < _HUGE, shares, 1 / _HUGE)
         for task, other in self.dependent:
             shares[:, task] = shares[:, other]
         self.weights.copy_(shares / shares.sum(dim=0))

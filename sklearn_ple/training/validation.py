@@ -273,7 +273,7 @@ class HeldOut(Validation):
         """Set the weights of the members from their losses, and average the members."""
         labels = rows.targets, rows.weights
         of_members = [losses.means(losses.sums(outputs, *labels)) for outputs in rows.members]
-        mean.weigh(torch.stack(of_members))
+        mean.weigh(torch.stack(of_members), _count_labels(rows.weights))
         outputs = mean(rows.members)
         return outputs, losses.sums(outputs, *labels)
 
@@ -293,7 +293,9 @@ class OutOfFold(Validation):
     mean of all members is therefore estimated from the loss of single members and the loss of the
     mean of two. Compared with a single member, the loss of the mean of two is lower by half the
     variance of the members. The loss of the weighted mean of all is lower by the variance times
-    one minus the sum of the squared weights. For squared errors this is exact on average [1]_.
+    one minus the sum of the squared weights. For squared errors this is exact on average [1]_ if
+    the weights are equal. All folds count alike: if they counted as much as their members, other
+    rows would decide in each epoch.
 
     Parameters
     ----------
@@ -347,11 +349,8 @@ class OutOfFold(Validation):
             [losses.means(losses.sums(*fold)) for fold in zip(one, targets, weights, strict=True)]
             for one in pair
         ]
-        mean.weigh(relative_losses(*map(torch.stack, compared)))
-        # Each fold and task has the sum of the weights of its two members.
-        shares = len(mean.weights) / 2 * (mean.weights + mean.weights.roll(1, dims=0))
-        weights = weights * shares.unsqueeze(1)
         pair, targets, weights = pair.flatten(1, 2), targets.flatten(0, 1), weights.flatten(0, 1)
+        mean.weigh(relative_losses(*map(torch.stack, compared)), _count_labels(weights))
         outputs = self._pair(pair)
         of_one, of_two = (losses.sums(part, targets, weights) for part in (pair, outputs))
         return outputs, of_one + 2 * (1 - mean.weights.square().sum(dim=0)) * (of_two - of_one)
@@ -434,6 +433,11 @@ def _describe_unvalidated(task: Task, remedy: str) -> str:
         f"Target {task.name!r} has no label among the validation rows: it does not influence when "
         f"training stops, all members have the same weight for it{unknown}. {remedy}"
     )
+
+
+def _count_labels(weights: Tensor) -> Tensor:
+    """Return the number of labels of each task among some rows, (n_tasks,)."""
+    return (weights > 0).sum(dim=0)
 
 
 def _find_kept(folds: Tensor, members: MemberRange) -> Tensor:

@@ -47,30 +47,33 @@ def test_means_keep_the_tasks_apart():
     assert torch.equal(MemberMean(tasks)(members[:1]), members[0])
 
 
-def test_members_are_weighed_by_the_eighth_power_of_their_loss():
+@pytest.mark.parametrize(("n_labels", "power"), [(100, 4.0), (300, 6.0), (10**9, 8.0)])
+def test_members_are_weighed_by_a_power_of_their_loss_that_grows_with_the_labels(n_labels, power):
     mean = MemberMean([make_task("regression") for _ in range(2)], 2).double()
     np.testing.assert_allclose(mean.weights, 0.5)
     # The second member's loss of the first task is four times the first one's.
-    mean.weigh(torch.tensor([[1.0, 1.0], [4.0, 1.0]]))
-    np.testing.assert_allclose(mean.weights[1, 0] / mean.weights[0, 0], 4.0**-8)
+    losses = torch.tensor([[1.0, 1.0], [4.0, 1.0]], dtype=torch.float64)
+    mean.weigh(losses, torch.tensor([n_labels, 100]))
+    np.testing.assert_allclose(mean.weights[1, 0] / mean.weights[0, 0], 4.0**-power, rtol=1e-5)
     np.testing.assert_allclose(mean.weights[:, 1], 0.5)
     np.testing.assert_allclose(mean.weights.sum(dim=0), 1.0)
 
 
 def test_what_implies_another_event_is_weighed_like_that():
     mean = MemberMean([make_task("binary") for _ in range(2)], 2, dependent=[(1, 0)])
-    mean.weigh(torch.tensor([[1.0, 7.0], [2.0, 1.0]]))
+    mean.weigh(torch.tensor([[1.0, 7.0], [2.0, 1.0]]), torch.tensor([1000, 1000]))
     assert torch.equal(mean.weights[:, 0], mean.weights[:, 1])
     assert mean.weights[0, 0] > 0.99
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_member_that_is_not_finite_does_not_count(bad):
+@pytest.mark.parametrize("n_labels", [5, 1000])
+def test_a_member_that_is_not_finite_does_not_count(bad, n_labels):
     mean = MemberMean([make_task("regression")], 3)
-    mean.weigh(torch.tensor([[1.0], [bad], [1.0]]))
+    mean.weigh(torch.tensor([[1.0], [bad], [1.0]]), torch.tensor([n_labels]))
     np.testing.assert_allclose(mean.weights[:, 0], [0.5, 0.0, 0.5], atol=1e-9)
     # Without any loss, as without a label, all count alike.
-    mean.weigh(torch.zeros(3, 1))
+    mean.weigh(torch.zeros(3, 1), torch.tensor([0]))
     np.testing.assert_allclose(mean.weights, 1 / 3)
 
 

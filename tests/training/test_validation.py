@@ -201,15 +201,10 @@ def test_the_loss_of_validation_is_estimated_for_the_mean_of_all_members():
     both = pairs(validation, members)
     truth = ((y - y.mean(axis=0)) / y.std(axis=0))[validation.numbers.ravel()]
     weights = fitted.module_.mean.weights.numpy()
-    # A fold counts as much as the two members that leave it out.
-    counts = (weights + np.roll(weights, 1, axis=0)).repeat(validation.numbers.shape[1], axis=0)
     squares = ((both - truth) ** 2).mean(axis=0)
     # Half of the squared distance of two is an estimate of the members' variance.
     variances = (both[0] - both[1]) ** 2 / 2
-    expected = [
-        np.average(squares[:, k] - variances[:, k] * (1 - np.sum(weights[:, k] ** 2)), weights=c)
-        for k, c in enumerate(counts.T)
-    ]
+    expected = (squares - variances * (1 - np.sum(weights**2, axis=0))).mean(axis=0)
     assert_allclose(fitted.history_[-1]["valid_task_losses"], expected, rtol=1e-4)
 
 
