@@ -227,7 +227,7 @@ class PLEClassifierRegressor(_Progressive):
     early_stopping : bool, "auto" or str, default="auto"
         Whether to stop when the joint validation loss no longer decreases, and to return to the
         best weights. With the name of a task, its validation loss alone decides. "auto" stops
-        early from 100 rows on if each member leaves out rows of its own, from 500 rows on if rows
+        early from 24 rows on if each member leaves out rows of its own, from 500 rows on if rows
         are set aside for all members, and if ``fit`` is passed ``X_val``.
     validation_fraction : float or "auto", default="auto"
         Share of the rows that early stopping sets aside; whole groups that have about this share

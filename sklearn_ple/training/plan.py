@@ -6,7 +6,7 @@ from typing import Any
 
 from ..parameters.settings import Settings
 from .net_params import make_plain, read_net_params
-from .split import LEAST_ROWS_TO_CROSS, LEAST_ROWS_TO_SET_ASIDE, Split, stops_early
+from .split import LEAST_ROWS_TO_SET_ASIDE, Split, stops_early
 
 # More validation rows than this do not improve the choice of when to stop.
 _ROWS_OF_VALIDATION = 3000
@@ -59,9 +59,9 @@ def resolve(
     if isinstance(settings.validation_fraction, str):
         n_left_out = split.n_left_out(n_rows, settings.n_members)
     if validates is None:
-        least = LEAST_ROWS_TO_CROSS if n_left_out else LEAST_ROWS_TO_SET_ASIDE
-        # Separate validation rows are always enough.
-        validates = stops_early(settings, n_rows, 0 if split.table is not None else least)
+        # Folds, which cost no rows, and separate validation rows are always enough.
+        is_free = n_left_out or split.table is not None
+        validates = stops_early(settings, n_rows, 0 if is_free else LEAST_ROWS_TO_SET_ASIDE)
     batch_size = find("batch_size", default_batch_size)
     max_epochs = find("max_epochs", lambda n: default_epochs(n, batch_size, validates))
     fraction = find("validation_fraction", lambda n: min(0.1, _ROWS_OF_VALIDATION / n))

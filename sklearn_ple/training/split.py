@@ -17,8 +17,6 @@ from ..utils.warn import collected, warn
 
 # With fewer rows than this, the rows set aside would be too few to show when to stop.
 LEAST_ROWS_TO_SET_ASIDE = 500
-# Folds need fewer rows, because together they have a third of them, and none is lost.
-LEAST_ROWS_TO_CROSS = 100
 # Each member leaves out at most one row in _PARTS: otherwise it would lack too many rows.
 _PARTS = 12
 # More rows that a member leaves out do not improve the choice of when to stop.

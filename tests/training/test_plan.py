@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from sklearn_ple import PLEClassifierRegressor
-from sklearn_ple.training.split import LEAST_ROWS_TO_CROSS
 
 
 def plan(n_rows, **params):
@@ -31,8 +30,10 @@ def test_rows_are_set_aside_from_500_rows_on_a_tenth_of_them_and_3000_at_most():
 
 
 def test_members_leave_a_twelfth_of_the_rows_out_and_600_at_most():
-    assert plan(LEAST_ROWS_TO_CROSS - 1).n_left_out == 0
-    assert plan(99, early_stopping=True).n_left_out == 8
+    # A member leaves out two folds, each of a row at least.
+    assert plan(23).n_left_out == 0
+    assert plan(24).n_left_out == 2
+    assert plan(99).n_left_out == 8
     assert plan(1200).n_left_out == 100
     assert plan(100_000).n_left_out == 600
     assert plan(1200, n_members=30).n_left_out == 40
@@ -44,8 +45,6 @@ def test_members_leave_a_twelfth_of_the_rows_out_and_600_at_most():
 )
 def test_no_members_leave_rows_out_where_rows_are_set_aside_for_all(params):
     assert plan(1200, **params).n_left_out == 0
-    # Too few rows for two folds each.
-    assert plan(12, early_stopping=True).n_left_out == 0
 
 
 def test_large_tables_and_members_that_leave_rows_out_are_not_trained_twice():
@@ -64,7 +63,7 @@ def test_epochs_make_400_steps_of_batches_of_any_size(given):
 
 
 def test_without_validation_small_tables_are_trained_for_120_steps():
-    for n_rows, members in ((20, 8), (99, 8), (100, 1), (300, 1), (499, 1)):
+    for n_rows, members in ((20, 8), (23, 8), (100, 1), (300, 1), (499, 1)):
         settled = plan(n_rows, n_members=members)
         n_steps = settled.max_epochs * -(-n_rows // settled.batch_size)
         assert 120 <= n_steps < 120 + -(-n_rows // settled.batch_size)
