@@ -62,7 +62,8 @@ class NumberScaler:
 
     A missing number becomes 0, the mean. An indicator is added for each column that had missing
     values in fit. A sparse X is scaled without centring and stays sparse. Constant columns, and
-    columns without a value, become 0; constant columns of a sparse X become 1 or -1.
+    columns without a value, become 0; constant columns of a sparse X become 1 or -1. A part of
+    dates that was constant in fit is 0 in later rows, too.
 
     Parameters
     ----------
@@ -126,6 +127,8 @@ class NumberScaler:
         self.missing_ = ranges.missing
         self.mean_ = ranges.low + ranges.extent * mean
         self.scale_ = ranges.extent * np.sqrt(np.where(is_constant, 1.0, variance))
+        # Rows to predict are often of a later month or year, about which nothing was learnt.
+        self.scale_[is_constant & (np.array(self.parts) != "")] = np.inf
         return self
 
     @property

@@ -323,6 +323,15 @@ def test_dates_that_are_named_as_categories_are_codes():
     assert laters[:, 0].tolist() == [3, MISSING, UNKNOWN]
 
 
+def test_parts_of_dates_that_were_constant_in_fit_stay_zero():
+    X = pd.DataFrame({"day": pd.date_range("2020-01-01", periods=31)})
+    later = pd.DataFrame({"day": pd.to_datetime(["2021-02-03 04:05:06"])})
+    encoder, (numbers, _), (laters, _) = encode(X, later)
+    zero = [f"day_{part}" for part in ("hour", "month", "year")]
+    for name, *values in zip(encoder.list_names(["day"]), *numbers, *laters, strict=True):
+        assert (not any(values)) == (name in zero)
+
+
 NAMED = pd.DataFrame(
     {
         "x10": [0.1, 0.2, np.nan, 0.7],
