@@ -62,7 +62,10 @@ sphinx_gallery_conf = {
     "doc_module": ("sklearn_ple",),
     "show_memory": False,
     "write_computation_times": False,
+    "first_notebook_cell": '%pip install "sklearn-ple[export,onnx,optuna,parquet,plots,text]"',
 }
+# Where GitHub has the notebooks that the gallery makes, to open them in Colab: see CONTRIBUTING.
+notebooks = os.environ.get("SKLEARN_PLE_NOTEBOOKS", "")
 
 html_theme = "pydata_sphinx_theme"
 html_favicon = logo = "_static/logo.svg"

@@ -2,9 +2,10 @@
 
 Mathematics as MathML, which browsers draw themselves. Links to other projects' references, whose
 inventories are made from `docs/references.txt`. Signatures that fit a line. The order of the
-gallery. Per cent signs that stay with their number. Pictures that are links to their files.
-`llms.txt`, a list of the pages for language models, and `sitemap.xml`, if the pages' address is
-known. The report of an example, as a page.
+gallery. The examples in Colab, if the address of their notebooks is known. Per cent signs that
+stay with their number. Pictures that are links to their files. `llms.txt`, a list of the pages for
+language models, and `sitemap.xml`, if the pages' address is known. The report of an example, as a
+page.
 """
 
 import re
@@ -92,6 +93,15 @@ def shorten_signature(app, what, name, obj, options, signature, returned):
     return signature, returned
 
 
+def offer_colab(app, page, source):
+    """Link an example to its notebook in Colab, where the gallery's own note stands."""
+    folder, _, name = page.partition("/")
+    if app.config.notebooks and folder == "auto_examples":
+        address = f"https://colab.research.google.com/github/{app.config.notebooks}/{name}.ipynb"
+        note = "to download the full example code"
+        source[0] = source[0].replace(note, f"{note}, or `open it in Colab <{address}>`__", 1)
+
+
 def keep_with_number(app, doctree):
     """Keep a per cent sign in the line of its number."""
     for text in list(doctree.findall(nodes.Text)):
@@ -145,6 +155,8 @@ def publish_report(app, exception):
 
 def setup(app):
     app.add_html_math_renderer("mathml", (write_math, None), (write_displayed_math, None))
+    app.add_config_value("notebooks", "", "env", str)
+    app.connect("source-read", offer_colab)
     app.connect("autodoc-process-signature", shorten_signature)
     app.connect("doctree-read", keep_with_number)
     app.connect("doctree-read", enlarge)

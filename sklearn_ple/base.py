@@ -187,7 +187,8 @@ class MultiTaskEstimator(Predictor):
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), or dataset
-            The features. A missing value is NaN, None, pandas' NA, polars' null, or masked.
+            The features: numbers, categories and dates. A missing value is NaN, None, pandas' NA,
+            polars' null, or masked.
         y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
             The labels. NaN, None, NA or masked where a task has no label. For a dataset, a list of
             names, or a single name for a 1-D y.

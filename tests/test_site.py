@@ -1,8 +1,11 @@
 """The pages with pictures as a browser shows them, without running the examples."""
 
+import importlib
+import json
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from browser import WIDTHS, look_at, needs_browser
@@ -40,6 +43,10 @@ LOOK = """(inner, page) => {
 }"""
 
 
+#: Where the notebooks of the examples are.
+PLACE = "owner/repository/blob/main/notebooks"
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """Build the pages with pictures, and those that list others."""
@@ -53,9 +60,28 @@ def site(tmp_path_factory):
         if not re.search("(?:image|figure|toctree)::", page.read_text(encoding="utf-8")):
             page.unlink()
     sources, out = str(folder / "docs"), str(folder / "html")
-    options = ["-Q", "-c", str(ROOT / "docs"), "-D", "plot_gallery=0"]
+    options = ["-Q", "-c", str(ROOT / "docs"), "-D", "plot_gallery=0", "-D", f"notebooks={PLACE}"]
     assert build([*options, sources, out]) == 0
     return folder / "html"
+
+
+def test_each_example_opens_in_colab_and_installs_the_package(site):
+    names = [page.stem for page in (ROOT / "examples").glob("plot_*.py")]
+    for name in names:
+        page = (site / "auto_examples" / f"{name}.html").read_text(encoding="utf-8")
+        assert f'href="https://colab.research.google.com/github/{PLACE}/{name}.ipynb"' in page
+        (file,) = site.glob(f"_downloads/*/{name}.ipynb")
+        first = json.loads(file.read_text(encoding="utf-8"))["cells"][0]
+        assert "".join(first["source"]).startswith('%pip install "sklearn-ple')
+    assert "colab" not in (site / "auto_examples" / "index.html").read_text(encoding="utf-8")
+
+
+def test_without_an_address_no_example_opens_in_colab(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    source = ["to download the full example code"]
+    nowhere = SimpleNamespace(config=SimpleNamespace(notebooks=""))
+    importlib.import_module("website").offer_colab(nowhere, "auto_examples/plot_files", source)
+    assert source == ["to download the full example code"]
 
 
 @needs_browser

@@ -15,15 +15,8 @@ from ..tables.plausibility import warn_of_outliers, warn_of_strings
 from ..tables.reading import is_number
 from ..utils.checks import shown
 from .categories import CategoryCounts, CategoryEncoder, UnknownColumns, is_text
+from .dates import PARTS, check_dates, find_zone, is_date, name_part
 from .scaling import NumberScaler, Ranges, WeightedRows
-
-# The end of an error message about dates.
-_WITH_SKRUB = (
-    " Or let skrub (pip install 'sklearn-ple[text]') make columns of the year, month, day, hour "
-    "and seconds:\n"
-    "    from skrub import TableVectorizer\n"
-    '    model = make_pipeline(TableVectorizer(low_cardinality="passthrough"), model)'
-)
 
 
 @dataclass(eq=False, repr=False)
@@ -32,7 +25,8 @@ class FeatureEncoder:
 
     Numbers are standardised, with the weights of rows. A missing number becomes 0, the mean. If a
     column had missing values in fit, an indicator of missing values is added. A sparse X is scaled
-    without centring and stays sparse.
+    without centring and stays sparse. A column of dates is read as several columns of numbers, its
+    parts.
 
     Categories become codes. Code 0 is a missing category. Code 1 is a category that is rare or was
     not seen in fit, so that a new category is treated like the rare ones. The other categories
@@ -49,7 +43,10 @@ class FeatureEncoder:
     ----------
     categorical_positions_, number_positions_ : ndarray of int
         Positions of the categorical and of the numeric columns, in the order of their names, so
-        that the network does not depend on the order of columns.
+        that the network does not depend on the order of columns. That of a column of dates is
+        there once for each of its parts.
+    zones_ : list of str or None
+        The time zone of each column of dates; None if it has none.
     columns_ : list of CategoryEncoder
         The encoder of each categorical column.
     scaler_ : NumberScaler
@@ -59,6 +56,7 @@ class FeatureEncoder:
     dtype: str = "float32"
     categorical_positions_: np.ndarray = field(init=False)
     number_positions_: np.ndarray = field(init=False)
+    zones_: list[str | None] = field(init=False)
     columns_: list[CategoryEncoder] = field(init=False)
     scaler_: NumberScaler = field(init=False)
 
@@ -92,8 +90,9 @@ class FeatureEncoder:
         is_sparse = sparse.issparse(sample)
         order = np.arange(sample.shape[1]) if is_sparse else sort_names(sample.columns)
         self.categorical_positions_ = order[is_categorical[order]]
-        self.number_positions_ = order[~is_categorical[order]]
-        self.scaler_ = NumberScaler(self.number_positions_, self.dtype)
+        self.number_positions_, parts = _split_dates(sample, order[~is_categorical[order]])
+        self.scaler_ = NumberScaler(self.number_positions_, parts, self.dtype)
+        self.zones_ = [find_zone(sample.dtypes.iloc[place]) for place in self.date_positions_]
         counts = [CategoryCounts() for _ in self.categorical_positions_]
         ranges = Ranges(len(self.number_positions_))
         for X in blocks:
@@ -115,8 +114,14 @@ class FeatureEncoder:
         """Learn means and standard deviations in a second pass; see `NumberScaler.learn`."""
         self.scaler_.learn(ranges, sample, blocks)
         if not sparse.issparse(X := sample[0]):
-            columns = X.columns[self.number_positions_]
-            warn_of_outliers([*map(str, columns)], self.scaler_.spreads(X))
+            names = self.list_names(X.columns)[: self.n_columns_]
+            warn_of_outliers(names, self.scaler_.spreads(X))
+
+    @property
+    def date_positions_(self) -> list[int]:
+        """Positions of the columns of dates."""
+        pairs = zip(self.number_positions_.tolist(), self.scaler_.parts, strict=True)
+        return [position for position, part in pairs if part == PARTS[0]]
 
     @property
     def cardinalities_(self) -> list[int]:
@@ -130,7 +135,7 @@ class FeatureEncoder:
 
     @property
     def n_columns_(self) -> int:
-        """Number of numeric columns of X, the first of the numeric features.
+        """Number of numeric columns and parts of dates, the first of the numeric features.
 
         The others are indicators of missing values.
         """
@@ -142,7 +147,7 @@ class FeatureEncoder:
         return np.flatnonzero(self.scaler_.missing_).tolist()
 
     def list_names(self, names: Any = None) -> list[str]:
-        """Return the names of the numeric columns, then of the categorical ones.
+        """Return the names of numeric columns and parts of dates, then of categorical columns.
 
         Parameters
         ----------
@@ -155,8 +160,10 @@ class FeatureEncoder:
             The names.
         """
         positions = [*self.number_positions_, *self.categorical_positions_]
+        parts = [*self.scaler_.parts, *[""] * len(self.categorical_positions_)]
         return [
-            f"x{position}" if names is None else str(names[position]) for position in positions
+            str(name_part(f"x{position}" if names is None else names[position], part))
+            for position, part in zip(positions, parts, strict=True)
         ]
 
     def transform(self, X: Any) -> tuple[Any, np.ndarray]:
@@ -192,15 +199,22 @@ class FeatureEncoder:
         return UnknownColumns(self.columns_, self.categorical_positions_)
 
     def _check_kinds(self, X: Any) -> None:
-        """Check that numeric columns still hold numbers."""
+        """Check that numeric columns still hold numbers, and columns of dates still dates."""
         if sparse.issparse(X):
-            if self.columns_:
-                raise ValueError("X is sparse, but had categories in fit: pass a dense X.")
+            if self.columns_ or self.zones_:
+                raise ValueError(
+                    "X is sparse, but had categories or dates in fit: pass a dense X."
+                )
             return
+        for position, zone in zip(self.date_positions_, self.zones_, strict=True):
+            check_dates(X.iloc[:, position], zone)
         # Read once, since each access to the dtypes of a frame collects them again.
         dtypes = X.dtypes.tolist()
-        for position, mean in zip(self.number_positions_, self.scaler_.mean_, strict=True):
-            if is_number(dtypes[position]):
+        scaler = self.scaler_
+        for position, part, mean in zip(
+            self.number_positions_, scaler.parts, scaler.mean_, strict=True
+        ):
+            if part or is_number(dtypes[position]):
                 continue
             before, remedy = "held numbers in fit", "convert it to numbers"
             if np.isnan(mean):
@@ -228,7 +242,7 @@ class FeatureEncoder:
 
 
 def _find_categorical(X: Any, choice: Any) -> np.ndarray:
-    """Find the categorical columns, and check that the others hold numbers."""
+    """Find the categorical columns, and check that the others hold numbers or dates."""
     is_categorical = np.zeros(X.shape[1], dtype=bool)
     if sparse.issparse(X):
         if choice is not None and not _is_from_dtype(choice):
@@ -242,24 +256,45 @@ def _find_categorical(X: Any, choice: Any) -> np.ndarray:
     elif choice is not None:
         is_categorical[_find_positions(choice, X)] = True
     for position in np.flatnonzero(~is_categorical):
-        if not is_number(dtypes[position]):
+        if not (is_number(dtypes[position]) or is_date(dtypes[position])):
             column = X.iloc[:, position]
             raise TypeError(
                 f"Column {shown(column.name)} of X is of dtype {column.dtype}, which is not "
                 f"numeric: convert it{_describe_conversion(column)}, or name it in "
                 "categorical_features, which then must list all categorical columns, those of "
-                f"strings too.{_WITH_SKRUB if types.is_datetime64_any_dtype(column) else ''}"
+                "strings too."
             )
     return is_categorical
 
 
 def _describe_conversion(column: pd.Series) -> str:
-    """Describe how to turn times or dates into numbers, for an error message."""
+    """Describe how to turn durations and periods into what is read, for an error message."""
     if getattr(column.dtype, "kind", None) == "m":
         return ", for example with .dt.total_seconds()"
-    if hasattr(column, "dt"):
-        return ", for example to .dt.year, .dt.dayofweek or the days since a date"
-    return ""
+    return ", for example with .dt.to_timestamp()" if hasattr(column, "dt") else ""
+
+
+def _split_dates(X: Any, positions: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Repeat the position of each column of dates for its parts, in the order of their names.
+
+    Returns
+    -------
+    positions : ndarray of int
+        The positions, and those of the dates several times.
+    parts : list of str
+        The part that is read at each of them; empty for a number.
+    """
+    if sparse.issparse(X):
+        return positions, [""] * len(positions)
+    dtypes = X.dtypes.tolist()
+    pairs = [
+        (position, part)
+        for position in positions.tolist()
+        for part in (PARTS if is_date(dtypes[position]) else [""])
+    ]
+    order = sort_names(name_part(X.columns[position], part) for position, part in pairs)
+    split = np.array([pairs[place][0] for place in order], dtype=positions.dtype)
+    return split, [pairs[place][1] for place in order]
 
 
 def _is_from_dtype(choice: Any) -> bool:

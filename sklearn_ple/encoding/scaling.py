@@ -10,6 +10,7 @@ from scipy import sparse
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from ..tables.reading import TooLargeError
+from .dates import read_part
 
 #: The features of rows, and the weights of the rows.
 WeightedRows = tuple[Any, np.ndarray]
@@ -61,12 +62,15 @@ class NumberScaler:
 
     A missing number becomes 0, the mean. An indicator is added for each column that had missing
     values in fit. A sparse X is scaled without centring and stays sparse. Constant columns, and
-    columns without a value, become 0; constant columns of a sparse X become 1 or -1.
+    columns without a value, become 0; constant columns of a sparse X become 1 or -1. A part of
+    dates that was constant in fit is 0 in later rows, too.
 
     Parameters
     ----------
     positions : ndarray of int
         Positions of the columns to read, in this order; for a sparse X these are all columns.
+    parts : list of str
+        The part of the dates that is read in each of these columns; empty for a number.
     dtype : {"float32", "float64"}, default="float32"
         Data type of the result, which is computed in float64 in blocks of rows.
 
@@ -80,6 +84,7 @@ class NumberScaler:
     """
 
     positions: np.ndarray
+    parts: list[str]
     dtype: str = "float32"
     mean_: np.ndarray = field(init=False)
     scale_: np.ndarray = field(init=False)
@@ -122,6 +127,8 @@ class NumberScaler:
         self.missing_ = ranges.missing
         self.mean_ = ranges.low + ranges.extent * mean
         self.scale_ = ranges.extent * np.sqrt(np.where(is_constant, 1.0, variance))
+        # Rows to predict are often of a later month or year, about which nothing was learnt.
+        self.scale_[is_constant & (np.array(self.parts) != "")] = np.inf
         return self
 
     @property
@@ -247,9 +254,20 @@ class NumberScaler:
                 yield rows, X[rows].toarray().astype(np.float64)
             else:  # Select rows first, as a view; selecting columns makes a copy.
                 block = X if n_rows >= len(X) else X.iloc[rows]
-                block = block if every else block.take(self.positions, axis=1)
-                values = block.to_numpy(dtype=np.float64, na_value=np.nan)
-                yield rows, np.asfortranarray(values)
+                yield rows, np.asfortranarray(self._read(block, every))
+
+    def _read(self, block: pd.DataFrame, every: bool) -> np.ndarray:
+        """Return the numbers of some rows, and the parts of their dates, as float64."""
+        if not any(self.parts):
+            block = block if every else block.take(self.positions, axis=1)
+            return block.to_numpy(dtype=np.float64, na_value=np.nan)
+        values = np.empty((len(block), len(self.positions)))
+        plain = np.array([part == "" for part in self.parts])
+        numbers = block.take(self.positions[plain], axis=1)
+        values[:, plain] = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+        for place in np.flatnonzero(~plain):
+            values[:, place] = read_part(block.iloc[:, self.positions[place]], self.parts[place])
+        return values
 
     def _means(
         self, blocks: Iterable[WeightedRows], *functions: Callable[[np.ndarray], np.ndarray]

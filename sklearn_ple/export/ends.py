@@ -94,10 +94,16 @@ def describe_columns(names: Iterable[str | int], features: FeatureEncoder) -> li
     Raises
     ------
     TypeError
-        If categories are neither all text nor all numbers.
+        If there are dates, or if categories are neither all text nor all numbers.
     ValueError
         If a category is infinite.
     """
+    names = list(names)
+    if dates := [names[position] for position in features.date_positions_]:
+        raise TypeError(
+            f"X has dates in {shown(dates)}, which an ONNX graph does not read: before fit, make "
+            "numbers of them, such as .dt.year, .dt.month and .dt.day_of_week of pandas."
+        )
     encoders = dict(zip(features.categorical_positions_.tolist(), features.columns_, strict=True))
     columns = []
     for position, name in enumerate(names):

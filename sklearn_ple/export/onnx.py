@@ -90,9 +90,9 @@ def to_onnx(model: Any, path: str | os.PathLike[str], X: pd.DataFrame | None = N
     ------
     TypeError
         If the model is not an estimator of this package; if a kind of task of your own overrides
-        a method that predicts, but not its traced form, such as ``traced_predict``; if the
-        categories of a column, or the classes of a task, are neither all text nor all numbers; if
-        a step of a pipeline cannot be converted.
+        a method that predicts, but not its traced form, such as ``traced_predict``; if X has
+        dates; if the categories of a column, or the classes of a task, are neither all text nor
+        all numbers; if a step of a pipeline cannot be converted.
     ValueError
         If a category is infinite; if a column has no name, or that of an output; if ``path`` ends
         in ".json"; if a network or embedding of your own cannot be traced; if the predictions of

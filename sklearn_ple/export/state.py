@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from ..encoding.class_weights import weigh_classes
+from ..encoding.dates import PARTS
 from ..encoding.dependence import Dependence
 from ..encoding.encoder import TableEncoder
 from ..encoding.features import FeatureEncoder
@@ -216,18 +217,25 @@ def _check_copula(copula: Copula, tasks: Sequence[Task]) -> None:
 def _check_columns(features: FeatureEncoder, n_features: int, names: np.ndarray | None) -> None:
     """Check that each column is encoded once, and that each number has its own scale."""
     scaler, n_categorical = features.scaler_, len(features.categorical_positions_)
-    for part in (scaler.positions, scaler.mean_, scaler.scale_, scaler.missing_):
+    parts = np.array(scaler.parts, dtype=object)
+    for part in (scaler.positions, parts, scaler.mean_, scaler.scale_, scaler.missing_):
         if part.shape != features.number_positions_.shape:
             raise ValueError("it does not have one mean and scale for each column of numbers")
-    positions = np.concatenate([features.categorical_positions_, features.number_positions_])
-    if {positions.dtype.kind, scaler.positions.dtype.kind} != {"i"}:
+    positions = [features.categorical_positions_, features.number_positions_]
+    if {part.dtype.kind for part in (*positions, scaler.positions)} != {"i"}:
         raise ValueError("the positions of its columns are not whole numbers")
     if scaler.missing_.dtype != bool:
         raise ValueError("it does not say of each column whether numbers are missing")
-    counts = {n_features, len(positions), len(positions if names is None else names)}
+    read: dict[int, list[str]] = {}
+    for position, name in zip(positions[1].tolist(), scaler.parts, strict=True):
+        read.setdefault(position, []).append(name)
+    if [own for own in read.values() if own != [""]] != [PARTS] * len(features.zones_):
+        raise ValueError("it does not read each number once, and all parts of each date")
+    encoded = [*positions[0].tolist(), *read]
+    counts = {n_features, len(encoded), len(encoded if names is None else names)}
     if len(counts) > 1 or len(features.columns_) != n_categorical:
         raise ValueError("its columns are not those that it encodes")
-    if not np.array_equal(np.sort(positions), np.arange(n_features)):
+    if sorted(encoded) != list(range(n_features)):
         raise ValueError("it encodes a column twice, and another column not at all")
 
 

@@ -13,7 +13,8 @@ from ..utils.warn import collected
 def try_model(model: Any) -> None:
     """Predict two rows, and compute the losses of their outputs.
 
-    One row has no values. The other one holds zeros, and the first category of each column.
+    One row has no values. The other one holds zeros, the first category of each column, and no
+    dates.
 
     Parameters
     ----------
@@ -61,9 +62,9 @@ def _try_predictions(model: Any, X: Any) -> None:
 def _make_rows(model: Any) -> Any:
     names, features = getattr(model, "feature_names_in_", None), model._encoder.features
     X: Any = sparse.csr_matrix((2, model.n_features_in_))
-    if features.columns_ or names is not None:
+    if features.columns_ or features.zones_ or names is not None:
         X = pd.DataFrame(np.zeros(X.shape), columns=names)
-        X.iloc[0] = np.nan
+        X.iloc[0] = X.iloc[:, features.date_positions_] = np.nan
         pairs = zip(features.columns_, features.categorical_positions_, strict=True)
         for column, position in pairs:
             codes = [-1, 0 if len(column.categories) else -1]

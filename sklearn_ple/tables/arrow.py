@@ -14,6 +14,7 @@ _FOREIGN = [
     "null",
     "nested",
     "date",
+    "timestamp",
     "time",
     "interval",
     "binary",

@@ -174,7 +174,7 @@ def warn_of_strings(name: Any, texts: Sequence[str], n_rows: int) -> None:
     column = f"X[{shown(name)}]"
     conversions = (
         (_NUMBER, "numbers", _to_numeric(column, texts)),
-        (_DATE, "dates", f"the days since a date, by pd.to_datetime({column}, errors='coerce')"),
+        (_DATE, "dates", f"pd.to_datetime({column}, errors='coerce')"),
     )
     for pattern, kind, conversion in conversions:
         if _nearly_all(pattern, texts):

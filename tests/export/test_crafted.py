@@ -147,6 +147,9 @@ def test_an_array_is_used_once(craft):
         (("task", 1, "mean"), {"$float": ["inf"]}, "mean of a Huber is of type float"),
         (("task", 3, "edges"), {"$array": "later"}, "the task 't' do not increase from zero"),
         (("form", "columns", 0), {"$entries": ["O", [1], [[1]]]}, "names of the columns of y"),
+        (("features", "zones_"), ["UTC"], "all parts of each date"),
+        (("features", "scaler_", "$object", 1, "parts"), ["year"], "all parts of each date"),
+        (("features", "scaler_", "$object", 1, "parts"), [], "one mean and scale for each column"),
         (("parameters", "class_weight"), {"$tuple": []}, "class_weight has 0 entries"),
         (("task", 1, "scale"), 0, "the unit of the task 'h' is not above zero"),
         (("task", 2, "mean"), 0, "the unit of the task 'v' is not above zero"),
@@ -168,6 +171,8 @@ def test_values_of_another_type_or_place_are_refused(craft, path, value, message
     if path[0] == "task":
         tasks = ("state", "_encoder.targets", "$object", 1, "tasks")
         path = (*tasks, path[1], "$object", 1, *path[2:])
+    if path[0] == "features":
+        path = ("state", "_encoder.features", "$object", 1, *path[1:])
     if path[0] == "form":
         path = ("state", "_encoder.targets", "$object", 1, "form", "$object", 1, *path[1:])
 

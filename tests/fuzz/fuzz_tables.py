@@ -120,6 +120,12 @@ GOOD_COLUMNS = {
     "arrow dictionary": lambda rng, n: _arrow(
         with_holes(rng, rng.choice(WORDS, n)), pa.dictionary(pa.int8(), pa.string())
     ),
+    "dates": lambda rng, n: pd.Series(
+        with_holes(rng, pd.to_datetime(rng.integers(0, 9**10, n), unit="s"))
+    ),
+    "dates of a zone": lambda rng, n: pd.Series(
+        pd.date_range("2026-01-01", periods=n, freq="h", tz="Europe/Berlin")
+    ),
 }
 
 
@@ -135,7 +141,6 @@ BAD_COLUMNS = {
     "infinite object": lambda rng, n: _spoilt(rng, n, np.inf, object),
     "long int": lambda rng, n: _spoilt(rng, n, 10**400, object),
     "complex": lambda rng, n: pd.Series(rng.normal(size=n) + 1j),
-    "datetime": lambda rng, n: pd.Series(pd.date_range("2026-01-01", periods=n)),
     "timedelta": lambda rng, n: pd.Series(pd.to_timedelta(np.arange(n), unit="h")),
     "period": lambda rng, n: pd.Series(pd.period_range("2026-01", periods=n, freq="M")),
     "lists": lambda rng, n: pd.Series([[1, 2]] * n, dtype=object),
@@ -188,8 +193,9 @@ COUNTS = {
 #: Labels that must be refused, by the name of the task.
 BAD_LABELS = {
     name: BAD_COLUMNS[name]
-    for name in ("inf", "infinite object", "long int", "complex", "datetime", "timedelta", "dicts")
+    for name in ("inf", "infinite object", "long int", "complex", "timedelta", "dicts")
 } | {
+    "datetime": lambda rng, n: pd.Series(pd.date_range("2026-01-01", periods=n)),
     "none": lambda rng, n: pd.Series([None] * n, dtype=object),
     "mixed": lambda rng, n: pd.Series((["a", 1] * n)[: max(n, 2)][:n] if n > 1 else [(1,)]),
     "bytes": BAD_COLUMNS["bytes"],

@@ -313,9 +313,9 @@ def test_no_rows_or_labels(tmp_path):
     refuses(weightless, message="no row with a label with a weight in")
 
 
-def test_dates_are_refused_as_in_memory(tmp_path):
-    frame = make_table(100).assign(day=pd.Timestamp("2026-01-01"))
-    refuses(write(tmp_path / "f", frame), message="'day' of X is of dtype .*", error=TypeError)
+def test_durations_are_refused_as_in_memory(tmp_path):
+    frame = make_table(100).assign(long=pd.Timedelta("1h"))
+    refuses(write(tmp_path / "f", frame), message="'long' of X is of dtype .*", error=TypeError)
 
 
 # -- files that break -----------------------------------------------------------------------------
