@@ -87,11 +87,12 @@ class PerTaskClassifierRegressor(EnsembleModel):
     :class:`~sklearn.ensemble.HistGradientBoostingRegressor`, with parameters for few labels: the
     learning rate is 0.05. A tree has one leaf per 250 labels, from 4 to 16, and a leaf at least
     one label in 25, from 5 to 20. With 2,000 labels or more, training stops early on a tenth of
-    them, at most after 400 trees; with fewer there are 120 trees. Counts and amounts have the
-    Poisson loss, and quantiles the absolute error of the median. ``tune`` tries five settings,
-    the learning rates 0.02 and 0.1, and 4, 8 and 16 leaves, if a task has 30 labels or more and 3
-    of each class. Columns of X are read as the networks read them: numbers, text, any number of
-    categories, and missing values.
+    them, at most after 400 trees, if there are 20 per class and 2 of each; otherwise there are 120
+    trees. Counts and amounts have the Poisson loss, and quantiles the absolute error of the
+    median. ``tune`` tries five settings, the learning rates 0.02 and 0.1, and 4, 8 and 16 leaves,
+    if a task has 30 labels or more, 3 of each class, and amounts above 0 in each fold. Columns of
+    X are read as the networks read them: numbers, text, any number of categories, and missing
+    values.
 
     A model sees classes as numbers, which are their positions in ``classes_``.
 
@@ -177,7 +178,7 @@ class PerTaskClassifierRegressor(EnsembleModel):
             columns = TreeColumns().fit(take_rows(rows.X, labelled))
         n_codes = columns.n_codes_ if columns else {}
         models = [
-            make_boosting(task, len(column.observed), n_codes, self.random_state)
+            make_boosting(task, column.observed, n_codes, self.random_state)
             if model is None
             else clone(model)
             for model, task, column in zip(given, tasks, rows.labels, strict=True)
