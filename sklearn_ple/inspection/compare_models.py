@@ -21,11 +21,11 @@ from ..ensemble.rows import LabelledRows, fit_weighted
 from ..estimators.bottoms import SharedBottomClassifierRegressor
 from ..estimators.ple import PLEClassifierRegressor
 from ..metrics import multitask_scores
-from ..model_selection.split import to_splitter
+from ..model_selection.split import draw_folds
 from ..predictions.multi_task import MultiTaskModel
 from ..tables.frames import take_rows
+from ..tables.groups import read_groups
 from ..tasks import Task
-from ..utils._sklearn import _num_samples
 from ..utils.checks import shown
 from ..utils.constraints import BETWEEN_0_AND_1, CV, LISTED, N_JOBS, check_arguments, is_estimator
 from ..utils.progress import progress_bar
@@ -177,15 +177,16 @@ def compare(
     candidates = _read_models(_make_models() if models is None else models, rows, task_types)
     if reference is None:
         reference = _BOOSTING if _BOOSTING in candidates else next(iter(candidates), "")
-    check_compared(list(candidates), reference)
+    check_compared({name: tasks for name, (_, tasks) in candidates.items()}, reference)
     table = rows.frame()
-    splitter = to_splitter(cv, PerTaskClassifierRegressor(task_types=kinds))
-    splits = list(splitter.split(rows.X, table, groups))
+    if groups is not None:
+        groups = read_groups(groups, len(table))
+    splits = draw_folds(cv, kinds, rows.X, table, groups)
     if len(splits) < 2:
         raise ValueError(f"An interval needs 2 folds or more, but cv has {len(splits)}.")
     seeds = check_random_state(random_state).randint(np.iinfo(np.int32).max, size=len(splits))
     weights = None if sample_weight is None else rows.weights
-    data = rows.X, table, weights, None if groups is None else np.asarray(groups)
+    data = rows.X, table, weights, groups
     jobs = list(product(range(len(splits)), candidates))
     calls = (
         delayed(_fit_and_score)(name, candidates[name], data, splits[k], int(seeds[k]), metrics)
@@ -205,9 +206,7 @@ def compare(
         if fold < n_folds
     ]
     columns = ["model", "task", "repeat", "score", "fit_seconds", "row_ms"]
-    numbers = np.arange(_num_samples(rows.X))
-    # The parts may also be masks.
-    overlap = np.mean([len(numbers[test]) / len(numbers[train]) for train, test in splits])
+    overlap = np.mean([len(test) / len(train) for train, test in splits])
 
     def refit(name: str) -> Any:
         estimator, tasks = candidates[name]
@@ -235,6 +234,8 @@ def _read_models(
     """Return the estimator of each model, with the kinds of the tasks, and its tasks."""
     known, found = _make_models(), {}
     for name, given in models.items():
+        if not isinstance(name, str):
+            raise TypeError(f"models has the name {shown(name)}: names must be texts.")
         model = known.get(name) if given is None else given
         if isinstance(model, tuple) and len(model) == 2:
             model = PerTaskClassifierRegressor(*model)
@@ -244,6 +245,10 @@ def _read_models(
                 f"classifier and a regressor, or None for one of {list(known)}."
             )
         found[name] = _read_model(model, rows, task_types)
+        if not found[name][1]:
+            raise ValueError(
+                f"models has {shown(model)} for {name!r}, but no task is of its kind."
+            )
     return found
 
 
@@ -293,7 +298,7 @@ def _fit_and_score(
     """
     estimator, tasks = candidate
     X, y, weights, groups = data
-    train, test = (np.arange(len(y))[part] for part in split)
+    train, test = split
     columns = [y.columns.get_loc(task) for task in tasks]
     weight, weight_test = (
         None if weights is None else weights[np.ix_(part, columns)] for part in (train, test)
