@@ -275,9 +275,13 @@ def _fit_model(
             model, tune = DummyClassifier(), False
     else:
         labels = column.observed.astype(np.float64)
-    if tune:
-        model = tune_boosting(model, X, labels, weights)
-    return fit_weighted(model, X, labels, weights)
+    try:
+        if tune:
+            model = tune_boosting(model, X, labels, weights)
+        return fit_weighted(model, X, labels, weights)
+    except Exception as error:
+        error.add_note(f"This was the model of task {task.name!r}.")
+        raise
 
 
 def _predict_model(task: Task, model: Any, X: Any) -> np.ndarray:

@@ -223,6 +223,15 @@ def test_weights_reach_models_with_routing_as_without():
             assert clone(model).fit(own, y, weights).predict(own).equals(expected)
 
 
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_an_error_of_a_model_names_its_task(table, n_jobs):
+    X, y = table
+    model = PerTaskClassifierRegressor(DecisionTreeClassifier(), Ridge(), n_jobs=n_jobs)
+    with parallel_config("threading"), pytest.raises(ValueError, match="NaN") as caught:
+        model.fit(X.assign(b=np.nan), y)
+    assert caught.value.__notes__ == ["This was the model of task 'price'."]
+
+
 def test_declared_classes_without_a_label_have_probability_zero():
     y = pd.Categorical(["a", "b"] * 10, ["a", "b", "c"])
     X = np.arange(20.0)[:, None]
