@@ -26,6 +26,7 @@ from ..utils._sklearn import StrOptions, _BaseComposition, _fit_context
 from ..utils.checks import shown
 from ..utils.constraints import BETWEEN_0_AND_1, CV, LISTED, N_JOBS, check_arguments, is_estimator
 from ..utils.progress import progress_bar
+from ..utils.restoring import restoring
 from .learnt import Learnt, deviate, take_logarithms
 from .members import MemberFit, average_tasks
 from .per_task import PerTaskClassifierRegressor
@@ -197,6 +198,7 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
         return self
 
     @_fit_context(prefer_skip_nested_validation=False)
+    @restoring
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
         """Fit the estimators, and learn their weights.
 

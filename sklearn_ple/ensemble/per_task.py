@@ -16,6 +16,7 @@ from ..tasks import Task, by_task
 from ..utils._sklearn import _fit_context
 from ..utils.constraints import ESTIMATOR, LISTED, N_JOBS
 from ..utils.progress import progress_bar
+from ..utils.restoring import restoring
 from ..utils.warn import without_repeats
 from .boosting import TreeColumns, make_boosting, tune_boosting
 from .rows import LabelledRows, fit_weighted
@@ -142,6 +143,7 @@ class PerTaskClassifierRegressor(EnsembleModel):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=False)
+    @restoring
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit a model to each task.
 

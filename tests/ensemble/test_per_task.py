@@ -19,7 +19,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from sklearn_ple.ensemble import PerTaskClassifierRegressor
+from sklearn_ple.ensemble import BlendClassifierRegressor, PerTaskClassifierRegressor
 from sklearn_ple.inspection import MultiTaskReport, multitask_importance
 from sklearn_ple.metrics import make_multitask_scorer, multitask_scores
 from sklearn_ple.model_selection import cross_val_predict
@@ -221,6 +221,32 @@ def test_weights_reach_models_with_routing_as_without():
         expected = clone(model).fit(own, y, weights).predict(own)
         with config_context(enable_metadata_routing=True):
             assert clone(model).fit(own, y, weights).predict(own).equals(expected)
+
+
+class Interrupted(Ridge):
+    """Learns from two columns, not from one."""
+
+    def fit(self, X, y):
+        if X.shape[1] == 1:
+            raise KeyboardInterrupt
+        return super().fit(X, y)
+
+
+@pytest.mark.parametrize("is_blend", [False, True])
+def test_a_fit_that_fails_leaves_the_estimator_as_it_was(is_blend):
+    X = pd.DataFrame(np.random.RandomState(0).randn(40, 2), columns=["a", "b"])
+    model = PerTaskClassifierRegressor(regressor=Interrupted())
+    model = BlendClassifierRegressor([("linear", model)], cv=2) if is_blend else model
+    before = vars(model).copy()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X[["a"]], X["b"])
+    assert vars(model) == before
+    predicted = model.fit(X, X["b"]).predict(X)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X[["a"]], X["b"])
+    with pytest.raises(ValueError, match="no label at all"):
+        model.fit(X[["a"]], X["b"] * np.nan)
+    np.testing.assert_array_equal(model.predict(X), predicted)
 
 
 @pytest.mark.parametrize("n_jobs", [None, 2])
