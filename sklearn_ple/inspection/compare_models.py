@@ -212,7 +212,8 @@ def compare(
         estimator, tasks = candidates[name]
         # As it was passed or, for a model of some tasks only, these columns.
         labels = y if tasks == list(table) else table[tasks]
-        return fit_weighted(clone(estimator), rows.X, labels, sample_weight)
+        options = _pass_groups(estimator, groups)
+        return fit_weighted(clone(estimator), rows.X, labels, sample_weight, **options)
 
     return Comparison.from_scores(
         pd.DataFrame(scores, columns=columns),
@@ -274,6 +275,11 @@ def _find_last(model: Any) -> Any:
     return model
 
 
+def _pass_groups(model: Any, groups: np.ndarray | None) -> dict[str, Any]:
+    """Return the groups as an argument of fit, if there are any and it accepts them."""
+    return {} if groups is None or not has_fit_parameter(model, "groups") else {"groups": groups}
+
+
 def _run(calls: Any, jobs: list[Any], n_jobs: int | None, verbose: int) -> Iterator[Any]:
     """Yield the results of the fits in their order, until Ctrl-C."""
     fits = Parallel(n_jobs=n_jobs, return_as="generator")(calls)
@@ -307,13 +313,11 @@ def _fit_and_score(
     model = clone(estimator)
     seeded = [part for part in model.get_params() if part.split("__")[-1] == "random_state"]
     model.set_params(**dict.fromkeys(seeded, seed))
-    fitted_with = {}
-    if groups is not None and has_fit_parameter(model, "groups"):
-        fitted_with["groups"] = groups[train]
+    options = _pass_groups(model, None if groups is None else groups[train])
     try:
         clocks = [time.process_time()]
         labels = y[tasks].iloc[train]
-        fit_weighted(model, take_rows(X, train), labels, weight, **fitted_with)
+        fit_weighted(model, take_rows(X, train), labels, weight, **options)
         clocks.append(time.process_time())
         model.predict(X_test)
         clocks.append(time.process_time())

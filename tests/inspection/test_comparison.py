@@ -313,6 +313,22 @@ def test_groups_and_weights_are_passed_on():
     assert found.table["boosting"].tolist() == pytest.approx(expected.table["boosting"].tolist())
 
 
+class Grouped(Noisy):
+    """Keeps the groups of its fit."""
+
+    def fit(self, X, y, groups=None):
+        self.groups_ = groups
+        return super().fit(X, y)
+
+
+def test_the_best_model_is_fitted_with_groups(data):
+    groups = np.repeat(["a", "b", "c"], 30)
+    models = {"single_task": Noisy(), "grouped": Grouped((0.6, 0.6))}
+    best = measure(models, *data, cv=3, groups=groups).best()
+    assert [len(np.unique(best.groups_[groups == name])) for name in "abc"] == [1, 1, 1]
+    assert len(np.unique(best.groups_)) == 3
+
+
 class Stopping(Noisy):
     """Is interrupted in its third fit."""
 
