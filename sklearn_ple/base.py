@@ -23,6 +23,7 @@ from .training.start import FewerTasks, LastFit, LastStep, OtherModel, Start
 from .utils._sklearn import _fit_context, _num_samples
 from .utils.checks import hinting
 from .utils.constraints import LISTED, check_arguments, is_listed
+from .utils.restoring import restoring
 
 __all__ = ["WIDTHS", "MultiTaskEstimator", "class_weight", "parameter", "with_parameters"]
 
@@ -441,16 +442,11 @@ class MultiTaskEstimator(Predictor):
 
     # -- what a fit is made of ------------------------------------------------------------------
 
+    @restoring
     def _run(self, fit: Fit, arguments: Arguments) -> Self:
-        """Run a fit, and store its result; if an error is raised, the estimator is as before."""
-        before = dict(vars(self))
-        try:
-            with in_own_modes():
-                self._settle(fit.run(arguments))
-        except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
+        """Run a fit, and store its result."""
+        with in_own_modes():
+            self._settle(fit.run(arguments))
         return self
 
     @property

@@ -11,8 +11,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from ..estimators.ple import PLEClassifierRegressor
-from ..model_selection import MultiTaskKFold
-from ..model_selection.split import to_splitter
+from ..model_selection.split import draw_folds
 from ..predictions.copula import Copula
 from ..predictions.errors import find_quantile, warn_of_few_labels
 from ..predictions.joint import Distributions
@@ -27,8 +26,9 @@ from ..utils._sklearn import StrOptions, _BaseComposition, _fit_context
 from ..utils.checks import shown
 from ..utils.constraints import BETWEEN_0_AND_1, CV, LISTED, N_JOBS, check_arguments, is_estimator
 from ..utils.progress import progress_bar
+from ..utils.restoring import restoring
 from .learnt import Learnt, deviate, take_logarithms
-from .members import Folds, MemberFit, average_tasks
+from .members import MemberFit, average_tasks
 from .per_task import PerTaskClassifierRegressor
 from .rows import LabelledRows
 from .state import EnsembleModel
@@ -198,6 +198,7 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
         return self
 
     @_fit_context(prefer_skip_nested_validation=False)
+    @restoring
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
         """Fit the estimators, and learn their weights.
 
@@ -226,13 +227,14 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
         rows = LabelledRows.read(self, X, y, sample_weight)
         named = self._name_estimators(rows)
         table = rows.frame()
+        kinds = {task.name: task.kind for task in rows.targets.tasks}
         whole = MemberFit(
             X=rows.X,
             y=table,
             sample_weight=None if sample_weight is None else rows.weights,
             groups=groups,
             tasks=rows.targets.tasks,
-            folds=lambda: self._draw_folds(rows, table, groups),
+            folds=lambda: draw_folds(self.cv, kinds, rows.X, table, groups),
             keeps_order=not (self.cv is None or isinstance(self.cv, Integral)),
             n_jobs=self.n_jobs,
         )
@@ -276,14 +278,6 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
             else rows.configure(estimator, self.task_types, self.random_state)
             for name, estimator in named.items()
         }
-
-    def _draw_folds(self, rows: LabelledRows, y: pd.DataFrame, groups: Any) -> Folds:
-        if self.cv is None or isinstance(self.cv, Integral):
-            kinds = {task.name: task.kind for task in rows.targets.tasks}
-            splitter: Any = MultiTaskKFold(int(self.cv or 5), task_types=kinds)
-        else:
-            splitter = to_splitter(self.cv, self)
-        return list(splitter.split(rows.X, y, groups))
 
     @property
     def _copula(self) -> Copula | None:

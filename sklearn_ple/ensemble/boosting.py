@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 from sklearn.base import TransformerMixin, clone
+from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
 from sklearn.pipeline import Pipeline
@@ -16,12 +17,14 @@ from ..encoding.features import FeatureEncoder
 from ..encoding.statistics import TargetStatistics
 from ..tables.reading import FeatureReader
 from ..tasks import Task
+from .rows import fit_weighted
 from .state import Stateful
 
 # Boosting by histograms reads no more categories of a column.
 _MOST_CATEGORIES = 254
-# With fewer labels, those set aside to stop early would show too little.
+# With fewer labels, in all or for each class, those set aside to stop early would show too little.
 _LEAST_LABELS_TO_STOP_EARLY = 2000
+_LEAST_LABELS_PER_CLASS = 20
 _LOSSES = {"count": "poisson", "tweedie": "poisson", "hurdle": "poisson"}
 _LOSSES |= {"quantile": "absolute_error"}
 # What a search of parameters tries, and the scores by the loss of boosting.
@@ -39,15 +42,17 @@ _SCORINGS = {
 }
 
 
-def make_boosting(task: Task, n_labels: int, n_codes: dict[str, int], random_state: Any) -> Any:
+def make_boosting(
+    task: Task, labels: np.ndarray, n_codes: dict[str, int], random_state: Any
+) -> Any:
     """Make the model that learns a task by default.
 
     Parameters
     ----------
     task : Task
         The task.
-    n_labels : int
-        Number of its labels.
+    labels : ndarray of shape (n_labels,)
+        Its labels.
     n_codes : dict of str to int
         Number of codes of each column of many categories, see `TreeColumns`.
     random_state : int, RandomState instance or None
@@ -59,10 +64,18 @@ def make_boosting(task: Task, n_labels: int, n_codes: dict[str, int], random_sta
         Histogram gradient boosting, in a pipeline if there are columns of many categories. It
         learns slowly, with a rate of 0.05, and its trees are small if labels are few: a tree has
         one leaf per 250 labels, from 4 to 16, and a leaf at least one label in 25, from 5 to 20.
-        From 2,000 labels on training stops early, at most after 400 trees; with fewer labels there
-        are 120 trees.
+        From 2,000 labels on training stops early, at most after 400 trees, if there are 20 labels
+        per class and 2 of each; otherwise there are 120 trees. If all numbers are 0, their mean.
     """
+    n_labels = len(labels)
     stops_early = n_labels >= _LEAST_LABELS_TO_STOP_EARLY
+    if task.has_classes:
+        _, counts = np.unique(task.encode(labels), return_counts=True)
+        # Boosting sets labels of each class aside.
+        stops_early &= n_labels >= _LEAST_LABELS_PER_CLASS * len(counts) and counts.min() > 1
+    elif not labels.any():
+        # The Poisson loss needs an amount above 0.
+        return DummyRegressor()
     options: dict[str, Any] = {
         "learning_rate": 0.05,
         "max_iter": 400 if stops_early else 120,
@@ -101,25 +114,32 @@ def tune_boosting(model: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray |
     -------
     estimator
         A clone with the parameters of the best score; the model itself if there are fewer than 30
-        labels, or fewer than 3 of a class.
+        labels, or too few of a class, or of amounts above 0, for a part in each fold.
     """
     prefix = "boosting__" if isinstance(model, Pipeline) else ""
     options = model.get_params()
-    is_classes = options[f"{prefix}loss"] == "log_loss"
-    n_least = np.unique(y, return_counts=True)[1].min() if is_classes else _N_FOLDS
-    if len(y) < _LEAST_LABELS_TO_TUNE or n_least < _N_FOLDS:
+    counts = np.unique(y, return_counts=True)[1]
+    if len(y) < _LEAST_LABELS_TO_TUNE or len(counts) == 1:
+        return model
+    loss = options[f"{prefix}loss"]
+    is_classes = loss == "log_loss"
+    if is_classes and counts.min() < _N_FOLDS:
         return model
     make_folds = StratifiedKFold if is_classes else KFold
     seed = check_random_state(options[f"{prefix}random_state"]).randint(np.iinfo(np.int32).max)
+    folds = list(make_folds(_N_FOLDS, shuffle=True, random_state=seed).split(X, y))
+    if loss == "poisson" and not all(y[train].any() for train, _ in folds):
+        return model
     search = GridSearchCV(
         model,
         [{prefix + name: values for name, values in tried.items()} for tried in _TRIED],
-        scoring=_SCORINGS[options[f"{prefix}loss"]],
-        cv=make_folds(_N_FOLDS, shuffle=True, random_state=seed),
+        scoring=_SCORINGS[loss],
+        cv=folds,
         refit=False,
     )
     weights = {} if sample_weight is None else {f"{prefix}sample_weight": sample_weight}
-    return clone(model).set_params(**search.fit(X, y, **weights).best_params_)
+    fit_weighted(search, X, y, None, **weights)
+    return clone(model).set_params(**search.best_params_)
 
 
 class TreeColumns(TransformerMixin, Stateful):

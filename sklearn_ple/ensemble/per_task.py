@@ -16,6 +16,7 @@ from ..tasks import Task, by_task
 from ..utils._sklearn import _fit_context
 from ..utils.constraints import ESTIMATOR, LISTED, N_JOBS
 from ..utils.progress import progress_bar
+from ..utils.restoring import restoring
 from ..utils.warn import without_repeats
 from .boosting import TreeColumns, make_boosting, tune_boosting
 from .rows import LabelledRows, fit_weighted
@@ -87,11 +88,12 @@ class PerTaskClassifierRegressor(EnsembleModel):
     :class:`~sklearn.ensemble.HistGradientBoostingRegressor`, with parameters for few labels: the
     learning rate is 0.05. A tree has one leaf per 250 labels, from 4 to 16, and a leaf at least
     one label in 25, from 5 to 20. With 2,000 labels or more, training stops early on a tenth of
-    them, at most after 400 trees; with fewer there are 120 trees. Counts and amounts have the
-    Poisson loss, and quantiles the absolute error of the median. ``tune`` tries five settings,
-    the learning rates 0.02 and 0.1, and 4, 8 and 16 leaves, if a task has 30 labels or more and 3
-    of each class. Columns of X are read as the networks read them: numbers, text, any number of
-    categories, and missing values.
+    them, at most after 400 trees, if there are 20 per class and 2 of each; otherwise there are 120
+    trees. Counts and amounts have the Poisson loss, and quantiles the absolute error of the
+    median. ``tune`` tries five settings, the learning rates 0.02 and 0.1, and 4, 8 and 16 leaves,
+    if a task has 30 labels or more, 3 of each class, and amounts above 0 in each fold. Columns of
+    X are read as the networks read them: numbers, text, any number of categories, and missing
+    values.
 
     A model sees classes as numbers, which are their positions in ``classes_``.
 
@@ -141,6 +143,7 @@ class PerTaskClassifierRegressor(EnsembleModel):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=False)
+    @restoring
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit a model to each task.
 
@@ -177,7 +180,7 @@ class PerTaskClassifierRegressor(EnsembleModel):
             columns = TreeColumns().fit(take_rows(rows.X, labelled))
         n_codes = columns.n_codes_ if columns else {}
         models = [
-            make_boosting(task, len(column.observed), n_codes, self.random_state)
+            make_boosting(task, column.observed, n_codes, self.random_state)
             if model is None
             else clone(model)
             for model, task, column in zip(given, tasks, rows.labels, strict=True)
@@ -274,9 +277,13 @@ def _fit_model(
             model, tune = DummyClassifier(), False
     else:
         labels = column.observed.astype(np.float64)
-    if tune:
-        model = tune_boosting(model, X, labels, weights)
-    return fit_weighted(model, X, labels, weights)
+    try:
+        if tune:
+            model = tune_boosting(model, X, labels, weights)
+        return fit_weighted(model, X, labels, weights)
+    except Exception as error:
+        error.add_note(f"This was the model of task {task.name!r}.")
+        raise
 
 
 def _predict_model(task: Task, model: Any, X: Any) -> np.ndarray:

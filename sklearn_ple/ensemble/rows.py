@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import validate_data
@@ -156,4 +157,6 @@ def fit_weighted(model: Any, X: Any, y: Any, weights: Any, **options: Any) -> An
     if weights is not None:
         prefix = f"{model.steps[-1][0]}__" if isinstance(model, Pipeline) else ""
         options[f"{prefix}sample_weight"] = weights
-    return model.fit(X, y, **options)
+    # Weights go to the model itself, whatever estimators have requested.
+    with config_context(enable_metadata_routing=False):
+        return model.fit(X, y, **options)

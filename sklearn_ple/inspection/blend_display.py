@@ -8,6 +8,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from ..utils.checks import check_frame
+from ..utils.constraints import ESTIMATOR, check_arguments
 from .shown import Display
 from .style import BLUE, PALETTE, add_legend, make_axes, merge_style, shorten
 
@@ -62,6 +63,7 @@ class BlendDisplay(Display):
     scores: pd.DataFrame
 
     @classmethod
+    @check_arguments(estimator=[ESTIMATOR])
     def from_estimator(cls, estimator: Any, **kwargs: Any) -> "BlendDisplay":
         """Draw the weights and scores of a fitted blend.
 

@@ -21,11 +21,11 @@ from ..ensemble.rows import LabelledRows, fit_weighted
 from ..estimators.bottoms import SharedBottomClassifierRegressor
 from ..estimators.ple import PLEClassifierRegressor
 from ..metrics import multitask_scores
-from ..model_selection.split import to_splitter
+from ..model_selection.split import draw_folds
 from ..predictions.multi_task import MultiTaskModel
 from ..tables.frames import take_rows
+from ..tables.groups import read_groups
 from ..tasks import Task
-from ..utils._sklearn import _num_samples
 from ..utils.checks import shown
 from ..utils.constraints import BETWEEN_0_AND_1, CV, LISTED, N_JOBS, check_arguments, is_estimator
 from ..utils.progress import progress_bar
@@ -177,15 +177,16 @@ def compare(
     candidates = _read_models(_make_models() if models is None else models, rows, task_types)
     if reference is None:
         reference = _BOOSTING if _BOOSTING in candidates else next(iter(candidates), "")
-    check_compared(list(candidates), reference)
+    check_compared({name: tasks for name, (_, tasks) in candidates.items()}, reference)
     table = rows.frame()
-    splitter = to_splitter(cv, PerTaskClassifierRegressor(task_types=kinds))
-    splits = list(splitter.split(rows.X, table, groups))
+    if groups is not None:
+        groups = read_groups(groups, len(table))
+    splits = draw_folds(cv, kinds, rows.X, table, groups)
     if len(splits) < 2:
         raise ValueError(f"An interval needs 2 folds or more, but cv has {len(splits)}.")
     seeds = check_random_state(random_state).randint(np.iinfo(np.int32).max, size=len(splits))
     weights = None if sample_weight is None else rows.weights
-    data = rows.X, table, weights, None if groups is None else np.asarray(groups)
+    data = rows.X, table, weights, groups
     jobs = list(product(range(len(splits)), candidates))
     calls = (
         delayed(_fit_and_score)(name, candidates[name], data, splits[k], int(seeds[k]), metrics)
@@ -205,15 +206,14 @@ def compare(
         if fold < n_folds
     ]
     columns = ["model", "task", "repeat", "score", "fit_seconds", "row_ms"]
-    numbers = np.arange(_num_samples(rows.X))
-    # The parts may also be masks.
-    overlap = np.mean([len(numbers[test]) / len(numbers[train]) for train, test in splits])
+    overlap = np.mean([len(test) / len(train) for train, test in splits])
 
     def refit(name: str) -> Any:
         estimator, tasks = candidates[name]
         # As it was passed or, for a model of some tasks only, these columns.
         labels = y if tasks == list(table) else table[tasks]
-        return fit_weighted(clone(estimator), rows.X, labels, sample_weight)
+        options = _pass_groups(estimator, groups)
+        return fit_weighted(clone(estimator), rows.X, labels, sample_weight, **options)
 
     return Comparison.from_scores(
         pd.DataFrame(scores, columns=columns),
@@ -235,6 +235,8 @@ def _read_models(
     """Return the estimator of each model, with the kinds of the tasks, and its tasks."""
     known, found = _make_models(), {}
     for name, given in models.items():
+        if not isinstance(name, str):
+            raise TypeError(f"models has the name {shown(name)}: names must be texts.")
         model = known.get(name) if given is None else given
         if isinstance(model, tuple) and len(model) == 2:
             model = PerTaskClassifierRegressor(*model)
@@ -244,6 +246,10 @@ def _read_models(
                 f"classifier and a regressor, or None for one of {list(known)}."
             )
         found[name] = _read_model(model, rows, task_types)
+        if not found[name][1]:
+            raise ValueError(
+                f"models has {shown(model)} for {name!r}, but no task is of its kind."
+            )
     return found
 
 
@@ -267,6 +273,11 @@ def _find_last(model: Any) -> Any:
     while isinstance(model, Pipeline) or (hasattr(model, "estimator") and hasattr(model, "refit")):
         model = model[-1] if isinstance(model, Pipeline) else model.estimator
     return model
+
+
+def _pass_groups(model: Any, groups: np.ndarray | None) -> dict[str, Any]:
+    """Return the groups as an argument of fit, if there are any and it accepts them."""
+    return {} if groups is None or not has_fit_parameter(model, "groups") else {"groups": groups}
 
 
 def _run(calls: Any, jobs: list[Any], n_jobs: int | None, verbose: int) -> Iterator[Any]:
@@ -293,7 +304,7 @@ def _fit_and_score(
     """
     estimator, tasks = candidate
     X, y, weights, groups = data
-    train, test = (np.arange(len(y))[part] for part in split)
+    train, test = split
     columns = [y.columns.get_loc(task) for task in tasks]
     weight, weight_test = (
         None if weights is None else weights[np.ix_(part, columns)] for part in (train, test)
@@ -302,13 +313,11 @@ def _fit_and_score(
     model = clone(estimator)
     seeded = [part for part in model.get_params() if part.split("__")[-1] == "random_state"]
     model.set_params(**dict.fromkeys(seeded, seed))
-    fitted_with = {}
-    if groups is not None and has_fit_parameter(model, "groups"):
-        fitted_with["groups"] = groups[train]
+    options = _pass_groups(model, None if groups is None else groups[train])
     try:
         clocks = [time.process_time()]
         labels = y[tasks].iloc[train]
-        fit_weighted(model, take_rows(X, train), labels, weight, **fitted_with)
+        fit_weighted(model, take_rows(X, train), labels, weight, **options)
         clocks.append(time.process_time())
         model.predict(X_test)
         clocks.append(time.process_time())

@@ -1,7 +1,8 @@
 """The result of a comparison: scores, costs, gains over a reference, and verdicts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -133,13 +134,8 @@ class Comparison(Result):
         if (again := scores.duplicated(_KEYS)).any():
             first = {name: scores.loc[again, name].tolist()[0] for name in _KEYS}
             raise ValueError(f"scores has several rows of {first}: keep one of them.")
-        check_compared(scores["model"].unique().tolist(), reference)
-        of_reference = scores["task"][scores["model"] == reference]
-        if lacking := [task for task in scores["task"].unique() if task not in set(of_reference)]:
-            raise ValueError(
-                f"The reference {reference!r} has no scores of the tasks {lacking}: add them, or "
-                "leave out these tasks."
-            )
+        models = scores.groupby("model", sort=False)["task"]
+        check_compared({name: list(tasks) for name, tasks in models}, reference)
         if repeats is None:
             n_repeats = scores["repeat"].nunique()
             repeats = "1 repeat" if n_repeats == 1 else f"{n_repeats} repeats"
@@ -228,11 +224,14 @@ class Comparison(Result):
         Raises
         ------
         ValueError
-            If the comparison was made from scores, so that the models are not known.
+            If the comparison was made from scores, so that the models are not known, or if no
+            model has a score.
         """
         if self.refit is None:
             raise ValueError("The models are not known: compare them by compare(X, y, models).")
         table = self.table.dropna(axis=1)
+        if table.empty:
+            raise ValueError("No model has a score of every task: use larger folds.")
         ranks = table.rank(axis=1, ascending=False).mean().to_frame("rank")
         ranks["cost"] = self.costs.T["fit, CPU s"]
         return self.refit(ranks.sort_values(["rank", "cost"]).index[0])
@@ -270,12 +269,18 @@ def _decide(gains: pd.DataFrame) -> np.ndarray:
     return np.select(conditions, [_GAINS, _LOSES, _EQUAL, _NO_INTERVAL], default=_UNDECIDED)
 
 
-def check_compared(models: list[str], reference: str) -> None:
-    """Check that there is a reference, and something to compare with it."""
-    if reference not in models or len(models) < 2:
+def check_compared(tasks: Mapping[str, Iterable[Any]], reference: str) -> None:
+    """Check that there is a reference and something to compare, given the tasks of each model."""
+    if reference not in tasks or len(tasks) < 2:
         raise ValueError(
-            f"reference={reference!r} must be one of at least two models, but they are {models}: "
-            "add a model."
+            f"reference={reference!r} must be one of at least two models, but they are "
+            f"{list(tasks)}: add a model."
+        )
+    known = set(tasks[reference])
+    if lacking := [task for task in dict.fromkeys(chain(*tasks.values())) if task not in known]:
+        raise ValueError(
+            f"The reference {reference!r} has no scores of the tasks {lacking}: add them, or "
+            "leave out these tasks."
         )
 
 

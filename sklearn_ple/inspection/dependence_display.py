@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ..predictions.inner import tasks_of
-from ..utils.constraints import ESTIMATOR, check_arguments
+from ..utils.constraints import ESTIMATOR, NOT_NEGATIVE, check_arguments
 from .shown import Display
 from .style import AXES, draw_heat_map, format_numbers
 
@@ -93,6 +93,7 @@ class DependenceDisplay(Display):
         fitted = tasks_of(estimator)
         return cls(fitted.dependence_, fitted.dependence_gains_).plot(ax, **kwargs)
 
+    @check_arguments(least=[NOT_NEGATIVE])
     def find_pairs(self, least: float = 0.2) -> list[tuple[str, str, float]]:
         """Return pairs of tasks that go together, the strongest first.
 

@@ -102,6 +102,7 @@ class MultiTaskImportance(Result):
         """Positions of the features, from the highest to the lowest mean over the tasks."""
         return np.argsort(-self.importances_mean.to_numpy()[:, -1], kind="stable")
 
+    @check_arguments(n_most=[COUNT, None])
     def select(self, n_most: int | None = None) -> pd.DataFrame:
         """Return the means of the features that matter most, in this order.
 
@@ -118,6 +119,7 @@ class MultiTaskImportance(Result):
         n_columns = len(self.tasks) + (len(self.tasks) > 1)
         return self.importances_mean.iloc[self.order[:n_most], :n_columns]
 
+    @check_arguments(n_most=[COUNT, None])
     def write(self, n_most: int | None = None) -> pd.DataFrame:
         """Write the means of the features that matter most, in this order.
 

@@ -12,7 +12,7 @@ from ..tables.frames import refuse_unread, take_rows, takeable
 from ..tables.groups import read_groups
 from ..tables.reading import check_in_memory
 from ..utils._sklearn import GroupsConsumerMixin, _BaseKFold, _num_samples, _validate_shuffle_split
-from ..utils.checks import check_lengths
+from ..utils.checks import check_lengths, check_rows, naming
 from ..utils.constraints import BETWEEN_0_AND_1, COUNT, at_least, check_arguments
 from .stratify import stratify
 
@@ -297,6 +297,48 @@ def to_splitter(cv: Any, estimator: Any) -> Any:
         folds._family = getattr(owner, "family", None)
         return folds
     return check_cv(cv)
+
+
+def draw_folds(
+    cv: Any, task_types: Any, X: Any, y: Any, groups: Any
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the folds that a parameter ``cv`` stands for.
+
+    Parameters
+    ----------
+    cv : int, splitter, iterable or None
+        As in `to_splitter`.
+    task_types : dict of str to str
+        The kinds of the tasks.
+    X, y, groups : object
+        The arguments of the splitter.
+
+    Returns
+    -------
+    list of tuple of ndarray
+        The numbers of the rows to train on, and of those to test on, of each fold.
+
+    Raises
+    ------
+    ValueError
+        If a splitter of the user fails, or yields no rows, or something else.
+    """
+    if cv is None or isinstance(cv, Integral):
+        return list(MultiTaskKFold(int(cv or 5), task_types=task_types).split(X, y, groups))
+    with naming("cv"):
+        splits = list(check_cv(cv).split(X, y, groups))
+    return [(_read_rows(train, X), _read_rows(test, X)) for train, test in splits]
+
+
+def _read_rows(part: Any, X: Any) -> np.ndarray:
+    """Return the rows of a user's fold as numbers; they may be a mask."""
+    rows, n_rows = np.asarray(part), _num_samples(X)
+    if rows.dtype == bool and rows.shape == (n_rows,):
+        rows = np.flatnonzero(rows)
+    if not rows.size:
+        raise ValueError("cv has a fold without training rows or without test rows.")
+    check_rows("cv", rows, n_rows)
+    return rows
 
 
 def train_test_split(

@@ -12,7 +12,7 @@ from ..tables.groups import read_groups
 from ..tables.plausibility import warn_of_order
 from ..tables.table import Table
 from ..utils._sklearn import _num_samples
-from ..utils.checks import naming
+from ..utils.checks import check_rows, naming
 from ..utils.warn import collected, warn
 
 # With fewer rows than this, the rows set aside would be too few to show when to stop.
@@ -218,10 +218,7 @@ def _choose(
     asked = np.zeros((2, n_rows), dtype=bool)
     for rows, part in zip(asked, split, strict=True):
         part = np.asarray(part)
-        if part.ndim != 1 or part.dtype.kind not in "iu":
-            raise ValueError(f"{what} yields {part!r}; expected numbers of rows.")
-        if len(part) and not (part.min() >= 0 and part.max() < n_rows):
-            raise ValueError(f"{what} yields numbers of rows beyond the {n_rows} rows of X.")
+        check_rows(what, part, n_rows)
         rows[part] = True
     if n_both := int(asked.all(axis=0).sum()):
         raise ValueError(f"{what} puts {n_both} rows both into training and into validation.")

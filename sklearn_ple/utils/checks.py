@@ -59,6 +59,14 @@ def check_lengths(**arguments: Any) -> None:
         raise ValueError(f"Found arguments with inconsistent numbers of samples: {found}.")
 
 
+def check_rows(what: str, rows: np.ndarray, n_rows: int) -> None:
+    """Raise a ValueError that starts with ``what``, unless an array holds numbers of rows of X."""
+    if rows.ndim != 1 or rows.dtype.kind not in "iu":
+        raise ValueError(f"{what} yields {rows!r}; expected numbers of rows.")
+    if len(rows) and not (rows.min() >= 0 and rows.max() < n_rows):
+        raise ValueError(f"{what} yields numbers of rows beyond the {n_rows} rows of X.")
+
+
 def check_unique(what: str, names: Sequence[str]) -> None:
     """Raise a ValueError if names of columns occur more than once; it starts with ``what``."""
     if twice := [name for name, times in Counter(names).items() if times > 1]:

@@ -254,6 +254,19 @@ class Spy(BaseEstimator):
         return np.full(len(X), self.mean_)
 
 
+def test_folds_may_be_masks_and_wrong_ones_are_named(table):
+    X, y = table
+    even = np.arange(len(X)) % 2 == 0
+    masks, numbers = ([(f(even), f(~even)), (f(~even), f(even))] for f in (list, np.flatnonzero))
+    blends = [
+        BlendClassifierRegressor([("trees", trees())], cv=cv).fit(X, y) for cv in (masks, numbers)
+    ]
+    assert [len(blend.models_["trees"]) for blend in blends] == [2, 2]
+    assert blends[0].predict(X).equals(blends[1].predict(X))
+    with pytest.raises(ValueError, match="cv yields numbers of rows beyond"):
+        BlendClassifierRegressor([("trees", trees())], cv=[([0, 1], [9999])]).fit(X, y)
+
+
 def test_groups_are_not_divided(table):
     X, y = table
     groups = np.arange(len(X)) // 5

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from joblib import parallel_config
 from makers import each_check, make_table
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -18,7 +19,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from sklearn_ple.ensemble import PerTaskClassifierRegressor
+from sklearn_ple.ensemble import BlendClassifierRegressor, PerTaskClassifierRegressor
 from sklearn_ple.inspection import MultiTaskReport, multitask_importance
 from sklearn_ple.metrics import make_multitask_scorer, multitask_scores
 from sklearn_ple.model_selection import cross_val_predict
@@ -188,6 +189,73 @@ def test_tuning_reads_many_categories_and_leaves_rare_classes_and_few_labels_alo
         assert tuned.predict(X)[name].equals(default.predict(X)[name])
     given = PerTaskClassifierRegressor(regressor=Ridge(), tune=True).fit(X[["x"]], y["sales"])
     assert str(given.estimators_["sales"]) == "Ridge()"
+
+
+@pytest.mark.parametrize("tune", [False, True])
+@pytest.mark.parametrize("kind", ["count", "tweedie", "hurdle"])
+def test_amounts_may_all_be_zero_or_all_but_one(kind, tune):
+    X, y = np.arange(60.0)[:, None], np.zeros((60, 2))
+    y[7, 1] = 3
+    model = PerTaskClassifierRegressor(task_types=kind, tune=tune).fit(X, y)
+    predicted = model.predict(X)
+    assert not predicted[:, 0].any()
+    assert 0 < predicted[:, 1].mean() < 3
+
+
+@pytest.mark.parametrize("tune", [False, True])
+def test_many_labels_may_have_a_class_with_a_single_one(tune):
+    X = np.random.RandomState(0).randn(2100, 1)
+    kind = np.where(X[:, 0] > 0, "up", "down").astype(object)
+    kind[5] = "once"
+    model = PerTaskClassifierRegressor(tune=tune).fit(X, pd.DataFrame({"kind": kind}))
+    assert model.score(X, pd.DataFrame({"kind": kind})) > 0.99
+
+
+def test_weights_reach_models_with_routing_as_without():
+    rng = np.random.RandomState(0)
+    X = pd.DataFrame({"shop": [f"s{k % 300}" for k in range(400)], "x": rng.randn(400)})
+    y, weights = pd.DataFrame({"sales": X["x"] + rng.randn(400)}), rng.rand(400)
+    scaled = PerTaskClassifierRegressor(regressor=make_pipeline(StandardScaler(), Ridge()))
+    boosting = PerTaskClassifierRegressor(tune=True, random_state=0)
+    for model, own in ((scaled, X[["x"]]), (boosting, X[["x"]]), (boosting, X)):
+        expected = clone(model).fit(own, y, weights).predict(own)
+        with config_context(enable_metadata_routing=True):
+            assert clone(model).fit(own, y, weights).predict(own).equals(expected)
+
+
+class Interrupted(Ridge):
+    """Learns from two columns, not from one."""
+
+    def fit(self, X, y):
+        if X.shape[1] == 1:
+            raise KeyboardInterrupt
+        return super().fit(X, y)
+
+
+@pytest.mark.parametrize("is_blend", [False, True])
+def test_a_fit_that_fails_leaves_the_estimator_as_it_was(is_blend):
+    X = pd.DataFrame(np.random.RandomState(0).randn(40, 2), columns=["a", "b"])
+    model = PerTaskClassifierRegressor(regressor=Interrupted())
+    model = BlendClassifierRegressor([("linear", model)], cv=2) if is_blend else model
+    before = vars(model).copy()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X[["a"]], X["b"])
+    assert vars(model) == before
+    predicted = model.fit(X, X["b"]).predict(X)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X[["a"]], X["b"])
+    with pytest.raises(ValueError, match="no label at all"):
+        model.fit(X[["a"]], X["b"] * np.nan)
+    np.testing.assert_array_equal(model.predict(X), predicted)
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_an_error_of_a_model_names_its_task(table, n_jobs):
+    X, y = table
+    model = PerTaskClassifierRegressor(DecisionTreeClassifier(), Ridge(), n_jobs=n_jobs)
+    with parallel_config("threading"), pytest.raises(ValueError, match="NaN") as caught:
+        model.fit(X.assign(b=np.nan), y)
+    assert caught.value.__notes__ == ["This was the model of task 'price'."]
 
 
 def test_declared_classes_without_a_label_have_probability_zero():

@@ -225,6 +225,13 @@ def list_functions(folder):
             | {"groups_of_columns": {"h": "h"}, "sample_weight": None, **of_fits},
         ),
         "importance": (importance.plot, {"max_features": 2, **draw}),
+        "importance.select": (importance.select, {"n_most": 2}),
+        "importance.write": (importance.write, {"n_most": 2}),
+        "find_pairs": (
+            inspection.DependenceDisplay(pd.DataFrame(np.eye(2)), pd.Series(1.0)).find_pairs,
+            {"least": 0.2},
+        ),
+        "blend": (inspection.BlendDisplay.from_estimator, {"estimator": None}),
         "comparison": (gain.plot, draw),
         "report": (
             inspection.MultiTaskReport.from_estimator,

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning, UndefinedMetricWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import r2_score
-from sklearn.model_selection import KFold, RepeatedKFold
+from sklearn.model_selection import KFold, RepeatedKFold, StratifiedKFold
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -257,6 +257,9 @@ def test_the_best_model_is_fitted_to_all_rows(data):
     scores = measure(MODELS, X, y, cv=3, random_state=0).scores
     with pytest.raises(ValueError, match="models are not known"):
         Comparison.from_scores(scores, reference="up").best()
+    unknown = measure(MODELS, X, y, cv=3, metrics=lambda *_: np.nan)
+    with pytest.raises(ValueError, match="No model has a score of every task"):
+        unknown.best()
 
 
 def test_models_of_single_targets_are_fitted_to_each_task():
@@ -308,6 +311,22 @@ def test_groups_and_weights_are_passed_on():
         assert not set(groups[train]) & set(groups[test])
     expected = compare(X, missing, models, cv=folds, verbose=0)
     assert found.table["boosting"].tolist() == pytest.approx(expected.table["boosting"].tolist())
+
+
+class Grouped(Noisy):
+    """Keeps the groups of its fit."""
+
+    def fit(self, X, y, groups=None):
+        self.groups_ = groups
+        return super().fit(X, y)
+
+
+def test_the_best_model_is_fitted_with_groups(data):
+    groups = np.repeat(["a", "b", "c"], 30)
+    models = {"single_task": Noisy(), "grouped": Grouped((0.6, 0.6))}
+    best = measure(models, *data, cv=3, groups=groups).best()
+    assert [len(np.unique(best.groups_[groups == name])) for name in "abc"] == [1, 1, 1]
+    assert len(np.unique(best.groups_)) == 3
 
 
 class Stopping(Noisy):
@@ -365,6 +384,12 @@ def test_progress_is_shown_if_asked_for(data, capsys):
     [
         ({"reference": "none"}, "reference='none' must be one of at least two models"),
         ({"cv": [([0, 1], [2, 3])]}, "2 folds or more, but cv has 1"),
+        ({"cv": [([0, 1], [])] * 2}, "cv has a fold without training rows or without test rows"),
+        ({"cv": [([0, 1], [90])] * 2}, "cv yields numbers of rows beyond the 90 rows"),
+        ({"cv": [([0, 1], [0.5])] * 2}, r"cv yields array\(\[0.5\]\); expected numbers"),
+        ({"cv": [([0, 1], [True] * 9)] * 2}, "cv yields .* expected numbers"),
+        ({"cv": StratifiedKFold(2)}, "cv: "),
+        ({"cv": [([0, 1], [2, 3])] * 2, "groups": range(5)}, r"groups has shape \(5,\)"),
         ({"confidence": 95}, "'confidence' parameter .* Got 95"),
         ({"confidence": "a"}, "'confidence' parameter .* Got 'a'"),
         ({"task_types": "none"}, "task_types"),
@@ -384,6 +409,19 @@ def test_models_need_names(data):
         measure({"single_task": Noisy()}, *data, cv=3)
     with pytest.raises(TypeError, match="'a'"):
         measure({"single_task": Noisy(), "a": "b"}, *data, cv=3)
+    with pytest.raises(TypeError, match="models has the name 1"):
+        measure({"single_task": Noisy(), 1: Noisy()}, *data, cv=3)
+
+
+def test_models_need_tasks_of_their_kind_and_the_reference_all(data):
+    X, y = data[0], data[1].fillna(0)
+    with pytest.raises(ValueError, match="models has .* for 'a', but no task is of its kind"):
+        measure({"single_task": Noisy(), "a": LogisticRegression()}, X, y)
+    y = y.assign(sign=y["one"] > 0)
+    # An error before any fit: the shapes do not suit the skill.
+    models = {"single_task": Ridge(), "pair": (LogisticRegression(), Noisy("none"))}
+    with pytest.raises(ValueError, match=r"'single_task' has no scores of the tasks \['sign'\]"):
+        measure(models, X, y)
 
 
 def test_failure_names_the_model(data):
