@@ -124,8 +124,8 @@ def default_epochs(n_rows: int, batch_size: int, stops_early: bool) -> int:
 
 
 def default_patience(max_epochs: int) -> int:
-    """Return the number of epochs without an improvement: a fifth of all, at least 3."""
-    return max(round(max_epochs / 5), 3)
+    """Return the number of epochs without an improvement: an eighth of all, at least 3."""
+    return max(round(max_epochs / 8), 3)
 
 
 def default_n_bins(n_rows: int) -> int:
