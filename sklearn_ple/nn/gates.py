@@ -113,22 +113,9 @@ class Gates(nn.Module):
         """Compute the logits, of shape (n_gates, n_experts, n_rows)."""
         assert self.logits is not None
         hidden = branches if self.hidden is None else self.hidden(branches)
-        return self.adjust(self.logits(hidden).mT)
-
-    def adjust(self, products: Tensor) -> Tensor:
-        """Turn the products ``W x`` of the linear layer into logits.
-
-        Parameters
-        ----------
-        products : Tensor of shape (..., n_experts, n_rows)
-            The products.
-
-        Returns
-        -------
-        Tensor of the same shape
-            The logits.
-        """
-        logits = products if self.scale == 1 else self.scale * products
+        logits = self.logits(hidden).mT
+        if self.scale != 1:
+            logits = self.scale * logits
         return logits if self.offset is None else logits + self.offset
 
 

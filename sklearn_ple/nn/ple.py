@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .axes import Axis, ByTask
-from .extraction import extract
 from .gates import mix
 from .levels import Level, LevelNetwork, stack_rows_last
 from .names import GateNames
@@ -131,14 +129,6 @@ class ExtractionLevel(Level):
         # Nothing reads the shared branch after the last level, or without shared experts.
         if n_shared and not is_last:
             self.shared_gate = network.make_gates(members, width, network.weighed, **options)
-        # Whether `extract`, which gains on a CPU, can compute the level if all read the same.
-        self.is_plain = (
-            bool(n_shared and self.is_even and self.n_specific[0])
-            and self.shared_gate is None
-            and len(units) == 1
-            and not hidden
-            and isinstance(self.shared_experts.activation, nn.ReLU)
-        )
 
     def forward(self, task_branches: Tensor, shared_branch: Tensor) -> tuple[Tensor, Tensor]:
         """Compute the outputs of the branches from their inputs.
@@ -156,10 +146,6 @@ class ExtractionLevel(Level):
             Outputs of the branches. Without a shared gate, the second is ``shared_branch``
             unchanged.
         """
-        on_cpu = shared_branch.is_cpu and not torch.is_autocast_enabled("cpu")
-        if self.training and self.is_plain and on_cpu and task_branches is shared_branch:
-            banks = self.specific_experts, self.shared_experts
-            return extract(shared_branch, *banks, self.task_gates).flatten(0, 1), shared_branch
         weights = self._weigh(task_branches)
         specific = self._evaluate_specific(task_branches)
         shared = self._evaluate_shared(shared_branch)

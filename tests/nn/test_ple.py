@@ -7,7 +7,6 @@ from torch import nn
 from torch.nn import functional as F
 
 from sklearn_ple.nn import PLE, MMoE
-from sklearn_ple.nn.draws import drawing_from
 
 FUNCTIONS = {"relu": torch.relu, "gelu": F.gelu, "silu": F.silu, "elu": F.elu, "tanh": torch.tanh}
 
@@ -76,14 +75,6 @@ NETWORKS = {
     "deep towers": {"tower_hidden_units": (4, 2)},
     "one feature": {"in_features": 1, "n_levels": 2},
     "relu": {"activation": "relu", "n_levels": 2},
-    "one layer with relu": {"activation": "relu", "expert_hidden_units": (3,)},
-    "one layer with relu, by default": {
-        "activation": "relu",
-        "expert_hidden_units": (3,),
-        "n_shared_experts": 1,
-        "n_specific_experts": 1,
-        "specific_share": 0.3,
-    },
     "gelu": {"activation": "gelu"},
     "silu": {"activation": "silu"},
     "elu": {"activation": "elu"},
@@ -549,34 +540,6 @@ def test_dropout_acts_in_training_only():
     network.eval()
     assert_close(network(inputs), network(inputs))
     assert_close(network(inputs), plain(inputs))
-
-
-@pytest.mark.parametrize("n_specific", [1, 2])
-def test_a_level_mixes_what_its_experts_do_not_drop(n_specific):
-    options = {"expert_hidden_units": (6,), "n_specific_experts": n_specific, "n_members": 2}
-    network, _ = make(dropout=[0.0, 0.5], activation="relu", **options)
-    (level,) = network.levels
-    inputs = torch.stack([draw(7, 4, seed) for seed in range(2)]).requires_grad_()
-    read = [inputs, *level.parameters()]
-    with drawing_from(0):
-        outputs, _ = level(inputs, inputs)
-    with drawing_from(0):
-        own = level.specific_experts(inputs).view(2, 3, n_specific, 7, 6)
-        shared = level.shared_experts(inputs).view(2, 2, 7, 6)
-    assert not own[1].all() and not shared[1].all()
-    weights = level.task_gates(inputs).view(2, 3, n_specific + 2, 7)
-    expected = [
-        sum(w[:, None] * e for w, e in zip(weights[m, k], [*own[m, k], *shared[m]], strict=True))
-        for m in range(2)
-        for k in range(3)
-    ]
-    assert_close(outputs, torch.stack(expected))
-    upstream = torch.stack([draw(7, 6, seed) for seed in range(6)])
-    found = torch.autograd.grad(outputs, read, upstream)
-    for gradient, of_parts in zip(
-        found, torch.autograd.grad(torch.stack(expected), read, upstream), strict=True
-    ):
-        assert_close(gradient, of_parts)
 
 
 def test_dropout_never_touches_the_gates():
