@@ -123,9 +123,7 @@ def put_together(model: Any, state: dict[str, Any]) -> None:
         )
         # The speed of this machine with bfloat16 is checked only before training.
         module.product_dtype = torch.bfloat16 if settings.dtype == "bfloat16" else None
-        # Only the optimizer checks the options that the user has passed to it.
-        trains = settings.net_params is not None
-        net = make_net(settings, module, encoder, device, trains)
+        net = make_net(settings, module, encoder, device)
     with naming(f"balancing={model.balancing!r}"):
         load_state(net.criterion_, state["net_.criterion_"])
     net.max_epochs = state["net_.max_epochs"]

@@ -194,7 +194,7 @@ def make_first_net(
 
 
 def make_net(
-    settings: Settings, module: nn.Module, encoder: TableEncoder, device: str, trains: bool = True
+    settings: Settings, module: nn.Module, encoder: TableEncoder, device: str
 ) -> MultiTaskNet:
     """Make the net that trains a network, and initialise it.
 
@@ -208,8 +208,6 @@ def make_net(
         The fitted encoder.
     device : str
         The device.
-    trains : bool, default=True
-        Whether the net has an optimizer; see `MultiTaskNet`.
 
     Raises
     ------
@@ -234,7 +232,6 @@ def make_net(
         "batch_size": settings.batch_size,
         "device": device,
         "n_jobs": settings.n_jobs,
-        "trains": trains,
         "verbose": 0,
         # The labels of several tasks are in a form that skorch cannot cache for its callbacks.
         "use_caching": False,

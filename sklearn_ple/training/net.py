@@ -78,8 +78,6 @@ class MultiTaskNet(NeuralNet):
         Data type of the network.
     n_jobs : int or None
         Number of jobs. Unless it is None, a training in this process takes one thread.
-    trains : bool, default=True
-        Whether the net has an optimizer; otherwise it only predicts, until `make_optimizer`.
     """
 
     def __init__(
@@ -90,7 +88,6 @@ class MultiTaskNet(NeuralNet):
         weight_averaging: float,
         dtype: torch.dtype,
         n_jobs: int | None = None,
-        trains: bool = True,
         **kwargs: Any,
     ):
         self.losses = losses
@@ -98,7 +95,6 @@ class MultiTaskNet(NeuralNet):
         self.weight_averaging = weight_averaging
         self.dtype = dtype
         self.n_jobs = n_jobs
-        self.trains = trains
         # These exist only during training.
         self._stepper: Any = None
         self._global_draws: GlobalDraws | None = None
@@ -338,20 +334,6 @@ class MultiTaskNet(NeuralNet):
         super().initialize_criterion()
         self.criterion_.to(self.dtype)
         return self
-
-    def initialize_optimizer(self) -> Self:
-        """Create the optimizer, or only declare that there will be one."""
-        # The first optimizer of a process takes over a second: torch imports its compiler.
-        if self.trains:
-            return super().initialize_optimizer()
-        self._register_attribute("optimizer_", None)
-        return self
-
-    def make_optimizer(self) -> None:
-        """Create the optimizer of a net that only predicted so far."""
-        if not self.trains:
-            self.trains = True
-            self._initialize_optimizer()
 
     def get_iterator(
         self, dataset: Any, training: bool = False, indices: Tensor | None = None

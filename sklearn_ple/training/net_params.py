@@ -24,7 +24,6 @@ _OF_ESTIMATOR = {name: name for name in _SAME} | {"iterator_train__batch_size": 
 _OF_ESTIMATOR |= {"optimizer__lr": "learning_rate"}
 # Parameters that it cannot override, since the net would not work with other values.
 _OF_NET = {"module", "criterion", "losses", "dataset", "train_split", "predict_nonlinearity"}
-_OF_NET |= {"trains"}
 # It would compile only `forward`, which training does not call.
 _OF_NET |= {"compile"}
 # Rows are in memory, where torch's own loader gains nothing.

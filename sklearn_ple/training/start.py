@@ -245,7 +245,6 @@ class LastStep(LastFit):
         """Copy the net, so that a failure leaves it as it was."""
         net = copy.deepcopy(self.fitted.net)
         net.n_jobs = settings.n_jobs
-        net.make_optimizer()
         return net
 
 

@@ -29,7 +29,9 @@ def restore_state(part: Any, state: Any) -> None:
     ValueError
         If the state is of another form.
     """
-    if type(part).__module__.startswith("torch.optim."):
+    cls = type(part)
+    is_known = is_ours(cls) or cls.__module__.startswith("torch.optim.")
+    if is_known and issubclass(cls, torch.optim.Optimizer):
         expected = _take_step(copy.deepcopy(part))
         part.load_state_dict(state)
         # torch keeps what belongs to no parameter under its number.

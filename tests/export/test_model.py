@@ -287,14 +287,17 @@ def test_a_model_whose_training_went_on_in_another_dtype(tmp_path):
     assert_same(model, twin_of(model, tmp_path))
 
 
-def test_a_process_that_loads_and_predicts_does_without_torchs_compiler(tmp_path):
+def test_a_process_that_loads_predicts_and_fits_does_without_torchs_compiler(tmp_path):
     twin_of(fitted(), tmp_path)
-    FRAME.to_pickle(tmp_path / "rows")
+    pd.to_pickle((FRAME, LABELS), tmp_path / "table")
     code = """
 import sys
 import pandas as pd
 from sklearn_ple.export import load
-load("model.safetensors").predict(pd.read_pickle("rows"))
+X, y = pd.read_pickle("table")
+model = load("model.safetensors")
+model.predict(X)
+model.fit(X, y)
 assert "torch._dynamo" not in sys.modules
 """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
