@@ -42,17 +42,29 @@ class MemberDropout(nn.Module):
     """
 
     levels: Tensor
+    kept: Tensor
 
     def __init__(self, rates: float | Sequence[float]):
         super().__init__()
         self.rates = [float(rates)] if isinstance(rates, (int, float)) else list(map(float, rates))
         if not all(0 <= rate < 1 for rate in self.rates):
             raise ValueError(f"The rates of dropout must be from 0 to below 1, not {self.rates}.")
-        levels = torch.tensor([float(_round_rate(rate)) for rate in self.rates])
-        self.register_buffer("levels", levels, persistent=False)
+        self._select(MemberRange.all(len(self.rates)))
+
+    def _select(self, members: MemberRange) -> None:
+        """Prepare to drop activations of some members, of those that have the rates."""
         # Members before the first one that drops anything need no random numbers.
-        self._n_spared = next((i for i, rate in enumerate(self.rates) if rate), 0)
-        self._members = MemberRange.all(len(self.rates))
+        spared = next((i for i, rate in enumerate(self.rates) if rate), len(self.rates))
+        first = max(members.first, spared)
+        self._n_members, self._n_spared = len(members), first - members.first
+        # Some members draw for all, so that each drops the same as when all are trained together.
+        self._n_drawing = members.n_all - spared
+        self._drawn = slice(first - spared, max(members.last - spared, 0))
+        levels = [[_round_rate(rate)] for rate in self.rates[first : members.last]]
+        # These shares are exact in each data type.
+        kept = [[1 - level / _N_LEVELS] for (level,) in levels]
+        for name, column in (("levels", levels), ("kept", kept)):
+            self.register_buffer(name, torch.tensor(column).float().view(-1, 1), persistent=False)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Drop activations.
@@ -85,19 +97,16 @@ class MemberDropout(nn.Module):
         Tensor of the shape of like, or None
             The factors; None if nothing is dropped.
         """
-        if not self.training or not any(self.rates) or not like.numel():
+        if not self.training or not self._n_drawing or not like.numel():
             return None
         factors = torch.empty_like(like, memory_format=torch.contiguous_format)
-        members = self._members
-        by_member = factors.view(len(members), -1)
-        # Some members draw for all, so that each drops the same as when all are trained together.
-        every = _draw_bytes(members.n_all - self._n_spared, by_member)
-        first = max(members.first, self._n_spared)
-        spared, drawn = by_member.tensor_split([first - members.first])
-        spared.fill_(1.0)
-        levels = self.levels[first : members.last, None].to(like.dtype)
-        drawn.copy_(every[first - self._n_spared :][: len(drawn)])
-        drawn.ge_(levels).mul_(_N_LEVELS / (_N_LEVELS - levels))
+        drawn = factors.view(self._n_members, -1)
+        every = _draw_bytes(self._n_drawing, drawn)
+        if self._n_spared:
+            drawn[: self._n_spared].fill_(1.0)
+            drawn = drawn[self._n_spared :]
+        drawn.copy_(every[self._drawn])
+        drawn.ge_(self.levels.to(like.dtype)).div_(self.kept.to(like.dtype))
         return factors
 
     def draw_among(self, every: "MemberDropout", members: MemberRange) -> None:
@@ -111,8 +120,8 @@ class MemberDropout(nn.Module):
             The members whose activations are dropped here.
         """
         if len(every.rates) == members.n_all:
-            self.rates, self.levels, self._n_spared = every.rates, every.levels, every._n_spared
-            self._members = members
+            self.rates = every.rates
+            self._select(members)
 
 
 def _round_rate(rate: float) -> int:
