@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..utils.checks import check_tensor
+from .constant import constant
 from .task import Task
 
 
@@ -70,6 +71,8 @@ class TaskLosses:
     def __init__(self, tasks: Sequence[Task]):
         self.names = [task.name for task in tasks]
         self.groups = group_tasks(tasks)
+        # For each output the position of its task.
+        self._owners = tuple(k for k, task in enumerate(tasks) for _ in range(task.n_outputs))
 
     def sums(self, outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
         """Sum the weighted losses and the weights of each task.
@@ -113,10 +116,14 @@ class TaskLosses:
         # targets and outputs are replaced by zeros before the loss is computed.
         labelled = weights > 0
         targets = torch.where(labelled, targets, 0.0).expand(*outputs.shape[:-1], -1)
+        of_columns = labelled
+        if len(self._owners) > targets.shape[-1]:
+            owners = constant(self._owners, torch.int64, outputs.device)
+            of_columns = labelled.index_select(-1, owners)
+        outputs = torch.where(of_columns, outputs, 0.0)
         losses = []
         for (task, positions, _), part in zip(self.groups, self._by_group(outputs), strict=True):
             read = part.unflatten(-1, (-1, task.n_outputs))
-            read = torch.where(labelled[..., positions].unsqueeze(-1), read, 0.0)
             losses.append(task.loss(read, targets[..., positions]))
             check_tensor(f"{type(task).__name__}.loss", losses[-1], read.shape[:-1])
         every = losses[0] if len(losses) == 1 else torch.cat(losses, dim=-1)
