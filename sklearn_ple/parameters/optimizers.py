@@ -56,10 +56,9 @@ def find_optimizer(optimizer: Any) -> type[torch.optim.Optimizer]:
     ValueError
         If it is neither a known name nor the class of an optimizer.
     """
-    found = OPTIMIZERS.get(optimizer) if isinstance(optimizer, str) else optimizer
-    found = {cls.__base__: cls for cls in OPTIMIZERS.values()}.get(found, found)
+    found: Any = OPTIMIZERS.get(optimizer) if isinstance(optimizer, str) else optimizer
     if isinstance(found, type) and issubclass(found, torch.optim.Optimizer):
-        return found
+        return {cls.__base__: cls for cls in OPTIMIZERS.values()}.get(found, found)
     raise ValueError(
         f"optimizer={optimizer!r} is not an optimizer: it must be one of {sorted(OPTIMIZERS)}, "
         "or a subclass of torch.optim.Optimizer."

@@ -75,6 +75,13 @@ NETWORKS = {
     "deep towers": {"tower_hidden_units": (4, 2)},
     "one feature": {"in_features": 1, "n_levels": 2},
     "relu": {"activation": "relu", "n_levels": 2},
+    "experts of one layer, as by default": {
+        "activation": "relu",
+        "expert_hidden_units": (3,),
+        "n_shared_experts": 1,
+        "n_specific_experts": 1,
+        "specific_share": 0.5,
+    },
     "gelu": {"activation": "gelu"},
     "silu": {"activation": "silu"},
     "elu": {"activation": "elu"},
