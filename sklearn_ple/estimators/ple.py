@@ -245,8 +245,8 @@ class PLEClassifierRegressor(_Progressive):
         pass them to ``fit`` as ``X_val`` and ``y_val``.
     n_iter_no_change : int or "auto", default="auto"
         Number of epochs without improvement after which early stopping ends the training. Epochs
-        in which the learning rate rises do not count. "auto" is an eighth of ``max_epochs``, but at
-        least 3.
+        in which the learning rate rises do not count. "auto" is an eighth of ``max_epochs``, but
+        at least 3.
     tol : float, default=0.0
         The validation loss must decrease by more than this to count as an improvement.
     refit : bool or "auto", default="auto"
