@@ -254,6 +254,16 @@ class Spy(BaseEstimator):
         return np.full(len(X), self.mean_)
 
 
+def test_amounts_may_be_predicted_as_zero():
+    X = np.arange(60.0)[:, None]
+    y = pd.DataFrame({"sales": np.where(X[:, 0] % 9 == 4, 3.0, 0.0)})
+    y["price"] = X
+    blend = BlendClassifierRegressor([("trees", trees())], cv=2, task_types={"sales": "count"})
+    scores = blend.fit(X, y).scores_
+    assert (blend.predict(X)["sales"] == 0).any()
+    assert np.isfinite(scores).all(axis=None)
+
+
 def test_folds_may_be_masks_and_wrong_ones_are_named(table):
     X, y = table
     even = np.arange(len(X)) % 2 == 0
