@@ -141,6 +141,6 @@ class TaskLosses:
 
     @staticmethod
     def means(sums: Tensor) -> Tensor:
-        """Turn the sums of losses and weights into the mean loss of each task, (n_tasks,)."""
+        """Turn the sums of losses and weights, (2, ..., n_tasks), into means, (..., n_tasks)."""
         total = torch.where(sums[1] > 0, sums[1], 1.0)
         return sums[0] / total

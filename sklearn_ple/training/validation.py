@@ -272,8 +272,8 @@ class HeldOut(Validation):
     ) -> tuple[Tensor, Tensor]:
         """Set the weights of the members from their losses, and average the members."""
         labels = rows.targets, rows.weights
-        of_members = [losses.means(losses.sums(outputs, *labels)) for outputs in rows.members]
-        mean.weigh(torch.stack(of_members), _count_labels(rows.weights))
+        of_members = losses.means(losses.member_sums(rows.members, *labels))
+        mean.weigh(of_members, _count_labels(rows.weights))
         outputs = mean(rows.members)
         return outputs, losses.sums(outputs, *labels)
 
@@ -345,12 +345,9 @@ class OutOfFold(Validation):
         pair = torch.stack([first, second.roll(1, dims=0)])
         # Each fold is evaluated by two members: take its labels from the one with its number.
         targets, weights = (part.unflatten(1, (2, -1))[:, 0] for part in rows[1:])
-        compared = [
-            [losses.means(losses.sums(*fold)) for fold in zip(one, targets, weights, strict=True)]
-            for one in pair
-        ]
+        compared = [losses.means(losses.member_sums(one, targets, weights)) for one in pair]
         pair, targets, weights = pair.flatten(1, 2), targets.flatten(0, 1), weights.flatten(0, 1)
-        mean.weigh(relative_losses(*map(torch.stack, compared)), _count_labels(weights))
+        mean.weigh(relative_losses(*compared), _count_labels(weights))
         outputs = self._pair(pair)
         of_one, of_two = (losses.sums(part, targets, weights) for part in (pair, outputs))
         return outputs, of_one + 2 * (1 - mean.weights.square().sum(dim=0)) * (of_two - of_one)
