@@ -133,7 +133,7 @@ def test_it_is_an_estimator_like_any_other(cls, table):
     assert module.linear is None and module.inputs.numeric_embedding is None
     assert module.inputs.clip_numbers is None and module.body.n_members == 1
     assert not any(any(m.rates) for m in module.modules() if hasattr(m, "rates"))
-    assert type(optimizer) is torch.optim.Adam
+    assert isinstance(optimizer, torch.optim.Adam)
     assert {group["weight_decay"] for group in optimizer.param_groups} == {0.0}
     assert [epoch["learning_rate"] for epoch in twin.history_] == [1e-3, 1e-3]
 
