@@ -11,7 +11,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from ..estimators.ple import PLEClassifierRegressor
-from ..model_selection.split import draw_folds
+from ..model_selection.split import list_folds
 from ..predictions.copula import Copula
 from ..predictions.errors import find_quantile, warn_of_few_labels
 from ..predictions.joint import Distributions
@@ -234,7 +234,7 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
             sample_weight=None if sample_weight is None else rows.weights,
             groups=groups,
             tasks=rows.targets.tasks,
-            folds=lambda: draw_folds(self.cv, kinds, rows.X, table, groups),
+            folds=lambda: list_folds(self.cv, kinds, rows.X, table, groups),
             keeps_order=not (self.cv is None or isinstance(self.cv, Integral)),
             n_jobs=self.n_jobs,
         )

@@ -21,7 +21,7 @@ from ..ensemble.rows import LabelledRows, fit_weighted
 from ..estimators.bottoms import SharedBottomClassifierRegressor
 from ..estimators.ple import PLEClassifierRegressor
 from ..metrics import multitask_scores
-from ..model_selection.split import draw_folds
+from ..model_selection.split import list_folds
 from ..predictions.multi_task import MultiTaskModel
 from ..tables.frames import take_rows
 from ..tables.groups import read_groups
@@ -181,7 +181,7 @@ def compare(
     table = rows.frame()
     if groups is not None:
         groups = read_groups(groups, len(table))
-    splits = draw_folds(cv, kinds, rows.X, table, groups)
+    splits = list_folds(cv, kinds, rows.X, table, groups)
     if len(splits) < 2:
         raise ValueError(f"An interval needs 2 folds or more, but cv has {len(splits)}.")
     seeds = check_random_state(random_state).randint(np.iinfo(np.int32).max, size=len(splits))

@@ -291,15 +291,17 @@ def to_splitter(cv: Any, estimator: Any) -> Any:
         keys = (key.rpartition("__") for key in params)
         owners = (params.get(path, estimator) for path, _, name in keys if name == "task_types")
         owner = next(owners, None)
-        folds = MultiTaskKFold(
-            5 if cv is None else int(cv), task_types=getattr(owner, "task_types", "auto")
-        )
+        folds = _make_folds(cv, getattr(owner, "task_types", "auto"))
         folds._family = getattr(owner, "family", None)
         return folds
     return check_cv(cv)
 
 
-def draw_folds(
+def _make_folds(cv: Any, task_types: Any) -> MultiTaskKFold:
+    return MultiTaskKFold(5 if cv is None else int(cv), task_types=task_types)
+
+
+def list_folds(
     cv: Any, task_types: Any, X: Any, y: Any, groups: Any
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return the folds that a parameter ``cv`` stands for.
@@ -324,7 +326,7 @@ def draw_folds(
         If a splitter of the user fails, or yields no rows, or something else.
     """
     if cv is None or isinstance(cv, Integral):
-        return list(MultiTaskKFold(int(cv or 5), task_types=task_types).split(X, y, groups))
+        return list(_make_folds(cv, task_types).split(X, y, groups))
     with naming("cv"):
         splits = list(check_cv(cv).split(X, y, groups))
     return [(_read_rows(train, X), _read_rows(test, X)) for train, test in splits]
