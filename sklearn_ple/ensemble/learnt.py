@@ -182,13 +182,7 @@ def _score(targets: TargetEncoder, parts: Sequence[np.ndarray], y: Any) -> list[
     """Score recorded predictions; y is missing in rows without them."""
     if not y.notna().to_numpy().any():
         return [np.nan] * y.shape[1]
-    # The deviance of amounts needs predictions above 0.
-    tiny = np.finfo(np.float64).tiny
-    whole = [
-        np.maximum(np.nan_to_num(part), tiny if task.lowest == 0 else -np.inf)
-        for task, part in zip(targets.tasks, parts, strict=True)
-    ]
-    recorded = _Recorded(targets, whole).fit()
+    recorded = _Recorded(targets, [np.nan_to_num(part) for part in parts]).fit()
     return list(multitask_scores(recorded, np.arange(len(y)), y).values())
 
 

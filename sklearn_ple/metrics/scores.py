@@ -99,7 +99,8 @@ def multitask_scores(
     - count: D², the share of the Poisson deviance that is explained. It corresponds to R² for the
       squared error, but is not dominated by the largest counts;
     - tweedie: D² of the Tweedie deviance with the power of the task; hurdle: D² of the Tweedie
-      deviance with power 1.5;
+      deviance with power 1.5. For these and for counts, a prediction of 0 or less counts as the
+      least positive number, because its deviance is infinite;
     - survival: :func:`concordance_index`.
 
     If labels are passed as predictions, the kind of a task follows from the values of both, by the

@@ -5,11 +5,11 @@ from typing import Self
 import numpy as np
 import torch
 from scipy.special import log_expit
-from sklearn.metrics import d2_tweedie_score, make_scorer
+from sklearn.metrics import make_scorer
 from torch import Tensor
 from torch.nn import functional as F
 
-from .numbers import Amount
+from .numbers import Amount, d2_deviance_score
 from .task import average_logs
 
 
@@ -30,7 +30,7 @@ class Hurdle(Amount):
 
     kind = "hurdle"
     words = "a number with many zeros"
-    metric = make_scorer(d2_tweedie_score, power=1.5)
+    metric = make_scorer(d2_deviance_score, power=1.5)
 
     def __init__(self) -> None:
         super().__init__()

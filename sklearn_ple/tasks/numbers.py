@@ -57,6 +57,14 @@ def ignore_unit(score: Callable[..., float]) -> Callable[..., float]:
     return scaled
 
 
+_d2_tweedie = ignore_unit(d2_tweedie_score)
+
+
+def d2_deviance_score(labels: Any, amounts: Any, **options: Any) -> float:
+    """Compute D²; a prediction of 0 or less, without a deviance, counts as the least above 0."""
+    return _d2_tweedie(labels, np.maximum(amounts, np.finfo(np.float64).tiny), **options)
+
+
 def check_unit(name: str, unit: float) -> None:
     """Check that the unit of a task's labels is above zero."""
     if not unit > 0:
@@ -296,7 +304,7 @@ class Count(Amount):
 
     kind = "count"
     words = "a count"
-    metric = make_scorer(d2_tweedie_score, power=1)
+    metric = make_scorer(d2_deviance_score, power=1)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Compute half the Poisson deviance, which is zero if the rate equals the label."""

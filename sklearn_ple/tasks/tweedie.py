@@ -4,11 +4,11 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import d2_tweedie_score, make_scorer
+from sklearn.metrics import make_scorer
 from torch import Tensor
 
 from ..utils.constraints import Number, check_arguments
-from .numbers import Amount
+from .numbers import Amount, d2_deviance_score
 
 
 class Tweedie(Amount):
@@ -45,7 +45,7 @@ class Tweedie(Amount):
     @property
     def metric(self) -> Any:
         """D²: the share of the Tweedie deviance that is explained."""
-        return make_scorer(d2_tweedie_score, power=self.power)
+        return make_scorer(d2_deviance_score, power=self.power)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Compute half the Tweedie deviance, which is zero if the mean equals the label."""

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sklearn.base import BaseEstimator, clone
 from sklearn.datasets import make_classification
 from sklearn.exceptions import NotFittedError, UndefinedMetricWarning
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.metrics import (
     accuracy_score,
     balanced_accuracy_score,
@@ -35,6 +35,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor
+from sklearn_ple.ensemble import PerTaskClassifierRegressor
 from sklearn_ple.metrics import (
     expected_calibration_error,
     make_multitask_scorer,
@@ -901,6 +902,19 @@ def test_amounts_that_are_predicted_as_nearly_zero_are_scored(kind, unit):
     assert model.predict(far).min() < 1e-300 * unit
     assert np.isfinite(multitask_scores(model, X, y)["y"])
     assert not np.isnan(multitask_scores(model, far, y)["y"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "power"), [("count", 1), (("tweedie", 1.4), 1.4), ("hurdle", 1.5)]
+)
+def test_amounts_that_are_predicted_as_zero_are_scored(kind, power):
+    X = np.linspace(0, 1, 40)[:, None]
+    y = np.round(8 * X[:, 0] ** 4)
+    model = PerTaskClassifierRegressor(regressor=Ridge(), task_types=kind).fit(X, y)
+    predicted = model.predict(X)
+    assert (predicted == 0).any()
+    expected = d2_tweedie_score(y / 8, np.maximum(predicted / 8, 2.0**-1022), power=power)
+    assert multitask_scores(model, X, y)["y"] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("unit", [1e-300, 1e-170, 1e155, 1e300])
