@@ -41,10 +41,9 @@ class FeatureEncoder:
 
     Attributes
     ----------
-    categorical_positions_, number_positions_ : ndarray of int
-        Positions of the categorical and of the numeric columns, in the order of their names, so
-        that the network does not depend on the order of columns. That of a column of dates is
-        there once for each of its parts.
+    categorical_positions_ : ndarray of int
+        Positions of the categorical columns, in the order of their names, so that the network does
+        not depend on the order of columns.
     zones_ : list of str or None
         The time zone of each column of dates; None if it has none.
     columns_ : list of CategoryEncoder
@@ -55,7 +54,6 @@ class FeatureEncoder:
 
     dtype: str = "float32"
     categorical_positions_: np.ndarray = field(init=False)
-    number_positions_: np.ndarray = field(init=False)
     zones_: list[str | None] = field(init=False)
     columns_: list[CategoryEncoder] = field(init=False)
     scaler_: NumberScaler = field(init=False)
@@ -90,11 +88,11 @@ class FeatureEncoder:
         is_sparse = sparse.issparse(sample)
         order = np.arange(sample.shape[1]) if is_sparse else sort_names(sample.columns)
         self.categorical_positions_ = order[is_categorical[order]]
-        self.number_positions_, parts = _split_dates(sample, order[~is_categorical[order]])
-        self.scaler_ = NumberScaler(self.number_positions_, parts, self.dtype)
+        positions, parts = _split_dates(sample, order[~is_categorical[order]])
+        self.scaler_ = NumberScaler(positions, parts, self.dtype)
         self.zones_ = [find_zone(sample.dtypes.iloc[place]) for place in self.date_positions_]
         counts = [CategoryCounts() for _ in self.categorical_positions_]
-        ranges = Ranges(len(self.number_positions_))
+        ranges = Ranges(len(positions))
         for X in blocks:
             for position, counted in zip(self.categorical_positions_, counts, strict=True):
                 counted.add(X.iloc[:, position])
@@ -116,6 +114,14 @@ class FeatureEncoder:
         if not sparse.issparse(X := sample[0]):
             names = self.list_names(X.columns)[: self.n_columns_]
             warn_of_outliers(names, self.scaler_.spreads(X))
+
+    @property
+    def number_positions_(self) -> np.ndarray:
+        """Positions of the numeric columns in the order of their names, and of each part of dates.
+
+        The position of a column of dates is there once for each of its parts.
+        """
+        return self.scaler_.positions
 
     @property
     def date_positions_(self) -> list[int]:

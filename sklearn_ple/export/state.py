@@ -218,11 +218,11 @@ def _check_columns(features: FeatureEncoder, n_features: int, names: np.ndarray 
     """Check that each column is encoded once, and that each number has its own scale."""
     scaler, n_categorical = features.scaler_, len(features.categorical_positions_)
     parts = np.array(scaler.parts, dtype=object)
-    for part in (scaler.positions, parts, scaler.mean_, scaler.scale_, scaler.missing_):
-        if part.shape != features.number_positions_.shape:
+    for part in (scaler.positions, scaler.mean_, scaler.scale_, scaler.missing_):
+        if part.shape != parts.shape:
             raise ValueError("it does not have one mean and scale for each column of numbers")
-    positions = [features.categorical_positions_, features.number_positions_]
-    if {part.dtype.kind for part in (*positions, scaler.positions)} != {"i"}:
+    positions = features.categorical_positions_, scaler.positions
+    if {part.dtype.kind for part in positions} != {"i"}:
         raise ValueError("the positions of its columns are not whole numbers")
     if scaler.missing_.dtype != bool:
         raise ValueError("it does not say of each column whether numbers are missing")

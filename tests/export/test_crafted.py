@@ -187,7 +187,8 @@ def test_values_of_another_type_or_place_are_refused(craft, path, value, message
 @pytest.mark.parametrize(
     ("attribute", "message"),
     [
-        ("number_positions_", "the positions of its columns are not whole numbers"),
+        ("categorical_positions_", "the positions of its columns are not whole numbers"),
+        ("positions", "the positions of its columns are not whole numbers"),
         ("missing_", "of each column whether numbers are missing"),
     ],
 )
