@@ -60,11 +60,11 @@ class MemberDropout(nn.Module):
         # Some members draw for all, so that each drops the same as when all are trained together.
         self._n_drawing = members.n_all - spared
         self._drawn = slice(first - spared, max(members.last - spared, 0))
-        levels = [[_round_rate(rate)] for rate in self.rates[first : members.last]]
+        levels = torch.tensor(list(map(_round_rate, self.rates[first : members.last])))
+        levels = levels.float().view(-1, 1)
+        self.register_buffer("levels", levels, persistent=False)
         # These shares are exact in each data type.
-        kept = [[1 - level / _N_LEVELS] for (level,) in levels]
-        for name, column in (("levels", levels), ("kept", kept)):
-            self.register_buffer(name, torch.tensor(column).float().view(-1, 1), persistent=False)
+        self.register_buffer("kept", 1 - levels / _N_LEVELS, persistent=False)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Drop activations.
