@@ -60,11 +60,13 @@ class MemberDropout(nn.Module):
         # Some members draw for all, so that each drops the same as when all are trained together.
         self._n_drawing = members.n_all - spared
         self._drawn = slice(first - spared, max(members.last - spared, 0))
-        levels = torch.tensor(list(map(_round_rate, self.rates[first : members.last])))
-        levels = levels.float().view(-1, 1)
-        self.register_buffer("levels", levels, persistent=False)
-        # These shares are exact in each data type.
-        self.register_buffer("kept", 1 - levels / _N_LEVELS, persistent=False)
+        levels = list(map(_round_rate, self.rates[first : members.last]))
+        # These shares are exact in each data type. Division of tensors on the device "meta" would
+        # import torch's compiler.
+        kept = [1 - level / _N_LEVELS for level in levels]
+        for name, values in ("levels", levels), ("kept", kept):
+            buffer = torch.tensor(values, dtype=torch.float32).view(-1, 1)
+            self.register_buffer(name, buffer, persistent=False)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Drop activations.
