@@ -7,15 +7,13 @@ from common import parser_of
 from data_sets import DATA_SETS
 from networks import evaluate
 
-from paper.systems import REFERENCE, STOP, run, systems
-
-NAMES = (REFERENCE, "hard sharing", "MMoE", "CGC", "PLE")
+from paper.systems import STOP, run, systems
 
 
 def prepare(name):
     data = DATA_SETS[name]()
     own = STOP | {"task_types": data.kinds, "batch_size": 512}
-    return data.parts, systems(*data.parts[:2], NAMES, **own)
+    return data.parts, systems(*data.parts[:2], **own)
 
 
 def main():

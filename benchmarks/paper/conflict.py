@@ -66,7 +66,7 @@ def evaluate(system, data):
 
 
 def main():
-    parser = parser_of(__doc__, n_seeds=5)
+    parser = parser_of(__doc__, n_seeds=20)
     parser.add_argument("--rows", type=int, default=5_000, help="to train on")
     options = parser.parse_args()
     run("paper_conflict", [f"{options.rows} rows"], options.seeds, prepare, evaluate)

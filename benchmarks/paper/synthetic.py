@@ -7,10 +7,9 @@ All networks are as published, and have equal sizes and depths. The papers have 
 from common import parser_of
 from sklearn.metrics import mean_squared_error
 
-from paper.systems import REFERENCE, STOP, run, systems
+from paper.systems import STOP, run, systems
 from sklearn_ple.datasets import make_multitask
 
-NAMES = (REFERENCE, "hard sharing", "MMoE", "PLE")
 N_TEST = 50_000
 
 
@@ -27,7 +26,7 @@ def prepare(setting):
     train, test = slice(n_rows), slice(n_rows, None)
     # At a constant learning rate losses go up and down: with five epochs, some fits end too early.
     own = STOP | {"n_iter_no_change": 15, "task_types": "regression", "batch_size": 256}
-    return (X[train], y[train], X[test], y[test]), systems(X[:1000], y[:1000], NAMES, **own)
+    return (X[train], y[train], X[test], y[test]), systems(X[:1000], y[:1000], **own)
 
 
 def evaluate(system, data):
@@ -40,7 +39,7 @@ def evaluate(system, data):
 def main():
     parser = parser_of(__doc__, n_seeds=5)
     parser.add_argument("--correlations", type=float, nargs="+", default=[0.2])
-    parser.add_argument("--rows", type=int, default=10_000, help="to train on")
+    parser.add_argument("--rows", type=int, default=20_000, help="to train on")
     parser.add_argument("--features", type=int, default=32)
     options = parser.parse_args()
     size = f"{options.rows} rows, {options.features} features"
