@@ -6,7 +6,8 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
-from sklearn.metrics import d2_absolute_error_score, d2_tweedie_score, make_scorer, r2_score
+from sklearn.metrics import d2_absolute_error_score, d2_tweedie_score, make_scorer
+from sklearn.utils import assert_all_finite
 from torch import Tensor
 
 from ..utils.checks import shown
@@ -57,6 +58,15 @@ def ignore_unit(score: Callable[..., float]) -> Callable[..., float]:
     return scaled
 
 
+def compute_r2(labels: Any, predictions: Any, sample_weight: Any = None) -> float:
+    """Compute R² as scikit-learn does, whose checks may take longer than the step of a network."""
+    assert_all_finite(predictions)
+    mean = np.average(labels, weights=sample_weight)
+    error = np.average((labels - predictions) ** 2, weights=sample_weight)
+    variance = np.average((labels - mean) ** 2, weights=sample_weight)
+    return 1 - error / variance if variance else float(not error)
+
+
 _d2_tweedie = ignore_unit(d2_tweedie_score)
 
 
@@ -80,7 +90,7 @@ class NumberTask(Task):
         The function that `score` calls with labels, predictions and ``sample_weight``.
     """
 
-    score_function: ClassVar[Any] = staticmethod(ignore_unit(r2_score))
+    score_function: ClassVar[Any] = staticmethod(ignore_unit(compute_r2))
 
     def score(self, labels: Any, predictions: Any, weights: Any = None) -> float:
         """Compute the score; NaN if there are fewer than two labels."""

@@ -30,6 +30,7 @@ from sklearn_ple.tasks import (
     find_unit,
 )
 from sklearn_ple.tasks.classes import mean_one_vs_rest_auc
+from sklearn_ple.tasks.numbers import compute_r2
 
 CLASS_KINDS = [Binary, Multiclass, Ordinal]
 NUMBER_KINDS = [Regression, Huber, Quantile, Count, Tweedie, Hurdle, Survival]
@@ -385,6 +386,15 @@ def test_the_largest_predictions_of_small_labels_have_a_score(kind):
     assert task.score(labels, predictions) == -np.inf
     with pytest.raises(ValueError, match="infinity"):
         task.score(labels, np.full(3, np.inf))
+
+
+@pytest.mark.parametrize("weights", [None, np.array([0.5, 0.0, 2.0])])
+@pytest.mark.parametrize("labels", [[1.0, 2.0, 4.0], [2.0, 2.0, 2.0]])
+@pytest.mark.parametrize("error", [0.0, 0.25, 1e3])
+def test_r2_is_scikit_learns(labels, error, weights):
+    labels = np.array(labels)
+    expected = r2_score(labels, labels + error, sample_weight=weights)
+    assert compute_r2(labels, labels + error, weights) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("n_digits", "is_constant"), [(4, True), (5, False)])
