@@ -2,7 +2,12 @@
 
 import importlib.metadata
 import re
+import textwrap
 from pathlib import Path
+
+import pytest
+
+from sklearn_ple.datasets import load_nhefs
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -49,20 +54,30 @@ def test_the_first_page_lists_the_extras():
     assert set(re.findall(r"^``([a-z]+)``  ", page, re.MULTILINE)) == extras
 
 
-def test_examples_run_and_print_what_the_readme_shows(tmp_path, monkeypatch, capsys):
+def test_the_first_example_is_that_of_the_documentation():
+    page = (ROOT / "docs" / "index.rst").read_text(encoding="utf-8")
+    first, _ = examples()
+    for block in first[1:]:
+        assert textwrap.indent(block, "   ") in page
+
+
+# The first one takes a minute; its code runs by day on few rows, on the page of the documentation.
+@pytest.mark.parametrize("number", [pytest.param(0, marks=pytest.mark.nightly), 1])
+def test_an_example_runs_and_prints_what_the_readme_shows(number, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    above, code, shown = examples()[number]
+    X, y = load_nhefs(return_X_y=True)
+    # Blank lines above the code make the line numbers of an error those of the README.
+    exec(compile("\n" * above + code, README, "exec"), {"__name__": "__readme__", "X": X, "y": y})
+    check_shown(shown.split(), capsys.readouterr().out.split())
+
+
+def examples():
+    """Return each example: the lines above it, its code and what it prints."""
     text = README.read_text(encoding="utf-8")
-    pattern = r"^```python\n(.*?)^```$(?:\n\n^```text\n(.*?)^```$)?"
-    blocks = list(re.finditer(pattern, text, re.DOTALL | re.MULTILINE))
-    assert sum(block[2] is not None for block in blocks) == 2
-    namespace = {"__name__": "__readme__"}
-    for block in blocks:
-        # Blank lines before a block make the line numbers of an error those of the README.
-        above = "\n" * text.count("\n", 0, block.start(1))
-        capsys.readouterr()
-        exec(compile(above + block[1], README, "exec"), namespace)
-        if block[2]:
-            check_shown(block[2].split(), capsys.readouterr().out.split())
+    pattern = r"^```python\n(.*?)^```$\n\n^```text\n(.*?)^```$"
+    found = re.finditer(pattern, text, re.DOTALL | re.MULTILINE)
+    return [(text.count("\n", 0, block.start(1)), *block.groups()) for block in found]
 
 
 def check_shown(shown, printed):
