@@ -3,7 +3,6 @@
 from collections.abc import Hashable
 from contextlib import suppress
 from functools import lru_cache
-from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -24,8 +23,8 @@ from .frames import (
     use_native_order,
 )
 
-# Types of vectors and of lists of text.
-_LISTS = (list, tuple, set, frozenset, np.ndarray)
+# Names of the types of vectors and of lists of text.
+_LISTS = {"list", "tuple", "set", "frozenset", "ndarray"}
 
 
 class FeatureReader:
@@ -207,37 +206,19 @@ def _read_objects(column: pd.Series, name: Any) -> pd.Series:
     if kind not in ("string", "categorical"):
         values = column.dropna()
         kinds = sorted({type(value).__name__ for value in values})
-        may_be_categories = len(kinds) == 1 and isinstance(values.iloc[0], Hashable)
-        how = ', for example to categories, by .astype("category").' if may_be_categories else "."
-        if kinds == ["bytes"]:
+        how = ""
+        if _LISTS.issuperset(kinds):
+            how = ' to columns of its entries (user guide, "Vectors and lists")'
+        elif kinds == ["bytes"]:
             # As categories they would be learnt, but never be equal to text.
-            how = ', for example to text, by .str.decode("utf-8").'
+            how = ', for example to text, by .str.decode("utf-8")'
+        elif len(kinds) == 1 and isinstance(values.iloc[0], Hashable):
+            how = ', for example to categories, by .astype("category")'
         raise TypeError(
             f"Column {shown(name)} of X holds objects of type {', '.join(kinds)}: argument must "
-            "be a string or a number, and a column must not mix both. Convert "
-            f"it{_describe_columns(values, name) or how}"
+            f"be a string or a number, and a column must not mix both. Convert it{how}."
         )
     return column
-
-
-def _describe_columns(values: pd.Series, name: Any) -> str | None:
-    """Describe how to turn vectors or lists of text into columns; None for other values."""
-    if not values.map(lambda v: isinstance(v, _LISTS) and getattr(v, "ndim", 1) == 1).all():
-        return None
-    first = next((entry for value in values for entry in value), None)
-    if isinstance(first, str):
-        rows = "MultiLabelBinarizer().fit_transform(held)"
-    elif isinstance(first, Number):
-        rows = "held.to_list()"
-    else:
-        return None
-    prefix = f"{name}_"
-    return (
-        ' to columns of its entries (user guide, "Vectors and lists"). In pandas, and after '
-        f"X.to_pandas() of polars or Arrow:\n    held = X[{shown(name)}].dropna()\n"
-        f"    columns = pd.DataFrame({rows}, held.index).add_prefix({prefix!r})\n"
-        f"    X = pd.concat([X.drop(columns={shown(name)}), columns], axis=1)"
-    )
 
 
 def is_number(dtype: Any) -> bool:

@@ -3,7 +3,6 @@
 import datetime
 import itertools
 import sys
-import textwrap
 import tracemalloc
 import uuid
 import warnings
@@ -19,7 +18,7 @@ from hypothesis import strategies as st
 from makers import make_encoder, read_table
 from scipy import sparse
 from sklearn.base import BaseEstimator
-from sklearn.preprocessing import MultiLabelBinarizer, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 
 from sklearn_ple import PLERegressor
 from sklearn_ple.encoding import scaling
@@ -689,13 +688,6 @@ def test_polars_columns_of_several_values_a_row_are_an_error(value, dtype, kind)
         read(frame)
 
 
-def spread(message, X):
-    """Run the lines of an error message on a frame."""
-    names = {"X": X, "pd": pd, "MultiLabelBinarizer": MultiLabelBinarizer}
-    exec(textwrap.dedent(message.split("\n", 1)[1]), names)
-    return names["X"]
-
-
 @pytest.mark.parametrize(
     "library",
     [
@@ -711,18 +703,12 @@ def spread(message, X):
         ),
     ],
 )
-def test_the_message_about_vectors_and_lists_has_lines_that_make_columns_of_them(library):
+def test_vectors_and_lists_are_an_error_that_names_the_page_with_a_remedy(library):
     columns = {"v": [[1.0, 2.0], None, [3.0, 5.0]], "t": [["b", "a"], [], None]}
-    expected = {"v": [[1, 2], [np.nan] * 2, [3, 5]], "t": [[1, 1], [0, 0], [np.nan] * 2]}
+    message = "holds objects of type .*Convert it to columns of its entries .*Vectors and lists"
     for name, column in columns.items():
-        X = library({name: column})
-        with pytest.raises(TypeError, match="holds objects of type .*Convert it to col") as error:
-            read(X)
-        frame = X.to_pandas() if hasattr(X, "to_pandas") else X.set_axis([3, 1, 2])
-        found = spread(str(error.value), frame)
-        assert found.columns.tolist() == [f"{name}_0", f"{name}_1"]
-        assert found.index.equals(frame.index)
-        np.testing.assert_array_equal(read(found), expected[name])
+        with pytest.raises(TypeError, match=f"Column '{name}' of X {message}"):
+            read(library({name: column}))
 
 
 @pytest.mark.parametrize(("value", "kind"), [([1, 2], "ndarray"), ({"p": 1}, "dict")])
@@ -890,7 +876,7 @@ AS_CATEGORIES = r', for example to categories, by \.astype\("category"\)'
         ([{}, {1: 2}], "dict", ""),
         ([1, "a"], "int, str", ""),
         ([(1,), 2], "int, tuple", ""),
-        ([np.ones((2, 2)), None], "ndarray", ""),
+        ([np.ones((2, 2)), None], "ndarray", r" to columns of its entries \(.*\)"),
         ([1j, None], "complex", AS_CATEGORIES),
         ([b"a", b"b"], "bytes", r', for example to text, by \.str\.decode\("utf-8"\)'),
         ([uuid.UUID(int=1), None], "UUID", AS_CATEGORIES),
@@ -906,7 +892,7 @@ def test_objects_that_are_neither_numbers_nor_strings_are_an_error(values, kinds
     array[:, 0] = values
     with pytest.raises(TypeError, match=message.format("x0")):
         read(array)
-    if how:
+    if how.startswith(","):
         assert encode(pd.DataFrame({"odd": column.astype("category")}))[1][1].tolist()[0] == [2]
 
 
