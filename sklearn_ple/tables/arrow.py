@@ -8,19 +8,8 @@ import pandas as pd
 from ..utils.checks import check_unique
 from ..utils.warn import warn
 
-# Types of Arrow that pandas has itself, or that it reads as objects.
-_FOREIGN = [
-    "dictionary",
-    "null",
-    "nested",
-    "date",
-    "timestamp",
-    "time",
-    "interval",
-    "binary",
-    "large_binary",
-    "fixed_size_binary",
-]
+# Types of Arrow with which pandas computes; it has the others itself, or reads them as objects.
+_USABLE = ("boolean", "integer", "floating", "decimal", "duration", "string", "large_string")
 
 
 def to_frame(data: Any) -> Any:
@@ -57,16 +46,12 @@ def unpack(data: Any) -> Any:
     return arrow.Table.from_arrays(columns, names=schema.names, metadata=schema.metadata)
 
 
-def _has_views(dtype: Any) -> bool:
-    """Return whether values of a type are views of text, as polars writes them."""
-    arrow = sys.modules["pyarrow"]
-    values = dtype.value_type if arrow.types.is_dictionary(dtype) else dtype
-    return values in (arrow.string_view(), arrow.binary_view())
-
-
 def _is_packed(dtype: Any) -> bool:
     """Return whether rows of a type cannot be taken: views of text, and runs of equal values."""
-    return _has_views(dtype) or sys.modules["pyarrow"].types.is_run_end_encoded(dtype)
+    arrow = sys.modules["pyarrow"]
+    values = dtype.value_type if arrow.types.is_dictionary(dtype) else dtype
+    is_view = values in (arrow.string_view(), arrow.binary_view())
+    return is_view or arrow.types.is_run_end_encoded(dtype)
 
 
 def to_storable(column: Any) -> Any:
@@ -101,9 +86,8 @@ def is_foreign(dtype: Any) -> bool:
     """Return whether a dtype of pandas is one of Arrow's that to_native has to convert."""
     if not isinstance(dtype, pd.ArrowDtype):
         return False
-    arrow, arrow_type = sys.modules["pyarrow"], dtype.pyarrow_dtype
-    is_one = any(getattr(arrow.types, f"is_{kind}")(arrow_type) for kind in _FOREIGN)
-    return is_one or _has_views(arrow_type) or isinstance(arrow_type, arrow.BaseExtensionType)
+    types = sys.modules["pyarrow"].types
+    return not any(getattr(types, f"is_{kind}")(dtype.pyarrow_dtype) for kind in _USABLE)
 
 
 def to_native(column: pd.Series, needs_order: bool) -> pd.Series:
