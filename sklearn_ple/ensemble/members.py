@@ -9,11 +9,11 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.parallel import Parallel, delayed
 
-from ..predictions.inner import tasks_of
 from ..predictions.multi_task import MultiTaskModel
 from ..tables.frames import take_rows
 from ..tables.labels import as_frame
 from ..tasks import Task
+from ..utils.inner import tasks_of
 from .rows import fit_weighted
 
 #: Pairs of training rows and test rows.

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..predictions.inner import tasks_of
 from ..utils.constraints import ESTIMATOR, NOT_NEGATIVE, check_arguments
+from ..utils.inner import tasks_of
 from .shown import Display
 from .style import AXES, draw_heat_map, format_numbers
 

@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 from torch import Tensor
 
 from ..nn.records import watch
-from ..predictions.inner import find_inner_estimator
+from ..utils.inner import find_inner_estimator
 
 _IDLE = 0.05
 _DEAD = 0.9

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ..predictions.inner import tasks_of
+from ..utils.inner import tasks_of
 from .shown import Display
 from .style import make_axes, merge_style, shorten
 

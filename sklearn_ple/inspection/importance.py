@@ -11,8 +11,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
 from ..metrics import multitask_scores
-from ..predictions.inner import tasks_of
 from ..utils.constraints import BETWEEN_0_AND_1, COUNT, ESTIMATOR, N_JOBS, check_arguments
+from ..utils.inner import tasks_of
 from ..utils.progress import progress_bar
 from ..utils.warn import collected
 from .columns import find_groups, list_columns, shuffle_columns, to_table

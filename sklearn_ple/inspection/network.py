@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from ..nn.drawing import Outline, draw_html, draw_svg
-from ..predictions.inner import tasks_of
 from ..utils.constraints import PATH, check_arguments
 from ..utils.files import replacing
+from ..utils.inner import tasks_of
 from .experts import NoGatesError, find_gates
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from ..predictions.inner import tasks_of
 from ..tables.files.columns import read_labels
 from ..tables.frames import is_dataset, refuse_unread, to_pandas
 from ..tables.labels import Labels, as_frame, check_type, numbers_are_classes
@@ -17,6 +16,7 @@ from ..tables.plausibility import warn_of_order
 from ..tables.weights import read_weights
 from ..tasks import TASK_KINDS
 from ..utils.checks import check_lengths, check_unique
+from ..utils.inner import tasks_of
 from .views import PredictionError, Respond, ScoredTask, to_plain_array
 
 

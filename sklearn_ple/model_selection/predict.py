@@ -11,13 +11,13 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_validate
 from sklearn.utils import indexable
 
-from ..predictions.inner import tasks_of
 from ..tables.frames import is_polars, refuse_unread, take_rows, takeable
 from ..tables.labels import as_frame
 from ..tables.reading import check_in_memory
 from ..utils._sklearn import StrOptions, _num_samples
 from ..utils.checks import check_lengths, naming
 from ..utils.constraints import CV, ESTIMATOR, LISTED, N_JOBS, check_arguments
+from ..utils.inner import tasks_of
 from ..utils.warn import warn
 from .split import to_splitter
 

@@ -20,7 +20,7 @@ from ..tables.weights import weigh
 from ..tasks import accuracy, find_task, ignore_unit, warn_without_score
 from ..utils.checks import check_lengths
 from ..utils.constraints import check_arguments
-from .inner import tasks_of
+from ..utils.inner import tasks_of
 
 _R2 = ignore_unit(r2_score)
 

@@ -10,9 +10,9 @@ import pandas as pd
 from scipy import sparse
 from sklearn import config_context
 
-from ...predictions.inner import tasks_of
 from ...tables.frames import to_pandas
 from ...utils._sklearn import _changed_params
+from ...utils.inner import tasks_of
 from ...utils.warn import collected
 from ..columns import to_table
 from ..dependence_display import DependenceDisplay

@@ -16,7 +16,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.text import Text
 
 from ...metrics.reading import read_tasks
-from ...predictions.inner import tasks_of
+from ...utils.inner import tasks_of
 from ..history import TrainingHistoryDisplay
 from .contents import count_columns, describe_model, draw_dependence, draw_gates, find_important
 from .formats import FORMATS, format_interval

@@ -10,11 +10,11 @@ import pandas as pd
 from sklearn.utils import check_random_state
 
 from ...metrics.reading import read_tasks
-from ...predictions.inner import tasks_of
 from ...tasks import check_task_names
 from ...utils._sklearn import StrOptions
 from ...utils.constraints import BETWEEN_0_AND_1, COUNT, ESTIMATOR, PATH, check_arguments
 from ...utils.files import replacing
+from ...utils.inner import tasks_of
 from .. import style
 from ..comparison import Comparison
 from ..importance import MultiTaskImportance
