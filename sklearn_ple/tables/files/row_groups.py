@@ -8,10 +8,8 @@ from typing import Any
 
 from ...utils.checks import naming
 
-# Number of bytes of a column of a row group that are read at a time.
+# Number of bytes of a column of a row group that are read at a time, and of the end of a file.
 _READ_AT_ONCE = 2**18
-# Files of both formats end with the length of the footer, in _LENGTH bytes, and a magic word.
-_LENGTH, _MAGIC = 4, {"parquet": b"PAR1", "ipc": b"ARROW1"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +42,7 @@ class File:
     @property
     def has_types(self) -> bool:
         """Whether the types of the columns are stored in the file."""
-        return self.format in _MAGIC
+        return self.format in ("parquet", "ipc")
 
     @contextmanager
     def opened(self) -> Iterator[Any]:
@@ -78,17 +76,9 @@ class File:
             return [(number, reader.get_batch(number).num_rows) for number in numbers]
 
     def digest(self) -> str:
-        """Compute a digest of the footer, which changes with the content of the file.
-
-        A file without a footer has that of its last bytes.
-        """
+        """Compute a digest of the end of the file, which changes with its content."""
         with self.fragment.open() as handle:
-            size, length = handle.size(), _READ_AT_ONCE
-            if self.has_types:
-                tail = _LENGTH + len(_MAGIC[self.format])
-                handle.seek(size - tail)
-                length = int.from_bytes(handle.read(_LENGTH), "little") + tail
-            handle.seek(max(size - length, 0))
+            handle.seek(max(handle.size() - _READ_AT_ONCE, 0))
             return hashlib.sha256(handle.read()).hexdigest()
 
     def now(self) -> tuple:

@@ -172,10 +172,15 @@ class StreamedTable:
             raise
 
     def describe(self) -> dict[str, str]:
-        """Return hashes of files and columns, for the fingerprint of a fit."""
-        paths = [file.path for file in self.source.files]
+        """Return hashes of files and columns, for the fingerprint of a fit.
+
+        The path of a Parquet file does not count: its end depends on all that it contains.
+        """
+        paths = [file.path for file in self.source.files if file.format != "parquet"]
+        files = [(file.state[0], file.digest()) for file in self.source.files]
+        groups = [(group.number, group.n_rows) for group in self.source.row_groups]
         return {
-            "the files of X": joblib.hash([paths, self._hash_contents()]),
+            "the files of X": joblib.hash([paths, files, groups]),
             "the columns of X": joblib.hash(str(self.source.schema.remove_metadata())),
             "y": repr((self.columns.targets, self.columns.ndim)),
             "sample_weight": repr(self.columns.weight),
@@ -185,17 +190,7 @@ class StreamedTable:
     @property
     def identity(self) -> str:
         """Hash that identifies the rows; for Parquet, the paths of files do not matter."""
-        # The footer of a Parquet file depends on everything that the file contains.
-        paths = [file.path for file in self.source.files if file.format != "parquet"]
-        schema = str(self.source.schema.remove_metadata())
-        labels = self.columns.targets, self.columns.weight, self.columns.group
-        return joblib.hash([paths, self._hash_contents(), schema, labels])
-
-    def _hash_contents(self) -> str:
-        """Hash the sizes and footers of the files, and which of their row groups are read."""
-        files = [(file.state[0], file.digest()) for file in self.source.files]
-        groups = [(group.number, group.n_rows) for group in self.source.row_groups]
-        return joblib.hash([files, groups])
+        return joblib.hash(self.describe())
 
     def _read_tables(
         self,
