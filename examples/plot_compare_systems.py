@@ -132,9 +132,9 @@ found.gains.round(4)
 print(found.summary())
 
 # %%
-# As a plot: further right is better for income, further up is better for
-# marital status. A system in the upper left or lower right corner improves one
-# task at the expense of the other (the seesaw).
+# As a plot: blue is better than the reference, red is worse, and a gain that
+# is undecided has no colour. A system with both colours improves one task at
+# the expense of the other (the seesaw).
 found.plot()
 plt.show()
 
@@ -142,11 +142,11 @@ plt.show()
 # These results prove little: the differences are small compared with the
 # intervals. Three systems gain on marital status, by .0003 at most, and all
 # other gains are undecided. Of eighteen 95 % intervals, about one excludes
-# zero by chance. That the points lie close together is no evidence either: all
-# gains are relative to the same three fits of the reference, whose random
-# errors shift all points together. Besides, the intervals reflect only the
-# seeds, not the choice of the rows. So at this size no system is shown to be
-# better than another. More rows, seeds or folds (``cv``) could decide it.
+# zero by chance. That the gains are alike is no evidence either: all are
+# relative to the same three fits of the reference, whose random errors shift
+# them together. Besides, the intervals reflect only the seeds, not the choice
+# of the rows. So at this size no system is shown to be better than another.
+# More rows, seeds or folds (``cv``) could decide it.
 
 # %%
 # Which experts are used

@@ -23,76 +23,22 @@ def make_gains(n_systems=3, n_tasks=2, seed=0):
     return pd.DataFrame(rows, columns=["model", "task", "mean", "low", "high"])
 
 
-def column(gains, name, system):
-    return gains[gains["model"] == system][name].tolist()
-
-
-def test_scatter_holds_the_gains():
-    gains = make_gains(n_systems=10)
-    display = ComparisonDisplay(gains).plot()
-    assert display.image_ is None and display.texts_ is None
-    systems = list(gains["model"].unique())
-    assert [points.get_label() for points in display.points_] == systems
-    for points, system in zip(display.points_, systems, strict=True):
-        line, _, (across, upright) = points.lines
-        assert line.get_xydata()[0].tolist() == column(gains, "mean", system)
-        low, high = column(gains, "low", system), column(gains, "high", system)
-        assert across.get_segments()[0][:, 0] == pytest.approx([low[0], high[0]])
-        assert upright.get_segments()[0][:, 1] == pytest.approx([low[1], high[1]])
-    assert display.ax_.get_xlabel() == "gain on longer_task_0"
-    assert display.ax_.get_ylabel() == "gain on longer_task_1"
-    # No two systems look the same.
-    lines = [points.lines[0] for points in display.points_]
-    assert len({(line.get_color(), line.get_marker()) for line in lines}) == 10
-
-
-@pytest.mark.parametrize("shift", [-1.0, 0.0, 1.0])
-def test_all_four_quadrants_are_in_sight(shift):
-    gains = make_gains()
-    gains[["mean", "low", "high"]] += shift
-    ax = ComparisonDisplay(gains).plot().ax_
-    for limits, (_, rows) in zip(
-        (ax.get_xlim(), ax.get_ylim()), gains.groupby("task", sort=False), strict=True
-    ):
-        assert limits[0] < min(0, rows["low"].min()) and max(0, rows["high"].max()) < limits[1]
-        assert 0.15 < -limits[0] / (limits[1] - limits[0]) < 0.85
-    # In coordinates of the axes, whether a text is on the right, and whether it is above.
-    corners = {
-        (x > 0.5, y > 0.5): text.get_text() for text in ax.texts for x, y in [text.get_position()]
-    }
-    seesaws = {(False, True): "seesaw", (True, False): "seesaw"}
-    assert corners == seesaws | {(True, True): "both gain", (False, False): "both lose"}
-
-
-def test_legend_names_reference_and_confidence():
-    gain = Comparison(pd.DataFrame(), make_gains(2), "alone", 0.9, "5 seeds")
-    legend = gain.plot().ax_.get_legend()
-    assert {text.get_text() for text in legend.get_texts()} == {
-        "alone (reference)",
-        "some_system_0",
-        "some_system_1",
-    }
-    assert legend.get_title().get_text() == "bars: 90 % intervals"
-
-
-@pytest.mark.parametrize("n_tasks", [2, 3])
-def test_names_are_shown_as_they_are(n_tasks):
-    gains = make_gains(2, n_tasks)
+def test_names_are_shown_as_they_are():
+    gains = make_gains(2)
     gains["model"] = gains["model"].replace("some_system_0", "_$_$")
     gains["task"] = gains["task"].replace("longer_task_0", "$^$")
     display = ComparisonDisplay(gains, reference="$_$").plot()
     display.figure_.canvas.draw()
-    if n_tasks == 2:
-        names = [text.get_text() for text in display.ax_.get_legend().get_texts()]
-        assert names == ["$_$ (reference)", "_$_$", "some_system_1"]
-        assert display.ax_.get_xlabel() == "gain on $^$"
+    ax = display.ax_
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["_$_$", "some_system_1"]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["$^$", "longer_task_1"]
+    assert ax.get_title().startswith("gain over $_$\n")
 
 
-@pytest.mark.parametrize("n_tasks", [1, 3, 12])
+@pytest.mark.parametrize("n_tasks", [1, 2, 12])
 def test_heat_map_holds_the_gains(n_tasks):
     gains = make_gains(n_systems=4, n_tasks=n_tasks)
     display = ComparisonDisplay(gains, reference="alone").plot()
-    assert display.points_ is None
     values = gains["mean"].to_numpy().reshape(4, n_tasks)
     decided = ((by_hand := display.gains)["low"] > 0) | (by_hand["high"] < 0)
     shown = np.where(decided.to_numpy().reshape(values.shape), values, 0)
@@ -110,7 +56,7 @@ def test_heat_map_holds_the_gains(n_tasks):
     ax = display.ax_
     assert [label.get_text() for label in ax.get_yticklabels()] == list(gains["model"].unique())
     assert [label.get_text() for label in ax.get_xticklabels()] == list(gains["task"].unique())
-    assert "gain over alone" in ax.get_title()
+    assert ax.get_title() == "gain over alone\n(* 95 % interval without zero)"
 
 
 SCALES = [(1000.0, "+1000*"), (1e-4, "+0.00010*"), (0, "+0.0"), (-5e6, "−5.0e+06*")]
@@ -125,31 +71,25 @@ def test_numbers_have_two_digits_at_least(scale, text):
     assert ComparisonDisplay(gains).plot().texts_[0, 0].get_text() == text
 
 
-@pytest.mark.parametrize("n_tasks", [2, 3])
-def test_undefined_gains_are_left_blank(n_tasks):
-    gains = make_gains(n_tasks=n_tasks)
+def test_undefined_gains_are_left_blank():
+    gains = make_gains()
     gains.loc[0, ["mean", "low", "high"]] = np.nan
     gains.loc[1, ["low", "high"]] = np.nan
     display = ComparisonDisplay(gains).plot()
     display.figure_.draw_without_rendering()
-    if n_tasks == 3:
-        texts = [text.get_text() for text in display.texts_.flat]
-        assert texts[0] == "–"
-        assert not texts[1].endswith("*")
+    texts = [text.get_text() for text in display.texts_.flat]
+    assert texts[0] == "–"
+    assert not texts[1].endswith("*")
 
 
-@pytest.mark.parametrize(("n_systems", "n_tasks"), [(3, 2), (10, 2), (3, 6), (10, 12)])
+@pytest.mark.parametrize(("n_systems", "n_tasks"), [(3, 2), (10, 12)])
 def test_texts_do_not_overlap(n_systems, n_tasks):
     display = ComparisonDisplay(make_gains(n_systems, n_tasks)).plot()
     display.figure_.draw_without_rendering()
     ax, room = display.ax_, display.figure_.bbox
     texts = [text for text in (*ax.texts, ax.title, *ax.get_yticklabels()) if text.get_text()]
-    if n_tasks == 2:
-        texts += [ax.get_legend(), *ax.get_xticklabels(), ax.xaxis.label]
     boxes = [text.get_window_extent() for text in texts]
-    # Ticks beyond the limits have labels too, which are not drawn.
-    boxes = [box for box in boxes if room.x0 <= box.x0 and box.x1 <= room.x1]
-    assert len(boxes) > n_systems
+    assert all(room.x0 <= box.x0 and box.x1 <= room.x1 for box in boxes)
     for position, box in enumerate(boxes):
         assert box.count_overlaps(boxes[position + 1 :]) == 0
 
@@ -188,17 +128,12 @@ def test_gains_are_a_frame_with_all_columns():
 
 def test_given_axes_are_drawn_into():
     figure, (left, right) = plt.subplots(1, 2)
-    for n_tasks in (2, 3):
-        gains = make_gains(n_tasks=n_tasks)
-        display = Comparison(pd.DataFrame(), gains, "r", 0.95, "5 seeds").plot(ax=right)
-        assert display.ax_ is right and display.figure_ is figure
-    assert not left.lines
+    display = Comparison(pd.DataFrame(), make_gains(), "r", 0.95, "5 seeds").plot(ax=right)
+    assert display.ax_ is right and display.figure_ is figure
+    assert not left.images
 
 
-def test_keywords_reach_the_artists():
-    points = ComparisonDisplay(make_gains()).plot(elinewidth=3, marker="o", ms=4).points_
-    assert {(p.lines[0].get_marker(), p.lines[0].get_markersize()) for p in points} == {("o", 4)}
-    assert {p.lines[2][0].get_linewidth()[0] for p in points} == {3}
+def test_keywords_reach_the_image():
     image = ComparisonDisplay(make_gains(n_tasks=3)).plot(cmap="PuOr", vmax=1).image_
     assert image.get_cmap().name == "PuOr" and image.get_clim()[1] == 1
     image = ComparisonDisplay(make_gains(n_tasks=3)).plot(norm=CenteredNorm(halfrange=2)).image_
