@@ -64,16 +64,6 @@ def naming_damage(path: Path, remedy: str, *errors: type[Exception]) -> Iterator
         raise ValueError(f"{path} is damaged: {error}. {remedy}") from error
 
 
-def read_numbers(raw: pd.DataFrame, names: list[str], first_line: int) -> pd.DataFrame:
-    """Convert columns to numbers; an error names the line and the column that has none."""
-    numbers = raw[names].apply(pd.to_numeric, errors="coerce")
-    wrong = np.argwhere(~np.isfinite(numbers.to_numpy(dtype=float)))
-    if len(wrong):
-        row, name = wrong[0][0], names[wrong[0][1]]
-        raise ValueError(f"line {row + first_line}: no number in {name!r} but {raw[name][row]!r}")
-    return numbers
-
-
 def present(
     data: pd.DataFrame, target: pd.DataFrame, as_frame: bool, return_X_y: bool, **others: Any
 ) -> Any:

@@ -1,6 +1,7 @@
 """Damaged files of data: the rows that were written, or an error that names the file."""
 
 import gzip
+import hashlib
 import os
 
 import numpy as np
@@ -47,8 +48,9 @@ def home(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SKLEARN_PLE_DATA", str(folder))
         patch.setenv("SCIKIT_LEARN_DATA", str(folder / "sklearn"))
-        files = {part: (f"{part}.gz", 6) for part in ("train", "test")}
-        patch.setattr(_census_income, "_FILES", files)
+        patch.setattr(_census_income, "_FILES", {"train": "train.gz"})
+        own = {"train": hashlib.sha256(census()).hexdigest()}
+        patch.setattr(_census_income, "_SHA256", own)
         for name in ("census_income", "ali_ccp"):
             (folder / name).mkdir()
         yield folder
