@@ -142,10 +142,6 @@ class TableEncoder:
         """The fitted tasks, in the order of y."""
         return self.targets.tasks
 
-    def check_numbers(self, X: Any) -> None:
-        """Raise an error if numbers of some rows are infinite or too large."""
-        self.features.scaler_.check(X)
-
     def encode_features_as(self, other: "TableEncoder") -> None:
         """Take scales, categories, bins and statistics from another encoder, before `learn`."""
         self.features, self.maker, self.statistics = other.features, other.maker, other.statistics

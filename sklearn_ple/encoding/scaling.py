@@ -116,7 +116,8 @@ class NumberScaler:
         if sparse.issparse(sample[0]):
             self._learn_sparse(*sample)
             return self
-        self._check_ranges(ranges, sample[0])
+        ranges.measure()
+        self._check_finite(sample[0], ranges.finite)
         (centre,) = self._means([sample], ranges.share)
         mean, squares = self._means(
             blocks, ranges.share, lambda block: (ranges.share(block) - centre) ** 2
@@ -180,16 +181,6 @@ class NumberScaler:
         if not sparse.issparse(X):
             for _, block in self._blocks(X):
                 ranges.add(block)
-
-    def check(self, X: pd.DataFrame) -> None:
-        """Raise an error if numbers of some rows are infinite or too large."""
-        ranges = Ranges(len(self.positions))
-        self.see(X, ranges)
-        self._check_ranges(ranges, X)
-
-    def _check_ranges(self, ranges: Ranges, X: pd.DataFrame) -> None:
-        ranges.measure()
-        self._check_finite(X, ranges.finite)
 
     def _transform_dense(self, X: Any) -> np.ndarray:
         numbers = np.empty((X.shape[0], self.n_numbers_), dtype=self.dtype)

@@ -1,7 +1,6 @@
 """The rows of a fit, after reading and checking and before encoding."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -73,10 +72,6 @@ class Table:
     def blocks(self) -> "Iterator[Table]":
         """Yield all rows in their order, block by block; here the table itself."""
         yield self
-
-    def naming(self, check: Any) -> AbstractContextManager:
-        """Return a context in which errors name a part of the table; here they name none."""
-        return nullcontext()
 
     def __len__(self) -> int:
         """Return the number of rows."""

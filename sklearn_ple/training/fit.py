@@ -192,7 +192,7 @@ class Fit:
         else:
             rows = TableRows(*encoded.arrays, dtype=dtype)
         if split.table is not None:
-            with naming_validation_rows(), split.table.naming(encoder.check_numbers):
+            with naming_validation_rows():
                 encoded = encoder.apply_again(split.table, plan.class_weight)
             apart = TableRows(*encoded.arrays, dtype=dtype)
             return rows, rows, HeldOut(apart, split.table, targets, np.arange(len(apart)))

@@ -100,8 +100,7 @@ class Start:
     def encode(self, table: AnyTable, settings: Settings, classes: Any) -> Encoding:
         """Encode the table, with an encoder that learns from it or has learnt before."""
         encoder = make_encoder(settings, classes)
-        with table.naming(encoder.check_numbers):
-            return encoder, encoder.learn(table, settings.class_weight)
+        return encoder, encoder.learn(table, settings.class_weight)
 
     def draw(self, random_state: Any) -> np.random.RandomState:
         """Return the random state from which the fit draws."""
@@ -181,8 +180,7 @@ class OtherModel(Start):
         """Encode the table, whose features are encoded as those of the other model."""
         encoder = make_encoder(settings, classes)
         encoder.encode_features_as(self.fitted.encoder)
-        with table.naming(encoder.check_numbers):
-            return encoder, encoder.learn(table, settings.class_weight)
+        return encoder, encoder.learn(table, settings.class_weight)
 
     def _set_weights(self, net: MultiTaskNet, encoder: TableEncoder) -> None:
         """Copy the weights that the two networks have in common."""
@@ -211,8 +209,7 @@ class LastFit(Start):
     def encode(self, table: AnyTable, settings: Settings, classes: Any) -> Encoding:
         """Encode the table with the encoder of the last fit."""
         encoder = self.fitted.encoder
-        with table.naming(encoder.check_numbers):
-            return encoder, encoder.apply_again(table, settings.class_weight)
+        return encoder, encoder.apply_again(table, settings.class_weight)
 
     def _set_weights(self, net: MultiTaskNet, encoder: TableEncoder) -> None:
         """Copy all weights and the history.

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..arrow import list_categories
 from ..labels import Labels, join_labels, read_targets
+from ..reading import TooLargeError
 from ..table import Table
 from ..weights import find_label_weights
 from .columns import Columns
@@ -80,6 +81,7 @@ class Survey:
 
     def add(self, block: Block) -> None:
         """Process a block of rows."""
+        self._check_finite(block.rows)
         labels, _ = read_targets(self.columns.y(block.rows), self.ignored)
         weights = self.columns.sample_weight(block.rows)
         weights = find_label_weights(weights, labels, may_be_zero=True)
@@ -149,6 +151,17 @@ class Survey:
             observed = join_labels([column.observed, more])
             labels.append(replace(column, observed=observed, mask=mask))
         return labels, weights
+
+    def _check_finite(self, rows: Any) -> None:
+        """Raise an error for infinite features, while it is known in which rows they are."""
+        import pyarrow as pa
+        from pyarrow import compute
+
+        for name in self.columns.features:
+            column = rows.column(name)
+            is_float = column.type in (pa.float32(), pa.float64())
+            if is_float and compute.any(compute.is_inf(column)).as_py():
+                raise TooLargeError.of(name, "float64")
 
     def _declare(self, block: Block) -> None:
         import pyarrow as pa

@@ -1,7 +1,6 @@
 """A table in files: a sample is in memory, and all rows are read block by block."""
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -11,7 +10,6 @@ import numpy as np
 
 from ..form import TargetForm
 from ..kinds import find_ordered, pair_dependent_tasks, select_learnt
-from ..reading import TooLargeError
 from ..table import N_PARTS, Table, TableReader
 from .columns import Columns
 from .read_ahead import interleave, show_progress
@@ -152,24 +150,6 @@ class StreamedTable:
         # A loop variable would keep the last reader, and its file, open after an error.
         read = partial(self._read_tables, make=make, leaves_out=self.is_aside)
         return interleave(map(read, readers), n_open)
-
-    @contextmanager
-    def naming(self, check: Callable[[Any], Any]) -> Iterator[None]:
-        """Context manager in which an error about infinity names the row group that holds it.
-
-        Parameters
-        ----------
-        check : callable
-            Called with features, in which it looks for the error.
-        """
-        try:
-            yield
-        except TooLargeError:
-            for block in self.source.blocks(self.columns.names):
-                with block.row_group.named():
-                    table = self._read_table(block.rows, block.numbers, self.form, self._unit)
-                    check(table.features)
-            raise
 
     def describe(self) -> dict[str, str]:
         """Return hashes of files and columns, for the fingerprint of a fit.
