@@ -1,7 +1,7 @@
 """Comparison of models on the rows of a user: same folds, scores with intervals, and costs."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
@@ -192,10 +192,16 @@ def compare(
         delayed(_fit_and_score)(name, candidates[name], data, splits[k], int(seeds[k]), metrics)
         for k, name in jobs
     )
-    found = list(_run(calls, jobs, n_jobs, verbose))
+    fits = Parallel(n_jobs=n_jobs, return_as="generator")(calls)
+    bar = progress_bar(fits, total=len(jobs), desc="Fitting", unit="fit", disable=not verbose)
+    found = []
+    try:
+        for result in bar:
+            found.append(result)
+    except KeyboardInterrupt:
+        if len(found) < 2 * len(candidates):
+            raise
     n_folds = len(found) // len(candidates)
-    if n_folds < 2:
-        raise KeyboardInterrupt
     if n_folds < len(splits):
         said = f"it rests on {n_folds} of {len(splits)} folds."
         warn(f"The comparison was interrupted: {said}", ConvergenceWarning)
@@ -278,16 +284,6 @@ def _find_last(model: Any) -> Any:
 def _pass_groups(model: Any, groups: np.ndarray | None) -> dict[str, Any]:
     """Return the groups as an argument of fit, if there are any and it accepts them."""
     return {} if groups is None or not has_fit_parameter(model, "groups") else {"groups": groups}
-
-
-def _run(calls: Any, jobs: list[Any], n_jobs: int | None, verbose: int) -> Iterator[Any]:
-    """Yield the results of the fits in their order, until Ctrl-C."""
-    fits = Parallel(n_jobs=n_jobs, return_as="generator")(calls)
-    bar = progress_bar(fits, total=len(jobs), desc="Fitting", unit="fit", disable=not verbose)
-    try:
-        yield from bar
-    except KeyboardInterrupt:
-        return
 
 
 def _fit_and_score(
