@@ -22,39 +22,17 @@ _MANY_ROWS, _DISTINCT = 100, 0.9
 _NARROW = 1e-5
 
 
-def refuse_names(columns: Sequence[str], n_rows: int, y: Any) -> None:
-    """Raise an error if y names columns instead of holding a label for each row of X.
-
-    Parameters
-    ----------
-    columns : sequence of str
-        Names of the columns of X; empty if it has none.
-    n_rows : int
-        Number of rows of X.
-    y : object
-        The argument of fit.
-
-    Raises
-    ------
-    ValueError
-        If all entries of y are names of columns, or strings that are not as many as the rows.
-    """
+def refuse_names(n_rows: int, y: Any) -> None:
+    """Raise a ValueError if y names columns instead of holding a label for each row of X."""
     names = [y] if isinstance(y, str) else y
     if not isinstance(names, (list, tuple)) or len(names) in (0, n_rows):
         return
-    if not all(isinstance(name, str) for name in names):
-        return
-    if all(name in columns for name in names):
+    if all(isinstance(name, str) for name in names):
         raise ValueError(
-            f"y={y!r} names columns of X, which is for datasets and paths of files only: with a "
-            f"data frame pass X.drop(columns={list(names)}) and X[{list(names)}]."
+            f"y is a list of strings, {shown(names[:3])} for example, but X has {n_rows} rows: y "
+            "must hold a label for each. If y names columns, pass X.drop(columns=y) and X[y]; "
+            "names are for datasets and paths of files only."
         )
-    # The columns may be of another table, or misspelt.
-    held = "a string" if len(names) == 1 else f"{len(names)} strings"
-    raise ValueError(
-        f"y is {held}, but X has {n_rows} rows: y must hold a label for each. If y names columns, "
-        "pass the columns themselves; names are for datasets and paths of files only."
-    )
 
 
 def warn_of_order(**tables: Any) -> None:

@@ -122,7 +122,7 @@ class TableReader:
         """
         features = self.features.read(X, reset=like is None)
         names = self.features.names
-        refuse_names(names, features.shape[0], y)
+        refuse_names(features.shape[0], y)
         labels, form = read_targets(y, self.ignored(like))
         if like and not form.columns and len(like.names) == len(labels):
             labels = like.rename(labels)
