@@ -9,7 +9,7 @@ import pandas as pd
 from pandas.api import types
 from scipy import sparse
 
-from ..utils.checks import check_unique, naming, shown
+from ..utils.checks import check_unique, described, naming, shown
 from ..utils.warn import warn
 from .form import TargetForm
 from .frames import drop_order, fill_mask, is_arrow, is_polars, to_pandas
@@ -294,13 +294,10 @@ def _as_pandas(y: Any, input_name: str, needs_order: bool = False) -> pd.DataFra
     array = np.asarray(y, dtype=object) if isinstance(y, (list, tuple)) else np.asarray(y)
     if array.ndim not in (1, 2):
         # A dict, a set or a generator is a single object to NumPy.
-        is_array = array.ndim or hasattr(y, "shape")
-        kind = f"a value of type {type(y).__name__}"
-        found = f"an array of shape {array.shape}" if is_array else kind
         remedy = f": pass pandas.DataFrame({input_name})" if isinstance(y, Mapping) else ""
         raise ValueError(
             f"{input_name} should be a 1d array or a 2d array of shape (n_samples, n_tasks), got "
-            f"{found} instead{remedy}."
+            f"{described(array if array.ndim else y)} instead{remedy}."
         )
     if array.dtype.names:
         raise ValueError(

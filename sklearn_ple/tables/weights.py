@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from sklearn import config_context
 from sklearn.utils import check_array
 
-from .frames import is_arrow, is_polars, refuse_unread
+from .frames import refuse_unread
 from .labels import as_frame
 
 
@@ -97,10 +96,8 @@ def read_weights(sample_weight: Any, n_rows: int, names: Sequence[str]) -> np.nd
 def _order_columns(sample_weight: Any, names: Sequence[str]) -> Any:
     """Put the columns of a data frame in the order of the tasks, if they have their names."""
     refuse_unread(sample_weight)
-    is_frame = isinstance(sample_weight, pd.DataFrame)
-    is_of_library = is_frame or is_polars(sample_weight) or is_arrow(sample_weight)
-    # The weights of rows are a single column, whose name does not matter.
-    if not is_of_library or len(getattr(sample_weight, "shape", ())) < 2:
+    # The weights of rows are a series, whose name does not matter.
+    if not hasattr(sample_weight, "columns"):
         return sample_weight
     frame = as_frame(sample_weight, "sample_weight")
     columns = list(frame.columns)

@@ -109,7 +109,7 @@ def shown(value: Any) -> str:
 
 
 def described(result: Any) -> str:
-    """Describe what a user's own method returned: its type and, if it has one, its shape."""
+    """Describe a value for a message: its type and, if it has one, its shape."""
     kind = f"a value of type {type(result).__name__}"
     return f"{kind} and shape {tuple(result.shape)}" if hasattr(result, "shape") else kind
 

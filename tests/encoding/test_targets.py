@@ -665,7 +665,7 @@ def test_y_of_no_known_form_is_an_error():
     with pytest.raises(ValueError, match="y has no column"):
         read_targets(np.zeros((3, 0)))
     for y, found in [
-        (np.zeros((2, 2, 2)), r"an array of shape \(2, 2, 2\) instead\."),
+        (np.zeros((2, 2, 2)), r"a value of type ndarray and shape \(2, 2, 2\) instead\."),
         (3, r"a value of type int instead\."),
         ({"a": [1, 2]}, r"a value of type dict instead: pass pandas\.DataFrame\(y\)\."),
     ]:
