@@ -104,7 +104,7 @@ def _read_files(
     if like is None:
         _warn_of_lost_categories(settings, source, columns)
     options: dict[str, Any] = {"like": like, "verbose": settings.verbose}
-    rows = reader, source, columns, settings.depends_on
+    rows = reader, source, columns
     if arguments.apart is None:
         options |= {"n_aside": partial(_n_aside, settings), "last": rule == "last"}
         table = StreamedTable(*rows, **options)
@@ -134,7 +134,7 @@ def _read_apart(
             features, source = table.columns.features, Source.of(X)
             columns = Columns.choose(source, y, sample_weight, features, ending="_val")
             source.check_columns(features, "X has the columns")
-            rows = reader, source, columns, settings.depends_on
+            rows = reader, source, columns
             options: dict[str, Any] = {"like": table.form, "verbose": settings.verbose}
             apart = StreamedTable(*rows, **options).sample
         else:

@@ -40,9 +40,9 @@ def stream_rows(
         Dtype of numbers, targets and weights.
     """
     _warn_of_few_units(table.source)
-    targets, weights = encoder.encode_labels(table.distinct)
     totals = ClassTotals(encoder.tasks)
-    totals.add(targets, (weights > 0) * table.distinct_weights[:, None])
+    for block in table.label_blocks():
+        totals.add(*encoder.encode_labels(block))
     if class_weight is not None:
         class_weight = totals.balance(class_weight)
     n_trained_on = len(table)

@@ -97,8 +97,12 @@ class Columns:
     @property
     def names(self) -> list[str]:
         """Names of all columns."""
-        weights = _as_list(self.weight)
-        return [*self.features, *self.targets, *dict.fromkeys(weights)]
+        return [*self.features, *self.labelled]
+
+    @property
+    def labelled(self) -> list[str]:
+        """Names of the columns of labels and weights."""
+        return [*self.targets, *dict.fromkeys(_as_list(self.weight))]
 
     @property
     def surveyed(self) -> list[str]:

@@ -14,13 +14,14 @@ from ..reading import TooLargeError
 from ..table import Table
 from ..weights import find_label_weights
 from .columns import Columns
-from .distinct import DistinctLabels
 from .row_groups import RowGroup
 from .sampling import LowestRows, hash_rows
 from .source import Block, Source
 
 #: Largest number of rows in the sample, and approximate limit of its size in bytes.
 SAMPLED_ROWS, SAMPLED_BYTES = 200_000, 2**28
+# Largest number of distinct labels that are listed; a column with more is regarded as numbers.
+_MOST_DISTINCT = 2**16
 
 
 class Survey:
@@ -39,15 +40,11 @@ class Survey:
     last : bool
         Whether the last rows are set aside; otherwise those with the lowest hashes of their
         numbers or, with a column of groups, of their groups.
-    pairs : list of tuple of int
-        Positions of tasks that depend on each other, see `pair_dependent_tasks`.
     ordered : collection of str
         Names of the columns of y whose categories need an order.
 
     Attributes
     ----------
-    distinct : DistinctLabels
-        The distinct labels and their weights.
     n_rows : int
         Number of rows that have a label with a weight; other rows are not used.
     is_aside : callable
@@ -61,7 +58,6 @@ class Survey:
         ignored: Callable[[Sequence[str]], list[int]],
         most_aside: int,
         last: bool,
-        pairs: Sequence[tuple[int, int]],
         ordered: Collection[str],
     ):
         self.source = source
@@ -69,7 +65,8 @@ class Survey:
         self.ignored = ignored
         self.n_rows = 0
         self._sum, self._n_labels = 0.0, 0
-        self.distinct = DistinctLabels(pairs)
+        # The distinct labels of each column, or None where there are too many to be classes.
+        self._distinct: list[np.ndarray | None] = []
         # Dictionaries of the columns of y, whose values need not occur in any row.
         self._declared: dict[str, Any] = {}
         self._ordered = ordered
@@ -90,7 +87,11 @@ class Survey:
         self.n_rows += int(counts.sum())
         self._sum += weights.sum()
         self._n_labels += int(np.count_nonzero(weights))
-        self.distinct.add(labels, weights)
+        weighed = [column.drop(w == 0) for column, w in zip(labels, weights.T, strict=True)]
+        before = self._distinct or [column.observed[:0] for column in weighed]
+        self._distinct = [
+            _unite(values, column.observed) for values, column in zip(before, weighed, strict=True)
+        ]
         numbers, rows = block.numbers[counts], block.rows.filter(counts)
         self._sample.add(numbers, rows)
         self._aside.add(numbers, rows)
@@ -138,8 +139,8 @@ class Survey:
         Their weight is 0, unless the sample has no label in the column at all.
         """
         missing = [
-            column.observed[:0] if all_.too_many else _subtract(all_.values, column)
-            for all_, column in zip(self.distinct.columns, sample.labels, strict=True)
+            column.observed[:0] if values is None else _subtract(values, column)
+            for values, column in zip(self._distinct, sample.labels, strict=True)
         ]
         n_more = max(map(len, missing))
         weights = np.vstack([sample.weights, np.zeros((n_more, len(missing)))])
@@ -232,6 +233,14 @@ def _are_among(ordered: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     """Return whether numbers are among others, which are in ascending order."""
     first, end = (np.searchsorted(ordered, numbers, side) for side in ("left", "right"))
     return first < end
+
+
+def _unite(values: np.ndarray | None, labels: np.ndarray) -> np.ndarray | None:
+    """Return distinct labels with those of more rows; None if there are too many."""
+    if values is None:
+        return None
+    united = pd.unique(join_labels([values, pd.unique(labels)]))
+    return united if len(united) <= _MOST_DISTINCT else None
 
 
 def _subtract(labels: np.ndarray, column: Labels) -> np.ndarray:

@@ -1,6 +1,6 @@
 """A table in files: a sample is in memory, and all rows are read block by block."""
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -9,8 +9,10 @@ import joblib
 import numpy as np
 
 from ..form import TargetForm
-from ..kinds import find_ordered, pair_dependent_tasks, select_learnt
+from ..kinds import find_ordered, select_learnt
+from ..labels import read_targets
 from ..table import N_PARTS, Table, TableReader
+from ..weights import weigh
 from .columns import Columns
 from .read_ahead import interleave, show_progress
 from .sampling import hash_rows
@@ -28,12 +30,13 @@ class StreamedTable:
     """The rows of a dataset that have a label with a weight.
 
     Before training, one pass reads the labels of all rows and draws a sample of the rows. If there
-    are more rows than in the sample, the encoder makes two more passes over the features. The
-    number of rows, the labels, the categories and the scales are computed from all rows, and the
-    target statistics from all training rows. Everything else is computed from the sample, which
-    has at most 200,000 rows or 256 MB: the means and scales of labels that are numbers, the bins,
-    and the initial linear path. The share of all rows below an edge of a bin thus differs from
-    that of the sample by sampling error, with a standard error of about 0.001 for 200,000 rows.
+    are more rows than in the sample, the encoder makes two more passes over the features, and one
+    over the labels alone counts them. The number of rows, the labels, the categories and the
+    scales are computed from all rows, and the target statistics from all training rows. Everything
+    else is computed from the sample, which has at most 200,000 rows or 256 MB: the means and
+    scales of labels that are numbers, the bins, and the initial linear path. The share of all rows
+    below an edge of a bin thus differs from that of the sample by sampling error, with a standard
+    error of about 0.001 for 200,000 rows.
 
     Parameters
     ----------
@@ -43,8 +46,6 @@ class StreamedTable:
         The files.
     columns : Columns
         The columns to read.
-    depends_on : dict, "previous" or None
-        The parameter of the estimators.
     like : TargetForm, optional
         The form of y in an earlier table.
     verbose : int, default=0
@@ -75,7 +76,6 @@ class StreamedTable:
         reader: TableReader,
         source: Source,
         columns: Columns,
-        depends_on: Mapping[str, str] | str | None,
         *,
         like: TargetForm | None = None,
         verbose: int = 0,
@@ -88,13 +88,11 @@ class StreamedTable:
         self.verbose = verbose
         ignored = reader.ignored(like)
         # Checked before any block is read, whose name would be in the message.
-        kept = select_learnt(columns.targets, ignored)
-        names = like.names if like else [columns.targets[k] for k in kept]
-        pairs = pair_dependent_tasks(depends_on, names)
+        select_learnt(columns.targets, ignored)
         # A fitted form has its order already.
         ordered = set() if like else find_ordered(reader.task_types, columns.targets)
         most_aside = n_aside(source.n_rows)
-        survey = Survey(source, columns, ignored, most_aside, last, pairs, ordered)
+        survey = Survey(source, columns, ignored, most_aside, last, ordered)
         blocks = source.blocks(columns.surveyed)
         for block in show_progress(blocks, source.n_rows, "Reading labels", verbose):
             with block.row_group.named():
@@ -110,8 +108,6 @@ class StreamedTable:
         aside = survey.aside()
         self.aside = None if aside is None else self._read_table(*aside, self.form, survey.unit)
         self.labels, self.weights = survey.with_rare_labels(self.sample)
-        self.distinct, weights = survey.distinct.table(self.sample)
-        self.distinct_weights = weights / survey.unit
 
     def __len__(self) -> int:
         """Return the number of rows that have a label with a weight, including validation rows."""
@@ -127,6 +123,18 @@ class StreamedTable:
         readers = self.source.readers(self.columns.names)
         tables = interleave(map(self._read_tables, readers), n_open=1)
         return show_progress(tables, len(self), "Reading features", self.verbose)
+
+    def label_blocks(self) -> Iterator[Table]:
+        """Yield tables of the labels of all rows, block by block, without features."""
+        if len(self.sample) == len(self):
+            yield self.sample
+            return
+        columns = self.columns
+        blocks = self.source.blocks(columns.labelled)
+        for block in show_progress(blocks, self.source.n_rows, "Counting labels", self.verbose):
+            labels, form = read_targets(columns.y(block.rows), self.reader.ignored(self.form))
+            labels, weights = weigh(labels, columns.sample_weight(block.rows), self._unit)
+            yield Table(None, labels, weights, form, block.numbers)
 
     def training_rows(
         self, order: Sequence[int], make: Callable[[Table], _Made]
