@@ -401,7 +401,7 @@ class TableEncoder:
     @property
     def indicators(self) -> list[int]:
         """Position of the column of each indicator and statistic; numeric columns come first."""
-        owners = self.features.indicators_
+        owners = np.flatnonzero(self.features.scaler_.missing_).tolist()
         if self.statistics is None:
             return owners
         counted = zip(self.statistics.columns.tolist(), self.statistics.tables, strict=True)

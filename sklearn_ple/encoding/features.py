@@ -147,11 +147,6 @@ class FeatureEncoder:
         """
         return len(self.number_positions_)
 
-    @property
-    def indicators_(self) -> list[int]:
-        """Position of the numeric column of each indicator of missing values."""
-        return np.flatnonzero(self.scaler_.missing_).tolist()
-
     def list_names(self, names: Any = None) -> list[str]:
         """Return the names of numeric columns and parts of dates, then of categorical columns.
 

@@ -19,11 +19,11 @@ from ._sklearn import _num_samples
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
-def check_integer(name: str, value: Any, least: int = 1) -> None:
-    """Raise a ValueError unless an argument is an integer that is large enough."""
+def check_integer(name: str, value: Any) -> None:
+    """Raise a ValueError unless an argument is a positive integer."""
     is_integer = isinstance(value, Integral) and not isinstance(value, bool)
-    if not is_integer or int(value) < least:
-        raise ValueError(f"{name} must be an integer, {least} or more, not {shown(value)}.")
+    if not is_integer or int(value) < 1:
+        raise ValueError(f"{name} must be an integer, 1 or more, not {shown(value)}.")
 
 
 def check_named(estimators: Any) -> None:
