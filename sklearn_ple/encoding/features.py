@@ -231,8 +231,6 @@ class FeatureEncoder:
 
     def find_codes(self, X: Any, choice: Any, parameter: str) -> np.ndarray:
         """Find the columns of codes for columns of X, chosen by names, positions or a mask."""
-        if sparse.issparse(X):
-            raise ValueError(f"{parameter} needs categories, but sparse X holds numbers.")
         chosen = np.arange(X.shape[1])[_find_positions(choice, X, parameter)]
         for position in np.setdiff1d(chosen, self.categorical_positions_):
             raise ValueError(
@@ -245,17 +243,13 @@ class FeatureEncoder:
 def _find_categorical(X: Any, choice: Any) -> np.ndarray:
     """Find the categorical columns, and check that the others hold numbers or dates."""
     is_categorical = np.zeros(X.shape[1], dtype=bool)
+    if choice is not None and not _is_from_dtype(choice):
+        is_categorical[_find_positions(choice, X)] = True
     if sparse.issparse(X):
-        if choice is not None and not _is_from_dtype(choice):
-            raise ValueError(
-                "categorical_features needs a dense X or a data frame: sparse X holds numbers."
-            )
         return is_categorical
     dtypes = X.dtypes.tolist()
     if _is_from_dtype(choice):
         is_categorical[:] = [_is_category(dtype) for dtype in dtypes]
-    elif choice is not None:
-        is_categorical[_find_positions(choice, X)] = True
     for position in np.flatnonzero(~is_categorical):
         if not (is_number(dtypes[position]) or is_date(dtypes[position])):
             column = X.iloc[:, position]
@@ -309,6 +303,8 @@ def _is_category(dtype: Any) -> bool:
 
 def _find_positions(choice: Any, X: pd.DataFrame, parameter: str = "categorical_features") -> Any:
     """Turn names, positions or a mask into an index of the columns."""
+    if sparse.issparse(X):
+        raise ValueError(f"{parameter} needs a dense X or a data frame: sparse X holds numbers.")
     if isinstance(choice, str):
         choice = [choice]
     entries = choice.tolist() if hasattr(choice, "tolist") else list(choice)
