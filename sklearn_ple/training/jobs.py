@@ -85,8 +85,8 @@ class Jobs:
         return cls([Job.of(net, members, make_net) for members in ranges], axes)
 
     @contextmanager
-    def training(self, net: Any, rows: TableRows, validation: Validation | None) -> Iterator[None]:
-        """Train a net's members in workers within the context."""
+    def training(self, rows: TableRows, validation: Validation | None) -> Iterator[None]:
+        """Train the members in workers within the context."""
         self._rows = SharedRows(rows, validation)
         with Workers(len(self.jobs)) as self._workers:
             yield

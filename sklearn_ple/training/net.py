@@ -211,7 +211,7 @@ class MultiTaskNet(NeuralNet):
                 place(validation.rows, self.device)
             self.begin_training(rows)
             if jobs:
-                stack.enter_context(jobs.training(self, rows, validation))
+                stack.enter_context(jobs.training(rows, validation))
             n_before = len(self.history)
             self.notify("on_train_begin", X=rows, y=validation)
             try:

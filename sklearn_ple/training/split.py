@@ -1,6 +1,6 @@
 """The choice of validation rows: separate ones, the last ones, a splitter's, or random ones."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
@@ -112,10 +112,12 @@ class Split:
 
     def folds(
         self, n_rows: int, n_members: int, n_left_out: int, rng: np.random.RandomState
-    ) -> Sequence[np.ndarray]:
+    ) -> list[np.ndarray]:
         """Draw as many folds as members, of whole groups if there are groups.
 
-        Each member leaves out two folds, see `OutOfFold`.
+        Each member leaves out two folds, see `OutOfFold`. A group goes to the smallest fold, until
+        all have enough rows. Groups of more rows than a member may leave out are in no fold: all
+        members are trained on them.
 
         Parameters
         ----------
@@ -128,12 +130,25 @@ class Split:
 
         Returns
         -------
-        sequence of ndarray of int
+        list of ndarray of int
             Numbers of the rows of each fold, in any order.
         """
+        n_of_fold = n_left_out // 2
         if self.groups is None:
-            return list(draw_folds(n_rows, n_members, n_left_out, rng))
-        return _draw_folds_of_groups(self.groups, n_members, n_left_out, rng)
+            order = draw_order(n_rows, rng)[: n_members * n_of_fold]
+            return list(order.reshape(n_members, n_of_fold))
+        sizes = np.bincount(self.groups)
+        fold_of, n_in_fold = np.full(len(sizes), -1), np.zeros(n_members, dtype=int)
+        for group in draw_order(len(sizes), rng):
+            if sizes[group] > _count_most_left_out(n_rows, n_members):
+                continue
+            smallest = n_in_fold.argmin()
+            if n_in_fold[smallest] >= n_of_fold:
+                break
+            fold_of[group] = smallest
+            n_in_fold[smallest] += sizes[group]
+        of_rows = fold_of[self.groups]
+        return [rng.permutation(np.flatnonzero(of_rows == fold)) for fold in range(n_members)]
 
     def rows(
         self, n_rows: int, validation_fraction: float | None, rng: np.random.RandomState
@@ -143,13 +158,12 @@ class Split:
             return np.arange(n_rows), None
         if self.chosen is not None:
             return self.chosen
-        if self.last:
-            n_train = n_rows - count_set_aside(n_rows, validation_fraction, "rows")
-            return np.arange(n_train), np.arange(n_train, n_rows)
-        if self.groups is None:
-            return split_rows(n_rows, validation_fraction, rng)
-        aside = np.isin(self.groups, draw_groups(self.groups, validation_fraction, rng))
-        return np.flatnonzero(~aside), np.flatnonzero(aside)
+        if self.groups is not None and not self.last:
+            aside = np.isin(self.groups, draw_groups(self.groups, validation_fraction, rng))
+            return np.flatnonzero(~aside), np.flatnonzero(aside)
+        n_valid = count_set_aside(n_rows, validation_fraction, "rows")
+        order = np.roll(np.arange(n_rows), n_valid) if self.last else draw_order(n_rows, rng)
+        return order[n_valid:], order[:n_valid]
 
 
 def stops_early(settings: Settings, n_rows: int, least: int = LEAST_ROWS_TO_SET_ASIDE) -> bool:
@@ -240,15 +254,6 @@ def count_set_aside(n: int, validation_fraction: float, what: str) -> int:
     return n_aside
 
 
-def split_rows(
-    n_rows: int, validation_fraction: float, rng: np.random.RandomState
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draw the rows to train on and the validation rows at random."""
-    n_valid = count_set_aside(n_rows, validation_fraction, "rows")
-    order = draw_order(n_rows, rng)
-    return order[n_valid:], order[:n_valid]
-
-
 def draw_order(n_rows: int, rng: np.random.RandomState) -> np.ndarray:
     """Draw a random order of rows, which hardly changes if rows are appended.
 
@@ -270,37 +275,6 @@ def draw_groups(
             aside.append(group)
             left -= sizes[group]
     return np.array(aside)
-
-
-def draw_folds(
-    n_rows: int, n_members: int, n_left_out: int, rng: np.random.RandomState
-) -> np.ndarray:
-    """Draw as many folds as members, an array of shape (n_members, n_rows in a fold)."""
-    n_of_fold = n_left_out // 2
-    return draw_order(n_rows, rng)[: n_members * n_of_fold].reshape(n_members, n_of_fold)
-
-
-def _draw_folds_of_groups(
-    groups: np.ndarray, n_members: int, n_left_out: int, rng: np.random.RandomState
-) -> list[np.ndarray]:
-    """Draw folds of whole groups: each goes to the smallest fold, until all have enough rows.
-
-    Groups of more rows than a member may leave out are in no fold: all members are trained on
-    them.
-    """
-    sizes = np.bincount(groups)
-    fold_of, n_rows = np.full(len(sizes), -1), np.zeros(n_members, dtype=int)
-    most = _count_most_left_out(len(groups), n_members)
-    for group in draw_order(len(sizes), rng):
-        if sizes[group] > most:
-            continue
-        smallest = n_rows.argmin()
-        if n_rows[smallest] >= n_left_out // 2:
-            break
-        fold_of[group] = smallest
-        n_rows[smallest] += sizes[group]
-    of_rows = fold_of[groups]
-    return [rng.permutation(np.flatnonzero(of_rows == fold)) for fold in range(n_members)]
 
 
 def _count_most_left_out(n_rows: int, n_members: int) -> int:

@@ -20,7 +20,7 @@ from sklearn_ple.predictions.intervals import Deviations, StandardisedErrors
 from sklearn_ple.tables.labels import read_targets
 from sklearn_ple.tasks import Regression, Task
 from sklearn_ple.training.rows import TableRows
-from sklearn_ple.training.split import split_rows
+from sklearn_ple.training.split import Split
 
 KINDS = {"sick": "binary", "weight": "regression", "cost": "quantile", "visits": "count"}
 SMALL = {"n_members": 2, "max_epochs": 5, "batch_size": 256, "random_state": 0}
@@ -55,7 +55,7 @@ def model(data):
 def valid_rows(n_rows):
     # The seed of the split is the first number that a fit draws.
     seed = np.random.RandomState(0).randint(np.iinfo(np.int32).max)
-    return split_rows(n_rows, 0.1, np.random.RandomState(seed))[1]
+    return Split().rows(n_rows, 0.1, np.random.RandomState(seed))[1]
 
 
 # -- standard deviations --------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from sklearn_ple.training.rows import (
     place,
     split_evenly,
 )
-from sklearn_ple.training.split import Split, split_rows
+from sklearn_ple.training.split import Split
 
 
 def make_rows(n=10, container=np.asarray):
@@ -153,7 +153,7 @@ def test_batches_differ_by_a_row_at_most(n_rows, batch_size):
 
 
 def test_split_sets_a_share_aside_once():
-    train, valid = split_rows(1000, 0.25, np.random.RandomState(0))
+    train, valid = Split().rows(1000, 0.25, np.random.RandomState(0))
     assert len(valid) == 250
     assert sorted([*train, *valid]) == list(range(1000))
     train, valid = Split().rows(499, None, np.random.RandomState(0))
@@ -162,7 +162,7 @@ def test_split_sets_a_share_aside_once():
 
 def test_a_split_that_leaves_nothing_is_an_error():
     with pytest.raises(ValueError, match="validation_fraction=0.9 leaves none of the 5 rows"):
-        split_rows(5, 0.9, np.random.RandomState(0))
+        Split().rows(5, 0.9, np.random.RandomState(0))
 
 
 # -- rows of files --------------------------------------------------------------------------------

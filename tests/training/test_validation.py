@@ -22,7 +22,7 @@ from sklearn_ple.predictions.intervals import Deviations
 from sklearn_ple.tasks import TaskLosses
 from sklearn_ple.tasks.mean import MemberMean
 from sklearn_ple.training.rows import TableRows
-from sklearn_ple.training.split import draw_folds
+from sklearn_ple.training.split import Split
 from sklearn_ple.training.validation import HeldOut, Labelled, OutOfFold, average_weights
 
 N, N_MEMBERS = 160, 4
@@ -57,7 +57,7 @@ def trained(y, seed=0, container=np.asarray, **params):
 
 @pytest.mark.parametrize(("n_rows", "n_members", "n_left_out"), [(160, 4, 10), (12, 4, 6)])
 def test_folds_are_disjoint(n_rows, n_members, n_left_out):
-    folds = draw_folds(n_rows, n_members, n_left_out, np.random.RandomState(0))
+    folds = np.array(Split().folds(n_rows, n_members, n_left_out, np.random.RandomState(0)))
     assert folds.shape == (n_members, n_left_out // 2)
     assert len(np.unique(folds)) == folds.size
     assert folds.min() >= 0 and folds.max() < n_rows
@@ -223,11 +223,11 @@ def test_deviations_are_learnt_from_members_that_leave_the_rows_out():
     targets = TargetEncoder("auto", "number").fit(table.labels, table.form, table.weights)
     codes = np.zeros((N, 0), dtype=np.uint8)
     rows = TableRows(numbers[:, None], codes, y, table.weights, dtype=torch.float64)
-    folds = draw_folds(N, N_MEMBERS, 12, rng)
+    folds = Split().folds(N, N_MEMBERS, 12, rng)
     validation = OutOfFold(rows, table, targets, folds)
     numbers, sampled, labels, weights, out_of_fold = validation.sample()
     there = sampled.array("numbers")[:, 0].numpy().astype(int)
-    assert sorted(there) == sorted(folds.ravel())
+    assert sorted(there) == sorted(np.concatenate(folds))
     assert_array_equal(numbers, there)
     assert (out_of_fold[0] != out_of_fold[1]).all()
     assert not validation.trained_on()[out_of_fold, there].any()
@@ -259,7 +259,7 @@ def validated(make, members_of):
 
 
 def folds_of(rows, table, targets):
-    folds = draw_folds(len(rows), N_MEMBERS, len(rows) // 2, np.random.RandomState(1))
+    folds = Split().folds(len(rows), N_MEMBERS, len(rows) // 2, np.random.RandomState(1))
     return OutOfFold(rows, table, targets, folds)
 
 
