@@ -1,6 +1,5 @@
 """The fingerprint of a fit: short texts of all that determines its result, to compare fits."""
 
-from collections.abc import Mapping
 from inspect import unwrap
 from types import CodeType, FunctionType
 from typing import Any
@@ -108,6 +107,8 @@ def _describe_value(name: str, value: Any) -> str:
     """Represent numbers, texts and lists of these; return the hash of any other value."""
     try:
         simple = _simplify(value)
+        if isinstance(simple, list):
+            simple = [*map(_simplify, simple)]
         entries = simple if isinstance(simple, list) else [simple]
         if all(isinstance(entry, _SHOWN) for entry in entries):
             return repr(simple)
@@ -129,21 +130,23 @@ def _simplify(value: Any) -> Any:
     option.
     """
     if isinstance(value, Callback):
-        options = _simplify(value.get_params(deep=False))
-        kept = {name: option for name, option in options.items() if _can_be_pickled(option)}
-        return [_simplify(type(value)), kept]
+        options = value.get_params(deep=False).items()
+        return [type(value), {name: each for name, each in options if _can_be_pickled(each)}]
     if isinstance(value, nn.Module):
         options = {name: vars(value)[name] for name in vars(value).keys() - vars(nn.Module())}
-        return _simplify([type(value), options, value.state_dict()])
+        return [type(value), options, dict(value.state_dict())]
     if isinstance(value, (type, FunctionType)):
         return _describe_code(value)
+    if isinstance(value, CodeType):
+        # All but the line numbers.
+        return [value.co_code, value.co_varnames, value.co_names, value.co_consts]
     if isinstance(value, Tensor):
         return value.numpy(force=True)
     if isinstance(value, np.generic):
         return value.item()
-    if isinstance(value, Mapping):
-        return {name: _simplify(entry) for name, entry in value.items()}
-    return [*map(_simplify, value)] if isinstance(value, (list, tuple)) else value
+    if isinstance(value, frozenset):
+        return set(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _can_be_pickled(value: Any) -> bool:
@@ -156,11 +159,11 @@ def _can_be_pickled(value: Any) -> bool:
 
 
 class _Hasher(NumpyHasher):
-    """joblib's hash, but of the code of functions and classes in place of their names alone."""
+    """joblib's hash, after what a value holds was simplified."""
 
     def save(self, obj: Any) -> None:
         try:
-            super().save(_describe_code(obj) if isinstance(obj, (type, FunctionType)) else obj)
+            super().save(_simplify(obj))
         except TypeError as error:
             # joblib would take it for keys of a dict that cannot be sorted, and go on.
             raise ValueError(str(error)) from error
@@ -189,13 +192,4 @@ def _describe_members(cls: type) -> dict[str, Any]:
 
 def _describe_function(function: FunctionType) -> list[Any]:
     """Describe a function without its closure, in which a method may hold its class."""
-    return [_list_code(function.__code__), function.__defaults__, function.__kwdefaults__]
-
-
-def _list_code(value: Any) -> Any:
-    """List the instructions, names and constants of code, without line numbers."""
-    if isinstance(value, CodeType):
-        return [value.co_code, *value.co_varnames, *value.co_names, _list_code(value.co_consts)]
-    if isinstance(value, frozenset):
-        return sorted(map(repr, value))
-    return [*map(_list_code, value)] if isinstance(value, tuple) else value
+    return [function.__code__, function.__defaults__, function.__kwdefaults__]
