@@ -4,17 +4,14 @@ from bisect import bisect
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from sklearn.base import clone
 
 from .base import MultiTaskEstimator
-from .nn.draws import in_all_functions
 from .nn.levels import split_widths
 from .tables.reading import FeatureReader
 from .tables.table import TableReader
 from .training.build import make_body, make_encoder, make_inputs
-from .training.random_state import seeded
 from .utils.checks import check_named, naming
 from .utils.constraints import check_arguments
 from .utils.warn import warn
@@ -262,7 +259,7 @@ class _Sizes:
         encoder = make_encoder(settings)
         self.encoder, _ = encoder.start(encoder.learn(table))
         self.names = features.names
-        with seeded(np.random.RandomState(0)), in_all_functions():
+        with torch.device("meta"):
             self.inputs = make_inputs(settings, self.encoder)
 
     def count(self, estimator: Any) -> int:

@@ -45,7 +45,6 @@ class Budget:
     """
 
     def __init__(self, seconds: float | None):
-        self.seconds = seconds
         self.end = float("inf") if seconds is None else clock() + float(seconds)
 
     @property
@@ -95,9 +94,6 @@ class Trial(Callback):
 
     def __init__(self, budget: Budget):
         self.budget = budget
-
-    def on_train_begin(self, net: Any, **_: Any) -> None:
-        """Begin to measure."""
         self.seconds_: list[float] = []
 
     def on_epoch_begin(self, net: Any, **_: Any) -> None:
