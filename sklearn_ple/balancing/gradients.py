@@ -162,13 +162,13 @@ class GradientBalancer(Balancer):
             The weights.
         """
         representation: Any = batch.representation
-        # In the order of the towers, so that no rounding depends on the order of y's columns. An
-        # aggregator may have preferences, which are in the order of y's columns.
-        order = representation.order if isinstance(self.method, str) else None
-        compute = representation.gradients if order is None else representation.gradients_by_tower
-        gradients = compute(batch.losses).float()
-        shares = batch.shares if order is None else batch.shares[:, order]
-        gramians, there = _multiply_gradients(gradients, shares > 0)
+        # In the order of the towers, so that no rounding depends on the order of y's columns.
+        order = representation.order
+        gradients = representation.gradients(batch.losses).float()
+        if not isinstance(self.method, str):
+            # An aggregator may have preferences, which are in the order of y's columns.
+            gradients, order = gradients[:, order.argsort()], torch.arange(len(order))
+        gramians, there = _multiply_gradients(gradients, batch.shares[:, order] > 0)
         weights = torch.ones(there.shape, dtype=torch.float64)
         # Gradients that are not finite keep a weight of 1: the loss then ends the training.
         usable = gramians.isfinite().all(dim=2).all(dim=1)
@@ -178,8 +178,7 @@ class GradientBalancer(Balancer):
             if mask.any():
                 part = gramians[members][:, tasks][:, :, tasks]
                 weights[members.unsqueeze(1), tasks] = self._weights_of(part, members.tolist())
-        weights = weights if order is None else weights[:, order.argsort()]
-        return current().same(weights.to(batch.losses))
+        return current().same(weights[:, order.argsort()].to(batch.losses))
 
     def backward(self, batch: Batch) -> Tensor:
         """Propagate the weighted gradients through the network below the towers.

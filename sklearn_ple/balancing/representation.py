@@ -22,14 +22,13 @@ class Representation:
         Number of members of the ensemble.
     dependent : bool
         Whether the loss of a task may depend on the towers of other tasks.
-    order : sequence of int, optional
-        For each task of the towers, its position among the losses; by default the order is the
-        same.
+    order : sequence of int
+        For each task of the towers, its position among the losses.
 
     Attributes
     ----------
-    order : Tensor of int of shape (n_tasks,) or None
-        The order, if it is not the same.
+    order : Tensor of int of shape (n_tasks,)
+        The order.
     """
 
     def __init__(
@@ -37,11 +36,11 @@ class Representation:
         read: Tensor | list[Tensor],
         n_members: int,
         dependent: bool,
-        order: Sequence[int] | None = None,
+        order: Sequence[int],
     ):
         self.n_members = n_members
         self.dependent = dependent
-        self.order = None if order is None else torch.as_tensor(order)
+        self.order = torch.tensor(order)
         self._is_list = isinstance(read, list)
         self._below = list(read) if isinstance(read, list) else [read]
         self._above = [part.detach().requires_grad_() for part in self._below]
@@ -62,30 +61,9 @@ class Representation:
         Returns
         -------
         Tensor of shape (n_members, n_tasks, n)
-            The gradient of each loss with respect to a shift that is added to the representations
-            of all tasks. If all tasks read the same representation, this is the gradient with
-            respect to that representation.
-
-        Raises
-        ------
-        ValueError
-            If the representations of the tasks differ in width.
-        """
-        by_tower = self.gradients_by_tower(losses)
-        return by_tower if self.order is None else by_tower[:, self.order.argsort()]
-
-    def gradients_by_tower(self, losses: Tensor) -> Tensor:
-        """Return what `gradients` returns, but in the order of the towers.
-
-        Parameters
-        ----------
-        losses : Tensor of shape (n_members, n_tasks)
-            The losses, in their own order.
-
-        Returns
-        -------
-        Tensor of shape (n_members, n_tasks, n)
-            The gradients.
+            The gradient of each loss, in the order of the towers, with respect to a shift that is
+            added to the representations of all tasks. If all tasks read the same representation,
+            this is the gradient with respect to that representation.
 
         Raises
         ------
@@ -99,7 +77,7 @@ class Representation:
                 'balancing="equal" or another method that weighs by the losses, or, for '
                 'AsymmetricSharing, fusion="sum" or fusion="average".'
             )
-        losses = losses if self.order is None else losses[:, self.order]
+        losses = losses[:, self.order]
         by_loss = []
         if self.dependent:
             for loss in losses.sum(dim=0):
@@ -121,8 +99,7 @@ class Representation:
         weights : Tensor of shape (n_members, n_tasks)
             Weights of the losses. The gradients are those of the mean over the members.
         """
-        weights = weights if self.order is None else weights[:, self.order]
-        weights = weights.to(self._jacobian) / self.n_members
+        weights = weights[:, self.order].to(self._jacobian) / self.n_members
         if self.dependent:
             combined = torch.einsum("mk,mkjn->mjn", weights, self._jacobian)
         else:
@@ -147,7 +124,7 @@ class Representation:
 
 @contextmanager
 def cut_below(
-    towers: nn.Module, n_members: int, dependent: bool, order: Sequence[int] | None = None
+    towers: nn.Module, n_members: int, dependent: bool, order: Sequence[int]
 ) -> Iterator[list[Representation]]:
     """Detach the input of the towers from the network below, within the context.
 
@@ -159,7 +136,7 @@ def cut_below(
         Number of members of the ensemble.
     dependent : bool
         Whether the loss of a task may depend on the towers of other tasks.
-    order : sequence of int, optional
+    order : sequence of int
         For each task of the towers, its position among the losses.
 
     Yields

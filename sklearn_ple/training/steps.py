@@ -136,8 +136,8 @@ class Stepper:
         if not self.balancer.reads_representation:
             return nullcontext([])
         module, body = self.module, self.module.body
-        dependent = module.link is not None
-        return cut_below(body.towers, body.n_members, dependent, module.order.positions)
+        order = module.order.sort_as_network(range(body.n_tasks))
+        return cut_below(body.towers, body.n_members, module.link is not None, order)
 
     def _evaluate(self, inputs: Any, labels: Any) -> tuple[Tensor, Tensor, Tensor]:
         """Compute the members' outputs for a batch, and twice the sums of losses and weights.

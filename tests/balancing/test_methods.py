@@ -71,7 +71,8 @@ def step(balancer, gradients, values=None, labelled=None, after=None):
     labelled = torch.ones_like(values) if labelled is None else torch.as_tensor(labelled)
     shared = torch.zeros(n_members, n, dtype=torch.float64, requires_grad=True)
     read = shared.repeat_interleave(n_tasks, dim=0).unsqueeze(1)
-    cut = Representation(read, n_members, False) if balancer.reads_representation else None
+    reads = balancer.reads_representation
+    cut = Representation(read, n_members, False, range(n_tasks)) if reads else None
     by_task = (read if cut is None else cut.above).view(n_members, n_tasks, n)
     losses = (values.double() + (gradients * by_task).sum(dim=2)) * labelled
     batch = Batch(losses, labelled.double(), lambda: after * labelled, cut)
@@ -399,7 +400,7 @@ def test_gradients_below_the_towers_are_weighed(make_body, dependent, seed):
 
     pytest.importorskip("torchjd")
     balancer = make("imtl_g", 2, 2)
-    with cut_below(bodies[0].towers, 2, dependent) as cuts:
+    with cut_below(bodies[0].towers, 2, dependent, range(2)) as cuts:
         losses = losses_of(bodies[0])
     weights = balancer.backward(Batch(losses, torch.ones(2, 2), None, *cuts))
     assert (weights - 1).abs().max() > 1e-3
@@ -416,7 +417,7 @@ def test_gradients_below_the_towers_are_weighed(make_body, dependent, seed):
 def test_representations_of_several_widths_are_an_error():
     parts = [torch.zeros(1, 3, width) for width in (2, 4)]
     with pytest.raises(ValueError, match="several widths"):
-        Representation(parts, 1, False).gradients(torch.zeros(1, 2))
+        Representation(parts, 1, False, range(2)).gradients(torch.zeros(1, 2))
 
 
 @pytest.mark.parametrize("name", ["geometric", "famo"])
