@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from ..tasks import Task
-from .balancer import Balancer, Batch, WeightedSum, check_weights
+from .balancer import Balancer, Batch, WeightedSum
 from .famo import FAMO
 from .geometric import GeometricMean
 from .gradients import GRADIENT_METHODS, GradientBalancer, weighs_gradients

@@ -3,13 +3,14 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from ..distributed import current
 from ..nn.axes import Axes, Axis
+from ..nn.shapes import check_tensor
 from ..tasks import Task
 from ..utils.checks import show_options
 from .representation import Representation
@@ -191,7 +192,7 @@ class Balancer(nn.Module, ABC):
             The weights, which ``history_`` records; None if there are none to record.
         """
         weights = self.weigh(batch)
-        check_weights(self, "weigh", weights, batch)
+        check_tensor(f"{type(self).__name__}.weigh", weights, batch.losses.shape)
         weights = torch.where(batch.shares > 0, weights, 0.0)
         # Weights may be random: several processes must use the same.
         weights = current().same(weights.detach())
@@ -206,17 +207,6 @@ class Balancer(nn.Module, ABC):
         batch : Batch
             The losses of the batch before the step. Its ``again`` computes those after the step.
         """
-
-
-def check_weights(balancer: Balancer, method: str, weights: Any, batch: Batch) -> None:
-    """Check the weights that a method of a balancer, perhaps a user's own, returned."""
-    is_tensor = isinstance(weights, Tensor)
-    if not is_tensor or weights.shape != batch.losses.shape:
-        found = tuple(weights.shape) if is_tensor else type(weights).__name__
-        raise ValueError(
-            f"{type(balancer).__name__}.{method} returned {found}: it must return a tensor of "
-            f"shape {tuple(batch.losses.shape)}, with a weight for each member and task."
-        )
 
 
 class WeightedSum(Balancer):

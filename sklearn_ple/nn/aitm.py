@@ -4,13 +4,12 @@
 
 import math
 from collections.abc import Sequence
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..utils.checks import naming
 from .axes import ByTask
 from .body import Body
 from .diagram import Diagram, Node, count_for_one, describe
@@ -163,6 +162,8 @@ class TransferGate(nn.Module):
 def _sort_steps(previous: Sequence[int | None]) -> list[tuple[int, int]]:
     """Return the pairs (task, task before it), in an order in which they can be computed."""
     before = {task: other for task, other in enumerate(previous) if other is not None}
-    with naming("previous"):
+    try:
         order = [*TopologicalSorter({k: [other] for k, other in before.items()}).static_order()]
+    except CycleError as error:
+        raise ValueError(f"previous={list(previous)} has a cycle: {error.args[1]}.") from None
     return [(task, before[task]) for task in order if task in before]

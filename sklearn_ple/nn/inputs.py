@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..utils.checks import check_tensor
 from .dropout import MemberDropout
 from .embeddings import CategoricalEmbedding
+from .shapes import check_tensor
 
 # Greatest distance of a number from its mean, in standard deviations; others are set to this.
 _FARTHEST = 1e18

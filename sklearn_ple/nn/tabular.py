@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..utils.checks import check_tensor
 from .diagram import Node
 from .inputs import InputLayer
 from .linear_path import LinearPath
 from .links import EventLink
 from .names import ExpertNames, GateNames
+from .shapes import check_tensor
 
 
 class TabularNetwork(nn.Module):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..utils.checks import check_tensor
+from ..nn.shapes import check_tensor
 from .constant import constant
 from .task import Task
 

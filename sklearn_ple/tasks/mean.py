@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ..nn.axes import Axes, Axis
-from ..utils.checks import check_tensor
+from ..nn.shapes import check_tensor
 from .losses import group_tasks
 from .task import Task
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from ..distributed import current
 from ..nn.draws import reseed
+from ..nn.shapes import check_tensor
 from ..parameters.settings import Settings
-from ..utils.checks import described
 from .fingerprint import describe_fit
 from .split import Split
 
@@ -145,14 +145,9 @@ def add_penalty(body: Any, share: Any) -> Tensor | float:
         If the penalty is not a number.
     """
     penalty = body.penalty()
-    is_tensor = isinstance(penalty, Tensor)
-    if not isinstance(penalty, Real) and not (is_tensor and penalty.dim() == 0):
-        raise ValueError(
-            f"{type(body).__name__}.penalty returned {described(penalty)}: it must return a "
-            "number, the mean over the members."
-        )
-    if not is_tensor:
-        return penalty
+    if isinstance(penalty, Real):
+        return float(penalty)
+    check_tensor(f"{type(body).__name__}.penalty", penalty, ())
     part = penalty * share
     # A penalty may depend on no parameter, for example that of a single subspace.
     if part.requires_grad:

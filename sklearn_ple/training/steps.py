@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ..balancing import Balancer, Batch, Representation, check_weights, cut_below
+from ..balancing import Balancer, Batch, Representation, cut_below
 from ..distributed import current
 from ..nn.draws import Draws, generator_for
 from ..nn.members import MemberRange
+from ..nn.shapes import check_tensor
 from ..tasks import TaskLosses
 from .averaging import WeightAverage
 from .processes import add_penalty
@@ -116,7 +117,7 @@ class Stepper:
         step = self._step = Batch(losses, shares, again, cut)
         weights = self.balancer.backward(step)
         if weights is not None:
-            check_weights(self.balancer, "backward", weights, step)
+            check_tensor(f"{type(self.balancer).__name__}.backward", weights, losses.shape)
             self._balance.append((weights, step.shares > 0))
         self._check_gradients()
         penalty = add_penalty(self.module.body, part)

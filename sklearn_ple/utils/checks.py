@@ -12,7 +12,6 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 import pandas as pd
-from torch import Tensor
 
 from ._sklearn import _num_samples
 
@@ -112,14 +111,6 @@ def described(result: Any) -> str:
     """Describe a value for a message: its type and, if it has one, its shape."""
     kind = f"a value of type {type(result).__name__}"
     return f"{kind} and shape {tuple(result.shape)}" if hasattr(result, "shape") else kind
-
-
-def check_tensor(method: str, result: Any, expected: Sequence[int]) -> None:
-    """Check that a method, perhaps a user's own, returned a tensor of the shape that is needed."""
-    if not isinstance(result, Tensor) or tuple(result.shape) != tuple(expected):
-        raise ValueError(
-            f"{method} returned {described(result)}; expected a tensor of shape {tuple(expected)}."
-        )
 
 
 @contextmanager

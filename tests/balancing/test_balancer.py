@@ -189,7 +189,7 @@ def test_a_balancer_that_does_not_differentiate_is_an_error(table):
     [
         (None, "NoneType"),
         ([1.0, 0.0], "list"),
-        (np.ones((2, 2)), "ndarray"),
+        (np.ones((2, 2)), "ndarray and shape .*"),
         (torch.ones(2), r"\(2,\)"),
         (torch.ones(2, 3), r"\(2, 3\)"),
     ],
@@ -199,7 +199,7 @@ def test_weights_that_are_no_tensor_of_members_and_tasks_are_an_error(weights, f
         def weigh(self, batch):
             return weights
 
-    message = rf"Wrong.weigh returned {found}: it must return a tensor of shape \(2, 2\)"
+    message = rf"Wrong.weigh returned .*{found}; expected a tensor of shape \(2, 2\)"
     with pytest.raises(ValueError, match=message):
         model(balancing=Wrong(), n_members=2).fit(*table)
 
@@ -213,7 +213,7 @@ def test_weights_to_record_that_are_not_of_members_and_tasks_are_an_error(weight
             super().backward(batch)
             return weights
 
-    message = rf"Wrong.backward returned {found}: it must return a tensor of shape \(2, 2\)"
+    message = rf"Wrong.backward returned .*{found}; expected a tensor of shape \(2, 2\)"
     with pytest.raises(ValueError, match=message):
         model(balancing=Wrong(), n_members=2).fit(*table)
 

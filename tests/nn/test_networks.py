@@ -884,7 +884,7 @@ def test_other_networks_have_no_penalty(cls):
         (HoME, {"task_groups": {"x": [0, 1], "y": [1]}}, "each of 2 tasks exactly once"),
         (AsymmetricSharing, {"reads": [[], [0]], "fusion": "mean"}, "fusion='mean' is not one of"),
         (AITM, {"previous": [None]}, r"previous=\[None\] must have one entry for each of 2 tasks"),
-        (AITM, {"previous": [1, 0]}, "previous: .*cycle"),
+        (AITM, {"previous": [1, 0]}, "previous=.*cycle"),
         (AITM, {"previous": [None, 0], "bottom_hidden_units": ()}, "bottom_hidden_units is empty"),
         (AdaTT, {"n_specific_experts": 0}, "n_specific_experts is 0"),
         (AdaTT, {"expert_hidden_units": ()}, "expert_hidden_units is empty"),
