@@ -1,11 +1,13 @@
 """The drawing of a network as SVG, from its diagram: features at the bottom, tasks at the top."""
 
-import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from typing import Any
+
+import jinja2
 
 from .diagram import Node
 
@@ -18,16 +20,7 @@ _MARGIN = 92  # space for the names of rows
 _COLUMN = 88
 _CELL = 22  # a node with the space around it
 _ROW = 58
-_BAR = 24
-_LINE = 13
-_WIDEST = 8  # width of a line for a weight of 1
 _LEAST_WIDTH = 345  # for the lines of text below
-
-_ROOT = {"xmlns": "http://www.w3.org/2000/svg", "role": "img", "fill": "currentColor"}
-_ROOT |= {"font-family": "system-ui, sans-serif", "font-size": "12"}
-
-_LONGEST = 12
-_WEIGHS = {"gate", "mixing"}
 
 #: The nodes, from the features up, as `Body.nodes` returns them.
 Rows = Sequence[Sequence[Node]]
@@ -85,6 +78,15 @@ class _Glyph:
         task = self.node.task
         return SHARED_COLOUR if task is None else COLOURS[task % len(COLOURS)]
 
+    def draw_curve_from(self, source: "_Glyph") -> str:
+        """Return the path from a glyph below this one, which avoids the rows in between."""
+        middle = (source.y + self.y) / 2
+        aside = 34 if source.y - self.y > _ROW else 0
+        return (
+            f"M{source.x:g} {source.y:g}C{source.x + aside:g} {middle:g} "
+            f"{self.x + aside:g} {middle:g} {self.x:g} {self.y:g}"
+        )
+
 
 def draw_svg(outline: Outline, weights: Weights | None = None, *, on_page: bool = False) -> str:
     """Draw a network.
@@ -115,21 +117,41 @@ def draw_svg(outline: Outline, weights: Weights | None = None, *, on_page: bool 
         for depth, row in enumerate(rows, start=1)
     ]
     bottom = _find_y(0, rows)
-    below = bottom + _BAR + 18
-    size = max(right, _LEAST_WIDTH), below + _LINE * len(totals) - 8
-    svg = _make_root(outline.title, *size, on_page)
-    _add(svg, "title", outline.title)
-    _add(svg, "desc", _describe(outline))
-    _draw_features(svg, outline.n_features, bottom, right)
-    _draw_lines(svg, glyphs, bottom, means)
-    for row in glyphs:
-        for glyph in row:
-            _draw_glyph(svg, glyph)
-    _draw_labels(svg, rows)
-    _draw_tasks(svg, outline.tasks, glyphs[-1])
-    for place, line in enumerate(totals):
-        _write(svg, 0, below + _LINE * place, line, font_size="10")
-    return ET.tostring(svg, encoding="unicode")
+    return _find_template().render(
+        outline=outline,
+        totals=totals,
+        glyphs=glyphs,
+        places={glyph.node: glyph for row in glyphs for glyph in row},
+        names=_name_rows(rows),
+        means=means,
+        left=_MARGIN,
+        right=right,
+        bottom=bottom,
+        width=max(right, _LEAST_WIDTH),
+        height=bottom + 34 + 13 * len(totals),
+        on_page=on_page,
+        count="{:,}".format,
+    )
+
+
+@cache
+def _find_template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader(__package__, "."),
+        autoescape=True,
+        finalize=_show,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.get_template("drawing.svg")
+
+
+def _show(value: Any) -> Any:
+    """Shorten a number, and replace the characters of a text that XML cannot hold."""
+    if isinstance(value, (int, float)):
+        return f"{value:g}"
+    if hasattr(value, "__html__"):
+        return value
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in value)
 
 
 def draw_html(outline: Outline, weights: Weights | None = None) -> str:
@@ -195,96 +217,6 @@ def _pair_means(rows: Rows, weights: Weights) -> dict[Node, Sequence[float]]:
     return {gate: level[gate.name] for row, level in pairs for gate in row}
 
 
-# -- drawing ----------------------------------------------------------------------------------
-
-
-def _add(
-    parent: ET.Element, tag: str, text: str | None = None, /, **attributes: Any
-) -> ET.Element:
-    """Add an element; numbers are shortened, and underscores in names are hyphens."""
-    shown = {
-        name.replace("_", "-"): value if isinstance(value, str) else f"{value:g}"
-        for name, value in attributes.items()
-    }
-    element = ET.SubElement(parent, tag, shown)
-    # XML cannot hold some characters.
-    replaced = (c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text or "")
-    element.text = None if text is None else "".join(replaced)
-    return element
-
-
-def _write(parent: ET.Element, x: float, y: float, text: str, **attributes: Any) -> None:
-    _add(parent, "text", text, x=x, y=y, **attributes)
-
-
-def _make_root(name: str, width: float, height: float, on_page: bool) -> ET.Element:
-    # On a page it shrinks only a little: its text must stay legible, and the page can be scrolled.
-    style = f"max-width:100%;min-width:{0.8 * width:g}px;height:auto"
-    # Outside a page, the text has a colour that is legible on any background.
-    look = {"style": style} if on_page else {"color": "#757575"}
-    size = {"viewBox": f"0 0 {width:g} {height:g}", "width": f"{width:g}", "height": f"{height:g}"}
-    return ET.Element("svg", _ROOT | {"aria-label": name} | size | look)
-
-
-def _draw_features(svg: ET.Element, n: int, y: float, right: float) -> None:
-    box = {"x": _MARGIN + 4, "y": y, "width": right - _MARGIN - 8, "height": _BAR, "rx": 4}
-    look = {"fill_opacity": 0.08, "stroke": "currentColor", "stroke_opacity": 0.4}
-    _add(svg, "rect", data_kind="features", **box, **look)
-    text = f"{n:,} feature{'s' if n > 1 else ''}"
-    _write(svg, (_MARGIN + right) / 2, y + 16, text, text_anchor="middle")
-
-
-def _draw_lines(
-    svg: ET.Element, glyphs: list[list[_Glyph]], bottom: float, means: dict[Node, Sequence[float]]
-) -> None:
-    places = {glyph.node: glyph for row in glyphs for glyph in row}
-    group = _add(svg, "g", fill="none", stroke_opacity=0.75)
-    for node, target in places.items():
-        if not node.reads:
-            line = f"M{target.x:g} {bottom:g}V{target.y:g}"
-            _add(group, "path", d=line, stroke="currentColor", stroke_opacity=0.45)
-        weights = means.get(node, [None] * len(node.reads))
-        for read, weight in zip(node.reads, weights, strict=True):
-            source = places[read]
-            path = _add(group, "path", d=_draw_curve(source, target), stroke=source.colour)
-            if weight is not None:
-                path.set("stroke-width", f"{_WIDEST * weight:.3f}")
-                _add(path, "title", f"{node.name} reads {read.name}: mean weight {weight:.3f}")
-
-
-def _draw_curve(source: _Glyph, target: _Glyph) -> str:
-    """Return the path from a glyph to one above it, which avoids the rows in between."""
-    middle = (source.y + target.y) / 2
-    aside = 34 if source.y - target.y > _ROW else 0
-    return (
-        f"M{source.x:g} {source.y:g}C{source.x + aside:g} {middle:g} "
-        f"{target.x + aside:g} {middle:g} {target.x:g} {target.y:g}"
-    )
-
-
-def _draw_glyph(svg: ET.Element, glyph: _Glyph) -> None:
-    node, x, y = glyph.node, glyph.x, glyph.y
-    group = _add(svg, "g", data_kind=node.kind)
-    _add(group, "title", f"{node.kind} {node.name}: {node.n_parameters:,} parameters")
-    if node.kind in _WEIGHS:
-        _add(group, "circle", cx=x, cy=y, r=7, fill=glyph.colour)
-    elif node.kind == "tower":
-        outline = f"M{x - 17:g} {y + 11:g}L{x - 11:g} {y - 11:g}H{x + 11:g}L{x + 17:g} {y + 11:g}Z"
-        _add(group, "path", d=outline, fill=glyph.colour)
-    else:
-        _add(group, "rect", x=x - 8, y=y - 8, width=16, height=16, rx=3, fill=glyph.colour)
-
-
-def _draw_labels(svg: ET.Element, rows: Rows) -> None:
-    """Write the names of the rows, and their numbers of parameters."""
-    group = _add(svg, "g", font_size=11)
-    for depth, (name, row) in enumerate(zip(_name_rows(rows), rows, strict=True), start=1):
-        y = _find_y(depth, rows)
-        _write(group, 0, y, name)
-        n = sum(node.n_parameters for node in row)
-        _write(group, 0, y + _LINE, f"{n:,} param.", font_size=10)
-
-
 def _name_rows(rows: Rows) -> list[str]:
     """Name each row after its nodes, with a number if there are several rows of this kind."""
     total, so_far, names = Counter(row[0].kind for row in rows), Counter[str](), []
@@ -294,20 +226,3 @@ def _name_rows(rows: Rows) -> list[str]:
         name = kind if len(row) == 1 else f"{kind}s"
         names.append(f"{name} {so_far[kind]}" if total[kind] > 1 else name)
     return names
-
-
-def _draw_tasks(svg: ET.Element, tasks: Mapping[str, str], towers: list[_Glyph]) -> None:
-    for tower, (task, kind) in zip(towers, tasks.items(), strict=True):
-        group = _add(svg, "g", data_kind="task", text_anchor="middle")
-        _add(group, "title", f"{task}: {kind}")
-        # Names that begin alike often differ at their ends.
-        name = task if len(task) <= _LONGEST else f"{task[:6]}…{task[-5:]}"
-        _write(group, tower.x, 14, name, font_weight="bold")
-        _write(group, tower.x, 28, kind, font_size=10)
-
-
-def _describe(outline: Outline) -> str:
-    tasks = ", ".join(f"{task} ({kind})" for task, kind in outline.tasks.items())
-    pairs = zip(_name_rows(outline.rows), outline.rows, strict=True)
-    levels = ", ".join(f"{name} ({len(row)})" for name, row in pairs)
-    return f"From {outline.n_features} features up: {levels}, for the tasks {tasks}."
