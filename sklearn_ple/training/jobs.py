@@ -23,7 +23,6 @@ from ..nn.members import MemberRange
 from ..parameters.optimizers import OPTIMIZERS
 from ..parameters.settings import Settings
 from ..utils.warn import collected
-from .board import Place
 from .callbacks import ProgressBar
 from .cpu import keep_freed_memory
 from .device import in_own_modes
@@ -106,10 +105,10 @@ class Jobs:
         state = {name: part.state_dict() for name, part in net.states(schedules).items()}
         number = len(net.history) - 1
         states = [self.axes.take(state, job.members) for job in self.jobs]
-        places = self._workers.board.begin_epoch()
+        counters = self._workers.board.begin_epoch()
         arguments = {
-            str(job.members): (job, self._rows, of_job, schedules, number, net.n_batches, place)
-            for job, of_job, place in zip(self.jobs, states, places, strict=True)
+            str(job.members): (job, self._rows, of_job, schedules, number, net.n_batches, counter)
+            for job, of_job, counter in zip(self.jobs, states, counters, strict=True)
         }
         running = self._workers.run(Job.train_epoch, arguments)
         try:
@@ -203,7 +202,7 @@ class Job(NamedTuple):
         schedules: Sequence[tuple[str, FollowSchedule]],
         number: int,
         n_batches: int | None,
-        place: Place,
+        count_step: Callable[[], bool],
     ) -> Epoch:
         """Train for an epoch, starting from a state, and evaluate the validation rows.
 
@@ -219,8 +218,8 @@ class Job(NamedTuple):
             Number of the epoch, counted from 0.
         n_batches : int or None
             Greatest number of batches; None for all.
-        place : Place
-            Where the job counts its steps, and reads whether to stop.
+        count_step : callable
+            Counts a step, and returns whether to stop.
         """
         net, members = self
         ignore_interrupts()
@@ -236,7 +235,7 @@ class Job(NamedTuple):
                 part.load_state_dict(state[name])
             # skorch records batches in the history.
             net.history.new_epoch()
-            net.n_batches, net.is_over = n_batches, place.count_step
+            net.n_batches, net.is_over = n_batches, count_step
             steps = net.train_epoch(net.get_iterator(to_train, training=True), number)
             outputs = None
             if to_validate is not None and steps is not None:

@@ -23,8 +23,8 @@ from skorch.history import History
 
 from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.tasks import Regression
-from sklearn_ple.training.board import Board
 from sklearn_ple.training.callbacks import ProgressBar, copy_callback
+from sklearn_ple.training.workers import Board
 from sklearn_ple.utils import progress
 
 N = 120
@@ -192,8 +192,8 @@ def test_the_bar_of_workers_moves_with_the_slowest(told):
         net.history.append({})
         bar.on_epoch_begin(net)
         fast, slow = board.begin_epoch()
-        for place in (fast, fast, slow, fast, slow, slow):
-            place.count_step()
+        for count_step in (fast, fast, slow, fast, slow, slow):
+            count_step()
             bar.show_steps(board.n_steps)
         bar.on_epoch_end(SimpleNamespace(history=[*net.history[:-1], {"train_loss": 1.0}]))
     board.close()

@@ -98,7 +98,7 @@ INTERRUPTED = """
 import os, signal, threading, warnings
 import numpy as np
 from sklearn_ple import PLERegressor
-from sklearn_ple.training.board import Board
+from sklearn_ple.training.workers import Board
 
 def press_ctrl_c(board):
     while board.n_steps < 3:
