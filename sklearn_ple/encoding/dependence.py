@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..nn import EventLink, JointLogits
-from ..tables.kinds import pair_dependent_tasks
-from ..tasks import Binary, Task
+from ..tasks import Binary, Task, pair_dependent_tasks
 
 Pair = tuple[int, int]
 

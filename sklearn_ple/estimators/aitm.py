@@ -7,8 +7,7 @@ from typing import Any
 
 from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import AITM, Body, CalibratedLogits
-from ..tables.kinds import pair_dependent_tasks
-from ..tasks import Task
+from ..tasks import Task, pair_dependent_tasks
 from ..utils.constraints import NOT_NEGATIVE
 from .network_fields import widths
 

@@ -1,7 +1,6 @@
 """The parameter ``task_types``: the kind of task of each column of y, or that it is ignored."""
 
 from collections.abc import Callable, Mapping, Sequence
-from graphlib import CycleError, TopologicalSorter
 from inspect import signature
 from typing import Any
 
@@ -116,48 +115,3 @@ def select_learnt(
             f"task_types ignores all columns of y, {names}: nothing is left to learn."
         )
     return kept
-
-
-def pair_dependent_tasks(
-    depends_on: Mapping[str, str] | str | None, names: Sequence[str]
-) -> list[tuple[int, int]]:
-    """Return which task depends on which.
-
-    Parameters
-    ----------
-    depends_on : dict, "previous" or None
-        For names of tasks, the name of the task on which they depend. With "previous" each task
-        depends on the one before it.
-    names : sequence of str
-        Names of the tasks.
-
-    Returns
-    -------
-    list of (int, int)
-        Pairs of positions: a task, and the task on which it depends. The pair of the latter, if it
-        has one, comes before.
-
-    Raises
-    ------
-    ValueError
-        If a name is not that of a task, or if the dependences have a cycle.
-    """
-    if isinstance(depends_on, str):
-        depends_on = dict(zip(names[1:], names, strict=False))
-    depends_on = depends_on or {}
-    position = {name: place for place, name in enumerate(names)}
-    for name in [*depends_on, *depends_on.values()]:
-        # Values other than strings may not be hashable.
-        if not isinstance(name, str) or name not in position:
-            raise ValueError(
-                f"depends_on names {shown(name)}, but the tasks are {list(position)}."
-            )
-    graph = {name: [on] for name, on in depends_on.items()}
-    try:
-        order = list(TopologicalSorter(graph).static_order())
-    except CycleError as error:
-        raise ValueError(
-            f"depends_on has a cycle: {error.args[1]}. No task may depend on itself, not even "
-            "through others: remove an entry."
-        ) from None
-    return [(position[name], position[depends_on[name]]) for name in order if name in depends_on]

@@ -1,6 +1,7 @@
 """Parameters that have one value for all tasks, or one for each."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 import pandas as pd
@@ -68,3 +69,43 @@ def by_task(value: Any, names: Sequence[str], parameter: str, default: Any) -> d
             )
         return dict(zip(names, value, strict=True))
     return dict.fromkeys(names, value)
+
+
+def pair_dependent_tasks(
+    depends_on: Mapping[str, str] | str | None, names: Sequence[str]
+) -> list[tuple[int, int]]:
+    """Return which task depends on which.
+
+    Parameters
+    ----------
+    depends_on : dict, "previous" or None
+        For names of tasks, the name of the task on which they depend. With "previous" each task
+        depends on the one before it.
+    names : sequence of str
+        Names of the tasks.
+
+    Returns
+    -------
+    list of (int, int)
+        Pairs of positions: a task, and the task on which it depends. The pair of the latter, if it
+        has one, comes before.
+
+    Raises
+    ------
+    ValueError
+        If a name is not that of a task, or if the dependences have a cycle.
+    """
+    if isinstance(depends_on, str):
+        depends_on = dict(zip(names[1:], names, strict=False))
+    depends_on = depends_on or {}
+    check_task_names("depends_on", [*depends_on, *depends_on.values()], names)
+    position = {name: place for place, name in enumerate(names)}
+    graph = {name: [on] for name, on in depends_on.items()}
+    try:
+        order = list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        raise ValueError(
+            f"depends_on has a cycle: {error.args[1]}. No task may depend on itself, not even "
+            "through others: remove an entry."
+        ) from None
+    return [(position[name], position[depends_on[name]]) for name in order if name in depends_on]

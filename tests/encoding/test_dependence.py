@@ -163,9 +163,9 @@ def test_a_single_task_has_no_previous_one():
 @pytest.mark.parametrize(
     ("depends_on", "message"),
     [
-        ({"d": "a"}, r"depends_on names 'd', but the tasks are \['a', 'b', 'c', 'n', 'm'\]"),
-        ({"a": "d"}, "depends_on names 'd'"),
-        ({"a": {}}, "depends_on names {}, but the tasks"),
+        ({"d": "a"}, r"depends_on names \['d'\], but the tasks are \['a', 'b', 'c', 'n', 'm'\]"),
+        ({"a": "d"}, r"depends_on names \['d'\]"),
+        ({"a": {}}, r"depends_on names \[{}\], but the tasks"),
         ({"n": "a"}, "depends_on names 'n', which is of kind 'regression': only binary"),
         ({"a": "m"}, "depends_on names 'm', which is of kind 'multiclass'"),
         ("previous", "depends_on names 'n'"),
@@ -338,7 +338,7 @@ def test_without_dependence_there_is_no_conditional_probability():
 @pytest.mark.parametrize(
     ("depends_on", "message"),
     [
-        ({"buy": "clicks"}, "depends_on names 'clicks'"),
+        ({"buy": "clicks"}, r"depends_on names \['clicks'\]"),
         ({"buy": "buy"}, "depends_on has a cycle"),
         ({"click": "buy"}, "Task 'click' depends on 'buy', but .* rows"),
         ("next", "'depends_on' parameter"),

@@ -177,7 +177,7 @@ def test_events_are_no_numbers():
 @pytest.mark.parametrize(
     ("cls", "params", "message"),
     [
-        (AITMClassifierRegressor, {"depends_on": {"pay": "orders"}}, "depends_on names 'orders'"),
+        (AITMClassifierRegressor, {"depends_on": {"pay": "orders"}}, "depends_on names .'orders'"),
         (AITMClassifierRegressor, {"bottom_hidden_units": ()}, "bottom_hidden_units is empty"),
         (AITMClassifierRegressor, {"calibrator_weight": -0.1}, "'calibrator_weight' parameter"),
         (ESMMClassifier, {"debias": "dr"}, "'debias' parameter"),

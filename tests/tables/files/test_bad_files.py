@@ -103,7 +103,7 @@ def test_refit_has_no_effect_if_no_rows_are_set_aside(folder):
 
 def test_parameters_of_tasks_are_not_blamed_on_a_unit(folder):
     refuses(folder, message=r"^task_types names \['typo'\], but", task_types={"typo": "binary"})
-    refuses(folder, message="^depends_on names 'typo', but", depends_on={"click": "typo"})
+    refuses(folder, message=r"^depends_on names \['typo'\], but", depends_on={"click": "typo"})
     refuses(folder, message="^task_types ignores all columns of y", task_types="ignore")
     refuses(folder, message=r"^task_types of target 'click' is \(\)", task_types={"click": ()})
 
