@@ -123,7 +123,7 @@ def put_together(model: Any, state: dict[str, Any]) -> None:
             settings, encoder, state["net_.module_"], model.n_features_in_, names
         )
         # The speed of this machine with bfloat16 is checked only before training.
-        module.product_dtype = torch.bfloat16 if settings.dtype == "bfloat16" else None
+        module.product_dtype = settings.product_dtype
         net = make_net(settings, module, encoder, device)
     with naming(f"balancing={model.balancing!r}"):
         load_state(net.criterion_, state["net_.criterion_"])

@@ -96,3 +96,8 @@ class Settings(SharedParameters):
     def tensor_dtype(self) -> torch.dtype:
         """Dtype of the tensors; products in training may be less precise."""
         return torch.float64 if self.dtype == "float64" else torch.float32
+
+    @property
+    def product_dtype(self) -> torch.dtype | None:
+        """Dtype of matrix products in training; None if it is that of the tensors."""
+        return torch.bfloat16 if self.dtype == "bfloat16" else None

@@ -27,7 +27,6 @@ from ..tasks import TaskLosses, TaskWeights
 from ..tasks.mean import MemberMean
 from ..utils.warn import warn
 from .cpu import check_n_jobs
-from .device import product_dtype
 from .history import SharedHistory
 from .net import MultiTaskNet
 from .net_params import naming, read_net_params
@@ -180,7 +179,7 @@ def make_first_net(
         Names of the columns of X, if they have any.
     """
     module = make_module(settings, encoder, names)
-    module.product_dtype = product_dtype(settings.dtype, device)
+    module.product_dtype = settings.product_dtype
     net = make_net(settings, module, encoder, device)
     balancer: Any = net.criterion_
     given = not isinstance(settings.task_weights, str)

@@ -56,32 +56,6 @@ def resolve_device(device: str, dtype: torch.dtype) -> str:
     return device
 
 
-def product_dtype(dtype: str, device: str) -> torch.dtype | None:
-    """Return the data type of matrix products in training; None if it is that of the tensors.
-
-    Parameters
-    ----------
-    dtype : str
-        The parameter ``dtype`` of the estimator.
-    device : str
-        A device that exists.
-
-    Returns
-    -------
-    torch.dtype or None
-        The data type: bfloat16 or None.
-
-    Raises
-    ------
-    ValueError
-        If the device has no instructions for bfloat16.
-    """
-    if dtype != "bfloat16":
-        return None
-    check_bfloat16(device)
-    return torch.bfloat16
-
-
 def check_bfloat16(device: str) -> None:
     """Raise a ValueError unless a device has instructions for bfloat16."""
     if not _has_bfloat16(device):

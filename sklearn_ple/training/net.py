@@ -162,9 +162,6 @@ class MultiTaskNet(NeuralNet):
             train together.
         """
         self.max_epochs = n_epochs
-        if self.module_.product_dtype is not None:
-            # A loaded model may have been trained on another machine.
-            check_bfloat16(self.device)
         if progress is not None and progress.best_epoch is not None:
             progress.restore(self)
             return Trained(True, progress.best_epoch)
@@ -196,6 +193,9 @@ class MultiTaskNet(NeuralNet):
         jobs: Jobs | None = None,
     ) -> None:
         """Train for some epochs, or until a callback ends the training; see `train`."""
+        if self.module_.product_dtype is not None:
+            # A loaded model may have been trained on another machine.
+            check_bfloat16(self.device)
         self.callbacks: Any = [*make_synchronisers(), *callbacks]
         self.initialize_callbacks()
         keep_freed_memory()

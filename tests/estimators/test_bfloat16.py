@@ -18,7 +18,7 @@ from sklearn_ple.balancing import BALANCERS
 from sklearn_ple.datasets import load_nhefs
 from sklearn_ple.nn import PLE, InputLayer, LinearPath, TabularNetwork
 from sklearn_ple.training import device as devices
-from sklearn_ple.training.device import product_dtype
+from sklearn_ple.training.device import check_bfloat16
 
 
 @pytest.fixture
@@ -124,19 +124,15 @@ def test_a_processor_without_it_refuses(monkeypatch, nhefs):
         with pytest.raises(ValueError, match="dtype='bfloat16' .* this processor has no instruct"):
             fit(X, y)
     capabilities["avx512_bf16"] = True
-    assert product_dtype("bfloat16", "cpu") is torch.bfloat16
+    check_bfloat16("cpu")
 
 
 def test_a_gpu_without_it_refuses(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
     with pytest.raises(ValueError, match="dtype='bfloat16' .* device='cuda:0' has no"):
-        product_dtype("bfloat16", "cuda:0")
+        check_bfloat16("cuda:0")
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 0))
-    assert product_dtype("bfloat16", "cuda:0") is torch.bfloat16
+    check_bfloat16("cuda:0")
     monkeypatch.setattr(torch.backends.mps, "is_macos_or_newer", lambda *version: False)
     with pytest.raises(ValueError, match="device='mps' has no"):
-        product_dtype("bfloat16", "mps")
-
-
-def test_other_dtypes_need_no_instructions():
-    assert product_dtype("float32", "cpu") is None and product_dtype("float64", "cuda") is None
+        check_bfloat16("mps")
