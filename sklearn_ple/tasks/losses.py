@@ -121,8 +121,11 @@ class TaskLosses:
             owners = constant(self._owners, torch.int64, outputs.device)
             of_columns = labelled.index_select(-1, owners)
         outputs = torch.where(of_columns, outputs, 0.0)
+        # In one call, so that gradients are joined in one call too.
+        sizes = [columns.stop - columns.start for _, _, columns in self.groups]
+        parts = [outputs] if len(sizes) == 1 else outputs.split(sizes, dim=-1)
         losses = []
-        for (task, positions, _), part in zip(self.groups, self._by_group(outputs), strict=True):
+        for (task, positions, _), part in zip(self.groups, parts, strict=True):
             read = part.unflatten(-1, (-1, task.n_outputs))
             losses.append(task.loss(read, targets[..., positions]))
             check_tensor(f"{type(task).__name__}.loss", losses[-1], read.shape[:-1])
@@ -131,13 +134,6 @@ class TaskLosses:
         every = torch.where(labelled, every, 0.0)
         of_losses = (weights * every).sum(dim=-2)
         return torch.stack([of_losses, weights.sum(dim=-2).expand_as(of_losses)])
-
-    def _by_group(self, outputs: Tensor) -> Sequence[Tensor]:
-        """Split the outputs by group, in one call so that gradients are joined in one call too."""
-        if len(self.groups) == 1:
-            return [outputs]
-        sizes = [columns.stop - columns.start for _, _, columns in self.groups]
-        return outputs.split(sizes, dim=-1)
 
     @staticmethod
     def means(sums: Tensor) -> Tensor:

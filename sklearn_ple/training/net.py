@@ -1,7 +1,7 @@
 """The private skorch net, which reads losses from the device only once in an epoch."""
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack
 from itertools import islice
 from typing import Any, NamedTuple, Self
 
@@ -205,7 +205,10 @@ class MultiTaskNet(NeuralNet):
         with ExitStack() as stack:
             stack.callback(self.forget_training)
             stack.enter_context(self.threads(self.batch_size, n_threads))
-            stack.enter_context(self._seeded())
+            if self.foreign_parts():
+                # They may draw from torch's global random state.
+                self._global_draws = GlobalDraws(self.device)
+                stack.enter_context(self._global_draws.seeded())
             place(rows, self.device)
             if validation is not None:
                 place(validation.rows, self.device)
@@ -291,13 +294,6 @@ class MultiTaskNet(NeuralNet):
         in_training |= {f"callback {name}": callback for name, callback in callbacks}
         kept = {name: part for name, part in in_training.items() if hasattr(part, "state_dict")}
         return parts | {"draws": Draws()} | kept
-
-    def _seeded(self) -> AbstractContextManager:
-        """Seed torch's global random state if there are foreign parts, which may draw from it."""
-        if not self.foreign_parts():
-            return nullcontext()
-        self._global_draws = GlobalDraws(self.device)
-        return self._global_draws.seeded()
 
     def foreign_parts(self) -> list[Any]:
         """Return the parts used in training that are defined in neither this package nor torch."""

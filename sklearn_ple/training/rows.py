@@ -299,12 +299,16 @@ class ShuffledBatches:
 
     def _read_units(self, order: list[int]) -> Iterator[Any]:
         """Yield the shuffled rows of some units, in this process's parts of batches."""
-        size = self._count_share()
+        processes = current()
+        # This process's rows of a batch, at least one.
+        size = max(len(range(processes.rank, self.batch_size, processes.n)), 1)
         held: list[Arrays] = []
         for block in self.rows.read(order):
             held.append(block)
             n_held = sum(len(part[1]) for part in held)
-            if n_held >= self._count_most(block):
+            n_bytes = sum(part.nbytes for part in block) / len(block[1])
+            most = min(_BUFFERED_ROWS, int(_BUFFERED_BYTES / max(n_bytes, 1)))
+            if n_held >= max(most, 2 * self.batch_size):
                 shuffled = _shuffle(held)
                 # Only whole batches; at least as many rows remain, and are split evenly.
                 n_out = max(n_held // 2 // size, 1) * size
@@ -312,16 +316,6 @@ class ShuffledBatches:
                 held = [tuple(part[n_out:] for part in shuffled)]
         if sum(len(part[1]) for part in held):
             yield from self._split_batches(_shuffle(held), size)
-
-    def _count_share(self) -> int:
-        """Return the number of rows of a batch that this process has, at least 1."""
-        processes = current()
-        return max(len(range(processes.rank, self.batch_size, processes.n)), 1)
-
-    def _count_most(self, block: Arrays) -> int:
-        """Return the number of rows that the buffer holds."""
-        size = sum(part.nbytes for part in block) / len(block[1])
-        return max(min(_BUFFERED_ROWS, int(_BUFFERED_BYTES / max(size, 1))), 2 * self.batch_size)
 
     def _split_batches(self, arrays: Sequence[np.ndarray], size: int) -> Iterator[Any]:
         parts = (split_evenly(torch.from_numpy(part), size, dim=0) for part in arrays)

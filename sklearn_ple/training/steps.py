@@ -16,7 +16,7 @@ from ..nn.shapes import check_tensor
 from ..tasks import TaskLosses
 from .averaging import WeightAverage
 from .processes import add_penalty
-from .validation import mask_left_out
+from .validation import find_kept
 
 
 class Steps(NamedTuple):
@@ -122,7 +122,8 @@ class Stepper:
         self._check_gradients()
         penalty = add_penalty(self.module.body, part)
         if self._scale != 1.0:
-            self._scale_gradients(self._scale)
+            parameters = [*self.module.parameters(), *self.balancer.parameters()]
+            torch._foreach_mul_([p.grad for p in parameters if p.grad is not None], self._scale)
         return {"loss": step.losses.detach().sum(dim=1).mean() + penalty, "y_pred": outputs}
 
     def after_step(self) -> None:
@@ -148,7 +149,7 @@ class Stepper:
         """
         targets, weights, *folds = labels
         if folds:
-            weights = mask_left_out(weights, folds[0], self.members)
+            weights = weights * find_kept(folds[0], self.members).unsqueeze(-1)
         counts = weights / self.mean_weights
         outputs, added = self.module.training_outputs(**inputs, targets=targets, weights=counts)
         sums = self.losses.member_sums(outputs, targets, counts)
@@ -173,10 +174,6 @@ class Stepper:
         inputs, labels = batch
         inputs = {name: part.to(self.device) for name, part in inputs.items()}
         return inputs, [part.to(self.device) for part in labels]
-
-    def _scale_gradients(self, factor: float) -> None:
-        parameters = [*self.module.parameters(), *self.balancer.parameters()]
-        torch._foreach_mul_([p.grad for p in parameters if p.grad is not None], factor)
 
     def _check_gradients(self) -> None:
         """Check after the first step of an epoch that the balancer computed gradients."""

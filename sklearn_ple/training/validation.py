@@ -335,7 +335,7 @@ class OutOfFold(Validation):
     def trained_on(self) -> np.ndarray:
         """Return which rows each member is trained on, of shape (n_members, n_rows)."""
         folds: Any = self.rows.array("folds")
-        return _find_kept(folds, MemberRange.all(len(self.numbers))).cpu().numpy()
+        return find_kept(folds, MemberRange.all(len(self.numbers))).cpu().numpy()
 
     def evaluate(
         self, mean: MemberMean, losses: TaskLosses, rows: Labelled
@@ -368,24 +368,18 @@ class OutOfFold(Validation):
         return Sample(numbers, self.rows.take(numbers), labels, self.weights[places], pairs)
 
 
-def mask_left_out(weights: Tensor, folds: Tensor, members: MemberRange) -> Tensor:
-    """Return the weights of labels for each member: zero in the folds that it leaves out.
+def find_kept(folds: Tensor, members: MemberRange) -> Tensor:
+    """Return which rows each of some members is trained on, of shape (n_members, n_rows).
 
     Parameters
     ----------
-    weights : Tensor of shape (n_rows, n_tasks)
-        Weights of the labels.
     folds : Tensor of shape (n_rows,)
         Fold of each row; -1 for none.
     members : MemberRange
-        The members that are trained.
-
-    Returns
-    -------
-    Tensor of shape (n_members, n_rows, n_tasks)
-        The weights.
+        The members.
     """
-    return weights * _find_kept(folds, members).unsqueeze(-1)
+    numbers = torch.arange(members.first, members.last, device=folds.device)[:, None]
+    return (folds < 0) | ((folds - numbers) % members.n_all > 1)
 
 
 def average_weights(rows: TableRows | ShuffledRows, members: MemberRange) -> Tensor:
@@ -406,7 +400,7 @@ def average_weights(rows: TableRows | ShuffledRows, members: MemberRange) -> Ten
     means = rows.mean_weights
     if isinstance(rows, TableRows) and (folds := rows.array("folds")) is not None:
         weights: Any = rows.array("weights")
-        kept = _find_kept(folds, members).to(weights.dtype)
+        kept = find_kept(folds, members).to(weights.dtype)
         means = (kept @ weights / len(rows)).unsqueeze(1)
     return torch.where(means > 0, means, 1.0)
 
@@ -435,9 +429,3 @@ def _describe_unvalidated(task: Task, remedy: str) -> str:
 def _count_labels(weights: Tensor) -> Tensor:
     """Return the number of labels of each task among some rows, (n_tasks,)."""
     return (weights > 0).sum(dim=0)
-
-
-def _find_kept(folds: Tensor, members: MemberRange) -> Tensor:
-    """Return which rows each of some members is trained on, of shape (n_members, n_rows)."""
-    numbers = torch.arange(members.first, members.last, device=folds.device)[:, None]
-    return (folds < 0) | ((folds - numbers) % members.n_all > 1)
