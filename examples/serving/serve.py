@@ -15,6 +15,7 @@ import os
 import sys
 import time
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -64,7 +65,10 @@ async def refuse(request: Request, error: RequestValidationError) -> JSONRespons
 
 
 def read(cell: Any, name: str, place: int) -> float | str:
-    """Return what the graph reads of a cell: text, empty if it is missing, or a number."""
+    """Return what the graph reads of a cell: text, empty if it is missing, or a number.
+
+    A date is text as in ISO 8601, in UTC unless it names another offset, or seconds since 1970.
+    """
     is_text = kinds[name] == "text"
     if isinstance(cell, (list, dict)):
         raise HTTPException(422, f"Row {place}: {name!r} is a {type(cell).__name__}.")
@@ -72,6 +76,12 @@ def read(cell: Any, name: str, place: int) -> float | str:
         return "" if is_text else math.nan
     if is_text:
         return str(cell)
+    if kinds[name] == "date" and isinstance(cell, str):
+        try:
+            date = datetime.fromisoformat(cell)
+        except ValueError:
+            raise HTTPException(422, f"Row {place}: {name!r} is {cell!r}, no date.") from None
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     if isinstance(cell, str) or abs(cell) > sys.float_info.max:
         raise HTTPException(422, f"Row {place}: {name!r} is {cell!r}, no finite number.")
     return cell

@@ -1,26 +1,32 @@
 """The ends of an ONNX graph: columns of X, labels as users know them, and their description."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from pandas.api import types
 
-from ..encoding.categories import MISSING, UNKNOWN
-from ..encoding.encoder import TableEncoder
+from ..encoding.categories import MISSING, UNKNOWN, CategoryEncoder
 from ..encoding.features import FeatureEncoder
 from ..tasks import Task
 from ..utils.checks import shown
 from ..utils.versions import versions
-from .nodes import NUMBER, TEXT, Nodes
+from .calendar import GraphNumber, find_offset, split_seconds
+from .nodes import DATE, NUMBER, TEXT, Nodes
 
 #: Version of the description.
 FORMAT_VERSION = 1
 #: Names of the inputs of the graph between the ends: the numbers and codes of the encoder.
 NUMBERS, CODES = "numbers", "codes"
+#: Version of ONNX's operators: the oldest one that torch's exporter supports.
+OPSET = 18
 #: Version of ONNX's operators for classical models: the first one that looks up float64.
 OPSET_ML = 4
+# Version of ONNX's files, which the oldest ONNX Runtime reads that is supported.
+_IR_VERSION = 10
 
 _LABEL, _PROBABILITIES = "label.", "probabilities."
 
@@ -89,22 +95,19 @@ def describe_columns(names: Iterable[str | int], features: FeatureEncoder) -> li
     Returns
     -------
     list of dict
-        The ``name``, the ``kind`` and, for categories, the ``categories`` of each column.
+        The ``name``, the ``kind`` and, for categories, the ``categories`` of each column, and for
+        dates the ``zone``, if they have one.
 
     Raises
     ------
     TypeError
-        If there are dates, or if categories are neither all text nor all numbers.
+        If the offset of dates to UTC varies, or if categories are neither all text nor all
+        numbers.
     ValueError
         If a category is infinite.
     """
-    names = list(names)
-    if dates := [names[position] for position in features.date_positions_]:
-        raise TypeError(
-            f"X has dates in {shown(dates)}, which an ONNX graph does not read: before fit, make "
-            "numbers of them, such as .dt.year, .dt.month and .dt.day_of_week of pandas."
-        )
     encoders = dict(zip(features.categorical_positions_.tolist(), features.columns_, strict=True))
+    zones = dict(zip(features.date_positions_, features.zones_, strict=True))
     columns = []
     for position, name in enumerate(names):
         name = name if isinstance(name, str) else f"x{name}"
@@ -113,8 +116,43 @@ def describe_columns(names: Iterable[str | int], features: FeatureEncoder) -> li
             values = to_plain(f"Column {shown(name)}", encoders[position].categories)
             kind = TEXT if values.dtype == object else NUMBER
             entry |= {"kind": kind, "categories": values.tolist()}
+        elif position in zones:
+            entry |= describe_dates(name, zones[position])
         columns.append(entry)
     return columns
+
+
+def merge_columns(descriptions: Sequence[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Merge descriptions of the same columns by several encoders: their categories are joined.
+
+    Raises
+    ------
+    TypeError
+        If encoders read a column as text and as numbers.
+    """
+    merged = []
+    for entries in zip(*descriptions, strict=True):
+        first = entries[0]
+        if len({entry["kind"] for entry in entries}) > 1:
+            raise TypeError(
+                f"Column {shown(first['name'])} of X is text to one estimator and numbers to "
+                "another: make it text before fit."
+            )
+        found = [entry["categories"] for entry in entries if "categories" in entry]
+        joined = {"categories": list(dict.fromkeys(chain(*found)))} if found else {}
+        merged.append(first | joined)
+    return merged
+
+
+def describe_dates(name: str, zone: str | None) -> dict[str, Any]:
+    """Describe a column of dates; raise a TypeError if the offset of its time zone varies."""
+    if find_offset(zone) is None:
+        raise TypeError(
+            f"Column {shown(name)} of X has dates of the time zone {zone}, whose offset from UTC "
+            "varies or is not known, as an ONNX graph needs it. Before fit, convert the column by "
+            '.dt.tz_convert("UTC") or, for the local time of day, by .dt.tz_localize(None).'
+        )
+    return {"kind": DATE} if zone is None else {"kind": DATE, "zone": zone}
 
 
 def _describe_task(task: Any) -> dict[str, Any]:
@@ -171,86 +209,134 @@ def to_plain(what: str, values: Any) -> np.ndarray:
     return np.array(plain, float)
 
 
-def add_ends(
-    traced: Any,
+class TaskValues(NamedTuple):
+    """Names of what is predicted of a task, among the nodes of a graph.
+
+    Attributes
+    ----------
+    label : str
+        Numbers as float64, or positions of classes as int64, of shape (n_rows,).
+    probabilities : str or None
+        Probabilities as float64, of shape (n_rows, n_classes); None for numbers.
+    """
+
+    label: str
+    probabilities: str | None = None
+
+
+@dataclass(frozen=True)
+class GraphTable:
+    """The columns of X among the nodes of a graph.
+
+    Attributes
+    ----------
+    names : list of str or int
+        Names of the columns, or their positions.
+    values : list of str
+        Names of their values, each of shape (n_rows, 1).
+    nodes : Nodes
+        The nodes.
+    """
+
+    names: list[str | int]
+    values: list[str]
+    nodes: Nodes
+
+    def encode(self, features: FeatureEncoder) -> dict[str, str]:
+        """Add nodes that make the numbers and codes that a fitted encoder reads.
+
+        Returns
+        -------
+        dict of str to str
+            Names of the numbers, float64 of shape (n_rows, n_numbers) that are not scaled, and of
+            the codes, int64 of shape (n_rows, n_categorical), without what there is none of.
+        """
+        columns = describe_columns(self.names, features)
+        pairs = zip(features.number_positions_, features.scaler_.parts, strict=True)
+        parts = {
+            NUMBERS: [self._find_number(columns[k], self.values[k], part) for k, part in pairs],
+            CODES: [
+                self._look_up(columns[k], self.values[k], encoder)
+                for encoder, k in zip(
+                    features.columns_, features.categorical_positions_, strict=True
+                )
+            ],
+        }
+        return {
+            kind: self.nodes.add("Concat", some, axis=1) for kind, some in parts.items() if some
+        }
+
+    def _find_number(self, column: dict[str, Any], value: str, part: str) -> str:
+        """Return the value of a number, or of a part of dates."""
+        if not part:
+            return value
+        offset: Any = find_offset(column.get("zone"))
+        return split_seconds(GraphNumber(value, self.nodes), offset)[part].value
+
+    def _look_up(self, column: dict[str, Any], value: str, encoder: CategoryEncoder) -> str:
+        """Turn the categories of a column into codes."""
+        from onnx import TensorProto
+
+        is_text, keys = column["kind"] == TEXT, list(column["categories"])
+        dtype: Any = object if is_text else np.float64
+        if encoder.categories.dtype == np.float32:
+            # As in the estimator, numbers are rounded to the width of the categories.
+            value, dtype = self.nodes.add("Cast", [value], to=TensorProto.FLOAT), np.float32
+        codes = list(range(UNKNOWN + 1, UNKNOWN + 1 + len(keys)))
+        missing = "" if is_text else np.nan
+        # Text that was an empty category in fit remains one.
+        if missing not in keys:
+            keys.append(missing)
+            codes.append(MISSING)
+        return self.nodes.look_up(value, np.array(keys, dtype), codes, UNKNOWN)
+
+
+def assemble(
     description: dict[str, Any],
-    columns: Sequence[dict[str, Any]],
-    encoder: TableEncoder,
+    predicted: Sequence[TaskValues],
+    tasks: Sequence[Task],
     nodes: Nodes,
-) -> None:
-    """Let a traced graph read columns, and return labels as users know them.
+) -> Any:
+    """Make an ONNX model of nodes, which returns labels as users know them.
 
     Parameters
     ----------
-    traced : ModelProto
-        The graph from the encoder's numbers and codes to labels, those of classes as positions,
-        and probabilities. It is changed.
     description : dict
         The description of its inputs and outputs.
-    columns : sequence of dict
-        The columns that the encoder reads, with their ``value`` among the nodes.
-    encoder : TableEncoder
-        The fitted encoder.
+    predicted : sequence of TaskValues
+        What is predicted of each task.
+    tasks : sequence of Task
+        The fitted tasks.
     nodes : Nodes
-        The nodes of steps before the encoder. Others are added.
+        The nodes. Those of the outputs are added.
+
+    Returns
+    -------
+    ModelProto
+        The model.
     """
-    from onnx import TensorProto, compose, helper
+    from onnx import TensorProto, helper
 
-    graph, inner = traced.graph, nodes.prefix
-    compose.add_prefix_graph(graph, inner, inplace=True)
-    _read(columns, encoder.features, nodes)
-    nodes.nodes += graph.node
-    classes = {
-        entry["label"]: to_plain(entry["name"], task.classes)
-        for entry, task in zip(description["tasks"], encoder.tasks, strict=True)
-        if "classes" in entry
-    }
-    for output in graph.output:
-        inside, output.name = output.name, output.name.removeprefix(inner)
-        if output.name not in classes:
-            nodes.add("Identity", [inside], output.name)
-            continue
-        values = classes[output.name]
-        values = values.astype(float) if values.dtype.kind in "iu" else values
-        nodes.add("Gather", [nodes.keep(values), inside], output.name)
-        output.type.tensor_type.elem_type = helper.np_dtype_to_tensor_dtype(values.dtype)
-    del graph.node[:], graph.input[:]
-    graph.node.extend(nodes.nodes)
-    graph.initializer.extend(nodes.constants)
-    kinds = {NUMBER: TensorProto.DOUBLE, TEXT: TensorProto.STRING}
-    graph.input.extend(
-        helper.make_tensor_value_info(column["name"], kinds[column["kind"]], ["n_rows", 1])
-        for column in description["columns"]
+    make, outputs = helper.make_tensor_value_info, {}
+    for entry, values, task in zip(description["tasks"], predicted, tasks, strict=True):
+        name, kind = entry["label"], TensorProto.DOUBLE
+        if values.probabilities is None:
+            nodes.add("Identity", [values.label], name)
+        else:
+            classes = to_plain(entry["name"], task.classes)
+            classes = classes.astype(float) if classes.dtype.kind in "iu" else classes
+            nodes.add("Gather", [nodes.keep(classes), values.label], name)
+            kind, shares = helper.np_dtype_to_tensor_dtype(classes.dtype), entry["probabilities"]
+            nodes.add("Identity", [values.probabilities], shares)
+            outputs[shares] = make(shares, TensorProto.DOUBLE, ["n_rows", len(classes)])
+        outputs[name] = make(name, kind, ["n_rows"])
+    kinds = {NUMBER: TensorProto.DOUBLE, DATE: TensorProto.DOUBLE, TEXT: TensorProto.STRING}
+    graph = helper.make_graph(
+        nodes.nodes,
+        "predictions",
+        [make(c["name"], kinds[c["kind"]], ["n_rows", 1]) for c in description["columns"]],
+        [outputs[name] for name in name_outputs(description)],
+        nodes.constants,
     )
-    traced.opset_import.append(helper.make_opsetid("ai.onnx.ml", OPSET_ML))
-
-
-def _read(columns: Sequence[dict[str, Any]], features: FeatureEncoder, nodes: Nodes) -> None:
-    """Add nodes that make an encoder's numbers and codes of columns, under their names."""
-    from onnx import TensorProto
-
-    numbers = [columns[position]["value"] for position in features.number_positions_]
-    codes = []
-    width: Any
-    for encoder, position in zip(features.columns_, features.categorical_positions_, strict=True):
-        value, width = columns[position]["value"], np.float64
-        if encoder.categories.dtype == np.float32:
-            # As in the estimator, numbers are rounded to the width of the categories.
-            value, width = nodes.add("Cast", [value], to=TensorProto.FLOAT), np.float32
-        codes.append(_look_up(value, columns[position], width, nodes))
-    for parts, name in (numbers, NUMBERS), (codes, CODES):
-        if parts:
-            nodes.add("Concat", parts, nodes.prefix + name, axis=1)
-
-
-def _look_up(value: str, column: dict[str, Any], width: Any, nodes: Nodes) -> str:
-    """Add a node that turns the categories of a column into codes; return its output."""
-    is_text, keys = column["kind"] == TEXT, list(column["categories"])
-    codes = list(range(UNKNOWN + 1, UNKNOWN + 1 + len(keys)))
-    missing = "" if is_text else np.nan
-    # Text that was an empty category in fit remains one.
-    if missing not in keys:
-        keys.append(missing)
-        codes.append(MISSING)
-    dtype = object if is_text else width
-    return nodes.look_up(value, np.array(keys, dtype), codes, UNKNOWN)
+    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", OPSET_ML)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION)

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-#: Kinds of columns: numbers are float64, NaN if missing; text is a string, empty if missing.
-NUMBER, TEXT = "number", "text"
+#: Kinds of columns: numbers are float64, NaN if missing; text is a string, empty if missing. Dates
+#: are numbers, too: seconds since 1970.
+NUMBER, TEXT, DATE = "number", "text", "date"
 
 
 class Nodes:
@@ -31,22 +32,34 @@ class Nodes:
             self.prefix += "/"
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
+        # Names of constants and of outputs, by what they are made of.
+        self._known: dict[bytes, str] = {}
 
     def add(self, kind: str, inputs: Sequence[str], output: str = "", **attributes: Any) -> str:
-        """Add a node; return the name of its output."""
+        """Add a node; return the name of its output.
+
+        If the output has no name given, an equal node that was added before serves as well.
+        """
         from onnx import helper
 
-        output = output or f"{self.prefix}value/{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
+        node = helper.make_node(kind, inputs, [], **attributes)
+        key = node.SerializeToString()
+        if not output and key in self._known:
+            return self._known[key]
+        output = output or self._known.setdefault(key, f"{self.prefix}value/{len(self.nodes)}")
+        node.output.append(output)
+        self.nodes.append(node)
         return output
 
     def keep(self, values: np.ndarray) -> str:
-        """Add a constant; return its name."""
+        """Add a constant, unless there is an equal one; return its name."""
         from onnx import numpy_helper
 
-        name = f"{self.prefix}constant/{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(values, name))
-        return name
+        key = numpy_helper.from_array(values).SerializeToString()
+        if key not in self._known:
+            self._known[key] = f"{self.prefix}constant/{len(self.constants)}"
+            self.constants.append(numpy_helper.from_array(values, self._known[key]))
+        return self._known[key]
 
     def look_up(self, value: str, keys: np.ndarray, codes: Sequence[int], other: int) -> str:
         """Add a node that turns the keys into codes, and all other values into one code.

@@ -6,30 +6,37 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import chain
+from functools import singledispatch
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from ..encoding.features import FeatureEncoder
+from ..parameters.shared import Parameters
 from ..tasks import ClassTask, Task
 from ..utils.constraints import PATH, check_arguments
 from ..utils.files import check_folder, replacing
 from ..utils.versions import needing
-from .checks import check_model
-from .ends import CODES, NUMBERS, add_ends, describe, describe_columns, name_outputs
+from .ends import (
+    CODES,
+    NUMBERS,
+    OPSET,
+    GraphTable,
+    TaskValues,
+    assemble,
+    describe,
+    describe_columns,
+    merge_columns,
+)
 from .graph import PredictionGraph
 from .nodes import Nodes
 from .parity import check_parity, draw_rows, vary_rows
 from .steps import connect
-
-#: Version of ONNX's operators: the oldest one that torch's exporter supports.
-OPSET = 18
 
 # The first version with all options of the exporter that are used.
 _OLDEST_TORCH = "2.6"
@@ -53,7 +60,10 @@ def to_onnx(model: Any, path: str | os.PathLike[str], X: pd.DataFrame | None = N
       or bools;
     - text is a string, and empty if it is missing. This includes categories that are whole numbers
       beyond 2**53, which float64 does not hold. Text that was an empty string in fit is that
-      category, and not missing.
+      category, and not missing;
+    - dates are the seconds since 1970 as float64, and NaN if they are missing: in UTC or, in a
+      column without time zone, on its own clock. The graph computes the year and the other parts
+      of a date in the time zone of fit.
 
     A category that was rare in fit, or that fit has not seen, is an unknown one, as in
     ``predict``. For a task called "death" the graph has these outputs:
@@ -64,8 +74,8 @@ def to_onnx(model: Any, path: str | os.PathLike[str], X: pd.DataFrame | None = N
 
     The file beside it, ``model.json`` for ``model.onnx``, describes them:
 
-    - ``columns``: for each column of X, in their order, its ``name``, its ``kind``, "number" or
-      "text", and its ``categories``, if it has any;
+    - ``columns``: for each column of X, in their order, its ``name``, its ``kind``, "number",
+      "text" or "date", its ``categories``, if it has any, and the ``zone`` of dates that have one;
     - ``tasks``: for each task its ``name``, its ``kind``, its ``classes`` and the names of its
       outputs, ``label`` and ``probabilities``;
     - ``estimator``, ``versions`` and ``format_version``.
@@ -79,7 +89,7 @@ def to_onnx(model: Any, path: str | os.PathLike[str], X: pd.DataFrame | None = N
         The fitted estimator, or a pipeline that ends with it. If it was fitted to a sparse X, the
         graph reads dense numbers. The other steps of a pipeline become part of the graph: those of
         scikit-learn that skl2onnx converts, and the ``TableVectorizer`` of skrub, but not its
-        encoders of dates and text.
+        encoders of text and of periods of dates.
     path : str or path-like
         The file to write, such as "model.onnx". Existing files are replaced, each as a whole.
     X : DataFrame of shape (n_rows, n_columns), default=None
@@ -90,9 +100,9 @@ def to_onnx(model: Any, path: str | os.PathLike[str], X: pd.DataFrame | None = N
     ------
     TypeError
         If the model is not an estimator of this package; if a kind of task of your own overrides
-        a method that predicts, but not its traced form, such as ``traced_predict``; if X has
-        dates; if the categories of a column, or the classes of a task, are neither all text nor
-        all numbers; if a step of a pipeline cannot be converted.
+        a method that predicts, but not its traced form, such as ``traced_predict``; if the offset
+        of a time zone from UTC varies; if the categories of a column, or the classes of a task,
+        are neither all text nor all numbers; if a step of a pipeline cannot be converted.
     ValueError
         If a category is infinite; if a column has no name, or that of an output; if ``path`` ends
         in ".json"; if a network or embedding of your own cannot be traced; if the predictions of
@@ -134,7 +144,7 @@ def to_onnx(model: Any, path: str | os.PathLike[str], X: pd.DataFrame | None = N
     True
     """
     steps, model = (model[:-1], model[-1]) if isinstance(model, Pipeline) else (None, model)
-    check_model(model, "exported, alone or as the last step of a pipeline")
+    encoders = list_encoders(model)
     check_folder(path)
     beside = Path(path).with_suffix(".json")
     if beside == Path(path):
@@ -142,33 +152,95 @@ def to_onnx(model: Any, path: str | os.PathLike[str], X: pd.DataFrame | None = N
             f"path is {os.fspath(path)!r}: the file of this name describes the graph."
         )
     onnx = _import_onnx()
-    kind, encoder = type(model).__name__, model._encoder
-    for task in encoder.tasks:
-        _check_traced(task)
-    names = getattr(model, "feature_names_in_", range(model.n_features_in_))
-    columns = describe_columns(names, encoder.features)
+    names = list(getattr(model, "feature_names_in_", range(model.n_features_in_)))
+    columns = merge_columns([describe_columns(names, features) for features in encoders])
     if steps:
-        inputs, columns, nodes = connect(steps, X, columns)
+        inputs, values, nodes = connect(steps, X, columns)
     else:
-        inputs, nodes = columns, Nodes(column["name"] for column in columns)
-        columns = [column | {"value": column["name"]} for column in columns]
-    description = describe(kind, inputs, encoder.tasks)
-    graph = PredictionGraph(model.module_, encoder, model.temperatures_)
-    try:
-        traced = _trace(graph, encoder.features, name_outputs(description))
-    except Exception as error:
-        raise _explain(error, kind, model.module_) from error
-    add_ends(traced, description, columns, encoder, nodes)
+        inputs, values = columns, [column["name"] for column in columns]
+        nodes = Nodes(values)
+    description = describe(type(model).__name__, inputs, model.tasks_)
+    predicted = add_model(model, GraphTable(names, values, nodes))
+    made = assemble(description, predicted, model.tasks_, nodes)
     text = json.dumps(description, ensure_ascii=False, allow_nan=False, indent=1)
-
-    def compute(rows: pd.DataFrame) -> list[np.ndarray]:
-        return model._compute(steps.transform(rows) if steps else rows.set_axis(names, axis=1))
-
-    rows = vary_rows(X, inputs, steps) if steps else draw_rows(columns, encoder.features)
+    rows = vary_rows(X, inputs, steps) if steps else draw_rows(columns, encoders[0])
+    read = steps.transform(rows) if steps else rows.set_axis(names, axis=1)
+    expected = model._predict_labels(read), model._predict_classes(read)
     with replacing(path) as partial, replacing(beside) as partial_json:
-        onnx.save_model(traced, partial)
+        onnx.save_model(made, partial)
         partial_json.write_text(text, encoding="utf-8")
-        check_parity(partial, description, rows, compute, encoder.tasks)
+        check_parity(partial, description, rows, expected, model.tasks_)
+
+
+@singledispatch
+def list_encoders(model: Any) -> list[FeatureEncoder]:
+    """Return the encoders of X that an ONNX graph of a fitted model needs, after a check of it.
+
+    Another type of model registers a function here and one with `add_model`.
+
+    Raises
+    ------
+    TypeError
+        If the model cannot be exported.
+    sklearn.exceptions.NotFittedError
+        If the model is not fitted.
+    """
+    raise TypeError(
+        f"model is of type {type(model).__name__}: only networks of this package can be exported, "
+        "alone, as the last step of a pipeline or in a BlendClassifierRegressor, and a "
+        "PerTaskClassifierRegressor."
+    )
+
+
+@singledispatch
+def add_model(model: Any, table: GraphTable) -> list[TaskValues]:
+    """Add the nodes of a model that `list_encoders` accepts; return what it predicts.
+
+    Parameters
+    ----------
+    model : estimator
+        The fitted model.
+    table : GraphTable
+        The columns that it reads.
+
+    Returns
+    -------
+    list of TaskValues
+        What is predicted of each task.
+    """
+    raise NotImplementedError(type(model).__name__)
+
+
+@list_encoders.register
+def _(model: Parameters) -> list[FeatureEncoder]:
+    check_is_fitted(model)
+    for task in model.tasks_:
+        _check_traced(task)
+    return [model._encoder.features]
+
+
+@add_model.register
+def _(model: Parameters, table: GraphTable) -> list[TaskValues]:
+    from onnx import compose
+
+    graph = PredictionGraph(model.module_, model._encoder, model.temperatures_)
+    try:
+        traced = _trace(graph, model._encoder.features).graph
+    except Exception as error:
+        raise _explain(error, type(model).__name__, model.module_) from error
+    nodes = table.nodes
+    inner = f"{nodes.prefix}network/{len(nodes.nodes)}/"
+    compose.add_prefix_graph(traced, inner, inplace=True)
+    for kind, value in table.encode(model._encoder.features).items():
+        nodes.add("Identity", [value], inner + kind)
+    nodes.nodes += traced.node
+    nodes.constants += traced.initializer
+    outputs = [output.name for output in traced.output]
+    labels, probabilities = outputs[: len(model.tasks_)], iter(outputs[len(model.tasks_) :])
+    return [
+        TaskValues(label, next(probabilities) if task.has_classes else None)
+        for label, task in zip(labels, model.tasks_, strict=True)
+    ]
 
 
 def _import_onnx() -> Any:
@@ -203,7 +275,7 @@ def _find_definer(task: Task, method: str) -> Any:
     return next((cls for cls in type(task).__mro__ if method in vars(cls)), None)
 
 
-def _trace(graph: PredictionGraph, features: FeatureEncoder, outputs: list[str]) -> Any:
+def _trace(graph: PredictionGraph, features: FeatureEncoder) -> Any:
     """Trace the graph with torch, for any number of rows; return the ONNX model."""
     from onnxscript import optimizer, rewriter
     from onnxscript.rewriter.rules.common import materialize_reshape_shape_rule
@@ -220,7 +292,6 @@ def _trace(graph: PredictionGraph, features: FeatureEncoder, outputs: list[str])
             dynamo=True,
             opset_version=OPSET,
             input_names=[name for name, part in given.items() if part is not None],
-            output_names=outputs,
             dynamic_shapes=tuple(None if part is None else rows for part in given.values()),
             custom_translation_table=_make_translations(),
             optimize=False,
@@ -249,10 +320,9 @@ def _explain(error: BaseException, name: str, network: nn.Module) -> ValueError:
 
 def _remove_origins(made: Any) -> Any:
     """Remove the metadata of torch's exporter, which name files of this machine."""
-    del made.metadata_props[:]
-    for part in chain(made.graph.node, made.graph.value_info, made.graph.input, made.graph.output):
-        del part.metadata_props[:]
-        part.doc_string = ""
+    for node in made.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
     return made
 
 

@@ -11,24 +11,31 @@ from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 
+from ..encoding.dates import PARTS, find_zone, is_date
 from ..tables.reading import is_number
 from ..utils.versions import needing
-from .nodes import NUMBER, TEXT, Nodes
+from .calendar import GraphNumber, find_offset, split_seconds
+from .ends import describe_dates
+from .nodes import DATE, NUMBER, TEXT, Nodes
 
 # skrub's steps that only check or convert what is a number or text already.
 _UNCHANGED = {"CleanCategories", "DropUninformative", "PassThrough", "ToStr"}
 
 
 class GraphColumn(NamedTuple):
-    """A column among the nodes: its kind, and the name of its value, of shape (n_rows, 1)."""
+    """A column among the nodes: its kind, and the name of its value, of shape (n_rows, 1).
+
+    Dates may have a time zone.
+    """
 
     kind: str
     value: str
+    zone: str | None = None
 
 
 def connect(
     steps: Pipeline, X: Any, columns: Sequence[dict[str, Any]]
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]], Nodes]:
+) -> tuple[list[dict[str, Any]], list[str], Nodes]:
     """Add the nodes of the steps before an estimator.
 
     Parameters
@@ -44,8 +51,8 @@ def connect(
     -------
     inputs : list of dict
         Descriptions of the columns of X that the graph reads.
-    columns : list of dict
-        Those of the estimator, with their ``value`` among the nodes.
+    values : list of str
+        Names of the values of the estimator's columns among the nodes.
     nodes : Nodes
         The nodes.
 
@@ -71,22 +78,24 @@ def connect(
     kept = {one.value: column for column, one in zip(columns, made, strict=True)}
     used = {value for node in nodes.nodes for value in node.input} | kept.keys()
     inputs = []
-    for kind, name in given:
+    for kind, name, zone in given:
         if name in used:
             # Categories that no step changes are those of the estimator.
             inputs.append({**kept.get(name, {}), "name": name, "kind": kind})
-    values = [column | {"value": one.value} for column, one in zip(columns, made, strict=True)]
-    return inputs, values, nodes
+            if kind == DATE:
+                inputs[-1] |= describe_dates(name, zone)
+    return inputs, [one.value for one in made], nodes
 
 
 def _read_kinds(X: pd.DataFrame) -> list[GraphColumn]:
-    """Return the columns of X as inputs; the kind of others than numbers and text is a dtype."""
+    """Return the columns of X as inputs; the kind of what a graph does not read is a dtype."""
     columns = []
     for name, dtype in X.dtypes.items():
         values = dtype.categories.dtype if isinstance(dtype, pd.CategoricalDtype) else dtype
         is_text = types.is_object_dtype(values) or types.is_string_dtype(values)
         kind = NUMBER if is_number(values) else TEXT if is_text else str(values)
-        columns.append(GraphColumn(kind, str(name)))
+        kind = DATE if is_date(dtype) else kind
+        columns.append(GraphColumn(kind, str(name), find_zone(dtype)))
     return columns
 
 
@@ -110,6 +119,10 @@ def _add(step: Any, columns: list[GraphColumn], nodes: Nodes, where: str) -> lis
         return made
     if kind == "TableVectorizer":
         return _add_table_vectorizer(step, columns, nodes, where)
+    if kind == "ToDatetime" and columns[0].kind == DATE:
+        return columns
+    if kind == "DatetimeEncoder" and _reads_parts(step, columns[0]):
+        return _split_dates(columns[0], step.extracted_features_, nodes)
     if kind == "ToFloat" and columns[0].kind == NUMBER:
         return [_to_double(_to_float(columns[0].value, nodes), nodes)]
     if kind == "CleanNullStrings" and columns[0].kind == TEXT:
@@ -147,6 +160,18 @@ def _add_table_vectorizer(
                 current = _add(inner, current, nodes, f"{where}{name}: ")
         made |= dict(zip(outputs, current, strict=False))
     return [made[name] for name in step.all_outputs_]
+
+
+def _reads_parts(step: Any, column: GraphColumn) -> bool:
+    """Return whether a step of skrub makes numbers of dates that the encoder makes, too."""
+    is_plain = step.periodic_encoding is None and set(step.extracted_features_) <= set(PARTS)
+    return column.kind == DATE and find_offset(column.zone) is not None and is_plain
+
+
+def _split_dates(dates: GraphColumn, parts: Sequence[str], nodes: Nodes) -> list[GraphColumn]:
+    offset: Any = find_offset(dates.zone)
+    found = split_seconds(GraphNumber(dates.value, nodes), offset)
+    return [_to_double(_to_float(found[part].value, nodes), nodes) for part in parts]
 
 
 def _imputes_nan(step: SimpleImputer, columns: list[GraphColumn]) -> bool:

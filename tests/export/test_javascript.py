@@ -31,6 +31,7 @@ TRAIN = pd.DataFrame(
         "zone": pd.Categorical(RNG.choice([3, 1, 2], N)),
         "smokes": pd.Categorical(RNG.random(N) < 0.5),
         "id": 2**53 + np.arange(N) % 4,
+        "day": pd.Series(pd.date_range("1955-02-27T23:59:59", periods=N, freq="100D")),
     }
 )
 Y = pd.DataFrame(
@@ -41,18 +42,22 @@ Y = pd.DataFrame(
         "weight": TRAIN["age"] + RNG.normal(size=N),
     }
 )
-MISSING = pd.DataFrame([[None] * 6], columns=list(TRAIN))
-UNSEEN = [[40.5, 1e9, "Bonn", 7, None, 5], [None, 0.0, "a", None, True, 2**53 + 1]]
+MISSING = pd.DataFrame([[None] * 7], columns=list(TRAIN))
+UNSEEN = [
+    [40.5, 1e9, "Bonn", 7, None, 5, pd.Timestamp("2030-01-01")],
+    [None, 0.0, "a", None, True, 2**53 + 1, pd.NaT],
+]
 # As in fit, then with unseen and missing categories.
 ROWS = [TRAIN[:9], pd.DataFrame(UNSEEN, columns=list(TRAIN)), MISSING]
 ROWS = pd.concat([rows.astype(object) for rows in ROWS], ignore_index=True)
 
 
 def spell(rows):
-    """Rows of JSON: whole numbers beyond 2**53 are text, and what is missing is null."""
+    """Rows of JSON: whole numbers beyond 2**53 and dates are text, and what is missing is null."""
 
     def cell(name, value):
-        return None if pd.isna(value) else str(value) if name == "id" else value
+        text = {"id": str, "day": lambda date: date.isoformat()}
+        return None if pd.isna(value) else text.get(name, lambda value: value)(value)
 
     return [{k: cell(k, value) for k, value in row.items()} for row in rows.to_dict("records")]
 
@@ -95,7 +100,7 @@ def packages(site):
 
 def check(model, answers, of_class=lambda value: value):
     """Compare answers with what the model predicts."""
-    X = ROWS.astype({"age": float, "dose": float})
+    X = ROWS.astype({"age": float, "dose": float, "day": "datetime64[s]"})
     y, proba = model.predict(X), model.predict_proba(X)
     for task, shares in zip(model.tasks_, proba, strict=True):
         found = [answer[task.name] for answer in answers]

@@ -69,16 +69,20 @@ def run(steps, rows):
 
     expected = pd.DataFrame(steps.transform(rows))
     kinds = [
-        "number" if types.is_numeric_dtype(dtype) or types.is_bool_dtype(dtype) else "text"
+        "date"
+        if types.is_datetime64_any_dtype(dtype)
+        else "number"
+        if types.is_numeric_dtype(dtype) or types.is_bool_dtype(dtype)
+        else "text"
         for dtype in expected.infer_objects().dtypes
     ]
     columns = [{"name": f"x{k}", "kind": kind} for k, kind in enumerate(kinds)]
-    inputs, values, nodes = connect(steps, X[rows.columns], columns)
-    of_kind = {"number": TensorProto.DOUBLE, "text": TensorProto.STRING}
+    inputs, values, nodes = connect(steps, rows, columns)
+    of_kind = dict.fromkeys(["number", "date"], TensorProto.DOUBLE) | {"text": TensorProto.STRING}
     outputs = []
-    for place, column in enumerate(values):
+    for place, (column, value) in enumerate(zip(columns, values, strict=True)):
         # What no step changes is an input, which cannot be an output.
-        nodes.add("Identity", [column["value"]], f"{nodes.prefix}out/{place}")
+        nodes.add("Identity", [value], f"{nodes.prefix}out/{place}")
         outputs.append(
             helper.make_tensor_value_info(
                 f"{nodes.prefix}out/{place}", of_kind[column["kind"]], ["n", 1]
@@ -115,7 +119,7 @@ def test_steps_compute_the_same_in_a_graph(name):
 def test_a_pipeline_predicts_raw_rows(tmp_path):
     columns = make_column_transformer(
         (make_pipeline(SimpleImputer(), StandardScaler()), NUMBERS),
-        ("passthrough", ["town", "flag"]),
+        ("passthrough", ["town", "flag", "day"]),
         (OneHotEncoder(handle_unknown="ignore", sparse_output=False), ["zone"]),
     ).set_output(transform="pandas")
     model = make_pipeline(
@@ -127,9 +131,11 @@ def test_a_pipeline_predicts_raw_rows(tmp_path):
     export.to_onnx(model, tmp_path / "model.onnx", X)
     description = json.loads((tmp_path / "model.json").read_text(encoding="utf-8"))
     kinds = {entry["name"]: entry["kind"] for entry in description["columns"]}
-    assert kinds == {name: "text" if name in TEXTS else "number" for name in X if name != "day"}
-    assert {"categories"} <= description["columns"][2].keys()
+    of_kind = {"day": "date"} | dict.fromkeys(TEXTS, "text")
+    assert kinds == {name: of_kind.get(name, "number") for name in X}
+    assert {"categories"} <= description["columns"][3].keys()
     rows = X.assign(town=["new", None, "a"] * (N // 3), wide=X["wide"].mask(X.index < 9))
+    rows["day"] = rows["day"].mask(X.index % 7 == 0)
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
     names = ["label.size", "label.weight"]
     size, weight = session.run(names, make_inputs(description, rows))
@@ -141,9 +147,11 @@ def test_a_pipeline_predicts_raw_rows(tmp_path):
 def test_columns_of_skrub_that_become_numbers_or_stay_categories_are_in_the_graph():
     skrub = pytest.importorskip("skrub")
     steps = make_pipeline(skrub.TableVectorizer(low_cardinality="passthrough"))
-    some = X.drop(columns="day")
+    hours = X["day"].dt.tz_localize("UTC+05:30") - 40_000 * pd.to_timedelta(X.index, "min")
+    some = X.assign(day=X["day"].mask(X.index % 5 == 0), hour=hours)
     steps.fit(some)
     _, expected, found = run(steps, some)
+    assert {"day_month", "hour_hour", "hour_total_seconds"} <= set(expected)
     for place, (_, cells) in enumerate(expected.items()):
         if types.is_numeric_dtype(found[place].dtype):
             np.testing.assert_array_equal(found[place], cells.astype(float))
@@ -153,13 +161,15 @@ def test_columns_of_skrub_that_become_numbers_or_stay_categories_are_in_the_grap
 
 def with_dates():
     skrub = pytest.importorskip("skrub")
-    return make_pipeline(skrub.TableVectorizer())
+    return make_pipeline(
+        skrub.TableVectorizer(datetime=skrub.DatetimeEncoder(periodic_encoding="circular"))
+    )
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (with_dates, "Step tablevectorizer: day: .* reads columns of the kinds .'datetime64"),
+        (with_dates, "Step tablevectorizer: day: .* reads columns of the kinds .'date'"),
         (
             lambda: make_column_transformer((FunctionTransformer(np.log1p), ["skewed"])),
             "Step columntransformer: functiontransformer: FunctionTransformer cannot be exported",
