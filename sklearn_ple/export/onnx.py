@@ -86,8 +86,10 @@ def to_onnx(model: Any, path: str | os.PathLike[str], X: pd.DataFrame | None = N
     Parameters
     ----------
     model : estimator of this package or Pipeline
-        The fitted estimator, or a pipeline that ends with it. If it was fitted to a sparse X, the
-        graph reads dense numbers. The other steps of a pipeline become part of the graph: those of
+        The fitted estimator, or a pipeline that ends with it: a network, a
+        ``PerTaskClassifierRegressor`` whose models are boosting by default, or a
+        ``BlendClassifierRegressor`` of such estimators. If it was fitted to a sparse X, the graph
+        reads dense numbers. The other steps of a pipeline become part of the graph: those of
         scikit-learn that skl2onnx converts, and the ``TableVectorizer`` of skrub, but not its
         encoders of text and of periods of dates.
     path : str or path-like
@@ -99,10 +101,11 @@ def to_onnx(model: Any, path: str | os.PathLike[str], X: pd.DataFrame | None = N
     Raises
     ------
     TypeError
-        If the model is not an estimator of this package; if a kind of task of your own overrides
-        a method that predicts, but not its traced form, such as ``traced_predict``; if the offset
-        of a time zone from UTC varies; if the categories of a column, or the classes of a task,
-        are neither all text nor all numbers; if a step of a pipeline cannot be converted.
+        If the model is not an estimator of this package, or a part of it is another one, which the
+        message names; if a kind of task of your own overrides a method that predicts, but not its
+        traced form, such as ``traced_predict``; if the offset of a time zone from UTC varies; if
+        the categories of a column, or the classes of a task, are neither all text nor all numbers;
+        if a step of a pipeline cannot be converted.
     ValueError
         If a category is infinite; if a column has no name, or that of an output; if ``path`` ends
         in ".json"; if a network or embedding of your own cannot be traced; if the predictions of
@@ -121,7 +124,7 @@ def to_onnx(model: Any, path: str | os.PathLike[str], X: pd.DataFrame | None = N
 
     Notes
     -----
-    The graph has opset 18. It is made by torch's exporter, which takes some seconds.
+    The graph has opset 18. A network is traced by torch's exporter, which takes some seconds.
 
     The graph does not reject the input that ``predict`` rejects: infinity counts as a very large
     number.

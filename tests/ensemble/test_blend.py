@@ -20,7 +20,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from sklearn_ple.ensemble import BlendClassifierRegressor, PerTaskClassifierRegressor
 from sklearn_ple.ensemble.weights import Evidence, learn_weights
-from sklearn_ple.export import save, to_onnx
+from sklearn_ple.export import save
 from sklearn_ple.metrics import make_multitask_scorer
 from sklearn_ple.model_selection import MultiTaskKFold
 
@@ -403,9 +403,8 @@ def test_files_of_skops_hold_it_and_other_files_say_so(table, tmp_path):
     assert loaded.predict(X).equals(blend.predict(X))
     assert loaded.weights_.equals(blend.weights_)
     assert loaded.task_types_ == blend.task_types_
-    for write in (save, to_onnx):
-        with pytest.raises(TypeError, match="BlendClassifierRegressor: only networks"):
-            write(blend, tmp_path / "file")
+    with pytest.raises(TypeError, match="BlendClassifierRegressor: only networks"):
+        save(blend, tmp_path / "file")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sklearn_ple.encoding.dates import PARTS, read_part
@@ -48,7 +48,6 @@ def make_dates(seconds, zone):
     return dates if zone is None else dates.dt.tz_localize("UTC").dt.tz_convert(zone)
 
 
-@settings(max_examples=25)
 @given(seconds=SECONDS, zone=st.sampled_from(list(ZONES)))
 def test_parts_of_dates_are_those_of_pandas(calendar, seconds, zone):
     dates = make_dates(seconds, zone)
@@ -61,7 +60,6 @@ def test_parts_of_dates_are_those_of_pandas(calendar, seconds, zone):
         np.testing.assert_array_equal(in_numpy[part], expected, err_msg=part)
 
 
-@settings(max_examples=25)
 @given(st.integers(-(2**52), 2**52))
 def test_fractions_of_a_second_belong_to_the_second_before(microseconds):
     dates = pd.Series(np.array([microseconds], "datetime64[us]"))
@@ -73,3 +71,15 @@ def test_fractions_of_a_second_belong_to_the_second_before(microseconds):
 @pytest.mark.parametrize("zone", [*ZONES, "Europe/Berlin", "Asia/Tokyo", "no zone"])
 def test_only_offsets_that_never_change_are_known(zone):
     assert find_offset(zone) == ZONES.get(zone)
+
+
+def test_equal_nodes_are_added_once():
+    pytest.importorskip("onnx")
+    nodes = Nodes(["x", "y"])
+    first = split_seconds(GraphNumber("x", nodes), 0)
+    counts = len(nodes.nodes), len(nodes.constants)
+    again = split_seconds(GraphNumber("x", nodes), 0)
+    assert (len(nodes.nodes), len(nodes.constants)) == counts
+    assert [part.value for part in again.values()] == [part.value for part in first.values()]
+    split_seconds(GraphNumber("y", nodes), 0)
+    assert (len(nodes.nodes), len(nodes.constants)) == (2 * counts[0], counts[1])

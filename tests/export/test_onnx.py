@@ -40,6 +40,7 @@ from sklearn_ple import (
     export,
 )
 from sklearn_ple.encoding.numeric import NUMERIC_EMBEDDINGS
+from sklearn_ple.ensemble import PerTaskClassifierRegressor
 from sklearn_ple.export import onnx as of_onnx
 from sklearn_ple.export.ends import OPSET_ML, describe, describe_columns, name_outputs
 from sklearn_ple.export.graph import PredictionGraph
@@ -683,6 +684,27 @@ def test_a_server_tells_long_ids_apart(tmp_path):
     with served(path) as (address, _):
         answers = ask(f"{address}/predict", {"rows": X[:2].to_dict("records")})
     assert [answer["y"]["label"] for answer in answers] == pytest.approx(model.predict(X[:2]))
+
+
+def test_a_server_reads_dates(tmp_path):
+    X = pd.DataFrame({"day": pd.date_range("1966-01-01 23:30", periods=N, freq="30D")})
+    y = (X["day"] - pd.Timestamp(0)).dt.days.rename("y") / 365
+    model = PerTaskClassifierRegressor(random_state=0).fit(X, y)
+    export.to_onnx(model, tmp_path / "model.onnx")
+    days = [
+        "1969-12-31T22:30:00",
+        "1969-12-31T23:30:00+01:00",
+        "1969-12-31T22:30:00Z",
+        -5400,
+        None,
+    ]
+    with served(tmp_path / "model.onnx") as (address, _):
+        answers = ask(f"{address}/predict", {"rows": [{"day": day} for day in days]})
+        body = in_json({"rows": [{"day": "yesterday"}]})
+        assert send(address, body)[0] == 422
+    expected = model.predict(pd.DataFrame({"day": pd.to_datetime(days[:1] * 4 + [None])}))
+    assert [answer["y"]["label"] for answer in answers] == pytest.approx(expected)
+    assert abs(expected[4] - expected[0]) > 0.1
 
 
 @pytest.mark.parametrize(
