@@ -103,7 +103,9 @@ class _Bounded(TorchFunctionMode):
         self.left -= 1
         if self.left < 0:
             raise ValueError("its parameters describe a network with more parts than it contains")
-        return func(*args, **(kwargs or {}))
+        # It keeps the shape. Without memory, torch would import sympy, which takes longer than
+        # to load a model.
+        return args[0] if func is Tensor.mul_ else func(*args, **(kwargs or {}))
 
 
 def _measure(state: Mapping[str, Tensor]) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
