@@ -3,17 +3,17 @@
 import os
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
-from urllib.parse import unquote
 
 import pandas as pd
 
+from ..tables.files.paths import find_filesystem
 from ..tables.files.source import Source
 from ..tables.frames import is_dataset, to_pandas
 from ..utils._sklearn import StrOptions
 from ..utils.constraints import PATH, check_arguments
-from ..utils.files import check_folder, replacing
+from ..utils.files import replacing, replacing_in
 from .checks import check_model
 
 
@@ -29,7 +29,8 @@ def predict_to_parquet(
     """Predict the rows of a dataset, and write the predictions to a Parquet file.
 
     Rows are read, predicted and written in blocks, in their order, so that the memory needed does
-    not grow with their number. The file is written completely or not at all.
+    not grow with their number. The file is written under a temporary name in its folder, and gets
+    its own name once it is complete. After an error, the temporary file is removed.
 
     Parameters
     ----------
@@ -38,8 +39,9 @@ def predict_to_parquet(
     X : pyarrow.dataset.Dataset, str, path-like or list of these
         A dataset or paths, as in `fit`. Only the columns that the model was fitted to are read.
     path : str or path-like
-        The file to write, such as "predictions.parquet". An existing file is replaced. It may
-        neither be a file of X nor lie in the folder that is read.
+        The file to write, such as "predictions.parquet", or its URL, such as
+        "s3://bucket/predictions.parquet". An existing file is replaced. It may neither be a file
+        of X nor lie in the folder that is read.
     method : {"predict", "predict_proba"}, default="predict"
         "predict" writes a column for each task, as ``predict`` returns it. "predict_proba" writes
         a column for each class of each task, with names such as "click=1".
@@ -55,12 +57,19 @@ def predict_to_parquet(
         If ``method`` is unknown; if it is "predict_proba" and no task has classes; if the dataset
         lacks columns, has no rows or cannot be read; if the file is part of X; if the names of the
         columns to write are not unique.
-    FileNotFoundError
-        If the folder of the file does not exist.
+    OSError
+        If the file cannot be written, for example because its folder does not exist.
     sklearn.exceptions.NotFittedError
         If the model is not fitted.
     ImportError
-        If pyarrow is not installed.
+        If pyarrow is not installed, or what fsspec needs for the URL.
+
+    Notes
+    -----
+    On this machine, other processes see the old file or the complete new one. For a URL, this
+    depends on how the store moves files. S3 copies the new file, of at most 5 GB, and others see
+    the old one until the copy is complete. If the process is killed, the temporary file stays; its
+    name starts with ".sklearn_ple-". On this machine, a later call removes it after a day.
 
     Examples
     --------
@@ -89,36 +98,54 @@ def predict_to_parquet(
             f"X is of type {type(X).__name__}: it must be a dataset or the path of one. For rows "
             f"in memory, call {method} of the model."
         )
-    check_folder(path)
     blocks = _predict_frames(model, X, method, known)
-    _check_apart(X, path)
+    filesystem, place = find_filesystem(os.fspath(path))
+    _check_apart(X, path, filesystem, place)
     import pyarrow as pa
-    from pyarrow import parquet
+    from pyarrow import fs, parquet
 
     first = next(blocks)
     if not first.columns.is_unique:
         raise ValueError(f"The columns to write are not unique, {list(first)}: rename the tasks.")
     schema = pa.Schema.from_pandas(first, preserve_index=False)
-    with replacing(path) as file, parquet.ParquetWriter(file, schema) as writer:
+    is_local = isinstance(filesystem, fs.LocalFileSystem)
+    with (
+        replacing(place) if is_local else replacing_in(filesystem, place) as file,
+        parquet.ParquetWriter(str(file), schema, filesystem=filesystem) as writer,
+    ):
         for frame in chain([first], blocks):
             writer.write_table(pa.Table.from_pandas(frame, schema, preserve_index=False))
 
 
-def _check_apart(X: Any, path: str | os.PathLike[str]) -> None:
+def _check_apart(X: Any, path: Any, filesystem: Any, place: str) -> None:
     """Raise a ValueError if predictions would replace the rows of X, or be among them."""
-    final = Path(os.path.realpath(path))
-    folder = unquote(X.removeprefix("file://")) if isinstance(X, str) else X
-    if isinstance(X, (str, os.PathLike)) and os.path.isdir(folder):
-        if final.is_relative_to(os.path.realpath(folder)):
+    from pyarrow.fs import FileType
+
+    final = _resolve(filesystem, place)
+    if isinstance(X, (str, os.PathLike)):
+        of_rows, folder = find_filesystem(os.fspath(X))
+        if of_rows.get_file_info(folder).type == FileType.Directory:
+            if of_rows.equals(filesystem) and final.is_relative_to(_resolve(of_rows, folder)):
+                raise ValueError(
+                    f"{path} lies in {X}, the folder that is read, so predictions would be among "
+                    "its rows: write them to another folder."
+                )
+            return
+    for file in Source.of(X).files:
+        of_rows = file.fragment.filesystem
+        if of_rows.equals(filesystem) and final == _resolve(of_rows, file.path):
             raise ValueError(
-                f"{path} lies in {X}, the folder that is read, so predictions would be among its "
-                "rows: write them to another folder."
+                f"{path} is a file of X, whose rows would be lost: write predictions to another "
+                "file."
             )
-        return
-    if final in [Path(os.path.realpath(file.path)) for file in Source.of(X).files]:
-        raise ValueError(
-            f"{path} is a file of X, whose rows would be lost: write predictions to another file."
-        )
+
+
+def _resolve(filesystem: Any, place: str) -> PurePath:
+    """Return the path of a file, without links if it is on this machine."""
+    from pyarrow.fs import LocalFileSystem
+
+    is_local = isinstance(filesystem, LocalFileSystem)
+    return Path(os.path.realpath(place)) if is_local else PurePosixPath(place)
 
 
 def _predict_frames(model: Any, X: Any, method: str, known: Any) -> Iterator[pd.DataFrame]:

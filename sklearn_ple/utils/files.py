@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 _PREFIX = ".sklearn_ple-"
 
@@ -55,6 +56,36 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     # The folder is flushed, too, so that the new name is on disk; not all systems can do this.
     with suppress(OSError):
         _flush(final.parent)
+
+
+@contextmanager
+def replacing_in(filesystem: Any, path: str) -> Iterator[str]:
+    """Context manager to write a temporary file in a store that is moved once it is complete.
+
+    After an error, the temporary file is removed. If the process is killed, it stays.
+
+    Parameters
+    ----------
+    filesystem : pyarrow.fs.FileSystem
+        The store. How it moves files decides what others see meanwhile.
+    path : str
+        The file to write. An existing file is replaced.
+
+    Yields
+    ------
+    str
+        The temporary file to write, in the same folder.
+    """
+    folder = path.rpartition("/")[0]
+    partial = f"{folder}/{_PREFIX}{secrets.token_hex(8)}"
+    try:
+        yield partial
+        filesystem.move(partial, path)
+    except BaseException:
+        # The error matters more than one of removing what may not be there.
+        with suppress(OSError):
+            filesystem.delete_file(partial)
+        raise
 
 
 def check_folder(path: str | os.PathLike[str]) -> None:

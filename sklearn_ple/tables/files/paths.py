@@ -100,6 +100,22 @@ def open_paths(X: Any) -> Any:
         raise make_read_error(str(X), error) from error
 
 
+def find_filesystem(path: str) -> tuple[Any, str]:
+    """Return the file system of a path or URL, of pyarrow or of fsspec, and the path in it."""
+    from pyarrow import ArrowInvalid, fs
+
+    if "://" not in path:
+        return fs.LocalFileSystem(), path
+    try:
+        return fs.FileSystem.from_uri(path)
+    except ArrowInvalid:
+        # torch needs it, too.
+        from fsspec.core import url_to_fs
+
+        filesystem, inner = url_to_fs(path)
+        return fs.PyFileSystem(fs.FSSpecHandler(filesystem)), inner
+
+
 def _ending(path: str) -> str:
     """Return the ending of the name of a file, without that of a compression."""
     return PurePosixPath(path.removesuffix(".gz")).suffix
@@ -130,7 +146,7 @@ def _locate(X: Any) -> _Place:
 def _locate_one(path: str) -> _Place:
     from pyarrow import fs
 
-    filesystem, inner = _open_url(path) if "://" in path else (fs.LocalFileSystem(), path)
+    filesystem, inner = find_filesystem(path)
     kind = filesystem.get_file_info(inner).type
     if kind == fs.FileType.File:
         return _Place(filesystem, [inner], None)
@@ -155,20 +171,6 @@ def _list_files(filesystem: Any, folder: str) -> list[str]:
 
     infos = filesystem.get_file_info(FileSelector(folder, recursive=True))
     return [info.path for info in infos if info.type == FileType.File]
-
-
-def _open_url(url: str) -> tuple[Any, str]:
-    """Return the file system of a URL, of pyarrow or else of fsspec, and the path in it."""
-    from pyarrow import ArrowInvalid, fs
-
-    try:
-        return fs.FileSystem.from_uri(url)
-    except ArrowInvalid:
-        # torch needs it, too.
-        from fsspec.core import url_to_fs
-
-        filesystem, path = url_to_fs(url)
-        return fs.PyFileSystem(fs.FSSpecHandler(filesystem)), path
 
 
 def _fill_null_types(dataset: Any) -> Any:

@@ -1,5 +1,7 @@
 """Tables in files of a few small units, and estimators that are fitted fast."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -66,3 +68,13 @@ def assert_same(one, other):
     assert one.keys() == other.keys()
     for name in one:
         np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+
+
+def flip(path):
+    """Flip bits in the middle of a file, which keeps its size and its time."""
+    times = path.stat()
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 200] = bytes(255 - byte for byte in content[middle : middle + 200])
+    path.write_bytes(content)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))

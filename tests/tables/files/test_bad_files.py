@@ -12,7 +12,7 @@ import pytest
 from pyarrow import dataset as ds
 from pyarrow import feather, parquet
 from skorch.callbacks import Callback
-from streamed import OPTIONS, TASKS, arrow, assert_same, make_table, state, write
+from streamed import OPTIONS, TASKS, arrow, assert_same, flip, make_table, state, write
 
 from sklearn_ple import PLEClassifierRegressor, export
 from sklearn_ple.tables.files import survey
@@ -331,16 +331,6 @@ class Damage(Callback):
     def on_epoch_begin(self, net, **_):
         if len(net.history) >= self.epoch_:
             self.how_()
-
-
-def flip(path):
-    """Flip bits in the middle of a file, which keeps its size and its time."""
-    times = path.stat()
-    content = bytearray(path.read_bytes())
-    middle = len(content) // 2
-    content[middle : middle + 200] = bytes(255 - byte for byte in content[middle : middle + 200])
-    path.write_bytes(content)
-    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 def cut(path):

@@ -1,12 +1,14 @@
 """URLs, patterns and lists of files, and files of CSV, are read as folders of Parquet are."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
 from pyarrow import dataset as ds
-from streamed import OPTIONS, TASKS, assert_same, make_table, write
+from streamed import OPTIONS, TASKS, assert_same, flip, make_table, write
 
 from sklearn_ple import PLEClassifierRegressor, export
 
@@ -80,9 +82,32 @@ def test_what_is_not_found(folder, fitted, tmp_path):
     assert len(pd.concat(fitted.predict(odd))) == 150
 
 
-def test_predictions_stay_out_of_a_folder_of_a_url(folder, fitted):
+@pytest.mark.parametrize("way", ["URL", "URL of fsspec"])
+def test_predictions_stay_out_of_a_folder_of_a_url(folder, fitted, way):
+    url = WAYS[way](folder)
     with pytest.raises(ValueError, match="lies in .*, the folder that is read"):
-        export.predict_to_parquet(fitted, folder.as_uri(), folder / "new.parquet")
+        export.predict_to_parquet(fitted, url, f"{url}/new.parquet")
+    with pytest.raises(ValueError, match="is a file of X, whose rows"):
+        export.predict_to_parquet(fitted, f"{url}/part0.parquet", f"{url}/part0.parquet")
+
+
+@pytest.mark.parametrize("scheme", ["file", "memory"])
+def test_a_file_at_a_url_is_replaced_if_all_rows_are_predicted(folder, fitted, tmp_path, scheme):
+    store = pytest.importorskip("fsspec").filesystem(scheme)
+    place = f"{tmp_path}/out/new.parquet"
+    store.mkdirs(f"{tmp_path}/out")
+    store.pipe(place, b"what was there before")
+    damaged = shutil.copytree(folder, tmp_path / "damaged")
+    flip(damaged / "part1.parquet")
+    with pytest.raises(ValueError, match=r"part1.parquet, row group \d cannot be read"):
+        export.predict_to_parquet(fitted, damaged, f"{scheme}://{place}")
+    assert store.cat(place) == b"what was there before"
+    export.predict_to_parquet(fitted, folder, f"{scheme}://{place}")
+    assert store.find(f"{tmp_path}/out") == [place]
+    with store.open(place) as file:
+        written = pd.read_parquet(file)
+    expected = pd.concat(fitted.predict(folder))
+    pd.testing.assert_frame_equal(written, expected, check_dtype=False)
 
 
 @pytest.fixture(scope="module")
