@@ -15,8 +15,8 @@ from ..encoding.features import FeatureEncoder
 from ..export.ends import CODES, NUMBERS, GraphTable, TaskValues
 from ..export.nodes import Nodes
 from ..export.onnx import add_model, list_encoders
-from ..predictions.inner import find_inner_estimator
 from ..tasks import Task
+from ..utils.inner import find_inner_estimator
 from .blend import BlendClassifierRegressor
 from .boosting import TreeColumns
 from .per_task import PerTaskClassifierRegressor
