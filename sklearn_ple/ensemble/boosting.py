@@ -22,6 +22,8 @@ from .state import Stateful
 
 # Boosting by histograms reads no more categories of a column.
 _MOST_CATEGORIES = 254
+# A leaf has at least as many labels.
+_LEAST_LABELS_OF_LEAF = 5
 # With fewer labels, in all or for each class, those set aside to stop early would show too little.
 _LEAST_LABELS_TO_STOP_EARLY = 2000
 _LEAST_LABELS_PER_CLASS = 20
@@ -80,7 +82,7 @@ def make_boosting(
         "learning_rate": 0.05,
         "max_iter": 400 if stops_early else 120,
         "max_leaf_nodes": min(max(n_labels // 250, 4), 16),
-        "min_samples_leaf": min(max(n_labels // 25, 5), 20),
+        "min_samples_leaf": min(max(n_labels // 25, _LEAST_LABELS_OF_LEAF), 20),
         "early_stopping": stops_early,
         "n_iter_no_change": 20,
         "categorical_features": "from_dtype",
@@ -94,6 +96,15 @@ def make_boosting(
     if not n_codes:
         return boosting
     return Pipeline([("statistics", Statistics(task, n_codes)), ("boosting", boosting)])
+
+
+def fill_rare_numbers(X: pd.DataFrame) -> pd.DataFrame:
+    """Fill columns with fewer numbers than a leaf has labels, on which no tree can split.
+
+    Boosting fails if a column has no number at all (scikit-learn 1.9).
+    """
+    rare = [name for name in X.select_dtypes("number") if X[name].count() < _LEAST_LABELS_OF_LEAF]
+    return X.assign(**dict.fromkeys(rare, 0.0))
 
 
 def tune_boosting(model: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray | None) -> Any:

@@ -18,7 +18,7 @@ from ..utils.constraints import ESTIMATOR, LISTED, N_JOBS
 from ..utils.progress import progress_bar
 from ..utils.restoring import restoring
 from ..utils.warn import without_repeats
-from .boosting import TreeColumns, make_boosting, tune_boosting
+from .boosting import TreeColumns, fill_rare_numbers, make_boosting, tune_boosting
 from .rows import LabelledRows, fit_weighted
 from .state import EnsembleModel
 
@@ -191,7 +191,7 @@ class PerTaskClassifierRegressor(EnsembleModel):
         parts = zip(models, tasks, tables, rows.labels, weights.T, reads_columns, strict=True)
         calls = (
             delayed(_fit_model)(
-                model, task, X, column, weight if is_weighted else None, is_default and self.tune
+                model, task, X, column, weight if is_weighted else None, is_default, self.tune
             )
             for model, task, X, column, weight, is_default in parts
         )
@@ -264,7 +264,13 @@ def _check_model(task: Task, model: Any, is_weighted: bool) -> None:
 
 
 def _fit_model(
-    model: Any, task: Task, X: Any, column: Any, weights: np.ndarray | None, tune: bool
+    model: Any,
+    task: Task,
+    X: Any,
+    column: Any,
+    weights: np.ndarray | None,
+    is_default: bool,
+    tune: bool,
 ) -> Any:
     """Fit a model to the rows that have a label of its task."""
     if not column.mask.all():
@@ -274,11 +280,13 @@ def _fit_model(
         labels = task.encode(column.observed).astype(int)
         if len(np.unique(labels)) == 1:
             # The column declares more classes.
-            model, tune = DummyClassifier(), False
+            model, is_default = DummyClassifier(), False
     else:
         labels = column.observed.astype(np.float64)
     try:
-        if tune:
+        if is_default:
+            X = fill_rare_numbers(X)
+        if is_default and tune:
             model = tune_boosting(model, X, labels, weights)
         return fit_weighted(model, X, labels, weights)
     except Exception as error:

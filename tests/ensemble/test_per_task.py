@@ -211,6 +211,20 @@ def test_many_labels_may_have_a_class_with_a_single_one(tune):
     assert model.score(X, pd.DataFrame({"kind": kind})) > 0.99
 
 
+@pytest.mark.parametrize("tune", [False, True])
+@pytest.mark.parametrize("n_known", [0, 4])
+def test_a_column_without_numbers_in_the_rows_of_a_task_counts_for_nothing(n_known, tune):
+    rng = np.random.RandomState(0)
+    X = pd.DataFrame({"a": rng.randn(60), "gap": 1.0})
+    X.loc[n_known:30, "gap"] = np.nan
+    y = pd.DataFrame({"p": X["a"] + rng.randn(60), "q": X["a"] + rng.randn(60)})
+    y.loc[30:, "q"] = np.nan
+    boosting = PerTaskClassifierRegressor(tune=tune, random_state=0)
+    predicted = boosting.fit(X, y).predict(X)["q"]
+    alone = boosting.fit(X[["a"]], y).predict(X[["a"]])["q"]
+    np.testing.assert_array_equal(predicted, alone)
+
+
 def test_weights_reach_models_with_routing_as_without():
     rng = np.random.RandomState(0)
     X = pd.DataFrame({"shop": [f"s{k % 300}" for k in range(400)], "x": rng.randn(400)})
