@@ -32,7 +32,7 @@ from torch.torch_version import TorchVersion
 
 from sklearn_ple import datasets
 from sklearn_ple.ensemble import per_task
-from sklearn_ple.inspection import MultiTaskReport
+from sklearn_ple.inspection import MultiTaskReport, compare
 from sklearn_ple.training import fit, plan
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -113,8 +113,9 @@ def quick(monkeypatch, request):
 
     monkeypatch.setattr(per_task, "make_boosting", make_few_trees)
     monkeypatch.setattr(plan, "LEAST_ROWS_TO_SET_ASIDE", 100)
-    defaults = unwrap(MultiTaskReport.from_estimator.__func__).__kwdefaults__
-    monkeypatch.setitem(defaults, "n_bootstrap", 20)
+    report = MultiTaskReport.from_estimator.__func__
+    for function, name, few in ((report, "n_bootstrap", 20), (compare, "cv", 2)):
+        monkeypatch.setitem(unwrap(function).__kwdefaults__, name, few)
     load = datasets.load_nhefs
 
     def load_few(**options):
