@@ -329,14 +329,11 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
         """
         check_is_fitted(self)
         positions = self._encoder.targets.positions(tasks)
-        deviations = self._learnt_deviations("predict_interval", positions)
+        self._learnt_deviations("predict_interval", positions)
         if is_dataset(X):
             options = {"tasks": tasks, "known": known, "joint": joint}
             return self._predict_blocks(X, type(self).predict_interval, level, **options)
-        members = self._member_outputs(X).numpy()
-        each = self._find_level(level, positions, joint)
-        ends = deviations.compute_intervals(members, each, positions)
-        return self._join_bounds(ends, X, known, level, positions, joint)
+        return self._predict_bounds(X, level, positions, known, joint)
 
     def _learnt_deviations(self, what: str, positions: Sequence[int]) -> Deviations:
         """Return the deviations, after checks that they are known and that some task has them."""

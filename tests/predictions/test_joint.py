@@ -287,6 +287,17 @@ def test_standard_deviations_shrink_with_known_labels(network):
     assert 0.5 < np.sqrt((error**2).mean()) / np.sqrt((told["height"] ** 2).mean()) < 1.4
 
 
+@pytest.mark.parametrize("method", ["predict", "predict_interval", "complete", "sample_y"])
+def test_the_network_runs_once_for_known_labels(network, method):
+    X, y = new_rows()
+    runs = []
+    hook = network.module_.body.register_forward_hook(lambda *_: runs.append(1))
+    options = (y,) if method == "complete" else ()
+    getattr(network, method)(X, *options, **({} if options else {"known": y}))
+    hook.remove()
+    assert len(runs) == 1
+
+
 def test_models_without_rows_apart_say_what_is_missing():
     X, y = make_dependent()
     params = {"n_members": 1, "max_epochs": 1, "early_stopping": False}
