@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -174,7 +175,9 @@ class Ordered(Margin):
 
     def take(self, rows: np.ndarray) -> "Ordered":
         """Return the distributions of some rows."""
-        return Ordered(self.probabilities[rows], self.order, self.is_free)
+        result = copy(self)
+        result.probabilities, result.bounds = self.probabilities[rows], self.bounds[rows]
+        return result
 
     def arrange(self, order: np.ndarray) -> "Ordered":
         """Return the distributions with the classes in another order."""
