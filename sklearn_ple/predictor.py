@@ -229,10 +229,11 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
             NaN for a task with classes, of kind "survival", or without a label among the
             validation rows. The square of a standard deviation is the sum of two terms: the
             weighted variance of the members' predictions for the row, and a constant of the task,
-            which is multiplied by the rate for a count, and by a power of the mean for "tweedie"
-            and "hurdle". The constant is chosen so that, on the validation rows, the mean of the
-            sum is the mean squared error. A known label has the standard deviation 0, and known
-            labels lower those of others.
+            which is multiplied by the rate for a count, by a power of the mean for "tweedie" and
+            "hurdle", and by the squared distance between the outer quantiles for "quantile". The
+            constant is chosen so that, on the validation rows, the mean of the sum is the mean
+            squared error. A known label has the standard deviation 0, and known labels lower those
+            of others.
 
         Raises
         ------

@@ -18,8 +18,9 @@ class Deviations:
     """Standard deviations and intervals of predicted numbers, learnt on validation rows.
 
     The square of a deviation is the sum of two terms: the weighted variance of the members'
-    predictions for the row, and a factor of the task times its `Task.variance`. The factor is
-    chosen so that, on the validation rows, the mean of the sum is the mean squared error.
+    predictions for the row, and a factor of the task times its `Task.variance`, or the squared
+    distance between the outer quantiles if they are predicted. The factor is chosen so that, on
+    the validation rows, the mean of the sum is the mean squared error.
 
     Intervals are split conformal intervals: the errors on the validation rows are divided by the
     deviations of their rows, and the bounds of an interval are quantiles of the results, times the
@@ -166,7 +167,7 @@ class Deviations:
             Means and variances of numbers that are divided by ``units``, and the variances of
             labels up to a factor; NaN for classes and censored numbers.
         """
-        tasks = self.targets.tasks
+        tasks: list[Any] = self.targets.tasks
         result = np.full((3, len(tasks), members.shape[1]), np.nan)
         parts = self.targets.split_outputs(members)
         for k, (task, part) in enumerate(zip(tasks, parts, strict=True)):
@@ -177,5 +178,10 @@ class Deviations:
                 # Without validation labels there is no unit, and deviations will be NaN.
                 with np.errstate(over="ignore"):
                     result[1, k] = weights[:, k] @ (predictions - mean) ** 2
-                result[2, k] = array_of(task, "variance", mean * self.units[k])
+                if hasattr(task, "predict_quantiles") and len(task.levels) > 1:
+                    quantiles = task.predict_quantiles(rows) / self.units[k]
+                    widths = np.ptp(quantiles, axis=1).reshape(part.shape[:2])
+                    result[2, k] = (weights[:, k] @ widths) ** 2
+                else:
+                    result[2, k] = array_of(task, "variance", mean * self.units[k])
         return result
