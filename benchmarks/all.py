@@ -61,7 +61,7 @@ STEPS = (
         (name,)
         for name in ("ablation", "gates", "growth", "memory", "speed", "calibration", "coverage")
     ),
-    *((name,) for name in ("known", "survival", "latency", "n_jobs")),
+    *((name,) for name in ("known", "joint", "survival", "latency", "n_jobs")),
     ("streaming", "--impressions", "10000000"),
     *((f"paper.{name}",) for name in ("synthetic", "census", "ali_ccp", "conflict")),
 )

@@ -1,10 +1,9 @@
-"""What known labels of a row bring for its others, and joint intervals of all numbers.
+"""What known labels of a row bring for its others.
 
 Each task is predicted from the features alone, with the labels of all other tasks known, and with
 each label known with probability one half. Differences of the mean over tasks have 95 % intervals
-by the bootstrap over rows. Joint intervals of 90 % are compared with those of Bonferroni's
-correction, on rows with all labels. A quarter of each set's training rows is held out, different
-rows for each seed. Test rows are not used.
+by the bootstrap over rows. A quarter of each set's training rows is held out, different rows for
+each seed. Test rows are not used.
 """
 
 import time
@@ -17,7 +16,7 @@ from data_sets import SETS, score, without_test_rows
 from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.ensemble import BlendClassifierRegressor
 
-LEVEL, N_RESAMPLES = 0.9, 200
+N_RESAMPLES = 200
 #: Of stops, some targets have no label in the earlier rows.
 RUN = [name for name in SETS if name != "minneapolis_stops"]
 MODELS = {"network": PLEClassifierRegressor, "blend": BlendClassifierRegressor}
@@ -58,25 +57,6 @@ def compare(data, told, untold, labels):
     return blind, informed, np.percentile(differences, [2.5, 97.5])
 
 
-def cover(model, data):
-    """Return shares of rows within joint intervals and Bonferroni's, and the ratio of widths."""
-    tasks = [task for task, kind in data.kinds.items() if kind == "regression"]
-    if len(tasks) < 2:
-        return {}
-    labels = data.y_test[tasks].dropna()
-    found, widths = {}, {}
-    for way, options in {
-        "joint": {"level": LEVEL, "joint": True},
-        "bonferroni": {"level": 1 - (1 - LEVEL) / len(tasks)},
-    }.items():
-        low, high = model.predict_interval(data.X_test, tasks=tasks, **options)
-        widths[way] = np.log((high - low).mean()).mean()
-        low, high = low.loc[labels.index], high.loc[labels.index]
-        inside = ((low <= labels) & (labels <= high)).all(axis=1)
-        found[f"{way}_coverage"] = float(inside.mean())
-    return found | {"width_ratio": float(np.exp(widths["joint"] - widths["bonferroni"]))}
-
-
 def measure(name, model_name, seed):
     data = without_test_rows(name, seed)
     data = data._replace(X_test=data.X_test.reset_index(drop=True))
@@ -100,7 +80,6 @@ def measure(name, model_name, seed):
         row |= {f"{way}_low": interval[0], f"{way}_high": interval[1]}
         row[f"{way}_worst"] = np.nanmin(informed - blind)
     row["used"] = float((model.dependence_gains_ > 0).mean())
-    row |= cover(model, data)
     return {key: round(float(value), 4) for key, value in row.items()}
 
 

@@ -229,10 +229,11 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
             NaN for a task with classes, of kind "survival", or without a label among the
             validation rows. The square of a standard deviation is the sum of two terms: the
             weighted variance of the members' predictions for the row, and a constant of the task,
-            which is multiplied by the rate for a count, and by a power of the mean for "tweedie"
-            and "hurdle". The constant is chosen so that, on the validation rows, the mean of the
-            sum is the mean squared error. A known label has the standard deviation 0, and known
-            labels lower those of others.
+            which is multiplied by the rate for a count, by a power of the mean for "tweedie" and
+            "hurdle", and by the squared distance between the outer quantiles for "quantile". The
+            constant is chosen so that, on the validation rows, the mean of the sum is the mean
+            squared error. A known label has the standard deviation 0, and known labels lower those
+            of others.
 
         Raises
         ------
@@ -329,14 +330,11 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
         """
         check_is_fitted(self)
         positions = self._encoder.targets.positions(tasks)
-        deviations = self._learnt_deviations("predict_interval", positions)
+        self._learnt_deviations("predict_interval", positions)
         if is_dataset(X):
             options = {"tasks": tasks, "known": known, "joint": joint}
             return self._predict_blocks(X, type(self).predict_interval, level, **options)
-        members = self._member_outputs(X).numpy()
-        each = self._find_level(level, positions, joint)
-        ends = deviations.compute_intervals(members, each, positions)
-        return self._join_bounds(ends, X, known, level, positions, joint)
+        return self._predict_bounds(X, level, positions, known, joint)
 
     def _learnt_deviations(self, what: str, positions: Sequence[int]) -> Deviations:
         """Return the deviations, after checks that they are known and that some task has them."""

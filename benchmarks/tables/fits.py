@@ -210,10 +210,16 @@ def known():
     shown["blend, all others known"] = blend["others_shown"].reindex(shown.index).fillna(MISSING)
     yield "known", named(shown)
 
-    joint = network[network["joint_coverage"].notna()]
-    forms = {"rows|rows": "{:,.0f}", "joint_coverage|joint": "{:.3f}"}
-    forms |= {"bonferroni_coverage|Bonferroni": "{:.3f}", "width_ratio|ratio of widths": "{:.2f}"}
-    yield "joint", named(cells(joint, **forms))
+
+def joint():
+    means = results("joint").groupby("data", sort=False).mean(numeric_only=True)
+    shown = cells(means, **{"rows|rows": "{:,.0f}", "tasks|numbers": "{:.0f}"})
+    titles = {"joint": "joint", "bonferroni": "Bonferroni"}
+    titles |= {"greatest": "greatest error", "ellipsoid": "ellipsoid"}
+    for way, title in titles.items():
+        pairs = zip(means[f"{way}_coverage"], means[f"{way}_size"], strict=True)
+        shown[title] = ["{:.3f} ({:.2f})".format(*pair) for pair in pairs]
+    yield "joint", named(shown)
 
 
 def survival():
@@ -223,4 +229,4 @@ def survival():
 
 
 PARTS = (ablation, gates, sizes, growth, memory, streaming, speed, n_jobs)
-PARTS += (latency, calibration, coverage, known, survival)
+PARTS += (latency, calibration, coverage, known, joint, survival)

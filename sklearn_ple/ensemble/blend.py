@@ -13,8 +13,9 @@ from sklearn.utils.validation import check_is_fitted
 from ..estimators.ple import PLEClassifierRegressor
 from ..model_selection.split import list_folds
 from ..predictions.copula import Copula
-from ..predictions.errors import find_quantile, warn_of_few_labels
+from ..predictions.errors import find_quantile
 from ..predictions.joint import Distributions
+from ..predictions.margins import Numbers
 from ..predictions.multi_task import (
     index_of,
     with_classes,
@@ -394,15 +395,7 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
                 "There are no out-of-fold errors of these tasks, by which intervals are found: "
                 "fit to more rows, or choose tasks that are numbers."
             )
-        each = self._find_level(level, positions, joint)
-        warn_of_few_labels(self.tasks_, self._errors, each, positions)
-        predicted = self._predict_tasks(X)
-        sides: list[list[np.ndarray]] = [[], []]
-        for k, errors in enumerate(self._errors):
-            found = (np.nan, np.nan) if errors is None else errors.find_ends(each)
-            for side, end in zip(sides, found, strict=True):
-                side.append(self._shift(k, predicted[k], end))
-        return self._join_bounds(sides, X, known, level, positions, joint)
+        return self._predict_bounds(X, level, positions, known, joint)
 
     @with_tasks("number", lambda task: hasattr(task, "predict_quantiles"))
     def predict_quantiles(self, X: Any) -> Any:
@@ -422,21 +415,15 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
             columns, a list in the order of the tasks, with None for a task of another kind.
         """
         check_is_fitted(self)
-        predicted: list[Any] = self._predict_tasks(X)
+        law = self._predict_distributions(X)
         results: list[Any] = []
         tasks: list[Any] = list(self.tasks_)
-        for k, (task, errors) in enumerate(zip(tasks, self._errors, strict=True)):
+        for task, predicted, deviations, errors in zip(tasks, *law[:3], strict=True):
             if not hasattr(task, "predict_quantiles") or errors is None:
                 results.append(None)
                 continue
+            numbers = Numbers(predicted, deviations, errors, task)
             ends = [find_quantile(errors.values, errors.weights, q) for q in task.levels]
-            columns = [self._shift(k, predicted[k], end) for end in ends]
-            results.append(pd.DataFrame(np.column_stack(columns), index_of(X), task.levels))
+            columns = np.column_stack([numbers.place(end) for end in ends])
+            results.append(pd.DataFrame(columns, index_of(X), task.levels))
         return self._by_task(results)
-
-    def _shift(self, k: int, predicted: np.ndarray, error: float) -> np.ndarray:
-        """Add a standardised error to the predictions of a number."""
-        task = self.tasks_[k]
-        if task.has_classes:
-            return np.full(len(predicted), np.nan)
-        return np.maximum(predicted + error * deviate(task, predicted), task.lowest)

@@ -78,7 +78,8 @@ class PerTaskClassifierRegressor(EnsembleModel):
 
     See Also
     --------
-    BlendClassifierRegressor : Averages such models with a network.
+    BlendClassifierRegressor : Averages such models with a network. As its only part, they have
+        intervals and take known labels.
     sklearn_ple.SingleTaskClassifierRegressor : One network for each task.
 
     Notes

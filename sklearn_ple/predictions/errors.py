@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from ..tasks import Task
+from ..tasks import Task, find_unit
 from ..utils.warn import warn
 
 
@@ -39,7 +39,9 @@ class StandardisedErrors:
 
     def rescale(self) -> tuple[float, StandardisedErrors]:
         """Return the root of the mean squared error, and the errors divided by it."""
-        size = float(np.sqrt(np.average(self.values**2, weights=self.weights)))
+        # The squares of very large or small errors are no floats.
+        unit = find_unit(self.values)
+        size = unit * float(np.sqrt(np.average((self.values / unit) ** 2, weights=self.weights)))
         return size, StandardisedErrors(self.values / size if size else self.values, self.weights)
 
     def to_normal(self, errors: np.ndarray) -> np.ndarray:

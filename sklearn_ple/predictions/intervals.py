@@ -11,15 +11,16 @@ from ..encoding.targets import TargetEncoder
 from ..tables.labels import Labels
 from ..tasks import array_of, divide, find_unit
 from .copula import Copula
-from .errors import StandardisedErrors, warn_of_few_labels
+from .errors import StandardisedErrors
 
 
 class Deviations:
     """Standard deviations and intervals of predicted numbers, learnt on validation rows.
 
     The square of a deviation is the sum of two terms: the weighted variance of the members'
-    predictions for the row, and a factor of the task times its `Task.variance`. The factor is
-    chosen so that, on the validation rows, the mean of the sum is the mean squared error.
+    predictions for the row, and a factor of the task times its `Task.variance`, or the squared
+    distance between the outer quantiles if they are predicted. The factor is chosen so that, on
+    the validation rows, the mean of the sum is the mean squared error.
 
     Intervals are split conformal intervals: the errors on the validation rows are divided by the
     deviations of their rows, and the bounds of an interval are quantiles of the results, times the
@@ -116,11 +117,12 @@ class Deviations:
         for k, (task, column) in enumerate(zip(tasks, labels, strict=True)):
             if task.has_errors and len(column.observed):
                 self.units[k] = find_unit(column.observed.astype(np.float64))
-        means, variances = self._moments(members, self.member_weights)
+        means, variances, noise = self._moments(members, self.member_weights)
         n_variances = np.ones(len(tasks))
         if out_of_fold is not None:
             unseen = members[out_of_fold, np.arange(members.shape[1])]
-            means = self._moments(unseen, np.full((len(unseen), len(tasks)), 1 / len(unseen)))[0]
+            equal = np.full((len(unseen), len(tasks)), 1 / len(unseen))
+            means, _, noise = self._moments(unseen, equal)
             # The mean of few members has a greater variance than the mean of all.
             of_all = (self.member_weights**2).sum(axis=0)
             n_variances += (1 / len(unseen) - of_all) / np.maximum(1 - of_all, 1e-9)
@@ -130,11 +132,10 @@ class Deviations:
                 weight = weights[there, k]
                 errors = column.observed / self.units[k] - means[k, there]
                 variance = n_variances[k] * variances[k]
-                noise = array_of(task, "variance", means[k] * self.units[k])
                 lacking = np.average(errors**2 - variance[there], weights=weight)
-                self.factors[k] = max(lacking, 0.0) / np.average(noise[there], weights=weight)
+                self.factors[k] = max(lacking, 0.0) / np.average(noise[k, there], weights=weight)
                 # If nearly all weight is on one member, `n_variances` may be negative.
-                deviations = np.sqrt(np.maximum(variance + self.factors[k] * noise, 0.0))
+                deviations = np.sqrt(np.maximum(variance + self.factors[k] * noise[k], 0.0))
                 of_rows[k] = self.units[k] * deviations
                 self.errors[k] = StandardisedErrors.standardise(errors, deviations[there], weight)
         return of_rows
@@ -153,68 +154,34 @@ class Deviations:
             The deviations of each task, in the units of its labels; NaN for classes and censored
             numbers.
         """
-        return [deviation for _, deviation in self.predict(members)]
-
-    def compute_intervals(
-        self, members: np.ndarray, level: float, wanted: Sequence[int]
-    ) -> tuple[list, list]:
-        """Compute the lower and the upper bounds of the intervals, in the form of `compute`.
-
-        Parameters
-        ----------
-        members : ndarray of shape (n_members, n_rows, sum of n_outputs)
-            The outputs of the members.
-        level : float
-            The share of labels that an interval should contain.
-        wanted : sequence of int
-            Positions of the tasks that are returned. If one of them has too few validation labels
-            for the level, a warning names it.
-
-        Returns
-        -------
-        lower, upper : list of ndarray of shape (n_rows,)
-            The bounds for each task.
-        """
-        warn_of_few_labels(self.targets.tasks, self.errors, level, wanted)
-        lower, upper = [], []
-        rows = zip(self.targets.tasks, self.errors, self.predict(members), strict=True)
-        for task, errors, (mean, deviation) in rows:
-            low, high = (np.nan, np.nan) if errors is None else errors.find_ends(level)
-            lower.append(np.maximum(mean + low * deviation, task.lowest))
-            upper.append(np.maximum(mean + high * deviation, task.lowest))
-        return lower, upper
-
-    def predict(self, members: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Compute the predicted numbers of each task and their deviations, in its units."""
-        means, variances = self._moments(members, self.member_weights)
-        predicted = []
-        for k, task in enumerate(self.targets.tasks):
-            mean, deviation = self.units[k] * means[k], np.full(len(means[k]), np.nan)
-            if task.has_errors:
-                noise = array_of(task, "variance", mean)
-                variance = variances[k] + self.factors[k] * noise
-                deviation = self.units[k] * np.sqrt(variance)
-            predicted.append((mean, deviation))
-        return predicted
+        _, variances, noise = self._moments(members, self.member_weights)
+        squares = variances + self.factors[:, np.newaxis] * noise
+        return list(self.units[:, np.newaxis] * np.sqrt(squares))
 
     def _moments(self, members: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Compute the weighted mean and variance of the numbers that members predict.
 
         Returns
         -------
-        ndarray of shape (2, n_tasks, n_rows)
-            Means and variances of numbers that are divided by ``units``; NaN for classes and
-            censored numbers.
+        ndarray of shape (3, n_tasks, n_rows)
+            Means and variances of numbers that are divided by ``units``, and the variances of
+            labels up to a factor; NaN for classes and censored numbers.
         """
-        tasks = self.targets.tasks
-        result = np.full((2, len(tasks), members.shape[1]), np.nan)
+        tasks: list[Any] = self.targets.tasks
+        result = np.full((3, len(tasks), members.shape[1]), np.nan)
         parts = self.targets.split_outputs(members)
         for k, (task, part) in enumerate(zip(tasks, parts, strict=True)):
             if task.has_errors:
-                predictions = np.stack([task.predict(outputs) for outputs in part])
-                predictions = divide(predictions, self.units[k])
-                result[0, k] = weights[:, k] @ predictions
+                rows = part.reshape(-1, part.shape[2])
+                predictions = divide(task.predict(rows).reshape(part.shape[:2]), self.units[k])
+                mean = result[0, k] = weights[:, k] @ predictions
                 # Without validation labels there is no unit, and deviations will be NaN.
                 with np.errstate(over="ignore"):
-                    result[1, k] = weights[:, k] @ (predictions - result[0, k]) ** 2
+                    result[1, k] = weights[:, k] @ (predictions - mean) ** 2
+                if hasattr(task, "predict_quantiles") and len(task.levels) > 1:
+                    quantiles = task.predict_quantiles(rows) / self.units[k]
+                    widths = np.ptp(quantiles, axis=1).reshape(part.shape[:2])
+                    result[2, k] = (weights[:, k] @ widths) ** 2
+                else:
+                    result[2, k] = array_of(task, "variance", mean * self.units[k])
         return result

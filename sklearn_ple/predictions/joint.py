@@ -43,6 +43,20 @@ class Distributions(NamedTuple):
     errors: Sequence[StandardisedErrors | None]
     outputs: Sequence[np.ndarray] | None = None
 
+    def bound(self, tasks: Sequence[Task], level: float) -> tuple[tuple[np.ndarray, ...], ...]:
+        """Return the lower and the upper bounds of intervals for each task by itself.
+
+        They are the prediction plus quantiles of the errors; NaN for a task without errors.
+        """
+        ends = []
+        for task, predicted, deviations, errors in zip(tasks, *self[:3], strict=True):
+            if errors is None:
+                ends.append([np.full(len(predicted), np.nan)] * 2)
+            else:
+                numbers = Numbers(predicted, deviations, errors, task)
+                ends.append([numbers.place(end) for end in errors.find_ends(level)])
+        return tuple(zip(*ends, strict=True))
+
 
 def encode_labels(tasks: Sequence[Task], labels: Sequence[Any]) -> np.ndarray:
     """Return labels as numbers: positions of classes, or the numbers themselves.
@@ -220,7 +234,7 @@ class Joint:
         return result
 
     def bound(
-        self, ends: tuple[Sequence[np.ndarray], Sequence[np.ndarray]], level: float
+        self, ends: tuple[Sequence[np.ndarray], ...], level: float
     ) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Return the bounds of intervals, which are the known labels themselves where known.
 

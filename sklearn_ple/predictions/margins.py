@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -117,7 +118,7 @@ class Numbers(Margin):
     def expect(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
         """Predict the numbers."""
         shift = self._locate(mean, variance) - self._locate(*_PRIOR)
-        return np.maximum(self.predicted + shift * self.deviations, self.task.lowest)
+        return self.place(shift)
 
     def _locate(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
         """Return the mean, or the median, of the standardised errors."""
@@ -137,15 +138,17 @@ class Numbers(Margin):
 
     def bound(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the numbers between two values of the latent variable, as intervals have them."""
-        ends = self.errors.find_between(ndtr(low), ndtr(high))
-        lower, upper = (self.predicted + end * self.deviations for end in ends)
-        return np.maximum(lower, self.task.lowest), np.maximum(upper, self.task.lowest)
+        lower, upper = self.errors.find_between(ndtr(low), ndtr(high))
+        return self.place(lower), self.place(upper)
 
     def draw(self, latents: np.ndarray) -> np.ndarray:
         """Return the numbers of given latent variables."""
-        numbers = self.predicted + self.errors.from_normal(latents) * self.deviations
-        numbers = np.maximum(numbers, self.task.lowest)
+        numbers = self.place(self.errors.from_normal(latents))
         return np.round(numbers) if isinstance(self.task, Count) else numbers
+
+    def place(self, errors: Any) -> np.ndarray:
+        """Return the numbers whose standardised errors are given."""
+        return np.maximum(self.predicted + errors * self.deviations, self.task.lowest)
 
 
 class Ordered(Margin):
@@ -172,7 +175,9 @@ class Ordered(Margin):
 
     def take(self, rows: np.ndarray) -> "Ordered":
         """Return the distributions of some rows."""
-        return Ordered(self.probabilities[rows], self.order, self.is_free)
+        result = copy(self)
+        result.probabilities, result.bounds = self.probabilities[rows], self.bounds[rows]
+        return result
 
     def arrange(self, order: np.ndarray) -> "Ordered":
         """Return the distributions with the classes in another order."""

@@ -20,6 +20,7 @@ from ..tasks import Task, warn_without_score
 from ..utils.constraints import COUNT, LISTED, check_arguments
 from .blocks import by_blocks
 from .copula import Copula
+from .errors import warn_of_few_labels
 from .joint import Distributions, Joint, find_joint_level, read_known, split_level
 from .margins import lacks_order
 from .task_view import TaskClassifierView, TaskRegressorView, task_view
@@ -109,16 +110,19 @@ class MultiTaskModel(BaseEstimator):
         """Predict the distribution of each task by itself."""
         raise NotImplementedError
 
-    def _join_tasks(self, X: Any, known: Any) -> Joint:
-        """Return the joint distribution of the tasks for rows of X, given known labels."""
+    def _join_tasks(self, X: Any, known: Any, law: Distributions | None = None) -> Joint:
+        """Return the joint distribution of the tasks for rows of X, given known labels.
+
+        ``law`` are the distributions of the tasks by themselves, if they are predicted already.
+        """
         copula = self._learnt_copula()
         check_in_memory(X)
-        distributions = self._predict_distributions(X)
-        shape = len(distributions.predictions[0]), len(self.tasks_)
+        law = self._predict_distributions(X) if law is None else law
+        shape = len(law.predictions[0]), len(self.tasks_)
         codes = np.full(shape, np.nan)
         if known is not None:
             codes = read_known(self._targets, self._dependence, known, X, shape[0])
-        return Joint(self.tasks_, distributions, copula, self._dependence, codes)
+        return Joint(self.tasks_, law, copula, self._dependence, codes)
 
     def _learnt_copula(self, kind: type[Exception] = ValueError) -> Copula:
         """Return how the tasks depend on each other, after a check that it is known."""
@@ -126,8 +130,8 @@ class MultiTaskModel(BaseEstimator):
         if (copula := self._copula) is None:
             raise kind(
                 "How the tasks depend on each other is learnt from rows that the model was not "
-                "trained on, and there were none: fit a network with early_stopping=True, or a "
-                "BlendClassifierRegressor, of which PerTaskClassifierRegressor may be a part."
+                "trained on, and there were none: fit a network with early_stopping=True, or any "
+                "other model in a blend, as BlendClassifierRegressor([('model', model)])."
             )
         return copula
 
@@ -139,14 +143,18 @@ class MultiTaskModel(BaseEstimator):
         numbers = [k for k in positions if np.isfinite(scores[:, k]).any()]
         return find_joint_level(scores[:, numbers], level) if numbers else level
 
-    def _join_bounds(
-        self, ends: Any, X: Any, known: Any, level: float, positions: Sequence[int], joint: bool
+    def _predict_bounds(
+        self, X: Any, level: float, positions: Sequence[int], known: Any, joint: bool
     ) -> tuple[Any, Any]:
-        """Join the bounds of intervals in the form of y, given those without known labels."""
+        """Predict the bounds of the intervals of some tasks, in the form of y."""
+        each = self._find_level(level, positions, joint)
+        law = self._predict_distributions(X)
+        warn_of_few_labels(self.tasks_, law.errors, each, positions)
+        ends: tuple[Sequence[np.ndarray], ...] = law.bound(self.tasks_, each)
         if known is not None:
             n_numbers = sum(self.tasks_[k].has_errors for k in positions)
             level = split_level(level, n_numbers) if joint else level
-            ends = self._join_tasks(X, known).bound(ends, level)
+            ends = self._join_tasks(X, known, law).bound(ends, level)
         form, index = self._targets.form.take(positions), index_of(X)
         low, high = (form.assemble_floats([side[k] for k in positions], index) for side in ends)
         return low, high

@@ -102,10 +102,9 @@ def infer(
         belief, n_free = _combine(correlation, sites), 0
     known = [np.flatnonzero(np.isfinite(column)) for column in labels.T]
     labelled = [k for k, rows in enumerate(known) if len(rows)]
-    n_sweeps = 1 if all(margins[k].is_number for k in labelled) else n_sweeps
     # A row whose means no longer move is done, so that it does not depend on the others.
     active = np.isfinite(labels).any(axis=1)
-    for sweep in range(n_sweeps if active.any() else 0):
+    for sweep in range(n_sweeps if labelled else 0):
         moved, share = np.zeros(len(labels)), 1.0 if sweep < n_free else _SHARE_OF_NEW
         for k in labelled:
             rows = known[k][active[known[k]]]
@@ -115,7 +114,8 @@ def infer(
             moved[rows] = np.maximum(moved[rows], steps)
         belief = _combine(correlation, sites)
         active = moved >= _TOLERANCE
-        if not active.any():
+        labelled = [k for k in labelled if not margins[k].is_number]
+        if not labelled or not active.any():
             break
     return belief, sites
 

@@ -51,13 +51,13 @@ class Labels:
     @classmethod
     def read(cls, name: str, column: pd.Series) -> "Labels":
         """Read a column of any dtype; errors name the column."""
-        declared, ordered = None, False
         if isinstance(column.dtype, pd.CategoricalDtype):
             declared = _as_array(name, pd.Series(column.dtype.categories))
-            ordered = column.dtype.ordered
-            column = column.astype(object)
+            codes = column.cat.codes.to_numpy()
+            mask = codes >= 0
+            return cls(name, declared[codes[mask]], mask, declared, column.dtype.ordered)
         mask = column.notna().to_numpy()
-        return cls(name, _as_array(name, column[mask]), mask, declared, ordered)
+        return cls(name, _as_array(name, column[mask]), mask, None)
 
     def take(self, rows: np.ndarray) -> "Labels":
         """Return the labels of some rows, by number."""

@@ -69,7 +69,8 @@ class Task(ABC):
       the first column. Each column is a group of its own by default; override `group` if they
       depend only on what a group shares, which is faster.
     - ``predict_quantiles(outputs)``, which returns an array of shape (n_rows, n_levels), and the
-      attribute ``levels`` add the kind to the ``predict_quantiles`` of estimators.
+      attribute ``levels`` add the kind to the ``predict_quantiles`` of estimators. If there are
+      several levels, the distance of the outer quantiles takes the place of `variance`.
     - ``predict_survival(outputs, times)``, which returns an array of shape (n_rows, n_times), adds
       it to the ``predict_survival`` of estimators.
     - `traced_predict` and, for classes, ``traced_predict_proba`` are needed to export the kind to

@@ -16,7 +16,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor
 from sklearn_ple.datasets import load_nhefs
 from sklearn_ple.encoding.targets import TargetEncoder
-from sklearn_ple.predictions.intervals import Deviations, StandardisedErrors
+from sklearn_ple.predictions.errors import StandardisedErrors, warn_of_few_labels
+from sklearn_ple.predictions.intervals import Deviations
+from sklearn_ple.predictions.joint import Distributions
 from sklearn_ple.tables.labels import read_targets
 from sklearn_ple.tasks import Regression, Task
 from sklearn_ple.training.rows import TableRows
@@ -347,7 +349,7 @@ def test_intervals_of_a_single_label_have_no_level():
     deviations.learn(np.ones((1, 1, 1)), [labels[0].take([0])], np.ones((1, 1)))
     expected = r"only 1 validation label: its intervals are of the level 0, not 0\.5"
     with pytest.warns(UserWarning, match=expected):
-        deviations.compute_intervals(np.ones((1, 2, 1)), 0.5, [0])
+        warn_of_few_labels(targets.tasks, deviations.errors, 0.5, [0])
 
 
 def test_a_member_that_counts_for_nearly_all():
@@ -361,9 +363,8 @@ def test_a_member_that_counts_for_nearly_all():
     out_of_fold = np.array([[0, 1, 0, 1], [1, 0, 1, 0]])
     with np.errstate(all="raise"):
         deviations.learn(members, labels, weights, out_of_fold)
-        with pytest.warns(UserWarning, match="has only 4 validation labels"):
-            ends = deviations.compute_intervals(members, 0.9, [0])
-    assert np.isfinite(ends).all()
+        law = Distributions([labels[0].observed], deviations.compute(members), deviations.errors)
+    assert np.isfinite(law.bound(targets.tasks, 0.9)).all()
 
 
 @pytest.mark.parametrize("unit", [2.0**-700, 2.0**700])
@@ -373,6 +374,14 @@ def test_intervals_are_in_the_unit_of_the_labels(data, unit):
     ends = np.array(model.fit(X, y["weight"]).predict_interval(X))
     scaled = np.array(model.fit(X, y["weight"] * unit).predict_interval(X))
     np.testing.assert_allclose(scaled / unit, ends, rtol=1e-5)
+
+
+@pytest.mark.parametrize("unit", [2.0**-700, 2.0**700])
+def test_errors_of_any_unit_have_a_mean_square(unit):
+    errors = StandardisedErrors(np.array([-3.0, 1.0]) * unit, np.array([1.0, 3.0]))
+    size, rescaled = errors.rescale()
+    assert size / unit == pytest.approx(np.sqrt(3))
+    np.testing.assert_allclose(rescaled.values, np.array([-3, 1]) / np.sqrt(3))
 
 
 def test_intervals_that_cannot_be(data, model):

@@ -6,6 +6,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
+import skops.io
 from makers import make_table
 from sklearn.datasets import make_classification
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -14,8 +15,17 @@ from sklearn.utils import assert_all_finite
 
 from sklearn_ple import PLEClassifierRegressor, export
 from sklearn_ple.encoding.dependence import Dependence
+from sklearn_ple.encoding.targets import TargetEncoder
 from sklearn_ple.ensemble import BlendClassifierRegressor, PerTaskClassifierRegressor
-from sklearn_ple.predictions.joint import find_joint_level, split_level
+from sklearn_ple.predictions.intervals import Deviations
+from sklearn_ple.predictions.joint import (
+    Distributions,
+    Joint,
+    find_joint_level,
+    learn_copula,
+    split_level,
+)
+from sklearn_ple.tables.labels import read_targets
 from sklearn_ple.tasks import Binary
 
 N = 900
@@ -53,6 +63,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def blend():
+    """Models per task, as the only part of a blend."""
     X, y = make_dependent()
     linear = PerTaskClassifierRegressor(LogisticRegression(), LinearRegression())
     model = BlendClassifierRegressor([("linear", linear)], random_state=0)
@@ -220,6 +231,37 @@ def test_levels_of_joint_intervals_follow_closed_forms():
     assert find_joint_level(same, 0.9) == pytest.approx(0.9, abs=2e-3)
 
 
+def test_intervals_of_quantiles_are_as_wide_as_the_noise_of_their_row():
+    rng = np.random.RandomState(0)
+    noise = np.exp(rng.uniform(-2, 1, size=3000))
+    errors = rng.multivariate_normal([0, 0], [[1, 0.8], [0.8, 1]], size=3000)
+    y = pd.DataFrame({"u": noise * errors[:, 0], "v": errors[:, 1]})
+    labels, form = read_targets(y)
+    targets = TargetEncoder("quantile", None).fit(labels, form, np.ones(y.shape))
+    # A network that has learnt the quantiles exactly.
+    quantiles = np.array([-1.645, 0, 1.645])
+    encode = [task.encode for task in targets.tasks]
+    parts = [encode[0](np.outer(noise, quantiles)), encode[1](np.tile(quantiles, (3000, 1)))]
+    deviations = Deviations(targets, np.ones((1, 2)))
+    sizes = deviations.learn(np.hstack(parts)[np.newaxis], labels, np.ones(y.shape))
+    law = Distributions(targets.predict(parts), sizes, deviations.errors, parts)
+    low, high = law.bound(targets.tasks, 0.9)
+    reach = 1.645 * noise
+    np.testing.assert_allclose([low[0] / reach, high[0] / reach], [[-1] * 3000, [1] * 3000], 0.1)
+    dependence, codes = Dependence(None, targets.tasks), y.to_numpy()
+    copula = learn_copula(targets.tasks, law, dependence, codes, np.ones(y.shape))
+    known = np.where([False, True], codes, np.nan)
+    told = Joint(targets.tasks, law, copula, dependence, known).bound((low, high), 0.9)
+    middle = 0.8 * noise * errors[:, 1]
+    there = np.abs(errors[:, 1]) < 2
+    for side, bound in zip((-1, 1), told, strict=True):
+        off = (bound[0] - middle - side * 0.6 * reach) / noise
+        assert np.abs(off[there]).max() < 0.2
+    inside = (told[0][0] <= y["u"]) & (y["u"] <= told[1][0])
+    assert inside[noise < 0.5].mean() == pytest.approx(0.9, abs=0.02)
+    assert inside[noise > 0.5].mean() == pytest.approx(0.9, abs=0.02)
+
+
 def test_dependence_is_shown_by_task(model):
     _, y = new_rows()
     shown = model.dependence_
@@ -250,7 +292,11 @@ def test_pickles_and_files_keep_the_dependence(model, tmp_path):
     if isinstance(model, PLEClassifierRegressor):
         export.save(model, tmp_path / "model.safetensors")
         loaded = export.load(tmp_path / "model.safetensors")
-        pd.testing.assert_frame_equal(loaded.complete(X, known), expected)
+    else:
+        written = skops.io.dumps(model)
+        trusted = skops.io.get_untrusted_types(data=written)
+        loaded = skops.io.loads(written, trusted=trusted)
+    pd.testing.assert_frame_equal(loaded.complete(X, known), expected)
 
 
 def test_files_may_hold_known_labels(network, tmp_path):
@@ -285,6 +331,17 @@ def test_standard_deviations_shrink_with_known_labels(network):
     assert told["tall"].isna().all()
     error = np.abs(y["height"] - y_told["height"])
     assert 0.5 < np.sqrt((error**2).mean()) / np.sqrt((told["height"] ** 2).mean()) < 1.4
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_interval", "complete", "sample_y"])
+def test_the_network_runs_once_for_known_labels(network, method):
+    X, y = new_rows()
+    runs = []
+    hook = network.module_.body.register_forward_hook(lambda *_: runs.append(1))
+    options = (y,) if method == "complete" else ()
+    getattr(network, method)(X, *options, **({} if options else {"known": y}))
+    hook.remove()
+    assert len(runs) == 1
 
 
 def test_models_without_rows_apart_say_what_is_missing():
