@@ -309,9 +309,11 @@ def _factorize(column: pd.Series) -> tuple[np.ndarray, pd.Index]:
 def _to_numpy(values: Any) -> Any:
     """Return a column or index of floats or decimals, in which NaN is missing, as NumPy's floats.
 
-    Values of another type stay as they are.
+    Values of another type stay as they are, but sparse columns become dense.
     """
     dtype = values.dtype
+    if isinstance(dtype, pd.SparseDtype):
+        return values.sparse.to_dense()
     is_float, is_decimal = types.is_float_dtype(dtype), getattr(dtype, "type", None) is Decimal
     if not types.is_extension_array_dtype(dtype) or not (is_float or is_decimal):
         return values

@@ -63,6 +63,13 @@ def test_values_of_another_kind_than_in_fit_are_an_error(fitted, was, values, no
         codes_of(fitted, values)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "bool"])
+def test_a_sparse_column_holds_the_categories_of_a_dense_one(dtype):
+    dense = pd.Series([0, 1, 1, 0]).astype(dtype)
+    sparse = dense.astype(pd.SparseDtype(dtype))
+    assert codes_of(sparse, dense) == codes_of(dense, sparse) == codes_of(dense, dense)
+
+
 def test_ids_that_floats_round_are_an_error():
     ids, rounded = [2**60, 2**60 + 1], [2.0**60, np.nan]
     for fitted, values in [(ids, rounded), (pd.array(ids, "Int64"), rounded), (rounded, ids)]:
