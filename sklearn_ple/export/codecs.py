@@ -72,7 +72,7 @@ def _dump_array(array: np.ndarray) -> list[Any]:
 def _load_array(name: str, shape: list[int], entries: Any) -> np.ndarray:
     dtype = load_dtype(name)
     if isinstance(entries, np.ndarray):
-        if entries.dtype != _STORED_AS.get(dtype.kind):
+        if entries.dtype != _STORED_AS.get(dtype.kind) or not dtype.isnative:
             raise ValueError(f"an array of {dtype} is stored as {entries.dtype}")
         if dtype.kind == "U" and entries.max(initial=0) > sys.maxunicode:
             raise ValueError("an array of text holds what is no letter")

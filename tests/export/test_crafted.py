@@ -111,12 +111,19 @@ def test_bools_are_true_or_false(craft):
         craft(edit)
 
 
-def test_text_consists_of_letters(craft):
+@pytest.mark.parametrize(
+    ("dtype", "letter", "message"),
+    [
+        ("U1", 2**31, "an array of text holds what is no letter"),
+        (np.dtype("U1").newbyteorder().str, 97, "an array of .U1 is stored as uint32"),
+    ],
+)
+def test_text_consists_of_letters(craft, dtype, letter, message):
     def edit(header, arrays):
-        arrays["text"] = np.array([2**31, 97], np.uint32)
-        header["state"]["feature_names_in_"] = {"$entries": ["U1", [2], {"$array": "text"}]}
+        arrays["text"] = np.array([letter, 97], np.uint32)
+        header["state"]["feature_names_in_"] = {"$entries": [dtype, [2], {"$array": "text"}]}
 
-    with pytest.raises(ValueError, match="an array of text holds what is no letter"):
+    with pytest.raises(ValueError, match=message):
         craft(edit)
 
 
