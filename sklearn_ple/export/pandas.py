@@ -52,8 +52,10 @@ def _dump_dtype(dtype: Any) -> list[Any]:
         # pandas 2 cannot read the name of an offset of pytz.
         dtype = pd.DatetimeTZDtype(dtype.unit, timezone(dtype.tz.utcoffset(None)))
     if isinstance(dtype, np.dtype):
-        dtype = dtype.newbyteorder("=")
-    content = ["numpy", dtype.str[1:]] if isinstance(dtype, np.dtype) else ["pandas", str(dtype)]
+        # The native order of bytes is that of the machine that loads the file.
+        content = ["numpy", dtype.str[dtype.isnative :]]
+    else:
+        content = ["pandas", str(dtype)]
     try:
         is_same = _load_dtype(*content) == dtype
     except ValueError:

@@ -161,6 +161,7 @@ def test_dtypes_of_pandas_are_kept(tmp_path):
             **{name: codes.astype(str).astype(name) for name in ("string", "string[pyarrow]")},
             **{name: codes.astype(name) for name in ("Int64", "boolean", "int64[pyarrow]")},
             "text of Arrow": codes.astype(str).astype(pd.ArrowDtype(pa.string())),
+            "bytes in another order": codes.astype(">i8"),
         }
     )
     y = X.add_prefix("y ").assign(other=RNG.normal(size=N))
