@@ -8,6 +8,7 @@ from numbers import Integral, Real
 from typing import Any, TypeVar
 
 import numpy as np
+from scipy.sparse import issparse
 
 from ._sklearn import HasMethods, Interval, validate_parameter_constraints
 
@@ -71,7 +72,8 @@ BETWEEN_0_AND_1 = Number(Real, 0, 1, closed="neither")
 
 def is_listed(value: Any) -> bool:
     """Return whether a value contains entries in an order, unlike a dict, a set or a text."""
-    in_order = not isinstance(value, (str, bytes, Mapping, Set, type))
+    # Sparse arrays have no length.
+    in_order = not isinstance(value, (str, bytes, Mapping, Set, type)) and not issparse(value)
     has_entries = hasattr(value, "__len__") and hasattr(value, "__iter__")
     return in_order and has_entries and getattr(value, "ndim", 1) > 0
 
@@ -86,7 +88,11 @@ def are_widths(value: Any, by_level: bool = False) -> bool:
 def is_path(value: Any) -> bool:
     """Return whether a value is a path, which every system refuses with a null character."""
     path = os.fspath(value) if isinstance(value, (str, os.PathLike)) else ""
-    return isinstance(path, str) and path != "" and "\0" not in path
+    try:
+        encoded = os.fsencode(path) if isinstance(path, str) else b""
+    except UnicodeEncodeError:
+        return False
+    return encoded != b"" and b"\0" not in encoded
 
 
 def is_estimator(value: Any) -> bool:
@@ -124,7 +130,7 @@ SPLITTER = Condition("a splitter of scikit-learn, such as KFold()", is_splitter)
 #: What a parameter ``cv`` accepts.
 CV = [at_least(2), SPLITTER, Condition("pairs of training rows and test rows", are_splits), None]
 #: Paths of files and folders.
-PATH = Condition("a path that is not empty and has no null character", is_path)
+PATH = Condition("a path of valid text that is not empty and has no null character", is_path)
 
 
 def check_arguments(**constraints: list[Any]) -> Callable[[_Function], _Function]:

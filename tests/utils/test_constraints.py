@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 import sklearn_ple
 from sklearn_ple import MMoEClassifierRegressor, PLEClassifierRegressor, PLERegressor
@@ -115,8 +116,8 @@ def test_widths_of_experts_may_be_by_level(cls):
 
 
 @pytest.mark.parametrize("name", ["categorical_features", "task_weights", "task_weight_decay"])
-@pytest.mark.parametrize("value", [{"a"}, "a", 0 * 1j])
-def test_lists_are_no_sets(name, value):
+@pytest.mark.parametrize("value", [{"a"}, "a", 0 * 1j, sparse.csr_array([[1.0]])])
+def test_lists_are_neither_sets_nor_sparse(name, value):
     with pytest.raises(ValueError, match=f"{name!r} parameter of PLERegressor must be"):
         PLERegressor(**{name: value})._validate_params()
 
@@ -124,3 +125,9 @@ def test_lists_are_no_sets(name, value):
 def test_categorical_features_are_no_dict():
     with pytest.raises(ValueError, match="'categorical_features' parameter"):
         PLERegressor(categorical_features={})._validate_params()
+
+
+@pytest.mark.parametrize("path", ["", "a\0b", "\ud800"])
+def test_a_path_is_text_that_systems_accept(path):
+    with pytest.raises(ValueError, match="'checkpoint_dir' parameter .* must be a path of valid"):
+        PLERegressor(checkpoint_dir=path)._validate_params()
