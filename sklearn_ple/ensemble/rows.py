@@ -142,6 +142,8 @@ class LabelledRows:
         if sparse.issparse(X) or (isinstance(X, np.ndarray) and X.dtype.kind in "biufc"):
             options: dict[str, Any] = {"dtype": None, "ensure_all_finite": False}
             return validate_data(estimator, X, reset=reset, accept_sparse=True, **options)
+        if isinstance(X, (list, tuple)) and not X:
+            raise ValueError("X has no rows.")
         with suppress(TypeError):
             validate_data(estimator, X, reset=reset, skip_check_array=True)
         return X
