@@ -165,10 +165,12 @@ class TargetEncoder:
         check_lengths(X=outputs, y=labels[0].mask)
         return self.form.rename(labels)
 
-    def positions(self, names: Sequence[str] | None) -> list[int]:
+    def positions(self, names: Sequence[str] | np.ndarray | None) -> list[int]:
         """Return the positions of tasks, given by name; None means all tasks."""
         if names is None:
             return list(range(len(self.tasks)))
+        # Rows of an array are no names, and it compares its entries one by one.
+        names = names.tolist() if isinstance(names, np.ndarray) else names
         if not len(names):
             raise ValueError(
                 f"tasks is {names!r}: it must be a list of names, such as {self.form.names[:1]}."

@@ -120,6 +120,9 @@ def test_tasks_that_are_not_there_are_named(of_frames):
             model.predict(X, tasks=wrong)
     with pytest.raises(ValueError, match=r"it must be a list of names, such as \['size'\]"):
         model.predict(X, tasks=[])
+    for wrong in (np.array([["size", "cost"]]), np.zeros((2, 0))):
+        with pytest.raises(ValueError, match=r"tasks names \[\[.*\]\], but the tasks are"):
+            model.predict(X, tasks=wrong)
     with pytest.raises(ValueError, match=r"tasks names \['cost'\], which have no classes: leave"):
         model.predict_proba_frame(X, tasks=["cost"])
     for method in (model.predict, model.predict_interval, model.predict_proba_frame):
