@@ -22,6 +22,7 @@ from ..predictions.intervals import Deviations
 from ..tasks import Task
 from ..training.build import make_encoder, make_net
 from ..training.device import resolve_device
+from ..training.history import SHOWN
 from ..training.plan import resolve
 from ..training.random_state import seeded
 from ..training.start import Fitted
@@ -128,7 +129,7 @@ def put_together(model: Any, state: dict[str, Any]) -> None:
     with naming(f"balancing={model.balancing!r}"):
         load_state(net.criterion_, state["net_.criterion_"])
     net.max_epochs = state["net_.max_epochs"]
-    if not all(map(_holds_numbers, state["net_.history"])):
+    if not all(_holds_numbers(epoch, len(encoder.tasks)) for epoch in state["net_.history"]):
         raise ValueError("its history holds something else than numbers")
     net.history.extend(state["net_.history"])
     if (deviations := state["_deviations"]) is not None:
@@ -178,15 +179,19 @@ def _make_encoder(settings: Settings, state: dict[str, Any]) -> TableEncoder:
     return encoder
 
 
-def _holds_numbers(epoch: dict[str, Any]) -> bool:
-    """Return whether an epoch holds numbers and lists of them, and its losses are numbers."""
+def _holds_numbers(epoch: dict[str, Any], n_tasks: int) -> bool:
+    """Return whether an epoch holds numbers and lists of them, and what is shown has its shape."""
 
     def is_numbers(value: Any) -> bool:
         of_list = isinstance(value, list) and all(map(is_numbers, value))
         return of_list or isinstance(value, (bool, int, float))
 
-    losses = [value for name, value in epoch.items() if name.endswith("_loss")]
-    return all(map(is_numbers, epoch.values())) and not any(isinstance(v, list) for v in losses)
+    def has_shape(name: str) -> bool:
+        of_tasks = name.endswith(("losses", "scores", "weights"))
+        return np.shape(epoch[name]) == ((n_tasks,) if of_tasks else ())
+
+    shown = epoch.keys() & SHOWN
+    return all(map(is_numbers, epoch.values())) and all(map(has_shape, shown))
 
 
 def _check_deviations(deviations: Deviations, n_tasks: int) -> None:
@@ -202,8 +207,8 @@ def _check_deviations(deviations: Deviations, n_tasks: int) -> None:
 def _check_copula(copula: Copula, tasks: Sequence[Task]) -> None:
     """Check that correlations are those of the tasks, and that orders are of their classes."""
     n, correlation = len(tasks), np.asarray(copula.correlation, dtype=np.float64)
-    parts = copula.usable, copula.gains, copula.scores.T
-    if correlation.shape != (n, n) or any(len(part) != n for part in (copula.orders, *parts)):
+    shapes = correlation.shape, copula.usable.shape, copula.gains.shape, copula.scores.shape[1:]
+    if shapes != ((n, n), (n,), (n,), (n,)) or len(copula.orders) != n:
         raise ValueError("its tasks do not depend on each other in as many ways as there are")
     values = np.linalg.eigvalsh(correlation) if np.isfinite(correlation).all() else [-1.0]
     if min(values) <= 0 or not np.allclose(np.diag(correlation), 1):

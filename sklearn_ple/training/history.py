@@ -10,7 +10,7 @@ from skorch.history import History
 # What ``history_`` holds of the history of the net, without the prefix "train_".
 _TRAINING = ("epoch", "train_loss", "train_task_losses", "task_weights", "balancing_weights")
 _VALIDATION = ("valid_loss", "valid_task_losses", "valid_score", "valid_task_scores")
-_SHOWN = (*_TRAINING, "learning_rate", "max_epochs", *_VALIDATION, "seconds")
+SHOWN = (*_TRAINING, "learning_rate", "max_epochs", *_VALIDATION, "seconds")
 
 
 class SharedHistory(History):
@@ -33,6 +33,6 @@ class SharedHistory(History):
 def public_history(history: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Turn the history of a net into that of an estimator: one dict for each epoch."""
     return [
-        {name.removeprefix("train_"): epoch[name] for name in _SHOWN if name in epoch}
+        {name.removeprefix("train_"): epoch[name] for name in SHOWN if name in epoch}
         for epoch in history
     ]
