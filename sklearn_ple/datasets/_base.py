@@ -32,7 +32,9 @@ def select(what: str, selected: Any, existing: Sequence[str]) -> list[str]:
     if selected is None:
         return list(existing)
     is_one = isinstance(selected, str) or not isinstance(selected, Iterable)
-    names = [selected] if is_one else list(selected)
+    # Rows of an array are no names, and it compares its entries one by one.
+    listed = selected.tolist() if isinstance(selected, np.ndarray) else selected
+    names = [selected] if is_one else list(listed)
     unknown = [name for name in names if name not in existing]
     if unknown:
         raise ValueError(f"Unknown {what}: {unknown}; existing {what} are {list(existing)}.")

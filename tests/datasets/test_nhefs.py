@@ -166,6 +166,8 @@ def test_an_unknown_task_is_an_error():
         load_nhefs(tasks=["death", "weight"])
     with pytest.raises(ValueError, match="'tasks' parameter of load_nhefs must be .* Got 2"):
         load_nhefs(tasks=2)
+    with pytest.raises(ValueError, match=r"Unknown tasks: \[\['death', 'sbp'\]\]; existing"):
+        load_nhefs(tasks=np.array([["death", "sbp"]]))
 
 
 @pytest.mark.parametrize("tasks", [[], ["death", "death"]])
