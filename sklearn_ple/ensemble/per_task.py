@@ -14,7 +14,8 @@ from ..encoding.class_weights import weigh_classes
 from ..tables.frames import take_rows
 from ..tasks import Task, by_task
 from ..utils._sklearn import _fit_context
-from ..utils.constraints import ESTIMATOR, LISTED, N_JOBS
+from ..utils.checks import shown
+from ..utils.constraints import ESTIMATOR, LISTED, N_JOBS, is_estimator
 from ..utils.progress import progress_bar
 from ..utils.restoring import restoring
 from ..utils.warn import without_repeats
@@ -216,6 +217,12 @@ class PerTaskClassifierRegressor(EnsembleModel):
                 given |= by_task(value, names, parameter, default=None)
             else:
                 given |= dict.fromkeys(names, value)
+            for name in names:
+                if given[name] is not None and not is_estimator(given[name]):
+                    raise ValueError(
+                        f"{parameter} of task {name!r} is {shown(given[name])}: it must be "
+                        f"{ESTIMATOR} or None."
+                    )
         return [given[name] for name in rows.targets.names]
 
     def _predict_tasks(self, X: Any) -> list[np.ndarray]:

@@ -326,6 +326,8 @@ def test_jobs_change_nothing(table, fitted, trees):
         ({"classifier": Ridge()}, "a classifier is needed"),
         ({"classifier": "tree"}, "classifier"),
         ({"classifier": LinearSVC, "regressor": Ridge()}, "classifier"),
+        ({"regressor": {"price": {}}}, "regressor of task 'price' is {}: it must be an instance"),
+        ({"classifier": {"late": Ridge}}, "classifier of task 'late' is <class"),
         ({"task_types": {"price": "survival"}}, "'price'.*censored"),
         ({"task_types": "wrong"}, "task_types"),
         ({"n_jobs": 0}, "n_jobs"),
