@@ -24,7 +24,7 @@ from ..predictions.multi_task import (
 )
 from ..tasks import Task
 from ..utils._sklearn import StrOptions, _BaseComposition, _fit_context
-from ..utils.checks import shown
+from ..utils.checks import naming, shown
 from ..utils.constraints import BETWEEN_0_AND_1, CV, LISTED, N_JOBS, check_arguments, is_estimator
 from ..utils.progress import progress_bar
 from ..utils.restoring import restoring
@@ -195,7 +195,8 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
         self : BlendClassifierRegressor
             The estimator.
         """
-        self._set_params("estimators", **params)
+        with naming("estimators"):
+            self._set_params("estimators", **params)
         return self
 
     @_fit_context(prefer_skip_nested_validation=False)

@@ -423,6 +423,12 @@ def test_wrong_estimators_are_named(table, estimators):
         BlendClassifierRegressor(estimators).fit(*table)
 
 
+@pytest.mark.parametrize("estimators", [["a"], ["abc"], [("a",)], [[linear()]]])
+def test_wrong_estimators_are_named_by_set_params(estimators):
+    with pytest.raises(ValueError, match="^estimators: .* values to unpack"):
+        BlendClassifierRegressor().set_params(estimators=estimators)
+
+
 def test_without_out_of_fold_errors_there_are_no_intervals(table):
     X, y = table
     blend = BlendClassifierRegressor([("linear", linear())], cv=3).fit(X, y[["late"]])
