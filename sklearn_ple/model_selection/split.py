@@ -329,6 +329,8 @@ def list_folds(
         return list(_make_folds(cv, task_types).split(X, y, groups))
     with naming("cv"):
         splits = list(check_cv(cv).split(X, y, groups))
+    if not splits:
+        raise ValueError("cv has no folds.")
     return [(_read_rows(train, X), _read_rows(test, X)) for train, test in splits]
 
 

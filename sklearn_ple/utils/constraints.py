@@ -111,7 +111,8 @@ def are_splits(value: Any) -> bool:
     if is_listed(value):
         return len(value) > 0 and all(is_listed(pair) and len(pair) == 2 for pair in value)
     is_other = isinstance(value, (str, bytes, Mapping, Set, np.ndarray))
-    return isinstance(value, Iterable) and not is_other
+    # scikit-learn takes what has a method "split", such as a tensor, for a splitter.
+    return isinstance(value, Iterable) and not is_other and not hasattr(value, "split")
 
 
 #: Numbers of jobs of joblib.

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from joblib import parallel_config
 from makers import make_table, make_tiny
 from numpy.testing import assert_allclose
@@ -385,6 +386,8 @@ def test_progress_is_shown_if_asked_for(data, capsys):
         ({"reference": "none"}, "reference='none' must be one of at least two models"),
         ({"cv": [([0, 1], [2, 3])]}, "2 folds or more, but cv has 1"),
         ({"cv": [([0, 1], [])] * 2}, "cv has a fold without training rows or without test rows"),
+        ({"cv": iter([])}, "cv has no folds"),
+        ({"cv": torch.tensor(1)}, "'cv' parameter of compare must be"),
         ({"cv": [([0, 1], [90])] * 2}, "cv yields numbers of rows beyond the 90 rows"),
         ({"cv": [([0, 1], [0.5])] * 2}, r"cv yields array\(\[0.5\]\); expected numbers"),
         ({"cv": [([0, 1], [True] * 9)] * 2}, "cv yields .* expected numbers"),
