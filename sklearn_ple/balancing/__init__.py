@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from ..tasks import Task
+from ..utils.checks import naming
 from .balancer import Balancer, Batch, WeightedSum
 from .famo import FAMO
 from .geometric import GeometricMean
@@ -62,7 +63,8 @@ def make_balancer(balancing: Any, tasks: Sequence[Task], n_members: int) -> Bala
             raise TypeError(
                 f"{type(balancing).__name__}.__init__ must begin with super().__init__()."
             )
-        balancer = copy.deepcopy(balancing)
+        with naming("balancing"):
+            balancer = copy.deepcopy(balancing)
     else:
         balancer = GradientBalancer(balancing)
     balancer.start(tasks, n_members)

@@ -179,6 +179,13 @@ def test_validation_and_history_use_the_weighted_sum_whatever_balances(table):
             assert epoch[f"{part}loss"] == pytest.approx(expected, rel=1e-5)
 
 
+def test_a_balancer_that_cannot_be_copied_is_an_error(table):
+    balancer = FAMO()
+    balancer.file = memoryview(b"")
+    with pytest.raises(TypeError, match="^balancing: cannot pickle memoryview"):
+        model(balancing=balancer).fit(*table)
+
+
 def test_a_balancer_that_does_not_differentiate_is_an_error(table):
     with pytest.raises(ValueError, match="Forgetful.backward left the network without gradients"):
         model(balancing=Forgetful()).fit(*table)
