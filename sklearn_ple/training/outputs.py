@@ -70,7 +70,7 @@ def _compute_by_batch(
         net.module_.eval()
     keep_freed_memory()
     n_at_once = min(len(order), N_AT_ONCE)
-    with torch.inference_mode(), without_autocast(), net.threads(n_at_once, n_jobs):
+    with torch.no_grad(), without_autocast(), net.threads(n_at_once, n_jobs):
         batches = [
             [part.cpu() for part in compute(**to_tensor(rows[batch][0], device=net.device))]
             for batch in order.split(N_AT_ONCE)
