@@ -290,7 +290,7 @@ def test_weights_must_leave_each_task_two_classes(X, y):
         ({"task_weights": {"tall": np.float64(-1)}}, "of task 'tall' is -1.0: it"),
         ({"task_weights": {np.str_("zz"): 1}}, "names ['zz'], but"),
         ({"n_specific_experts": [np.int64(-1), 1]}, "is -1: it"),
-        ({"depends_on": {"tall": np.str_("zz")}}, "names 'zz', but"),
+        ({"depends_on": {"tall": np.str_("zz")}}, "names ['zz'], but"),
         ({"task_types": {"area": ("quantile", [np.float64(2)])}}, "not [2.0]."),
         ({"task_types": {"area": ("huber", np.float32(2), np.int8(1))}}, "('huber', 2.0, 1), but"),
         ({"categorical_features": np.array(["zz"])}, "names ['zz'], which"),

@@ -279,14 +279,6 @@ def test_models_that_read_dates_are_saved(table, y, tmp_path, zone, names):
         same(fitted, loaded, rows, rows)
 
 
-def test_an_onnx_graph_takes_numbers_made_of_dates(table, y, tmp_path):
-    pytest.importorskip("onnxscript")
-    fitted = make_tiny().fit(table, y)
-    with pytest.raises(TypeError, match=r"dates in \['when'\].* before fit, make num"):
-        export.to_onnx(fitted, tmp_path / "model.onnx")
-    assert not list(tmp_path.iterdir())
-
-
 def test_dates_that_are_categories_are_no_numbers(table, y):
     fitted = make_tiny(categorical_features=["shop", "when"]).fit(table, y)
     assert fitted.predict(table).shape == (N, 2)
