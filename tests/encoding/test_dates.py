@@ -157,7 +157,7 @@ def test_parts_of_a_second_count_the_same_in_all_units(X, y):
     ("values", "message"),
     [
         (1.5, "held dates in fit but is of dtype float64 now: .*pd.to_datetime"),
-        ("2024-01-01", "held dates in fit but is of dtype str now"),
+        ("2024-01-01", r"held dates in fit but is of dtype (str|object) now"),
         (
             pd.Timestamp("2024", tz="UTC"),
             r"the time zone None .* of UTC now: .*tz_localize\(None\)",

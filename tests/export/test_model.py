@@ -19,6 +19,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
 from sklearn.linear_model import LinearRegression
+from sklearn.utils.fixes import parse_version
 from twins import (
     ESTIMATORS,
     FRAME,
@@ -150,7 +151,11 @@ def test_categories_of_every_type_are_kept(tmp_path):
     for column, other in zip(
         model._encoder.features.columns_, twin._encoder.features.columns_, strict=True
     ):
-        pd.testing.assert_index_equal(column.categories, other.categories, exact=True)
+        pair = column.categories, other.categories
+        if parse_version(pd.__version__) < parse_version("3") and getattr(pair[0], "tz", None):
+            # Offsets of pytz become those of Python.
+            pair = [index.tz_convert("UTC") for index in pair]
+        pd.testing.assert_index_equal(*pair, exact=True)
         assert column.n_codes == other.n_codes
 
 
