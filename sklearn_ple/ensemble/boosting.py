@@ -3,7 +3,6 @@
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
 from sklearn.base import TransformerMixin, clone
 from sklearn.dummy import DummyRegressor
@@ -45,7 +44,7 @@ _SCORINGS = {
 
 
 def make_boosting(
-    task: Task, labels: np.ndarray, n_codes: dict[str, int], random_state: Any
+    task: Task, labels: np.ndarray, columns: "TreeColumns", random_state: Any
 ) -> Any:
     """Make the model that learns a task by default.
 
@@ -55,8 +54,8 @@ def make_boosting(
         The task.
     labels : ndarray of shape (n_labels,)
         Its labels.
-    n_codes : dict of str to int
-        Number of codes of each column of many categories, see `TreeColumns`.
+    columns : TreeColumns
+        The columns that it reads.
     random_state : int, RandomState instance or None
         Seed of the rows that are set aside to stop early.
 
@@ -85,7 +84,7 @@ def make_boosting(
         "min_samples_leaf": min(max(n_labels // 25, _LEAST_LABELS_OF_LEAF), 20),
         "early_stopping": stops_early,
         "n_iter_no_change": 20,
-        "categorical_features": "from_dtype",
+        "categorical_features": columns.categorical_ or None,
         "random_state": random_state,
     }
     if task.has_classes:
@@ -93,18 +92,18 @@ def make_boosting(
     else:
         loss = _LOSSES.get(task.kind, "squared_error")
         boosting = HistGradientBoostingRegressor(loss=loss, **options)
-    if not n_codes:
+    if not columns.n_codes_:
         return boosting
-    return Pipeline([("statistics", Statistics(task, n_codes)), ("boosting", boosting)])
+    statistics = Statistics(task, columns.n_codes_)
+    return Pipeline([("statistics", statistics), ("boosting", boosting)])
 
 
-def fill_rare_numbers(X: pd.DataFrame) -> pd.DataFrame:
-    """Fill columns with fewer numbers than a leaf has labels, on which no tree can split.
+def fill_rare_columns(X: np.ndarray) -> np.ndarray:
+    """Fill columns with fewer values than a leaf has labels, on which no tree can split.
 
     Boosting fails if a column has no number at all (scikit-learn 1.9).
     """
-    rare = [name for name in X.select_dtypes("number") if X[name].count() < _LEAST_LABELS_OF_LEAF]
-    return X.assign(**dict.fromkeys(rare, 0.0))
+    return np.where((~np.isnan(X)).sum(axis=0) < _LEAST_LABELS_OF_LEAF, 0.0, X)
 
 
 def tune_boosting(model: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray | None) -> Any:
@@ -114,7 +113,7 @@ def tune_boosting(model: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray |
     ----------
     model : estimator
         The result of `make_boosting`.
-    X : DataFrame of shape (n_samples, n_columns)
+    X : ndarray of shape (n_samples, n_columns)
         The columns for trees.
     y : ndarray of shape (n_samples,)
         The labels.
@@ -163,8 +162,12 @@ class TreeColumns(TransformerMixin, Stateful):
     ----------
     features_ : FeatureEncoder
         The encoder of the columns.
-    n_codes_ : dict of str to int
-        Number of codes of each column that stays codes, by its name in the result.
+    many_ : list of int
+        Positions among the columns of categories of those that stay codes.
+    n_codes_ : list of int
+        Number of codes of each of these, which are the last columns of the result.
+    categorical_ : list of int
+        Positions in the result of the other columns of categories.
     """
 
     _converted = ("features_",)
@@ -189,14 +192,14 @@ class TreeColumns(TransformerMixin, Stateful):
         self.features_ = FeatureEncoder(dtype="float64")
         _, ranges = self.features_.learn_categories(table, [table])
         self.features_.learn_scales(ranges, whole, [whole])
-        self.n_codes_ = {
-            f"m{place}": n_codes
-            for place, n_codes in enumerate(self.features_.cardinalities_)
-            if n_codes - (UNKNOWN + 1) > _MOST_CATEGORIES
-        }
+        sizes = self.features_.cardinalities_
+        self.many_ = [k for k, n in enumerate(sizes) if n - (UNKNOWN + 1) > _MOST_CATEGORIES]
+        self.n_codes_ = [sizes[k] for k in self.many_]
+        first = self.features_.n_columns_
+        self.categorical_ = list(range(first, first + len(sizes) - len(self.many_)))
         return self
 
-    def transform(self, X: Any) -> pd.DataFrame:
+    def transform(self, X: Any) -> np.ndarray:
         """Return the columns for trees.
 
         Parameters
@@ -206,7 +209,7 @@ class TreeColumns(TransformerMixin, Stateful):
 
         Returns
         -------
-        columns : DataFrame of shape (n_samples, n_columns)
+        columns : ndarray of shape (n_samples, n_columns)
             The numbers, then the categories, and the codes of columns of many categories.
         """
         table = FeatureReader(self).read(X, reset=False)
@@ -216,16 +219,11 @@ class TreeColumns(TransformerMixin, Stateful):
         else:
             missing = table.iloc[:, self.features_.number_positions_].isna().to_numpy()
             numbers = np.where(missing, np.nan, numbers[:, : self.features_.n_columns_])
-        # Codes below that of the first category become -1, which stands for a missing one.
-        places = np.maximum(codes.astype(np.int64) - (UNKNOWN + 1), -1)
-        categories = {
-            f"c{place}": pd.Categorical.from_codes(places[:, place], range(_MOST_CATEGORIES))
-            for place in range(codes.shape[1])
-            if f"m{place}" not in self.n_codes_
-        }
-        many = {name: codes[:, int(name[1:])] for name in self.n_codes_}
-        names = [f"x{place}" for place in range(numbers.shape[1])]
-        return pd.DataFrame(numbers, columns=names).assign(**categories, **many)
+        # Codes below that of the first category stand for a missing one.
+        places = codes.astype(np.float64) - (UNKNOWN + 1)
+        places[places < 0] = np.nan
+        categories = np.delete(places, self.many_, axis=1)
+        return np.hstack([numbers, categories, codes[:, self.many_]])
 
 
 class Statistics(TransformerMixin, Stateful):
@@ -237,8 +235,8 @@ class Statistics(TransformerMixin, Stateful):
     ----------
     task : Task
         The fitted task. Its classes are passed to ``fit`` as their positions.
-    n_codes : dict of str to int
-        Number of codes of each of these columns.
+    n_codes : list of int
+        Number of codes of each of these columns, which are the last ones.
 
     Attributes
     ----------
@@ -248,49 +246,49 @@ class Statistics(TransformerMixin, Stateful):
 
     _converted = ("statistics_",)
 
-    def __init__(self, task: Task, n_codes: dict[str, int]):
+    def __init__(self, task: Task, n_codes: list[int]):
         self.task = task
         self.n_codes = n_codes
 
-    def fit_transform(self, X: pd.DataFrame, y: Any) -> pd.DataFrame:
+    def fit_transform(self, X: np.ndarray, y: Any) -> np.ndarray:
         """Learn the statistics, and return the columns for training.
 
         Parameters
         ----------
-        X : DataFrame of shape (n_samples, n_columns)
+        X : ndarray of shape (n_samples, n_columns)
             The result of `TreeColumns`.
         y : array-like of shape (n_samples,)
             The labels.
 
         Returns
         -------
-        columns : DataFrame of shape (n_samples, n_columns)
+        columns : ndarray of shape (n_samples, n_columns)
             The columns. The statistics of a row are learnt without its own label.
         """
         labels = y if self.task.has_classes else self.task.encode(np.asarray(y))
         targets = np.asarray(labels, dtype=np.float64)[:, np.newaxis]
         self.statistics_ = TargetStatistics(range(len(self.n_codes)))
-        codes, n_codes = X[list(self.n_codes)].to_numpy(), list(self.n_codes.values())
-        rows = codes, targets, np.ones_like(targets), [self.task], n_codes
-        return self._replace(X, self.statistics_.learn(*rows))
+        numbers, codes = self._split(X)
+        rows = codes, targets, np.ones_like(targets), [self.task], self.n_codes
+        return np.hstack([numbers, self.statistics_.learn(*rows)])
 
-    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
+    def transform(self, X: np.ndarray) -> np.ndarray:
         """Return the columns for prediction.
 
         Parameters
         ----------
-        X : DataFrame of shape (n_samples, n_columns)
+        X : ndarray of shape (n_samples, n_columns)
             The result of `TreeColumns`.
 
         Returns
         -------
-        columns : DataFrame of shape (n_samples, n_columns)
+        columns : ndarray of shape (n_samples, n_columns)
             The columns.
         """
-        codes = X[list(self.n_codes)].to_numpy()
-        return self._replace(X, self.statistics_.transform(codes))
+        numbers, codes = self._split(X)
+        return np.hstack([numbers, self.statistics_.transform(codes)])
 
-    def _replace(self, X: pd.DataFrame, statistics: np.ndarray) -> pd.DataFrame:
-        names = [f"s{place}" for place in range(statistics.shape[1])]
-        numbers = pd.DataFrame(statistics, X.index, names)
-        return X.drop(columns=list(self.n_codes)).join(numbers)
+    def _split(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the other columns, and the codes."""
+        numbers, codes = np.split(X, [X.shape[1] - len(self.n_codes)], axis=1)
+        return numbers, codes.astype(np.int64)

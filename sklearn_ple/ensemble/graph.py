@@ -133,7 +133,7 @@ class _Columns(NamedTuple):
         codes, many, sizes = [], [], []
         for place, n_codes in enumerate(features.cardinalities_):
             value = nodes.add("Gather", [read[CODES], nodes.keep(np.array(place))], axis=1)
-            if f"m{place}" in columns.n_codes_:
+            if place in columns.many_:
                 many.append(value)
             else:
                 codes.append(value)

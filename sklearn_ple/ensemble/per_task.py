@@ -19,7 +19,7 @@ from ..utils.constraints import ESTIMATOR, LISTED, N_JOBS, is_estimator
 from ..utils.progress import progress_bar
 from ..utils.restoring import restoring
 from ..utils.warn import without_repeats
-from .boosting import TreeColumns, fill_rare_numbers, make_boosting, tune_boosting
+from .boosting import TreeColumns, fill_rare_columns, make_boosting, tune_boosting
 from .rows import LabelledRows, fit_weighted
 from .state import EnsembleModel
 
@@ -176,13 +176,12 @@ class PerTaskClassifierRegressor(EnsembleModel):
         is_weighted = sample_weight is not None or self.class_weight is not None
         given = self._read_models(rows)
         reads_columns = [model is None for model in given]
-        columns = None
+        columns: Any = None
         if any(reads_columns):
             labelled = np.flatnonzero(rows.weights.any(axis=1))
             columns = TreeColumns().fit(take_rows(rows.X, labelled))
-        n_codes = columns.n_codes_ if columns else {}
         models = [
-            make_boosting(task, column.observed, n_codes, self.random_state)
+            make_boosting(task, column.observed, columns, self.random_state)
             if model is None
             else clone(model)
             for model, task, column in zip(given, tasks, rows.labels, strict=True)
@@ -293,7 +292,7 @@ def _fit_model(
         labels = column.observed.astype(np.float64)
     try:
         if is_default:
-            X = fill_rare_numbers(X)
+            X = fill_rare_columns(X)
         if is_default and tune:
             model = tune_boosting(model, X, labels, weights)
         return fit_weighted(model, X, labels, weights)

@@ -162,11 +162,11 @@ def test_tuning_takes_the_least_loss_of_five_settings():
             found = []
             for train, test in make_folds(3, shuffle=True, random_state=seed).split(rows, labels):
                 tried = clone(model.estimators_[name]).set_params(**change)
-                tried.fit(rows.iloc[train], labels.iloc[train], counts[train])
+                tried.fit(rows[train], labels.iloc[train], counts[train])
                 if name == "sum":
-                    errors = (tried.predict(rows.iloc[test]) - labels.iloc[test]) ** 2
+                    errors = (tried.predict(rows[test]) - labels.iloc[test]) ** 2
                 else:
-                    up = tried.predict_proba(rows.iloc[test])[:, 1]
+                    up = tried.predict_proba(rows[test])[:, 1]
                     errors = -np.log(np.where(labels.iloc[test] == "up", up, 1 - up))
                 found.append(errors.mean())
             losses[setting] = np.mean(found)
