@@ -31,10 +31,10 @@ def select(what: str, selected: Any, existing: Sequence[str]) -> list[str]:
     """Return the names of the selected tasks or columns, after a check that they exist."""
     if selected is None:
         return list(existing)
+    # A row of an array equals a name entry by entry, not as a whole as a list does.
+    selected = selected.tolist() if isinstance(selected, np.ndarray) else selected
     is_one = isinstance(selected, str) or not isinstance(selected, Iterable)
-    # Rows of an array are no names, and it compares its entries one by one.
-    listed = selected.tolist() if isinstance(selected, np.ndarray) else selected
-    names = [selected] if is_one else list(listed)
+    names = [selected] if is_one else list(selected)
     unknown = [name for name in names if name not in existing]
     if unknown:
         raise ValueError(f"Unknown {what}: {unknown}; existing {what} are {list(existing)}.")

@@ -1,4 +1,4 @@
-"""The parts of dates, computed of seconds by arithmetic, as nodes of an ONNX graph."""
+"""The parts of dates, computed from seconds by arithmetic, as nodes of an ONNX graph."""
 
 from functools import lru_cache
 from typing import Any, Self
@@ -15,7 +15,7 @@ _DAYS_UNTIL_1970, _DAYS_PER_ERA = 719_468, 146_097
 
 
 class GraphNumber:
-    """A number of each row, as a value among nodes: what Python's operators do is added to them.
+    """A number of each row in a graph; Python's operators add nodes that compute with it.
 
     Parameters
     ----------

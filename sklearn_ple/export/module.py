@@ -103,8 +103,8 @@ class _Bounded(TorchFunctionMode):
         self.left -= 1
         if self.left < 0:
             raise ValueError("its parameters describe a network with more parts than it contains")
-        # It keeps the shape. Without memory, torch would import sympy, which takes longer than
-        # to load a model.
+        # On the device "meta", multiplication would import sympy, which takes longer than loading
+        # a model. It changes no shape, so the outline does without it.
         return args[0] if func is Tensor.mul_ else func(*args, **(kwargs or {}))
 
 
