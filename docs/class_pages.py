@@ -52,7 +52,7 @@ GROUPS = {
         "warm_start_from",
     ),
     "Running": ("n_jobs", "device", "dtype", "checkpoint_dir"),
-    "Expert": (
+    "Advanced": (
         "n_bins",
         "max_categories",
         "min_frequency",
