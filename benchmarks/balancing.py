@@ -15,7 +15,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 from common import measure_all, parser_of
-from data_sets import DATA_SETS, LARGE, DataSet, without_test_rows
+from data_sets import SPLIT_AT_RANDOM, DataSet, without_test_rows
 from skorch.callbacks import Callback
 
 from sklearn_ple import PLEClassifierRegressor, SharedBottomClassifierRegressor
@@ -92,7 +92,7 @@ def synthetic(seed, n_rows=2000):
 
 
 SYNTHETIC = {"conflict": {}, "conflict, one loss times 100": {"y0": 100.0}}
-SETS = list(dict.fromkeys([*SYNTHETIC, *DATA_SETS, *LARGE]))
+SETS = [*SYNTHETIC, *SPLIT_AT_RANDOM]
 DEFAULT_SETS = [*SYNTHETIC, "nhefs", "support2"]
 
 

@@ -350,6 +350,8 @@ SETS = DATA_SETS | MULAN_SETS | FURTHER_SETS
 LARGE = ("star", "many_labels", "randhie", "polynomials", "census", "tox21")
 #: Sets whose rows are in chronological order; held-out rows are later than fitted ones.
 CHRONOLOGICAL = {"rf1", "minneapolis_stops"}
+#: Sets of which every seed has another split, so that splits have intervals.
+SPLIT_AT_RANDOM = [name for name in SETS if name not in CHRONOLOGICAL]
 
 
 def without_test_rows(name, seed):

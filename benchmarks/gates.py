@@ -11,7 +11,7 @@ from itertools import product
 
 import numpy as np
 from common import measure_all, parser_of
-from data_sets import SETS, score, without_test_rows
+from data_sets import SPLIT_AT_RANDOM, score, without_test_rows
 from peers import predictor
 
 import sklearn_ple
@@ -50,7 +50,7 @@ def measure(name, split, network):
 
 def main():
     parser = parser_of(__doc__, n_seeds=2, networks=NETWORKS)
-    parser.add_argument("--data", nargs="+", choices=SETS, default=DATA, metavar="SET")
+    parser.add_argument("--data", nargs="+", choices=SPLIT_AT_RANDOM, default=DATA, metavar="SET")
     options = parser.parse_args()
     runs = [
         (name, split, network)

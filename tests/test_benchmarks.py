@@ -282,6 +282,33 @@ def test_systems_are_of_one_size_and_depth(paper):
     assert max(sizes) < 1.05 * min(sizes)
 
 
+def test_networks_as_published_have_their_own_towers_and_gates_and_the_size_of_ple(paper):
+    networks = importlib.import_module("networks")
+    X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
+    X, y = X[:100], y[:100]
+    made = networks.networks(X, y, ["PLE", *networks.SINCE], "as published")
+    target = count_parameters(made["PLE"], X, y)
+    for name, network in made.items():
+        own, theirs = network.get_params(), type(network).as_published().get_params()
+        kept = {part for part in theirs if part in ("tower_hidden_units", "gate_hidden_units")}
+        assert {part: own[part] for part in kept} == {part: theirs[part] for part in kept}, name
+        if name not in networks.OF_OWN_SIZE:
+            assert count_parameters(network, X, y) == pytest.approx(target, rel=0.05), name
+
+
+@pytest.mark.parametrize(
+    ("name", "option"), [("networks", "--sets"), ("balancing", "--sets"), ("gates", "--data")]
+)
+def test_a_set_whose_splits_are_all_the_same_is_refused(paper, monkeypatch, capsys, name, option):
+    script = importlib.import_module(name)
+    for part in {"run", "measure_all"} & set(vars(script)):
+        monkeypatch.setattr(script, part, lambda *_: None)
+    monkeypatch.setattr("sys.argv", [name, option, "rf1"])
+    with pytest.raises(SystemExit):
+        script.main()
+    assert "invalid choice: 'rf1'" in capsys.readouterr().err
+
+
 def test_single_task_networks_are_fitted_one_by_one_to_labelled_rows(paper, seed):
     X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
     X, y = X[:400], y[:400].astype(float)
