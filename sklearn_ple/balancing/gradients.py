@@ -17,7 +17,7 @@ from .balancer import Balancer, Batch
 
 # TorchJD's weightings, and whether they weigh the mean of the gradients instead of their sum.
 _WEIGHTINGS = {
-    "upgrad": ("UPGradWeighting", True),
+    "upgrad": ("UPGradWeighting", False),
     "aligned_mtl": ("AlignedMTLWeighting", True),
     "pcgrad": ("PCGradWeighting", False),
     "imtl_g": ("IMTLGWeighting", True),
@@ -249,10 +249,18 @@ def _make_method(name: str) -> Callable[[Tensor], Tensor]:
             options["projector"] = linalg.QuadprogProjector(reg_eps=_REGULARISATION)
         weighting = getattr(torchjd, class_name)(**options)
 
+    def project(gramian: Tensor) -> Tensor:
+        # Of unit length: beside a long gradient, the regularisation would outweigh a short one.
+        lengths = gramian.diagonal().sqrt()
+        weighting.pref_vector = lengths
+        return weighting(gramian / lengths / lengths.unsqueeze(1)) / lengths
+
+    weigh_one = project if name == "upgrad" else weighting
+
     def weigh(gramians: Tensor) -> Tensor:
         # Only PCGrad draws random numbers.
         with in_all_functions() if name == "pcgrad" else nullcontext():
-            weights = torch.stack([weighting(gramian) for gramian in gramians])
+            weights = torch.stack([weigh_one(gramian) for gramian in gramians])
         return len(gramians[0]) * weights if is_of_mean else weights
 
     return weigh

@@ -371,6 +371,16 @@ def test_gradient_methods_are_those_of_their_papers(name, conflict):
     np.testing.assert_allclose(found / scale, expected / scale, atol=tolerance)
 
 
+@pytest.mark.parametrize("name", named(["upgrad"]))
+@pytest.mark.parametrize("factor", [1e-3, 10.0, 1e3])
+def test_gradients_of_unlike_lengths_are_projected_as_exactly(name, factor, conflict):
+    J = conflict * np.array([factor, 1.0, 1.0])[:, None]
+    _, found = step(make(name, 3, len(J)), J)
+    expected = np.stack([upgrad(own) for own in J])
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(found.numpy() / scale, expected / scale, atol=2e-5)
+
+
 def test_an_aggregator_of_torchjd_takes_the_step_of_its_own_method(conflict):
     aggregation = pytest.importorskip("torchjd.aggregation")
     _, found = step(make(aggregation.MGDA(), 3, 2), conflict)
