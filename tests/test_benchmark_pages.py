@@ -93,6 +93,19 @@ def test_every_picture_is_drawn_and_on_a_page(module, tmp_path, monkeypatch):
     assert drawn == shown
 
 
+def test_repeats_that_repeat_nothing_have_no_deviation(module):
+    shown = dict(module("tables.scores").set_by_set())
+    n_alike = 0
+    for name, runs in module("comparisons").results("accuracy").groupby("data"):
+        for model, own in runs.groupby("model"):
+            column = shown[f"scores_{name}"][module("tables.cells").SHORT.get(model, model)]
+            scores = pd.DataFrame(own["scores"].tolist())
+            alike = len(scores) > 1 and (scores.nunique() == 1).all()
+            n_alike += alike
+            assert column.str.contains("±").any() == (len(scores) > 1 and not alike), (name, model)
+    assert n_alike
+
+
 def test_no_table_has_more_than_seven_columns(module):
     columns = [f"column {i}" for i in range(15)]
     frame = pd.DataFrame([[f"cell {i}" for i in range(15)]], ["one"], columns)

@@ -178,7 +178,8 @@ def set_by_set():
         form = f"{{:.{digits}f}}".format
         written = mean.map(form)
         written = written.where(written != mean.max().map(form), "**" + written + "**")
-        written += (" ±" + BLANK + deviation.map(form)).where(deviation.notna(), "")
+        # Some models do not depend on the seed.
+        written += (" ±" + BLANK + deviation.map(form)).where(scores.nunique() > 1, "")
         shown = written.T.rename(lambda task: task.removesuffix("_48H__0"))
         by_model = runs.groupby("model")
         for step, title in (("fit", "fit"), ("predict", "prediction")):
