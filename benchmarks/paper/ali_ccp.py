@@ -76,7 +76,7 @@ def evaluate(system, data):
 
 def main():
     parser = parser_of(__doc__, n_seeds=5)
-    parser.add_argument("--impressions", type=int, default=1_000_000, help="half of them to test")
+    parser.add_argument("--impressions", type=int, default=500_000, help="half of them to test")
     parser.add_argument("--data", type=Path, help="folder that holds the original's ali_ccp")
     parser.add_argument("--folder", type=Path, help="where to make files (default: data home)")
     options = parser.parse_args()
