@@ -53,12 +53,12 @@ def starred(row):
     return gain(row) + mark(row, "*", "*")
 
 
-def verdict(row, gain, figure=0.0):
+def verdict(row, claimed, figure=0.0):
     """Say whether an interval lies on the side of zero of the paper's gain or, if not, may do so.
 
     It may if it includes zero and, if its figure compares with ours, that, too.
     """
-    if mark(row, 1, -1) == np.sign(gain):
+    if mark(row, 1, -1) == np.sign(claimed):
         return "reproduced"
     undecided = row["low"] <= min(0, figure) and max(0, figure) <= row["high"]
     return "not reproduced: undecided" if undecided else "not reproduced"
@@ -70,7 +70,7 @@ def joint_verdict(rows, paper):
     Which task has which sign does not count: the tasks are not those of the paper.
     """
     ordered = rows.sort_values("mean").to_dict("records")
-    found = {verdict(row, gain) for row, gain in zip(ordered, sorted(paper), strict=True)}
+    found = {verdict(row, own) for row, own in zip(ordered, sorted(paper), strict=True)}
     return min(found - {"reproduced"}, default="reproduced")
 
 
