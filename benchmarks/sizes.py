@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from common import measure_all, parser_of
 from data_sets import SETS, DataSet, raw, score
-from peers import NAMES, NUMBERS, PEERS, by_column, one_per_task, scores
+from peers import NAMES, NUMBERS, PEERS, by_column, one_per_task, scores, texts
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegressionCV, RidgeCV
 from sklearn.pipeline import make_pipeline
@@ -40,7 +40,7 @@ def ridge(X, y, kind, seed):
     options |= {"l1_ratios": (0,), "scoring": "neg_log_loss"}
     model = RidgeCV(np.logspace(-2, 4, 13)) if kind == "regression" else None
     model = model or LogisticRegressionCV(Cs=6, cv=3, **options)
-    return scores(make_pipeline(columns, model).fit(X, y), kind, lambda X: X)
+    return scores(make_pipeline(columns, model).fit(texts(X), y), kind, texts)
 
 
 MODELS = {name: PEERS[name] for name in ("PLE", "LightGBM", "CatBoost")} | {"Ridge": ridge}
