@@ -13,12 +13,12 @@ from itertools import product
 import numpy as np
 from common import measure_all, parser_of
 from data_sets import without_test_rows
-from regions import Density, Rows, compare
+from regions import LEVEL, Density, Rows, compare
 from scipy.stats import rankdata
 
 from sklearn_ple import PLEClassifierRegressor
 
-LEVEL, N_DRAWS, MOST_ROWS = 0.9, 100, 2_000
+N_DRAWS, MOST_ROWS = 100, 2_000
 #: Those with several numbers. The study has River flow, too, and costs and visits as RandHIE has.
 RUN = ("nhefs", "support2", "scpf", "nmes1988", "atp7d", "edm", "slump", "oes10", "star")
 RUN += ("rf1", "randhie", "synthetic_mixed", "synthetic_sinusoids")
@@ -69,7 +69,7 @@ def measure(name, seed):
     rows, density = read(model, data, tasks, parts[1][tasks].to_numpy(dtype=float))
     first = np.arange(len(there)) < len(there) // 2
     halves = [Rows(*(part[half] for part in rows)) for half in (first, ~first)]
-    turns = [compare(*pair, density, LEVEL) for pair in (halves[::-1], halves)]
+    turns = [compare(*pair, density) for pair in (halves[::-1], halves)]
     found = {
         "joint": of_intervals(model, data, tasks, level=LEVEL, joint=True),
         "Bonferroni": of_intervals(model, data, tasks, level=1 - (1 - LEVEL) / len(tasks)),

@@ -15,6 +15,7 @@ from scipy.linalg import solve_triangular
 from scipy.spatial.distance import cdist
 from scipy.special import gammaln, logsumexp
 
+LEVEL = 0.9
 KNOTS = np.linspace(-2, 2, 9)
 N_POINTS = 4_000
 #: Rows whose unions of balls are measured, and points for each.
@@ -40,19 +41,19 @@ class Rows(NamedTuple):
         return (self.labels - self.predicted) / self.deviations
 
 
-def find_reach(scores, level):
-    """Return the quantile of scores that a new one exceeds with the probability 1 - level."""
-    return np.sort(scores)[min(int(np.ceil(level * (len(scores) + 1))), len(scores)) - 1]
+def find_reach(scores):
+    """Return the quantile of scores that a new one exceeds with the probability 1 - LEVEL."""
+    return np.sort(scores)[min(int(np.ceil(LEVEL * (len(scores) + 1))), len(scores)) - 1]
 
 
 def follow(values, x, y):
     """Follow broken lines, one for each task; return the logarithms of the slopes, too."""
     line, slope = np.empty_like(values), np.empty_like(values)
-    for k in range(values.shape[-1]):
-        place = np.clip(np.searchsorted(x[k], values[..., k]) - 1, 0, len(x[k]) - 2)
-        slope[..., k] = (np.diff(y[k]) / np.diff(x[k]))[place]
-        line[..., k] = y[k][place] + slope[..., k] * (values[..., k] - x[k][place])
-    return line, np.log(slope).sum(axis=-1)
+    for k, column in enumerate(values.T):
+        place = np.clip(np.searchsorted(x[k], column) - 1, 0, len(KNOTS) - 2)
+        slope[:, k] = (np.diff(y[k]) / np.diff(x[k]))[place]
+        line[:, k] = y[k][place] + slope[:, k] * (column - x[k][place])
+    return line, np.log(slope).sum(axis=1)
 
 
 def draw_in_ball(n_points, n_tasks, rng):
@@ -75,7 +76,8 @@ class Density:
         self.knots = [KNOTS] * len(lines)
         latents = self.rng.normal(size=(N_POINTS, len(lines))) @ self.root.T
         found = np.sort(self.of(follow(latents, self.knots, self.lines)[0]))[::-1]
-        self.found, self.volumes = found, np.logaddexp.accumulate(-found) - np.log(N_POINTS)
+        volumes = np.logaddexp.accumulate(-found) - np.log(N_POINTS)
+        self.found, self.volumes = found, np.append(-np.inf, volumes)
 
     def whiten(self, errors):
         """Return independent normal variables, and the logarithms of the slopes."""
@@ -90,8 +92,7 @@ class Density:
 
     def measure(self, densities):
         """Return the logarithms of the volumes in which the density is greater."""
-        count = np.searchsorted(-self.found, -densities, side="right")
-        return np.concatenate([[-np.inf], self.volumes])[count]
+        return self.volumes[np.searchsorted(-self.found, -densities, side="right")]
 
     def measure_ball(self, radius):
         """Return the logarithm of the volume of what is a ball of independent normal variables."""
@@ -101,97 +102,91 @@ class Density:
         return volume + logsumexp(slopes - np.log(N_POINTS))
 
 
-def nearest(draws, labels):
-    """Return the distances of labels of each row from the nearest draw."""
-    return np.linalg.norm(draws - labels[:, np.newaxis], axis=2).min(axis=1)
+def around(draws, labels, rng):
+    """Return the distances of labels from the nearest draw, and what measures unions of balls."""
+
+    def measure(radius):
+        some = np.unique(np.linspace(0, len(draws) - 1, N_UNIONS).astype(int))
+        found = []
+        for own, size in zip(draws[some], np.broadcast_to(radius, len(draws))[some], strict=True):
+            points, volume = draw_in_ball(N_IN_UNION, own.shape[1], rng)
+            points = size * points + own[rng.randint(len(own), size=N_IN_UNION)]
+            # A point of several balls counts once.
+            share = (1 / np.maximum((cdist(points, own) <= size).sum(axis=1), 1)).mean()
+            found.append(volume + own.shape[1] * np.log(size) + np.log(len(own) * share))
+        return np.array(found)
+
+    return np.linalg.norm(draws - labels[:, np.newaxis], axis=2).min(axis=1), measure
 
 
-def measure_balls(draws, radius, rng):
-    """Estimate the volumes of balls together: a point of several balls counts once."""
-    some = np.unique(np.linspace(0, len(draws) - 1, N_UNIONS).astype(int))
-    found = []
-    for own, size in zip(draws[some], np.broadcast_to(radius, len(draws))[some], strict=True):
-        points, volume = draw_in_ball(N_IN_UNION, own.shape[1], rng)
-        points = size * points + own[rng.randint(len(own), size=N_IN_UNION)]
-        inside = np.maximum((cdist(points, own) <= size).sum(axis=1), 1)
-        found.append(volume + own.shape[1] * np.log(size) + np.log(len(own) * (1 / inside).mean()))
-    return np.array(found)
+# -- methods: the scores of rows, and what returns the logarithms of volumes for a reach ----------
 
 
-def compare(known, new, density, level):
-    """Calibrate each method on known rows; return who of new rows is inside, and logs of volumes.
+def m_cp(rows, density, rng):
+    low, high = np.quantile(rows.draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=1)
+    scores = np.maximum(low - rows.labels, rows.labels - high).max(axis=1)
+    return scores, lambda reach: np.log(np.maximum(high - low + 2 * reach, 1e-9)).sum(axis=1)
 
-    CopulaCPTS takes the same share of the errors for all tasks. C-PCP scores labels farther from
-    the draws than all other draws by how many times as far they are.
-    """
-    rng = np.random.RandomState(0)
 
-    def judge(score, measure):
-        reach = find_reach(score(known), level)
-        return score(new) <= reach, measure(reach)
+def dr_cp(rows, density, rng):
+    scores = rows.scale - density.of(rows.errors)
+    return scores, lambda reach: density.measure(rows.scale - reach) + rows.scale
 
-    def ends(rows):
-        return np.quantile(rows.draws, [(1 - level) / 2, (1 + level) / 2], axis=1)
 
-    def beyond(rows):
-        low, high = ends(rows)
-        return np.maximum(low - rows.labels, rows.labels - high).max(axis=1)
+def c_hdr(rows, density, rng):
+    """Densities of rows differ by a factor alone: so does what a share of the draws exceeds."""
+    return -density.of(rows.errors), lambda reach: density.measure(-reach) + rows.scale
 
-    def widths(reach):
-        low, high = ends(new)
-        return np.log(np.maximum(high - low + 2 * reach, 1e-9)).sum(axis=1)
 
-    first, second = (Rows(*(part[start::2] for part in known)) for start in (0, 1))
-    greatest = np.sort(np.abs(first.labels - first.predicted), axis=0)
+def l_cp(rows, density, rng):
+    scores = np.linalg.norm(density.whiten(rows.errors)[0], axis=1)
+    return scores, lambda reach: density.measure_ball(reach) + rows.scale
 
-    def ranks(rows):
-        pairs = zip(greatest.T, np.abs(rows.labels - rows.predicted).T, strict=True)
+
+def pcp(rows, density, rng):
+    return around(rows.draws, rows.labels, rng)
+
+
+def hd_pcp(rows, density, rng):
+    errors = (rows.draws - rows.predicted[:, np.newaxis]) / rows.deviations[:, np.newaxis]
+    found = density.of(errors.reshape(-1, errors.shape[2])).reshape(errors.shape[:2])
+    best = np.argsort(-found, axis=1)[:, : int(LEVEL * found.shape[1])]
+    return around(np.take_along_axis(rows.draws, best[..., np.newaxis], 1), rows.labels, rng)
+
+
+def c_pcp(rows, density, rng):
+    """Labels farther from the draws than all others score how many times as far they are."""
+    own, measure = around(rows.draws, rows.labels, rng)
+    pairs = zip(rows.draws, rows.others, strict=True)
+    others = np.sort([cdist(*pair).min(axis=0) for pair in pairs], axis=1)
+    shares, last = (others < own[:, np.newaxis]).mean(axis=1), others.shape[1] - 1
+    return (
+        np.where(shares < 1, shares, own / others[:, -1]),
+        lambda reach: measure(others[:, min(int(reach * (last + 1)), last)] * max(1, reach)),
+    )
+
+
+def copula_cpts(known, new):
+    """Take the same share of the errors for all tasks, found on one half of the known rows."""
+    errors = np.sort(np.abs(known.labels - known.predicted)[::2], axis=0)
+
+    def rank(rows):
+        pairs = zip(errors.T, np.abs(rows.labels - rows.predicted).T, strict=True)
         return np.max([np.searchsorted(*pair) for pair in pairs], axis=0)
 
-    place = min(find_reach(ranks(second), level), len(greatest) - 1)
+    place = min(find_reach(rank(known)[1::2]), len(errors) - 1)
+    return rank(new) <= place, np.log(2 * errors[place]).sum() + 0 * new.scale
 
-    def dense(rows):
-        errors = (rows.draws - rows.predicted[:, np.newaxis]) / rows.deviations[:, np.newaxis]
-        found = density.of(errors.reshape(-1, errors.shape[2])).reshape(errors.shape[:2])
-        best = np.argsort(-found, axis=1)[:, : int(level * found.shape[1])]
-        return np.take_along_axis(rows.draws, best[:, :, np.newaxis], axis=1)
 
-    def distances(rows):
-        pairs = zip(rows.draws, rows.others, strict=True)
-        return np.sort([cdist(*pair).min(axis=0) for pair in pairs], axis=1)
+METHODS = {"M-CP": m_cp, "DR-CP": dr_cp, "C-HDR": c_hdr, "L-CP": l_cp}
+METHODS |= {"PCP": pcp, "HD-PCP": hd_pcp, "C-PCP": c_pcp}
 
-    def shares(rows):
-        own, of_others = nearest(rows.draws, rows.labels), distances(rows)
-        found = (of_others < own[:, np.newaxis]).mean(axis=1)
-        return np.where(found < 1, found, own / of_others[:, -1])
 
-    def radius(reach):
-        found = distances(new)
-        return found[:, min(int(reach * found.shape[1]), found.shape[1] - 1)] * max(1, reach)
-
-    return {
-        "M-CP": judge(beyond, widths),
-        "CopulaCPTS": (ranks(new) <= place, np.log(2 * greatest[place]).sum() + 0 * new.scale),
-        "DR-CP": judge(
-            lambda rows: rows.scale - density.of(rows.errors),
-            lambda reach: density.measure(new.scale - reach) + new.scale,
-        ),
-        # Densities of rows differ by a factor alone: so does what a share of the draws exceeds.
-        "C-HDR": judge(
-            lambda rows: -density.of(rows.errors),
-            lambda reach: density.measure(-reach) + new.scale,
-        ),
-        "L-CP": judge(
-            lambda rows: np.linalg.norm(density.whiten(rows.errors)[0], axis=1),
-            lambda reach: density.measure_ball(reach) + new.scale,
-        ),
-        "PCP": judge(
-            lambda rows: nearest(rows.draws, rows.labels),
-            lambda reach: measure_balls(new.draws, reach, rng),
-        ),
-        "HD-PCP": judge(
-            lambda rows: nearest(dense(rows), rows.labels),
-            lambda reach: measure_balls(dense(new), reach, rng),
-        ),
-        "C-PCP": judge(shares, lambda reach: measure_balls(new.draws, radius(reach), rng)),
-    }
+def compare(known, new, density):
+    """Calibrate all methods on known rows; return which new rows are inside, and the volumes."""
+    rng, found = np.random.RandomState(0), {"CopulaCPTS": copula_cpts(known, new)}
+    for name, method in METHODS.items():
+        scores, measure = method(new, density, rng)
+        reach = find_reach(method(known, density, rng)[0])
+        found[name] = scores <= reach, measure(reach)
+    return found
