@@ -234,7 +234,7 @@ def joint():
         )
     )
     forms = {"mean|coverage": "{:.3f}", "min|least": "{:.3f}", "max|most": "{:.3f}"}
-    forms |= {"worst|in the worst fifth": "{:.3f}", "size|size": "{:.2f}"}
+    forms |= {"size|size": "{:.2f}", "worst|in the worst fifth": "{:.3f}"}
     yield "regions", cells(found, **forms).rename_axis("region")
 
 
