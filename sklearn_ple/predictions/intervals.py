@@ -162,12 +162,12 @@ class Deviations:
         rows = np.arange(members.shape[1])
         is_seen = np.ones(members.shape[:2], dtype=bool)
         is_seen[out_of_fold, rows] = False
-        # All rows have as many members of either kind.
+        # All rows have as many members of either kind. A single one has no variance.
         seen = np.argsort(~is_seen, axis=0, kind="stable")[: len(members) - len(out_of_fold)]
         unseen = members[out_of_fold, rows]
         result, (_, pattern, _) = (
             self._moments(part, np.full((len(part), len(self.factors)), 1 / len(part)))
-            for part in (unseen, members[seen, rows])
+            for part in (unseen, members[seen, rows] if len(seen) > 1 else unseen)
         )
         of_all, share = (self.member_weights**2).sum(axis=0), 1 / len(unseen)
         sizes = result[1].mean(axis=1) * (1 + share - 2 * of_all) / (1 - share)

@@ -370,6 +370,16 @@ def test_intervals_hold_although_members_know_the_labels_they_were_trained_on():
     assert 0.88 < np.mean((low <= fresh) & (fresh <= high)) < 0.92
 
 
+def test_all_members_may_have_left_out_a_row():
+    labels, form = read_targets([1.0, 2.0, 6.0, 3.0])
+    targets = TargetEncoder("regression", None).fit(labels, form, np.ones((4, 1)))
+    deviations = Deviations(targets, np.full((2, 1), 0.5))
+    members, pairs = np.random.default_rng(0).normal(size=(2, 4, 1)), [[0] * 4, [1] * 4]
+    (of_rows,) = deviations.learn(members, labels, np.ones((4, 1)), np.array(pairs))
+    # The mean of the two is the mean of all: so are their deviations.
+    np.testing.assert_allclose(of_rows, deviations.compute(members)[0])
+
+
 def test_a_member_that_counts_for_nearly_all():
     labels, form = read_targets([1.0, 2.0, 6.0, 3.0])
     weights = np.ones((4, 1))
