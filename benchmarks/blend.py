@@ -9,6 +9,7 @@ import time
 import numpy as np
 from common import measure_all, parser_of
 from data_sets import SETS, score
+from peers import predictor
 
 from sklearn_ple.ensemble import BlendClassifierRegressor, PerTaskClassifierRegressor
 
@@ -39,16 +40,8 @@ def rate(model, data, weights=None):
     """Score a model, a blend with other weights of its estimators, on the test rows."""
     if weights is not None:
         model.weights_ = weights
-    numbers, probabilities = model.predict(data.X_test), [None] * len(data.kinds)
-    if hasattr(model, "predict_proba"):
-        probabilities = model.predict_proba(data.X_test)
-    scores = {}
-    for (task, kind), of_task in zip(data.kinds.items(), probabilities, strict=True):
-        values = numbers[task] if of_task is None else of_task
-        # Of two classes, the second one is scored.
-        values = values[:, 1] if values.ndim == 2 and values.shape[1] == 2 else values
-        scores[task] = score(kind, data.y_test[task], values)
-    return {"scores": scores}
+    found = predictor(model, data.kinds)(data.X_test)
+    return {"scores": {t: score(k, data.y_test[t], found[t]) for t, k in data.kinds.items()}}
 
 
 def main():

@@ -7,11 +7,13 @@ each seed. Test rows are not used.
 """
 
 import time
+from functools import partial
 from itertools import product
 
 import numpy as np
 from common import measure_all, parser_of
 from data_sets import SETS, score, without_test_rows
+from peers import predictor
 
 from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.ensemble import BlendClassifierRegressor
@@ -20,18 +22,6 @@ N_RESAMPLES = 200
 #: Of stops, some targets have no label in the earlier rows.
 RUN = [name for name in SETS if name != "minneapolis_stops"]
 MODELS = {"network": PLEClassifierRegressor, "blend": BlendClassifierRegressor}
-
-
-def predict(model, data, known=None):
-    """Return what is scored of each task: numbers, or probabilities."""
-    numbers = model.predict(data.X_test, known=known)
-    parts = {task: numbers[task].to_numpy() for task in data.kinds}
-    if hasattr(model, "predict_proba"):
-        several = model.predict_proba(data.X_test, known=known)
-        pairs = zip(data.kinds, several, strict=True)
-        parts |= {task: part for task, part in pairs if part is not None}
-    of_two = {task: p[:, 1] for task, p in parts.items() if p.ndim == 2 and p.shape[1] == 2}
-    return parts | of_two
 
 
 def rate(data, outputs, labels, rows):
@@ -69,11 +59,12 @@ def measure(name, model_name, seed):
     if model._copula is None:
         return None
     hidden = np.random.RandomState(seed).rand(*data.y_test.shape) < 0.5
-    untold, several = predict(model, data), {}
+    predict, several = partial(predictor(model, data.kinds), data.X_test), {}
+    untold = predict()
     for task in data.kinds:
-        several[task] = predict(model, data, data.y_test.drop(columns=task))[task]
+        several[task] = predict(known=data.y_test.drop(columns=task))[task]
     ways = {"others": (several, data.y_test)}
-    ways["half"] = predict(model, data, data.y_test.mask(hidden)), data.y_test.where(hidden)
+    ways["half"] = predict(known=data.y_test.mask(hidden)), data.y_test.where(hidden)
     for way, (told, labels) in ways.items():
         blind, informed, interval = compare(data, told, untold, labels)
         row |= {f"{way}_blind": np.nanmean(blind), way: np.nanmean(informed)}

@@ -248,11 +248,11 @@ def ple(X, y, kinds, seed, **setting):
 def predictor(model, kinds):
     """Return the function whose predictions are scored, for a fitted estimator of all tasks."""
 
-    def predict(X):
+    def predict(X, **known):
         found = {}
         if set(kinds.values()) != {"regression"}:
-            found = dict(zip(kinds, model.predict_proba(X), strict=True))
-        numbers = model.predict(X) if "regression" in kinds.values() else None
+            found = dict(zip(kinds, model.predict_proba(X, **known), strict=True))
+        numbers = model.predict(X, **known) if "regression" in kinds.values() else None
         for task, kind in kinds.items():
             if kind == "regression":
                 found[task] = numbers[task].to_numpy()

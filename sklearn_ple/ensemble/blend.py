@@ -371,7 +371,8 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
             themselves, and they narrow the intervals of others.
         joint : bool, default=False
             Whether the share is that of rows in which the labels of all returned tasks are within
-            their intervals. Otherwise it is that of the labels of each task.
+            their intervals, which one factor for all tasks makes wider. Otherwise it is that of
+            the labels of each task.
 
         Returns
         -------

@@ -84,6 +84,7 @@ def warn_of_few_labels(
     errors: Sequence[StandardisedErrors | None],
     level: float,
     wanted: Sequence[int],
+    joint: bool = False,
 ) -> None:
     """Warn of tasks that have too few validation labels for intervals of a level.
 
@@ -97,12 +98,17 @@ def warn_of_few_labels(
         The level that is asked for.
     wanted : sequence of int
         Positions of the tasks that are returned.
+    joint : bool, default=False
+        Whether the intervals hold for all tasks together. Their ends follow from one quantile, of
+        the greatest error of a row, and not from two.
     """
     for k in wanted:
         of_task, name = errors[k], tasks[k].name
-        if of_task is not None and level > of_task.greatest_level:
-            n = len(of_task.values)
-            reached = round(of_task.greatest_level, 6)
+        if of_task is None:
+            continue
+        greatest = (1 + of_task.greatest_level) / 2 if joint else of_task.greatest_level
+        if level > greatest:
+            n, reached = len(of_task.values), round(greatest, 6)
             warn(
                 f"Task {name!r} has only {n} validation label{'s' * (n > 1)}: its intervals "
                 f"are of the level {reached:.3g}, not {level:.3g}. Ask for a lower level, or "

@@ -105,8 +105,8 @@ class Deviations:
         weights : ndarray of shape (n_rows, n_tasks)
             The weights of the labels.
         out_of_fold : ndarray of int of shape (n_out, n_rows), optional
-            For each row the members that were not trained on it. By default no member was trained
-            on any of the rows.
+            For each row the members that were not trained on it, two or more. By default no member
+            was trained on any of the rows.
 
         Returns
         -------
@@ -118,24 +118,18 @@ class Deviations:
             if task.has_errors and len(column.observed):
                 self.units[k] = find_unit(column.observed.astype(np.float64))
         means, variances, noise = self._moments(members, self.member_weights)
-        n_variances = np.ones(len(tasks))
         if out_of_fold is not None:
-            unseen = members[out_of_fold, np.arange(members.shape[1])]
-            equal = np.full((len(unseen), len(tasks)), 1 / len(unseen))
-            means, _, noise = self._moments(unseen, equal)
-            # The mean of few members has a greater variance than the mean of all.
-            of_all = (self.member_weights**2).sum(axis=0)
-            n_variances += (1 / len(unseen) - of_all) / np.maximum(1 - of_all, 1e-9)
+            means, variances, noise = self._moments_out_of_fold(members, out_of_fold)
         of_rows = [np.full(members.shape[1], np.nan) for _ in tasks]
         for k, (task, column) in enumerate(zip(tasks, labels, strict=True)):
             if task.has_errors and (there := column.mask).any():
                 weight = weights[there, k]
                 errors = column.observed / self.units[k] - means[k, there]
-                variance = n_variances[k] * variances[k]
-                lacking = np.average(errors**2 - variance[there], weights=weight)
+                lacking = np.average(errors**2 - variances[k, there], weights=weight)
                 self.factors[k] = max(lacking, 0.0) / np.average(noise[k, there], weights=weight)
-                # If nearly all weight is on one member, `n_variances` may be negative.
-                deviations = np.sqrt(np.maximum(variance + self.factors[k] * noise[k], 0.0))
+                # If nearly all weight is on one member, it may be negative.
+                squares = variances[k] + self.factors[k] * noise[k]
+                deviations = np.sqrt(np.maximum(squares, 0.0))
                 of_rows[k] = self.units[k] * deviations
                 self.errors[k] = StandardisedErrors.standardise(errors, deviations[there], weight)
         return of_rows
@@ -157,6 +151,30 @@ class Deviations:
         _, variances, noise = self._moments(members, self.member_weights)
         squares = variances + self.factors[:, np.newaxis] * noise
         return list(self.units[:, np.newaxis] * np.sqrt(squares))
+
+    def _moments_out_of_fold(self, members: np.ndarray, out_of_fold: np.ndarray) -> np.ndarray:
+        """Compute `_moments` of the members that were not trained on a row.
+
+        The members that were trained on it know its label, and differ from these by the error. So
+        the mean variance is that of these, and from row to row it varies as that of the others. It
+        is larger than that of all members, as the mean of few has a greater variance.
+        """
+        rows = np.arange(members.shape[1])
+        is_seen = np.ones(members.shape[:2], dtype=bool)
+        is_seen[out_of_fold, rows] = False
+        # All rows have as many members of either kind. A single one has no variance.
+        seen = np.argsort(~is_seen, axis=0, kind="stable")[: len(members) - len(out_of_fold)]
+        unseen = members[out_of_fold, rows]
+        result, (_, pattern, _) = (
+            self._moments(part, np.full((len(part), len(self.factors)), 1 / len(part)))
+            for part in (unseen, members[seen, rows] if len(seen) > 1 else unseen)
+        )
+        of_all, share = (self.member_weights**2).sum(axis=0), 1 / len(unseen)
+        sizes = result[1].mean(axis=1) * (1 + share - 2 * of_all) / (1 - share)
+        mean = pattern.mean(axis=1)
+        scale = np.divide(sizes, mean, out=np.zeros_like(mean), where=mean > 0)
+        result[1] = scale[:, np.newaxis] * pattern
+        return result
 
     def _moments(self, members: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Compute the weighted mean and variance of the numbers that members predict.

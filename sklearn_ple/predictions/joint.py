@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtri
 
 from ..encoding.dependence import Dependence
 from ..encoding.targets import TargetEncoder
@@ -43,19 +43,35 @@ class Distributions(NamedTuple):
     errors: Sequence[StandardisedErrors | None]
     outputs: Sequence[np.ndarray] | None = None
 
-    def bound(self, tasks: Sequence[Task], level: float) -> tuple[tuple[np.ndarray, ...], ...]:
-        """Return the lower and the upper bounds of intervals for each task by itself.
+    def bound(
+        self, tasks: Sequence[Task], level: float, scores: np.ndarray | None = None
+    ) -> tuple[tuple[np.ndarray, ...], ...]:
+        """Return the lower and the upper bounds of intervals for each task.
 
         They are the prediction plus quantiles of the errors; NaN for a task without errors.
+
+        Parameters
+        ----------
+        tasks : sequence of Task
+            The tasks.
+        level : float
+            The share of labels that an interval should contain.
+        scores : ndarray of shape (n_scores, n_tasks), optional
+            `Copula.scores`, with NaN for tasks that do not matter. With those of several tasks,
+            all of these intervals together should contain the labels of this share of rows.
         """
-        ends = []
-        for task, predicted, deviations, errors in zip(tasks, *self[:3], strict=True):
-            if errors is None:
-                ends.append([np.full(len(predicted), np.nan)] * 2)
-            else:
-                numbers = Numbers(predicted, deviations, errors, task)
-                ends.append([numbers.place(end) for end in errors.find_ends(level)])
-        return tuple(zip(*ends, strict=True))
+        known = {k: errors for k, errors in enumerate(self.errors) if errors is not None}
+        ends = {k: errors.find_ends(level) for k, errors in known.items()}
+        if scores is not None:
+            together = [k for k in known if np.isfinite(scores[:, k]).any()]
+            if len(together) > 1:
+                errors = np.column_stack([known[k].from_normal(scores[:, k]) for k in together])
+                ends |= zip(together, find_joint_ends(errors, level), strict=True)
+        bounds = [[np.full(len(predicted), np.nan)] * 2 for predicted in self.predictions]
+        for k, of_task in ends.items():
+            margin = Numbers(self.predictions[k], self.deviations[k], known[k], tasks[k])
+            bounds[k] = [margin.place(end) for end in of_task]
+        return tuple(zip(*bounds, strict=True))
 
 
 def encode_labels(tasks: Sequence[Task], labels: Sequence[Any]) -> np.ndarray:
@@ -297,24 +313,39 @@ class Joint:
             yield rows, of_rows, [part[rows] for part in conditional], belief
 
 
-def find_joint_level(scores: np.ndarray, level: float) -> float:
-    """Return the level at which the interval of each task must hold, so that all hold together.
+def find_joint_ends(errors: np.ndarray, level: float) -> np.ndarray:
+    """Find the ends between which the errors of all tasks lie together.
+
+    The interval of each task alone is stretched about its median. The factor is the same for all
+    tasks, and at least 1. So that few errors do not seem closer together than new ones are, a row
+    is compared with the intervals of all other rows.
 
     Parameters
     ----------
-    scores : ndarray of shape (n_rows, n_tasks)
-        Values of standard normal variables in rows that predictions were not learnt from.
+    errors : ndarray of shape (n_rows, n_tasks)
+        Standardised errors in rows that predictions were not learnt from.
     level : float
-        The share of rows in which all labels should be within their intervals.
+        The share of new rows in which all errors should be between their ends.
 
     Returns
     -------
-    float
-        The level of each interval.
+    ndarray of shape (n_tasks, 2)
+        The lower and the upper end of each task.
     """
-    greatest = np.sort(np.abs(scores).max(axis=1))
-    reach = find_quantile(greatest, np.ones(len(greatest)), level)
-    return float(2 * ndtr(reach) - 1)
+    n, middle = len(errors), np.median(errors, axis=0)
+    beyond = np.stack([middle - errors, errors - middle])
+    ordered = np.sort(beyond, axis=1)
+    sizes = (n, max(n - 1, 1))
+    place, before = (find_quantile(np.arange(m), np.ones(m), (1 + level) / 2) for m in sizes)
+    ends = ordered[:, [place]]
+    # If most errors are equal, none may be on a side up to there.
+    ends = np.where(ends > 0, ends, ordered[:, [-1]])
+    own, following = ordered[:, [before]], ordered[:, [min(before + 1, n - 1)]]
+    others = np.where(beyond > own, own, following)
+    others = np.where(others > 0, others, ends)
+    ratios = np.divide(beyond, others, out=np.zeros_like(beyond), where=beyond > 0)
+    factor = max(find_quantile(np.sort(ratios.max(axis=(0, 2))), np.ones(n), level), 1.0)
+    return np.column_stack([middle - factor * ends[0, 0], middle + factor * ends[1, 0]])
 
 
 def split_level(level: float, n_tasks: int) -> float:

@@ -21,7 +21,7 @@ from ..utils.constraints import COUNT, LISTED, check_arguments
 from .blocks import by_blocks
 from .copula import Copula
 from .errors import warn_of_few_labels
-from .joint import Distributions, Joint, find_joint_level, read_known, split_level
+from .joint import Distributions, Joint, read_known, split_level
 from .margins import lacks_order
 from .task_view import TaskClassifierView, TaskRegressorView, task_view
 
@@ -135,22 +135,18 @@ class MultiTaskModel(BaseEstimator):
             )
         return copula
 
-    def _find_level(self, level: float, positions: Sequence[int], joint: bool) -> float:
-        """Return the level of each interval, so that all hold together if they are joint."""
-        if not joint:
-            return level
-        scores = self._learnt_copula().scores
-        numbers = [k for k in positions if np.isfinite(scores[:, k]).any()]
-        return find_joint_level(scores[:, numbers], level) if numbers else level
-
     def _predict_bounds(
         self, X: Any, level: float, positions: Sequence[int], known: Any, joint: bool
     ) -> tuple[Any, Any]:
         """Predict the bounds of the intervals of some tasks, in the form of y."""
-        each = self._find_level(level, positions, joint)
+        scores = None
+        if joint:
+            others = np.setdiff1d(np.arange(len(self.tasks_)), positions)
+            scores = self._learnt_copula().scores.copy()
+            scores[:, others] = np.nan
         law = self._predict_distributions(X)
-        warn_of_few_labels(self.tasks_, law.errors, each, positions)
-        ends: tuple[Sequence[np.ndarray], ...] = law.bound(self.tasks_, each)
+        warn_of_few_labels(self.tasks_, law.errors, level, positions, joint)
+        ends: tuple[Sequence[np.ndarray], ...] = law.bound(self.tasks_, level, scores)
         if known is not None:
             n_numbers = sum(self.tasks_[k].has_errors for k in positions)
             level = split_level(level, n_numbers) if joint else level

@@ -352,6 +352,34 @@ def test_intervals_of_a_single_label_have_no_level():
         warn_of_few_labels(targets.tasks, deviations.errors, 0.5, [0])
 
 
+def test_intervals_hold_although_members_know_the_labels_they_were_trained_on():
+    rng, n, n_members = np.random.default_rng(0), 2000, 8
+    labels, form = read_targets(rng.normal(size=n))
+    targets = TargetEncoder("regression", None).fit(labels, form, np.ones((n, 1)))
+    encoded = targets.encode(labels)
+    size = np.exp(rng.normal(size=(1, n, 1)))
+    members, new = rng.normal(size=(2, n_members, n, 1)) * 0.3 * size
+    out_of_fold = np.stack([np.arange(n) % n_members, (np.arange(n) + 1) % n_members])
+    known = members + 0.8 * (encoded - members)
+    known[out_of_fold, np.arange(n)] = members[out_of_fold, np.arange(n)]
+    deviations = Deviations(targets, np.full((n_members, 1), 1 / n_members))
+    deviations.learn(known, labels, np.ones((n, 1)), out_of_fold)
+    law = Distributions([new.mean(axis=0)[:, 0]], deviations.compute(new), deviations.errors)
+    (low,), (high,) = law.bound(targets.tasks, 0.9)
+    fresh = rng.normal(size=n)
+    assert 0.88 < np.mean((low <= fresh) & (fresh <= high)) < 0.92
+
+
+def test_all_members_may_have_left_out_a_row():
+    labels, form = read_targets([1.0, 2.0, 6.0, 3.0])
+    targets = TargetEncoder("regression", None).fit(labels, form, np.ones((4, 1)))
+    deviations = Deviations(targets, np.full((2, 1), 0.5))
+    members, pairs = np.random.default_rng(0).normal(size=(2, 4, 1)), [[0] * 4, [1] * 4]
+    (of_rows,) = deviations.learn(members, labels, np.ones((4, 1)), np.array(pairs))
+    # The mean of the two is the mean of all: so are their deviations.
+    np.testing.assert_allclose(of_rows, deviations.compute(members)[0])
+
+
 def test_a_member_that_counts_for_nearly_all():
     labels, form = read_targets([1.0, 2.0, 6.0, 3.0])
     weights = np.ones((4, 1))

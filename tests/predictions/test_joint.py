@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import skops.io
 from makers import make_table
+from scipy.stats import norm
 from sklearn.datasets import make_classification
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import r2_score
@@ -21,7 +22,7 @@ from sklearn_ple.predictions.intervals import Deviations
 from sklearn_ple.predictions.joint import (
     Distributions,
     Joint,
-    find_joint_level,
+    find_joint_ends,
     learn_copula,
     split_level,
 )
@@ -214,21 +215,44 @@ def test_joint_intervals_hold_for_all_tasks_of_a_row(model):
     assert 0.85 < joint < 0.96
     assert separate < joint
     assert (widths > narrow).all()
-    # Bonferroni's correction is not narrower, since the two errors are nearly the same.
+    # Bonferroni's correction makes no smaller region, since the two errors are nearly the same.
     low, high = model.predict_interval(X, 0.95, tasks=numbers)
-    assert (widths <= (high - low).mean()).all()
+    assert widths.prod() <= (high - low).mean().prod()
     told, _ = cover(known=y[["tall", "level"]], joint=True)
     assert 0.85 < told <= 1
 
 
-def test_levels_of_joint_intervals_follow_closed_forms():
+def test_ends_of_joint_intervals_follow_closed_forms():
     rng = np.random.RandomState(0)
-    independent = rng.normal(size=(100_000, 3))
-    each = find_joint_level(independent, 0.9)
-    assert each == pytest.approx(0.9 ** (1 / 3), abs=2e-3)
+    independent = rng.normal(size=(100_000, 3)) * [1, 2, 3] + [0, 0, 5]
+    low, high = find_joint_ends(independent, 0.9).T
+    reach = norm.ppf((1 + 0.9 ** (1 / 3)) / 2)
+    np.testing.assert_allclose((high - low) / [2, 4, 6], reach, rtol=0.02)
+    np.testing.assert_allclose((high + low) / 2, [0, 0, 5], atol=0.1)
     assert split_level(0.9, 3) == pytest.approx(0.9 ** (1 / 3))
-    same = np.repeat(independent[:, :1], 3, axis=1)
-    assert find_joint_level(same, 0.9) == pytest.approx(0.9, abs=2e-3)
+    # If one label determines the others, each interval is that of the task alone.
+    same = np.exp(independent[:, :1]) * [1, 10]
+    low, high = find_joint_ends(same, 0.9).T
+    np.testing.assert_allclose(low / [1, 10], np.exp(norm.ppf(0.05)), rtol=0.02)
+    np.testing.assert_allclose(high / [1, 10], np.exp(norm.ppf(0.95)), rtol=0.02)
+
+
+def test_joint_ends_of_few_rows_hold_for_new_ones():
+    rng, inside = np.random.RandomState(0), []
+    for _ in range(60):
+        errors = rng.standard_t(4, size=(1030, 10))
+        low, high = find_joint_ends(errors[:30], 0.9).T
+        inside.append(((low <= errors[30:]) & (errors[30:] <= high)).all(axis=1).mean())
+    assert 0.88 < np.mean(inside) < 0.96
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("n_rows", [1, 2, 50])
+def test_joint_ends_of_equal_errors_are_finite(n_rows):
+    errors = np.zeros((n_rows, 2))
+    assert (find_joint_ends(errors, 0.9) == 0).all()
+    errors[-1] = 3, -1
+    assert np.isfinite(find_joint_ends(errors, 0.9)).all()
 
 
 def test_intervals_of_quantiles_are_as_wide_as_the_noise_of_their_row():
