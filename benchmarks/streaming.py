@@ -136,7 +136,7 @@ def measure_impressions(n_impressions, system, where, folder):
 
 def main():
     parser = parser_of(__doc__)
-    parser.add_argument("--millions", type=float, nargs="*", default=[1, 8, 16])
+    parser.add_argument("--millions", type=float, nargs="*", default=[1, 8])
     parser.add_argument("--in-memory", type=float, default=4, help="up to so many million rows")
     parser.add_argument("--impressions", type=int, help="generated, half of them to test")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "streaming")
