@@ -1,12 +1,13 @@
 """The page of recipes: its files work where the packages that they take are installed."""
 
-import importlib
+import importlib.util
 import json
 import os
 import re
 import shutil
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -159,6 +160,61 @@ def test_a_trial_that_fails_is_told_to_the_study(table):
     ):
         search(base, X, y, n_trials=2, cv=2)
     assert optuna
+
+
+class Harness:
+    """Stands in for AutoGluon's class of models, where AutoGluon is not installed."""
+
+    def __init__(self, problem_type, hyperparameters, **_):
+        self.problem_type, self._params = problem_type, hyperparameters
+
+    def _get_model_params(self):
+        return dict(self._params)
+
+    def _get_default_auxiliary_params(self):
+        return {"valid_raw_types": None, "max_time_limit": None}
+
+    def preprocess(self, X):
+        return X
+
+    def fit(self, **rows):
+        self._fit(**rows, num_cpus=1)
+
+    def predict_proba(self, X):
+        if self.problem_type == "regression":
+            return self.model.predict(X)
+        return self.model.predict_proba(X)[:, 1]
+
+
+@pytest.fixture
+def autogluon(monkeypatch):
+    """The recipe's model, in a module of AutoGluon or of a stand-in."""
+    if importlib.util.find_spec("autogluon") is None:
+        for name in ("autogluon", "autogluon.core", "autogluon.core.models"):
+            monkeypatch.setitem(sys.modules, name, ModuleType(name))
+        sys.modules["autogluon.core.models"].AbstractModel = Harness
+    return importlib.import_module("autogluon_model").PLEModel
+
+
+@pytest.mark.parametrize("kind", ["binary", "regression"])
+def test_the_time_limit_of_autogluon_becomes_that_of_a_fit(autogluon, table, kind, tmp_path):
+    X, y = table
+    labels = (y["class"] == "yes").astype(int) if kind == "binary" else y["number"].fillna(0)
+    params = {"n_members": 1, "max_epochs": 2, "early_stopping": True}
+    model = autogluon(path=str(tmp_path), problem_type=kind, hyperparameters=params)
+    rows = {"X": X[:60], "y": labels[:60], "X_val": X[60:], "y_val": labels[60:]}
+    model.fit(**rows, time_limit=600)
+    # AutoGluon subtracts what it has taken itself.
+    assert 0 < model.model.max_time <= 600
+    # It is in force: a fit without a limit does not note how many epochs it chose.
+    assert model.model.history_[0]["max_epochs"] == 2
+    fitted = type(model.model)(**params, random_state=0)
+    fitted.fit(X[:60], labels[:60], X_val=X[60:], y_val=labels[60:])
+    expected = fitted.predict_proba(X)[:, 1] if kind == "binary" else fitted.predict(X)
+    np.testing.assert_allclose(model.predict_proba(X), expected, atol=1e-6)
+    kinds = model._get_default_auxiliary_params()["valid_raw_types"]
+    assert kinds == ["int", "float", "bool", "category"]
+    assert kind in model.supported_problem_types()
 
 
 @pytest.mark.filterwarnings("error::UserWarning")

@@ -2,8 +2,10 @@
 
 import json
 import queue
+import re
 import shutil
 import subprocess
+import sys
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -17,7 +19,7 @@ from browser import CHROMIUM, needs_browser
 
 from sklearn_ple import SharedBottomClassifierRegressor, export
 
-pytest.importorskip("onnxruntime")
+onnxruntime = pytest.importorskip("onnxruntime")
 if torch.torch_version.TorchVersion(torch.__version__) < "2.6":
     pytest.skip("torch is too old for ONNX files", allow_module_level=True)
 
@@ -180,28 +182,60 @@ class Handler(SimpleHTTPRequestHandler):
         pass
 
 
-@needs_browser
-def test_the_page_of_the_example_predicts_the_same(site, packages, tmp_path):
-    folder, model = site
-    (folder / "rows.json").write_text(json.dumps(spell(ROWS)), encoding="utf-8")
+def fill_in(folder, rows, profile):
+    """Return what the page in a folder shows of each row, once Chromium has filled in its form."""
+    (folder / "rows.json").write_text(json.dumps(rows), encoding="utf-8")
     (folder / "driver.html").write_text(DRIVER, encoding="utf-8")
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu"]
     command += [
-        f"--user-data-dir={tmp_path}",
+        f"--user-data-dir={profile}",
         "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     ]
     address = f"http://127.0.0.1:{server.server_port}/driver.html"
     browser = subprocess.Popen([*command, address], stderr=subprocess.DEVNULL)
     try:
-        answers = Handler.received.get(timeout=120)
+        return Handler.received.get(timeout=120)
     finally:
         browser.terminate()
         browser.wait(timeout=30)
         server.shutdown()
+
+
+@needs_browser
+def test_the_page_of_the_example_predicts_the_same(site, packages, tmp_path):
+    folder, model = site
+    answers = fill_in(folder, spell(ROWS), tmp_path)
     for answer in answers:
         answer["weight"]["label"] = float(answer["weight"]["label"])
     check(
         model, answers, lambda label: str(label).lower() if isinstance(label, bool) else str(label)
     )
+
+
+@pytest.mark.nightly
+@pytest.mark.skipif(shutil.which("npm") is None, reason="no npm to install onnxruntime-web with")
+def test_the_way_from_files_to_a_server_and_a_page(tmp_path):
+    pytest.importorskip("pyarrow")
+    script, page = SERVING / "from_files_to_answers.py", tmp_path / "page"
+    command = [sys.executable, script, "--rows", "3000", "--megabytes", "0", "--page", page]
+    ended = subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
+    assert "The server answers what the model predicts.\n" in ended.stdout
+    (runtime,) = re.findall(
+        r'from "\./(node_modules/.*)"', (page / "index.html").read_text(encoding="utf-8")
+    )
+    for name in ("model.onnx", "model.json", "predict.mjs", runtime):
+        assert (page / name).stat().st_size
+    if CHROMIUM is None:
+        return
+    session = onnxruntime.InferenceSession(page / "model.onnx")
+    missing = dict.fromkeys(entry.name for entry in session.get_inputs())
+    rows = [missing, missing | {"town": "town 3", "x0": 2.5}, missing | {"town": "unseen"}]
+    numbers = missing.keys() - {"town"}
+    inputs = {name: np.array([[row[name]] for row in rows], np.float64) for name in numbers}
+    inputs["town"] = np.array([[row["town"] or ""] for row in rows], object)
+    shares, amounts = session.run(["probabilities.click", "label.amount"], inputs)
+    for answer, share, amount in zip(fill_in(page, rows, tmp_path), shares, amounts, strict=True):
+        assert answer["click"]["probabilities"]["true"] == pytest.approx(share[1], abs=1e-5)
+        assert float(answer["amount"]["label"]) == pytest.approx(amount, abs=1e-5)

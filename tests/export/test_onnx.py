@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -838,17 +837,3 @@ def test_a_server_needs_neither_torch_nor_this_package():
     assert packages == {"fastapi", "numpy", "onnxruntime"}
     docker = (SERVING / "Dockerfile").read_text(encoding="utf-8")
     assert all(f'"{name}' in docker for name in ("fastapi", "numpy", "onnxruntime", "uvicorn"))
-
-
-@pytest.mark.nightly
-@pytest.mark.skipif(shutil.which("npm") is None, reason="no npm to install onnxruntime-web with")
-def test_the_way_from_files_to_a_server_and_a_page(tmp_path):
-    pytest.importorskip("pyarrow")
-    script = SERVING / "from_files_to_answers.py"
-    command = [sys.executable, script, "--rows", "3000", "--megabytes", "0", "--page", tmp_path]
-    ended = subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
-    assert "The server answers what the model predicts.\n" in ended.stdout
-    page = (tmp_path / "index.html").read_text(encoding="utf-8")
-    (runtime,) = re.findall(r'from "\./(node_modules/.*)"', page)
-    for name in ("model.onnx", "model.json", "predict.mjs", runtime):
-        assert (tmp_path / name).stat().st_size

@@ -15,6 +15,7 @@ from skorch.callbacks import Callback
 from streamed import OPTIONS, TASKS, arrow, assert_same, flip, make_table, state, write
 
 from sklearn_ple import PLEClassifierRegressor, export
+from sklearn_ple.model_selection import cross_val_predict, train_test_split
 from sklearn_ple.tables.files import survey
 from sklearn_ple.tables.files.read_ahead import interleave
 from sklearn_ple.tables.files.source import Source
@@ -173,8 +174,15 @@ def test_methods_that_take_rows_in_memory(folder):
             getattr(fitted, method)(folder)
         with pytest.raises(ValueError, match="a list of text or paths"):
             getattr(fitted, method)([str(folder)])
-    with pytest.raises(TypeError, match="X is a dataset or a path"):
-        fitted.add_task(str(folder), ["amount"])
+    calls = [
+        lambda: fitted.add_task(str(folder), ["amount"]),
+        lambda: model().fit_out_of_fold(folder, TASKS),
+        lambda: cross_val_predict(model(), folder, TASKS, cv=2),
+        lambda: train_test_split(folder, TASKS),
+    ]
+    for call in calls:
+        with pytest.raises(TypeError, match="X is a dataset or a path"):
+            call()
 
 
 # -- what files hold ------------------------------------------------------------------------------
