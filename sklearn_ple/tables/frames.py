@@ -85,8 +85,13 @@ def is_arrow(data: Any) -> bool:
 
 
 def takeable(data: Any) -> Any:
-    """Return data whose rows can be taken by number, for which Arrow's may need another form."""
+    """Return data whose rows can be taken by number: Arrow's and pandas' may need another form."""
     refuse_unread(data)
+    if isinstance(data, pd.Series):
+        return use_native_order(data)
+    if isinstance(data, pd.DataFrame):
+        is_native = all(getattr(dtype, "isnative", True) for dtype in data.dtypes)
+        return data if is_native else data.apply(use_native_order)
     return unpack(data) if is_arrow(data) else data
 
 

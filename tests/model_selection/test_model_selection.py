@@ -31,6 +31,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor, task_view
+from sklearn_ple.ensemble import PerTaskClassifierRegressor
 from sklearn_ple.inspection import compare
 from sklearn_ple.metrics import make_multitask_scorer, multitask_scores
 from sklearn_ple.model_selection import (
@@ -586,6 +587,21 @@ def in_views(X):
     table = pa.Table.from_pandas(X, preserve_index=False)
     types = [pa.string_view() if not pa.types.is_floating(t) else t for t in table.schema.types]
     return table.cast(pa.schema(zip(table.schema.names, types, strict=True)))
+
+
+def test_rows_of_frames_in_another_byte_order_are_taken():
+    X, y = make_data(60)
+    own = [table.astype(dict.fromkeys(table.select_dtypes(float), ">f8")) for table in (X, y)]
+    pairs = zip(
+        train_test_split(*own, own[1]["price"], random_state=0),
+        train_test_split(X, y, y["price"], random_state=0),
+        strict=True,
+    )
+    for part, expected in pairs:
+        assert part.equals(expected)
+    model = PerTaskClassifierRegressor(LogisticRegression(), Ridge())
+    expected = cross_val_predict(model, X, y, cv=2)
+    pd.testing.assert_frame_equal(cross_val_predict(model, *own, cv=2), expected)
 
 
 # -- complaints -----------------------------------------------------------------------------------
