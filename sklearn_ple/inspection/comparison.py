@@ -171,8 +171,8 @@ class Comparison(Result):
 
     @property
     def table(self) -> pd.DataFrame:
-        """The mean scores, of shape (n_tasks, n_models)."""
-        means = self.scores.pivot_table("score", "task", "model", sort=False)
+        """The mean scores, of shape (n_tasks, n_models); NaN for a model without a score."""
+        means = self.scores.pivot_table("score", "task", "model", sort=False, dropna=False)
         return means.rename_axis(index=None, columns=None)
 
     @property
@@ -229,7 +229,7 @@ class Comparison(Result):
         """
         if self.refit is None:
             raise ValueError("The models are not known: compare them by compare(X, y, models).")
-        table = self.table.dropna(axis=1)
+        table = self.table.dropna(how="all").dropna(axis=1)
         if table.empty:
             raise ValueError("No model has a score of every task: use larger folds.")
         ranks = table.rank(axis=1, ascending=False).mean().to_frame("rank")

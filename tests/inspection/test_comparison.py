@@ -263,6 +263,14 @@ def test_the_best_model_is_fitted_to_all_rows(data):
         unknown.best()
 
 
+def test_a_task_that_no_model_can_score_stays_in_the_table(data):
+    X, y = data
+    metrics = {"one": r2_score, "two": lambda *_: np.nan}
+    found = measure(MODELS, X, y, cv=3, metrics=metrics, random_state=0)
+    assert found.table.isna().all(axis=1).to_dict() == {"one": False, "two": True}
+    assert found.best().skill[0] == 0.6
+
+
 def test_models_of_single_targets_are_fitted_to_each_task():
     X, y = make_table(90)
     X = X[["b", "c"]]
