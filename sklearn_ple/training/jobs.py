@@ -112,8 +112,9 @@ class Jobs:
         }
         running = self._workers.run(Job.train_epoch, arguments)
         try:
-            while not wait([running], _PAUSE).done:
-                self._watch(net)
+            with self._workers.waiting():
+                while not wait([running], _PAUSE).done:
+                    self._watch(net)
         except KeyboardInterrupt:
             self._workers.board.stop()
             # Workers that have only just started may have been interrupted, too.

@@ -4,7 +4,7 @@ import signal
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from multiprocessing import parent_process
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import joblib
 import numpy as np
+from joblib.parallel import get_active_backend
 
 
 class Board:
@@ -117,6 +118,15 @@ class Workers:
             name: joblib.delayed(_attempt)(train, *values) for name, values in arguments.items()
         }
         return self._thread.submit(self._run, calls)
+
+    def waiting(self) -> AbstractContextManager[None]:
+        """Return a context in which the calling thread waits for the workers.
+
+        A fit within a worker of Dask then lends its place to other work. In the thread in which
+        joblib waits, Dask does not know of the fit: workers would wait for each other forever.
+        """
+        backend, _ = get_active_backend()
+        return backend.retrieval_context()
 
     def _run(self, calls: Mapping[str, Any]) -> list[Any]:
         results = self._call(calls)

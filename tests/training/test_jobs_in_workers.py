@@ -6,6 +6,8 @@ Starting processes takes seconds. All backends are tested at night.
 import os
 import subprocess
 import sys
+import threading
+from contextlib import contextmanager
 
 import joblib
 import numpy as np
@@ -159,6 +161,24 @@ def test_what_a_backend_says_is_passed_on():
     with joblib.parallel_config("broken"), pytest.raises(RuntimeError, match=words) as raised:
         fit(2)
     assert "memory" not in str(raised.value)
+
+
+class LendingBackend(joblib._parallel_backends.ThreadingBackend):
+    """A backend whose workers, like Dask's, lend their place while a fit in them waits."""
+
+    waited = ()
+
+    @contextmanager
+    def retrieval_context(self):
+        LendingBackend.waited += (threading.current_thread(),)
+        yield
+
+
+def test_the_thread_of_a_fit_lends_its_place_while_it_waits():
+    joblib.register_parallel_backend("lending", LendingBackend)
+    with joblib.parallel_config("lending"):
+        fit(2)
+    assert threading.current_thread() in LendingBackend.waited
 
 
 @pytest.fixture
