@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import cached_property
 from numbers import Integral
 from typing import Any
 
@@ -49,9 +50,7 @@ class CategoryEncoder:
     categories: pd.Index
     _kind: str | None
     _rare_share: float
-    # Later tables often share a categorical dtype, whose codes are looked up only once.
     _declared: pd.Index | None
-    _declared_codes: np.ndarray | None
 
     def learn(
         self,
@@ -77,7 +76,6 @@ class CategoryEncoder:
         self._kind = _kind(values)
         self._rare_share = float(numbers[order[rare]].sum() / max(numbers.sum(), 1))
         self._declared = counts.declared
-        self._declared_codes = None if self._declared is None else self._look_up(self._declared)
         return self
 
     @property
@@ -108,7 +106,7 @@ class CategoryEncoder:
         """
         places, values = _factorize(column)
         if self._declared is not None and values.equals(self._declared):
-            lookup: Any = self._declared_codes
+            lookup = self._declared_codes
         else:
             # Values of the same dtype are of the same kind, except for objects.
             if values.dtype != self.categories.dtype or values.dtype == object:
@@ -118,6 +116,11 @@ class CategoryEncoder:
             lookup = self._look_up_rounded(column, values) if differ else self._look_up(values)
         # The position of a missing value is -1, the last one.
         return lookup.astype(dtype)[places]
+
+    @cached_property
+    def _declared_codes(self) -> np.ndarray:
+        """The codes of the declared categories, which later tables often share."""
+        return self._look_up(self._declared)
 
     def _look_up(self, values: pd.Index) -> np.ndarray:
         """Return the code of each value and, at the end, that of a missing value."""

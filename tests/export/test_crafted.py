@@ -267,6 +267,7 @@ def test_a_header_of_very_many_lists_is_refused_before_it_is_read(contents, tmp_
         ("correlation", lambda a: 2 * np.ones_like(a), "correlations of its tasks are none"),
         ("correlation", lambda a: a[:1], "as many ways as there are"),
         ("gains", lambda a: a[:1], "as many ways as there are"),
+        ("usable", lambda a: a.astype(float), "as many ways as there are"),
         ("gains", lambda a: a[:, None], "as many ways as there are"),
         ("orders", lambda a: a[::2].repeat(2)[: len(a)], "the order of the task 'm'"),
         ("factors", lambda a: a[:1], "one deviation for each task"),

@@ -159,6 +159,16 @@ def test_categories_of_every_type_are_kept(tmp_path):
         assert column.n_codes == other.n_codes
 
 
+def test_codes_that_follow_from_categories_are_not_read_from_a_file(tmp_path):
+    X = pd.DataFrame({"a": pd.Categorical(["x", "y"] * (N // 2), categories=["y", "x", "z"])})
+    y = RNG.normal(size=N)
+    model = fitted(X, y, PLERegressor)
+    expected = model.predict(X)
+    (column,) = model._encoder.features.columns_
+    vars(column)["_declared_codes"] = np.empty(0, dtype=int)
+    np.testing.assert_array_equal(twin_of(model, tmp_path).predict(X), expected)
+
+
 def test_dtypes_of_pandas_are_kept(tmp_path):
     codes = pd.Series(RNG.integers(0, 2, N))
     X = pd.DataFrame(
