@@ -108,11 +108,15 @@ def find_filesystem(path: str) -> tuple[Any, str]:
         return fs.LocalFileSystem(), path
     try:
         return fs.FileSystem.from_uri(path)
-    except ArrowInvalid:
+    except ArrowInvalid as error:
         # torch needs it, too.
         from fsspec.core import url_to_fs
 
-        filesystem, inner = url_to_fs(path)
+        try:
+            filesystem, inner = url_to_fs(path)
+        except (ImportError, ValueError) as other:
+            message = f"{path!r} is a URL neither of pyarrow ({error}) nor of fsspec ({other})."
+            raise type(other)(message) from other
         return fs.PyFileSystem(fs.FSSpecHandler(filesystem)), inner
 
 
