@@ -44,7 +44,11 @@ class Distributions(NamedTuple):
     outputs: Sequence[np.ndarray] | None = None
 
     def bound(
-        self, tasks: Sequence[Task], level: float, scores: np.ndarray | None = None
+        self,
+        tasks: Sequence[Task],
+        level: float,
+        together: Sequence[int] = (),
+        scores: np.ndarray | None = None,
     ) -> tuple[tuple[np.ndarray, ...], ...]:
         """Return the lower and the upper bounds of intervals for each task.
 
@@ -56,17 +60,19 @@ class Distributions(NamedTuple):
             The tasks.
         level : float
             The share of labels that an interval should contain.
+        together : sequence of int, default=()
+            Positions of the tasks whose intervals should all contain their labels in this share
+            of the rows. This needs ``scores``.
         scores : ndarray of shape (n_scores, n_tasks), optional
-            `Copula.scores`, with NaN for tasks that do not matter. With those of several tasks,
-            all of these intervals together should contain the labels of this share of rows.
+            `Copula.scores`.
         """
         known = {k: errors for k, errors in enumerate(self.errors) if errors is not None}
         ends = {k: errors.find_ends(level) for k, errors in known.items()}
         if scores is not None:
-            together = [k for k in known if np.isfinite(scores[:, k]).any()]
-            if len(together) > 1:
-                errors = np.column_stack([known[k].from_normal(scores[:, k]) for k in together])
-                ends |= zip(together, find_joint_ends(errors, level), strict=True)
+            numbers = [k for k in together if k in known and np.isfinite(scores[:, k]).any()]
+            if len(numbers) > 1:
+                errors = np.column_stack([known[k].from_normal(scores[:, k]) for k in numbers])
+                ends |= zip(numbers, find_joint_ends(errors, level), strict=True)
         bounds = [[np.full(len(predicted), np.nan)] * 2 for predicted in self.predictions]
         for k, of_task in ends.items():
             margin = Numbers(self.predictions[k], self.deviations[k], known[k], tasks[k])
