@@ -31,7 +31,7 @@ def select(what: str, selected: Any, existing: Sequence[str]) -> list[str]:
     """Return the names of the selected tasks or columns, after a check that they exist."""
     if selected is None:
         return list(existing)
-    # A row of an array equals a name entry by entry, not as a whole as a list does.
+    # Rows of an array are compared with names entry by entry, lists as a whole.
     selected = selected.tolist() if isinstance(selected, np.ndarray) else selected
     is_one = isinstance(selected, str) or not isinstance(selected, Iterable)
     names = [selected] if is_one else list(selected)

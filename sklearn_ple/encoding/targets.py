@@ -169,7 +169,7 @@ class TargetEncoder:
         """Return the positions of tasks, given by name; None means all tasks."""
         if names is None:
             return list(range(len(self.tasks)))
-        # A row of an array equals a name entry by entry, not as a whole as a list does.
+        # Rows of an array are compared with names entry by entry, lists as a whole.
         names = names.tolist() if isinstance(names, np.ndarray) else names
         if not len(names):
             raise ValueError(

@@ -109,13 +109,13 @@ def find_filesystem(path: str) -> tuple[Any, str]:
     try:
         return fs.FileSystem.from_uri(path)
     except ArrowInvalid as error:
-        # torch needs it, too.
+        # It is always installed, because torch requires it.
         from fsspec.core import url_to_fs
 
         try:
             filesystem, inner = url_to_fs(path)
         except (ImportError, ValueError) as other:
-            message = f"{path!r} is a URL neither of pyarrow ({error}) nor of fsspec ({other})."
+            message = f"Neither pyarrow ({error}) nor fsspec ({other}) can read the URL {path!r}."
             raise type(other)(message) from other
         return fs.PyFileSystem(fs.FSSpecHandler(filesystem)), inner
 
