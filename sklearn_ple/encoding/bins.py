@@ -61,7 +61,7 @@ def learn_edges(
     if n_rows < len(numbers):
         rows = np.sort(np.random.default_rng(0).choice(len(numbers), n_rows, replace=False))
         numbers, targets, weights = numbers[rows], targets[rows], weights[rows]
-    outputs = _standardise(targets, weights, n_classes)
+    outputs = standardise_labels(targets, weights, n_classes)
     row_weights = weights.mean(axis=1)
     return [
         _cut_column(np.append(column, extremes).astype(np.float32), outputs, row_weights, n_bins)
@@ -69,7 +69,9 @@ def learn_edges(
     ]
 
 
-def _standardise(targets: np.ndarray, weights: np.ndarray, n_classes: Sequence[int]) -> np.ndarray:
+def standardise_labels(
+    targets: np.ndarray, weights: np.ndarray, n_classes: Sequence[int]
+) -> np.ndarray:
     """Standardise numbers, and indicators of all classes but the first; 0 for missing labels."""
     outputs = []
     for target, weight, n in zip(targets.T, weights.T, n_classes, strict=True):

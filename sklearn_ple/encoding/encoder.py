@@ -22,6 +22,7 @@ from .features import FeatureEncoder
 from .numeric import EmbeddingMaker, choose_width, copy_maker
 from .ridge import learn_linear_start
 from .scaling import WeightedRows
+from .screening import screen_columns
 from .statistics import (
     LabelSums,
     OrderedStatistics,
@@ -107,6 +108,8 @@ class TableEncoder:
     linear_start : ndarray of shape (n_members, sum of n_outputs, n_numbers) or None
         Initial coefficients of the linear path, for each member; the first axis has length 1 if
         all members have the same.
+    kept : ndarray of bool of shape (n_numbers,) or None
+        Which of the numbers that were encoded before `start` are read; None if all are.
     unknown : UnknownColumns or None
         Takes note of columns without a known category in the blocks that `read` is given. None
         warns of them at once.
@@ -135,6 +138,7 @@ class TableEncoder:
     maker: EmbeddingMaker | None = field(init=False)
     statistics: TargetStatistics | None = field(init=False)
     linear_start: np.ndarray | None = field(init=False)
+    kept: np.ndarray | None = field(init=False, default=None)
     unknown: UnknownColumns | None = field(init=False, default=None)
 
     @property
@@ -303,12 +307,11 @@ class TableEncoder:
     def start(
         self, encoded: Encoded, trained_on: np.ndarray | None = None
     ) -> "tuple[TableEncoder, Any]":
-        """Learn target statistics, bins, and the initial coefficients of the linear path.
+        """Screen columns, and learn target statistics, bins and the start of the linear path.
 
         Nothing is learnt from the labels of rows that are not trained on. Statistics and bins are
         shared by all members, so they are learnt from the labels of rows on which all members are
-        trained. Bins are also learnt from the numbers of all rows. Statistics and bins that were
-        learnt before are kept.
+        trained. Bins are also learnt from the numbers of all rows. What was learnt before is kept.
 
         Parameters
         ----------
@@ -323,21 +326,23 @@ class TableEncoder:
         encoder : TableEncoder
             A new encoder with the same tasks, scales and categories.
         numbers : ndarray or CSR matrix of shape (n_rows, n_numbers)
-            The numbers of the rows with target statistics, for training.
+            The numbers of the rows for training: those that are read, with target statistics.
         """
         started = copy.copy(self)
-        started.linear_start = None
+        started.linear_start = started.kept = None
         numbers, codes, targets, weights = *encoded[:3], encoded.sample_weights
         by_all: Any = None if trained_on is None else trained_on.all(axis=0)
         # Sparse numbers have no embedding.
         if not hasattr(self, "maker"):
-            embedded = not sparse.issparse(numbers) and self.features.n_columns_
+            numbers = started._screen(encoded, trained_on)
+            n_columns = started.features.n_columns_
+            embedded = not sparse.issparse(numbers) and n_columns
             started.maker = copy_maker(self.numeric_embedding) if embedded else None
             if started.maker is not None:
-                columns = numbers[:, : self.features.n_columns_]
                 read = weights.copy()
                 if by_all is not None:
                     read[~by_all] = 0.0
+                columns = numbers[:, :n_columns]
                 started.maker.learn(columns, targets, read, self.tasks, self.n_bins)
         if self.statistics is not None and self.statistics.learnt:
             numbers = self.resume(encoded)
@@ -350,10 +355,28 @@ class TableEncoder:
         if self.linear_path:
             names = self.targets.names
             task_weights = TaskWeights(names, self.task_weights, 1.0, self.n_labels).initial
+            options = self.clip_numbers, trained_on, started.read_by
             started.linear_start = learn_linear_start(
-                numbers, targets, weights, self.tasks, task_weights, self.clip_numbers, trained_on
+                numbers, targets, weights, self.tasks, task_weights, *options
             )
         return started, numbers
+
+    def _screen(self, encoded: Encoded, trained_on: np.ndarray | None) -> Any:
+        """Leave out the numeric columns that no member reads; return the numbers that are left.
+
+        Of rows in files, which are many, all columns are read, and so are dates.
+        """
+        numbers, features = encoded.numbers, self.features
+        if sparse.issparse(numbers) or encoded.parts is not None:
+            return numbers
+        owners, labels = features.scaler_.owners, (encoded.targets, encoded.sample_weights)
+        read = screen_columns(numbers, owners, *labels, self.tasks, trained_on)
+        if read is None:
+            return numbers
+        read[:, features.scaler_.of_dates] = True
+        self.features = features.select(read)
+        self.kept = np.asarray(read[:, owners].any(axis=0))
+        return numbers[:, self.kept]
 
     def without_start(self) -> "TableEncoder":
         """Return a copy without initial coefficients, for a network whose weights are replaced."""
@@ -397,6 +420,15 @@ class TableEncoder:
         """Number of numeric features of a row, including indicators and statistics."""
         n_statistics = 0 if self.statistics is None else self.statistics.n_numbers
         return self.features.n_numbers_ + n_statistics
+
+    @property
+    def read_by(self) -> np.ndarray | None:
+        """Which numeric features each member reads, (n_members, n_numbers); None for all."""
+        read, owners = self.features.read_by_, self.features.scaler_.owners
+        if read is None or read.all():
+            return None
+        n_statistics = self.n_numbers - len(owners)
+        return np.pad(read[:, owners], ((0, 0), (0, n_statistics)), constant_values=True)
 
     @property
     def indicators(self) -> list[int]:

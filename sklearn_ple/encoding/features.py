@@ -1,5 +1,6 @@
 """The encoding of X as standardised numbers and category codes."""
 
+import copy
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
@@ -50,6 +51,9 @@ class FeatureEncoder:
         The encoder of each categorical column.
     scaler_ : NumberScaler
         The scaler of the numbers.
+    read_by_ : ndarray of bool of shape (n_members, n_columns_) or None
+        Which numeric columns each member reads, see `screen_columns`; None if all read all. The
+        columns that no member reads are not encoded.
     """
 
     dtype: str = "float32"
@@ -57,6 +61,7 @@ class FeatureEncoder:
     zones_: list[str | None] = field(init=False)
     columns_: list[CategoryEncoder] = field(init=False)
     scaler_: NumberScaler = field(init=False)
+    read_by_: np.ndarray | None = field(init=False)
 
     def learn_categories(
         self,
@@ -90,6 +95,7 @@ class FeatureEncoder:
         self.categorical_positions_ = order[is_categorical[order]]
         positions, parts = _split_dates(sample, order[~is_categorical[order]])
         self.scaler_ = NumberScaler(positions, parts, self.dtype)
+        self.read_by_ = None
         self.zones_ = [find_zone(sample.dtypes.iloc[place]) for place in self.date_positions_]
         counts = [CategoryCounts() for _ in self.categorical_positions_]
         ranges = Ranges(len(positions))
@@ -146,6 +152,19 @@ class FeatureEncoder:
         The others are indicators of missing values.
         """
         return len(self.number_positions_)
+
+    def select(self, read_by: np.ndarray) -> "FeatureEncoder":
+        """Return a copy that encodes only the numeric columns that some member reads.
+
+        Parameters
+        ----------
+        read_by : ndarray of bool of shape (n_members, n_columns_)
+            Which columns each member reads. All read dates.
+        """
+        copied, kept = copy.copy(self), np.any(read_by, axis=0)
+        copied.scaler_ = self.scaler_.select(np.asarray(kept))
+        copied.read_by_ = read_by[:, kept]
+        return copied
 
     def list_names(self, names: Any = None) -> list[str]:
         """Return the names of numeric columns and parts of dates, then of categorical columns.

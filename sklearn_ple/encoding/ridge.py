@@ -24,6 +24,7 @@ def learn_linear_start(
     task_weights: np.ndarray,
     clip_numbers: float | None = None,
     trained_on: np.ndarray | None = None,
+    read_by: np.ndarray | None = None,
 ) -> np.ndarray | None:
     """Learn the initial coefficients of the linear path by ridge regression.
 
@@ -43,6 +44,8 @@ def learn_linear_start(
         Limit at which the network clips numbers, see `clip_smoothly`.
     trained_on : ndarray of bool of shape (n_members, n_rows), default=None
         Which rows each member is trained on; by default all rows for a single member.
+    read_by : ndarray of bool of shape (n_members, n_numbers), default=None
+        Which numbers each member reads; by default all members read all.
 
     Returns
     -------
@@ -68,10 +71,16 @@ def learn_linear_start(
         of_rows = weights[:, chosen[0]]
         rows = np.flatnonzero((of_rows > 0) & trained_on.any(axis=0))
         rows = rows[:: max(1, -(-len(rows) // most))]
-        read = clip_smoothly(torch.as_tensor(numbers[rows], dtype=torch.float64), clip_numbers)
-        found = _fit_members(
-            read.numpy(), targets[np.ix_(rows, chosen)], of_rows[rows], trained_on[:, rows]
-        )
+        clipped = clip_smoothly(torch.as_tensor(numbers[rows], dtype=torch.float64), clip_numbers)
+        given = targets[np.ix_(rows, chosen)], of_rows[rows]
+        X, trained = clipped.numpy(), trained_on[:, rows]
+        if read_by is None:
+            found = _fit_members(X, *given, trained)
+        else:
+            found = np.zeros((len(chosen), len(trained), X.shape[1]))
+            for member, read in enumerate(read_by):
+                alone = _fit_members(X[:, read], *given, trained[[member]])
+                found[:, member, read] = alone[:, 0]
         for position, of_task in zip(chosen, found, strict=True):
             outputs = slice(ends[position] - tasks[position].n_outputs, ends[position])
             coefficients[:, outputs] = of_task[:, None]

@@ -1,5 +1,6 @@
 """Standardising the numbers of a table, without a second copy of the table."""
 
+import copy
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -129,13 +130,31 @@ class NumberScaler:
         self.mean_ = ranges.low + ranges.extent * mean
         self.scale_ = ranges.extent * np.sqrt(np.where(is_constant, 1.0, variance))
         # Rows to predict are often of a later month or year, about which nothing was learnt.
-        self.scale_[is_constant & (np.array(self.parts) != "")] = np.inf
+        self.scale_[is_constant & self.of_dates] = np.inf
         return self
 
     @property
     def n_numbers_(self) -> int:
         """Number of columns of the result."""
-        return len(self.missing_) + int(self.missing_.sum())
+        return len(self.owners)
+
+    @property
+    def of_dates(self) -> np.ndarray:
+        """Which of the columns are parts of dates, of shape (n_positions,)."""
+        return np.array([part != "" for part in self.parts], dtype=bool)
+
+    @property
+    def owners(self) -> np.ndarray:
+        """For each column of the result, the place in ``positions`` of what it is read from."""
+        return np.concatenate([np.arange(len(self.missing_)), np.flatnonzero(self.missing_)])
+
+    def select(self, kept: np.ndarray) -> "NumberScaler":
+        """Return a copy that reads some of the columns only, given as a mask of ``positions``."""
+        copied = copy.copy(self)
+        copied.parts = [part for part, is_kept in zip(self.parts, kept, strict=True) if is_kept]
+        for name in ("positions", "mean_", "scale_", "missing_"):
+            setattr(copied, name, getattr(self, name)[kept])
+        return copied
 
     def transform(self, X: Any) -> Any:
         """Standardise the numbers.
@@ -253,7 +272,7 @@ class NumberScaler:
             block = block if every else block.take(self.positions, axis=1)
             return block.to_numpy(dtype=np.float64, na_value=np.nan)
         values = np.empty((len(block), len(self.positions)))
-        plain = np.array([part == "" for part in self.parts])
+        plain = ~self.of_dates
         numbers = block.take(self.positions[plain], axis=1)
         values[:, plain] = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
         for place in np.flatnonzero(~plain):

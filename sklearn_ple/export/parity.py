@@ -97,7 +97,8 @@ def draw_rows(columns: Sequence[dict[str, Any]], features: FeatureEncoder) -> pd
         # Position -1 is a missing category. Where an empty text is one, none is missing.
         places = rng.integers(0 if "" in known else -1, len(values), _N_ROWS)
         drawn[position] = pd.Categorical.from_codes(places, pd.Index(values, dtype=dtype))
-    return pd.DataFrame({column["name"]: drawn[k] for k, column in enumerate(columns)})
+    # What no member reads may be missing.
+    return pd.DataFrame({each["name"]: drawn.get(k, np.nan) for k, each in enumerate(columns)})
 
 
 def _make_dates(seconds: np.ndarray, zone: str | None) -> pd.Series:

@@ -152,8 +152,8 @@ def _make_encoder(settings: Settings, state: dict[str, Any]) -> TableEncoder:
     for part in (encoder.targets, encoder.features):
         given = {name: getattr(encoder, name) for name in signature(type(part)).parameters}
         vars(part).update(given | vars(part))
-    # The initial linear path is no longer needed.
-    encoder.linear_start = None
+    # What only the start of a fit needs.
+    encoder.linear_start = encoder.kept = None
     for task in encoder.tasks:
         task.check_learnt()
         if task.has_classes:
@@ -173,7 +173,8 @@ def _make_encoder(settings: Settings, state: dict[str, Any]) -> TableEncoder:
     no_rows = np.empty((0, len(encoder.tasks)))
     weigh_classes(no_rows, no_rows, encoder.tasks, settings.class_weight)
     encoder.dependence = Dependence(settings.depends_on, encoder.tasks)
-    _check_columns(encoder.features, state["n_features_in_"], state["feature_names_in_"])
+    names = state["feature_names_in_"]
+    _check_columns(encoder.features, state["n_features_in_"], names, settings.n_members)
     if encoder.statistics is not None:
         _check_statistics(encoder.statistics, encoder.features.cardinalities_)
     return encoder
@@ -220,7 +221,9 @@ def _check_copula(copula: Copula, tasks: Sequence[Task]) -> None:
             raise ValueError(f"the order of the task {task.name!r} is not one of its classes")
 
 
-def _check_columns(features: FeatureEncoder, n_features: int, names: np.ndarray | None) -> None:
+def _check_columns(
+    features: FeatureEncoder, n_features: int, names: np.ndarray | None, n_members: int
+) -> None:
     """Check that each column is encoded once, and that each number has its own scale."""
     scaler, n_categorical = features.scaler_, len(features.categorical_positions_)
     parts = np.array(scaler.parts, dtype=object)
@@ -238,11 +241,16 @@ def _check_columns(features: FeatureEncoder, n_features: int, names: np.ndarray 
     if [own for own in read.values() if own != [""]] != [PARTS] * len(features.zones_):
         raise ValueError("it does not read each number once, and all parts of each date")
     encoded = [*positions[0].tolist(), *read]
-    counts = {n_features, len(encoded), len(encoded if names is None else names)}
-    if len(counts) > 1 or len(features.columns_) != n_categorical:
+    n_named = n_features if names is None else len(names)
+    if n_named != n_features or len(features.columns_) != n_categorical:
         raise ValueError("its columns are not those that it encodes")
-    if sorted(encoded) != list(range(n_features)):
-        raise ValueError("it encodes a column twice, and another column not at all")
+    if len(set(encoded)) < len(encoded) or not set(encoded) <= set(range(n_features)):
+        raise ValueError("it encodes a column twice, or one that X does not have")
+    if (read_by := features.read_by_) is None:
+        if len(encoded) < n_features:
+            raise ValueError("it encodes some columns not at all")
+    elif read_by.dtype != bool or read_by.shape not in ((1, len(parts)), (n_members, len(parts))):
+        raise ValueError("it does not say of each column which members read it")
 
 
 def _check_statistics(statistics: TargetStatistics, n_codes: list[int]) -> None:

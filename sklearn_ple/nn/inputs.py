@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from .axes import Axes, Axis, as_axis
 from .dropout import MemberDropout
 from .embeddings import CategoricalEmbedding
 from .shapes import check_tensor
@@ -75,8 +76,12 @@ class InputLayer(nn.Module):
     feature_dropout : float or sequence of float, default=0.0
         Share of the features, including coordinates of embeddings, that are dropped in training;
         the same for all members, or one for each.
-    n_views : int, default=1
-        Number of views of the features, each with its own embeddings.
+    views : Axis or int, default=1
+        The views of the features, each with its own embeddings: the members and tasks to which
+        they belong, or only their number.
+    read_by : array-like of bool of shape (n_members, n_numbers), optional
+        Which numbers each member reads, with their embeddings; by default all. What a member does
+        not read is 0 in its views. An embedding that mixes columns is read whole.
 
     Attributes
     ----------
@@ -104,6 +109,8 @@ class InputLayer(nn.Module):
     torch.Size([1, 10, 5])
     """
 
+    read: Tensor | None
+
     def __init__(
         self,
         n_numbers: int,
@@ -113,7 +120,8 @@ class InputLayer(nn.Module):
         n_embedded: int | None = None,
         clip_numbers: float | None = None,
         feature_dropout: float | Sequence[float] = 0.0,
-        n_views: int = 1,
+        views: Axis | int = 1,
+        read_by: Any = None,
     ):
         super().__init__()
         self.n_numbers = n_numbers
@@ -124,10 +132,37 @@ class InputLayer(nn.Module):
         if clip_numbers is not None:
             self.clip_numbers = min(max(clip_numbers, _LEAST_LIMIT), _GREATEST_LIMIT)
         self.feature_dropout = MemberDropout(feature_dropout)
-        self.n_views = n_views
+        self.views = as_axis(views)
         self.widths = [] if embedding is None else embedding.widths
         self.numeric_width = 0 if numeric_embedding is None else _find_width(numeric_embedding)
         self.n_features = n_numbers + self.numeric_width + sum(self.widths)
+        read = None if read_by is None else self._find_read(torch.as_tensor(read_by))
+        self.register_buffer("read", read)
+
+    def _find_read(self, read_by: Tensor) -> Tensor:
+        """Return which features each view reads, of shape (n_views, 1, n_features)."""
+        embedded = read_by[:, : self.n_embedded]
+        width, rest = divmod(self.numeric_width, embedded.shape[1])
+        if rest:
+            embedded, width = read_by.new_ones(len(read_by), self.numeric_width), 1
+        of_codes = read_by.new_ones(len(read_by), sum(self.widths))
+        read = torch.cat([read_by, embedded.repeat_interleave(width, dim=1), of_codes], dim=1)
+        return read.repeat_interleave(self.n_views // len(read_by), dim=0).unsqueeze(1)
+
+    @property
+    def n_views(self) -> int:
+        """Number of views."""
+        return len(self.views)
+
+    def declare_axes(self) -> dict[str, Axes]:
+        """Declare the axes of the buffers; see `sklearn_ple.nn.Body.declare_axes`.
+
+        Returns
+        -------
+        dict of str to tuple of (Axis or None)
+            The axes, by name.
+        """
+        return {} if self.read is None else {"read": (self.views, None, None)}
 
     def forward(self, numbers: Tensor, codes: Tensor) -> Tensor:
         """Compute the features.
@@ -159,6 +194,11 @@ class InputLayer(nn.Module):
             features.append(embedded)
         if self.embedding is not None:
             features.append(self.embedding(codes))
+        joined = self._join(features)
+        return joined if self.read is None else joined * self.read
+
+    def _join(self, features: list[Tensor]) -> Tensor:
+        """Join features, of which some are dropped in training."""
         if len(features) == 1:
             return self.feature_dropout(features[0])
         if not self.training:

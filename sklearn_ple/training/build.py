@@ -97,7 +97,7 @@ def make_inputs(settings: Settings, encoder: TableEncoder) -> InputLayer:
     members, width = Members(settings.n_members), settings.embedding_dim
     of_views = settings.architecture.views(len(encoder.tasks))
     views = Axis(tuple((task, 1) for task in of_views), members.n)
-    cardinalities = encoder.features.cardinalities_
+    cardinalities, read_by = encoder.features.cardinalities_, encoder.read_by
     return InputLayer(
         encoder.n_numbers,
         CategoricalEmbedding(cardinalities, width, views) if len(cardinalities) else None,
@@ -105,7 +105,8 @@ def make_inputs(settings: Settings, encoder: TableEncoder) -> InputLayer:
         n_embedded=encoder.features.n_columns_,
         clip_numbers=settings.clip_numbers,
         feature_dropout=members.rates(settings.feature_dropout),
-        n_views=len(views),
+        views=views,
+        read_by=None if read_by is None else read_by[: members.n],
     )
 
 

@@ -173,7 +173,7 @@ class Fit:
         if refits:
             # This encoder is fitted to all labels, including those of the validation rows.
             of_all, numbers = encoder.start(encoded)
-            rows = rows if of_all.statistics is None else rows.with_numbers(numbers)
+            rows = rows if numbers is encoded.numbers else rows.with_numbers(numbers)
         encoder, train = self._start_encoder(encoder, encoded, train, validation)
         settings = resolve(self.settings, len(train), split, validates=validation is not None)
         first = Training(train, encoder, settings, validation)
@@ -217,18 +217,23 @@ class Fit:
         encoder : TableEncoder
             The encoder.
         train : TableRows or ShuffledRows
-            The rows to train on, with target statistics if there are any.
+            The rows to train on, with the numbers that are read, and target statistics.
         """
         if self.start.goes_on:
             numbers = encoder.resume(encoded)
         else:
             trained_on = None if validation is None else validation.trained_on()
+            n_columns = encoder.features.n_columns_
             encoder, numbers = encoder.start(encoded, trained_on)
-        if encoder.statistics is None:
+            read_by = encoder.features.read_by_
+            if read_by is not None and self.settings.verbose and current().is_first:
+                most = read_by.sum(axis=1).max()
+                write_line(f"Each member reads at most {most:,} of {n_columns:,} numeric columns.")
+        if numbers is encoded.numbers:
             return encoder, train
         if validation is None:
             return encoder, train.with_numbers(numbers)
-        return encoder, validation.renumber(encoder.statistics, train, numbers)
+        return encoder, validation.renumber(encoder, train, numbers)
 
     # -- the training ---------------------------------------------------------------------------
 

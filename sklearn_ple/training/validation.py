@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..encoding.statistics import TargetStatistics, append_statistics
+from ..encoding.encoder import TableEncoder
+from ..encoding.statistics import append_statistics
 from ..encoding.targets import TargetEncoder
 from ..nn.members import MemberRange
 from ..tables.labels import Labels
@@ -177,22 +178,22 @@ class Validation(ABC):
             if not to_validate[k]:
                 warn(_describe_unvalidated(self.targets.tasks[k], remedy))
 
-    def renumber(self, statistics: TargetStatistics, train: Any, numbers: np.ndarray) -> Any:
-        """Add target statistics to the numbers of the validation rows and of the training rows.
+    def renumber(self, encoder: TableEncoder, train: Any, numbers: np.ndarray) -> Any:
+        """Replace the numbers of the validation rows and of the training rows by those to read.
 
         Parameters
         ----------
-        statistics : TargetStatistics
-            The statistics, which were learnt from the training rows.
+        encoder : TableEncoder
+            The encoder, which has screened columns and learnt statistics from the training rows.
         train : TableRows or ShuffledRows
             The rows to train on.
         numbers : ndarray of shape (n_rows, n_numbers)
-            Numbers and statistics of all rows of the table with the training rows.
+            Numbers to read of all rows of the table with the training rows.
 
         Returns
         -------
         train : TableRows or ShuffledRows
-            The rows to train on, with statistics.
+            The rows to train on, with these numbers.
         """
         self.rows = self.rows.with_numbers(numbers)
         return self.rows
@@ -253,14 +254,16 @@ class HeldOut(Validation):
         result[0, self.train] = True
         return result
 
-    def renumber(self, statistics: TargetStatistics, train: Any, numbers: np.ndarray) -> Any:
-        """Add target statistics to the numbers; those of another table are found by its codes."""
+    def renumber(self, encoder: TableEncoder, train: Any, numbers: np.ndarray) -> Any:
+        """Replace the numbers; the statistics of another table are found by its codes."""
         if self.train is not None:
-            return super().renumber(statistics, train, numbers).take(self.train)
+            return super().renumber(encoder, train, numbers).take(self.train)
         own_numbers, codes = (self.rows.arrays[name].numpy() for name in ("numbers", "codes"))
-        self.rows = self.rows.with_numbers(
-            append_statistics(own_numbers, statistics.transform(codes))
-        )
+        if encoder.kept is not None:
+            own_numbers = own_numbers[:, encoder.kept]
+        if encoder.statistics is not None:
+            own_numbers = append_statistics(own_numbers, encoder.statistics.transform(codes))
+        self.rows = self.rows.with_numbers(own_numbers)
         return train.with_numbers(numbers)
 
     def indices(self) -> Tensor:

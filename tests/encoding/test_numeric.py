@@ -58,8 +58,11 @@ def test_the_embedding_is_as_wide_as_asked_for(table):
     ("n_columns", "width"), [(1, 8), (4, 8), (10, 4), (200, 4), (300, 3), (800, 2)]
 )
 def test_embeddings_of_many_numbers_are_narrower(n_columns, width):
-    X = np.random.RandomState(0).randn(20, n_columns)
-    fitted = model(max_epochs=1, early_stopping=False).fit(X, X[:, 0])
+    rng = np.random.RandomState(0)
+    # All columns go with the labels, so that all are read.
+    y = rng.randn(20)
+    X = y[:, None] + 0.1 * rng.randn(20, n_columns)
+    fitted = model(max_epochs=1, early_stopping=False).fit(X, y)
     assert fitted.module_.inputs.numeric_embedding.out_features == n_columns * width
 
 

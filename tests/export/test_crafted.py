@@ -212,6 +212,21 @@ def test_positions_are_whole_numbers_and_what_is_missing_bools(craft, attribute,
         craft(edit)
 
 
+@pytest.mark.parametrize(
+    ("read_by", "message"),
+    [(np.ones((3, 2)), "which members read it"), (np.ones((3, 7), bool), "which members read it")],
+)
+def test_columns_that_members_read_are_those_of_the_members(contents, tmp_path, read_by, message):
+    header, arrays = copy.deepcopy(contents["safe"])
+    features = find(header, ("state", "_encoder.features", "$object", 1))
+    assert features["read_by_"] is None
+    arrays["read"] = read_by
+    features["read_by_"] = {"$array": "read"}
+    container.write(tmp_path / "model", header, arrays)
+    with pytest.raises(ValueError, match=message):
+        export.load(tmp_path / "model")
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_weights_that_are_not_finite_are_refused(craft, value):
     def edit(header, arrays):

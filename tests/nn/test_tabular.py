@@ -42,7 +42,7 @@ def make(
     """Make a network, by default with a body that returns what it reads."""
     n_views = n_views or n_members
     embedding = CategoricalEmbedding(cardinalities, width, n_views) if cardinalities else None
-    inputs = InputLayer(n_numbers, embedding, embed(), n_views=n_views, **options)
+    inputs = InputLayer(n_numbers, embedding, embed(), views=n_views, **options)
     body = nn.Identity() if body is None else body(inputs.n_features)
     path = None if linear is None else LinearPath(n_numbers, linear, n_members, start)
     return TabularNetwork(inputs, body, linear=path, link=link, mean=mean)
