@@ -28,7 +28,8 @@ def count_parameters(estimator: MultiTaskEstimator, X: Any, y: Any) -> int:
     """Count the parameters of the networks that an estimator would train, except embeddings.
 
     Embeddings are left out because their number depends on the features and on whether tasks share
-    them, and those of a thousand categories would outnumber the parameters of all experts.
+    them, and those of a thousand categories would outnumber the parameters of all experts. If
+    members read only some of many columns, the result holds for a single member's choice.
 
     Parameters
     ----------

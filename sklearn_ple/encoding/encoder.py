@@ -364,10 +364,12 @@ class TableEncoder:
     def _screen(self, encoded: Encoded, trained_on: np.ndarray | None) -> Any:
         """Leave out the numeric columns that no member reads; return the numbers that are left.
 
-        Of rows in files, which are many, all columns are read, and so are dates.
+        All are left without embeddings, as in papers, and of rows in files, which are many. Dates
+        are always left.
         """
         numbers, features = encoded.numbers, self.features
-        if sparse.issparse(numbers) or encoded.parts is not None:
+        is_in_files = encoded.parts is not None
+        if self.numeric_embedding is None or sparse.issparse(numbers) or is_in_files:
             return numbers
         owners, labels = features.scaler_.owners, (encoded.targets, encoded.sample_weights)
         read = screen_columns(numbers, owners, *labels, self.tasks, trained_on)

@@ -158,6 +158,13 @@ def test_columns_that_no_member_reads_have_no_influence(wide, model):
     pd.testing.assert_frame_equal(model.predict(X), model.predict(changed))
 
 
+def test_networks_as_published_read_all_columns(wide):
+    X, y = wide
+    fitted = PLERegressor.as_published(max_epochs=1).fit(X.drop(columns="day"), y["sum"])
+    assert fitted._encoder.features.read_by_ is None
+    assert fitted._encoder.features.n_columns_ == N_COLUMNS
+
+
 @pytest.mark.parametrize("params", [{"n_members": 1}, {"n_members": 4, "early_stopping": False}])
 def test_members_that_are_trained_on_the_same_rows_read_the_same_columns(wide, params):
     fitted = make_tiny(**params).fit(*wide)
