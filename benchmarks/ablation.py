@@ -31,7 +31,6 @@ CHANGES = {
     "numbers: standardised alone": {"numeric_embedding": None},
     "numbers: piecewise_linear": {"numeric_embedding": "piecewise_linear"},
     "numbers: bins": {"numeric_embedding": "bins"},
-    "numbers: periodic": {"numeric_embedding": "periodic"},
     "numbers clipped at 3 deviations": {"clip_numbers": 3.0},
     "numbers not clipped": {"clip_numbers": None},
     "no linear path": {"linear_path": False},

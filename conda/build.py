@@ -4,17 +4,15 @@
     python conda/build.py --offline  # a trial of the recipe, where conda-forge cannot be reached
 
 build/conda/recipe.yaml is for conda-forge: the recipe with the version and checksum of the sdist.
-The package of rtdl-num-embeddings is built first, in case conda-forge does not have it.
-In a trial, a local channel stands in for conda-forge. It has what the builds require, from PyPI,
-but not what the packages require. So these are not tested, but the files of ours are compared with
-those of the wheel.
+In a trial, a local channel stands in for conda-forge. It has what the build requires, from PyPI,
+but not what the package requires. So it is not tested, but its files are compared with those of
+the wheel.
 """
 
 import argparse
 import hashlib
 import re
 import shutil
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -24,8 +22,6 @@ from rattler_build import EnvironmentIsolation, Package, Stage0Recipe, ToolConfi
 ROOT = Path(__file__).parents[1]
 DIST = ROOT / "build" / "dist"
 BUILD = ROOT / "build" / "conda"
-PACKAGES = BUILD / "packages"
-REQUIRED = "rtdl-num-embeddings"
 #: A virtual environment as a package of Python, with what the build requires.
 PYTHON = """
 package: {{name: python, version: "{version}"}}
@@ -38,7 +34,6 @@ about: {{license: PSF-2.0}}
 """
 #: These are within that package.
 TOOLS = {
-    "flit-core": "3.11",
     "hatchling": "1.27",
     "hatch-fancy-pypi-readme": "24.1",
     "pip": "23.0",
@@ -58,10 +53,6 @@ def the(pattern):
     return found[0]
 
 
-def recipe(name):
-    return (ROOT / "conda" / f"{name}.yaml").read_text(encoding="utf-8")
-
-
 def from_file(text, path):
     """Return a recipe that takes its source from a file; the checksum stays."""
     return re.sub(r"^  url: .*$", f"  url: {path.as_uri()}", text, flags=re.MULTILINE)
@@ -69,7 +60,7 @@ def from_file(text, path):
 
 def write_recipe(sdist):
     """Write the recipe of an sdist, as conda-forge gets it."""
-    text = recipe("recipe")
+    text = (ROOT / "conda" / "recipe.yaml").read_text(encoding="utf-8")
     version = sdist.name.removesuffix(".tar.gz").partition("-")[2]
     values = {"version": version, "sha256": hashlib.sha256(sdist.read_bytes()).hexdigest()}
     for name, value in values.items():
@@ -91,24 +82,6 @@ def stand_in():
     return channel.as_uri()
 
 
-def downloaded(text):
-    """Return a recipe with its source from the package index of pip."""
-    version = re.search(r'^  version: "(.*)"$', text, re.MULTILINE)[1]
-    pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", ":all:"]
-    subprocess.run([*pip, "--dest", BUILD, f"{REQUIRED}=={version}"], check=True)
-    (path,) = BUILD.glob(f"{REQUIRED.replace('-', '_')}-*.tar.gz")
-    return from_file(text, path)
-
-
-def build(text, channels, test):
-    """Build the package of a recipe."""
-    return Stage0Recipe.from_yaml(text).run_build(
-        tool_config=ToolConfiguration(test_strategy="native" if test else "skip"),
-        output_dir=PACKAGES,
-        channels=channels,
-    )
-
-
 def compare(package, wheel):
     """Check that a package has the modules and data of the wheel."""
     there = {path.removeprefix("site-packages/") for path in Package.from_file(package).files}
@@ -125,10 +98,11 @@ def main():
     BUILD.mkdir(parents=True)
     sdist = the("*.tar.gz")
     channel = stand_in() if options.offline else "conda-forge"
-    required = downloaded(recipe(REQUIRED)) if options.offline else recipe(REQUIRED)
-    build(required, [channel], test=not options.offline)
-    ours = from_file(write_recipe(sdist), sdist)
-    (built,) = build(ours, [PACKAGES.as_uri(), channel], test=not options.offline)
+    (built,) = Stage0Recipe.from_yaml(from_file(write_recipe(sdist), sdist)).run_build(
+        tool_config=ToolConfiguration(test_strategy="skip" if options.offline else "native"),
+        output_dir=BUILD / "packages",
+        channels=[channel],
+    )
     for package in built.packages:
         compare(package, the("*.whl"))
         print(package)

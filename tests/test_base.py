@@ -412,7 +412,7 @@ def test_predict_needs_the_columns_of_fit(fitted, table):
 
 
 @pytest.mark.parametrize("limit", [None, 3.0])
-@pytest.mark.parametrize("embedding", [None, "piecewise_linear+bins", "periodic"])
+@pytest.mark.parametrize("embedding", [None, "piecewise_linear+bins"])
 def test_numbers_far_beyond_those_of_fit_are_predicted(limit, embedding, table):
     X, y = table
     y = y.assign(grade=pd.Categorical(y["grade"], ordered=True), high=y["alive"] & (X["c"] > 0))

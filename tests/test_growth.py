@@ -46,7 +46,7 @@ SYSTEMS = [
     PLEClassifierRegressor(n_levels=3, expert_hidden_units=(8,), **(TINY | {"refit": True})),
     PLEClassifierRegressor(n_levels=2, n_specific_experts={"kind": 2}, **TINY),
     AdaTTClassifierRegressor(n_levels=2, n_shared_experts=1, n_specific_experts=2, **TINY),
-    PLEClassifierRegressor(numeric_embedding="periodic", balancing="equal", **TINY),
+    PLEClassifierRegressor(balancing="equal", **TINY),
 ]
 
 

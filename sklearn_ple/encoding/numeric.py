@@ -8,7 +8,7 @@ import numpy as np
 from numpy import ndarray as Array
 from torch import nn
 
-from ..nn import Axis, NumericEmbedding, PeriodicEmbedding
+from ..nn import Axis, NumericEmbedding
 from ..nn.members import Members
 from ..tasks import Task
 from ..utils.checks import show_options
@@ -141,20 +141,11 @@ class Piecewise(EmbeddingMaker):
         )
 
 
-class Periodic(EmbeddingMaker):
-    """Makes a `PeriodicEmbedding`, by sines and cosines with learnt frequencies."""
-
-    def make(self, n_columns: int, width: int, members: Members, views: Axis) -> nn.Module:
-        """Make the embedding."""
-        return PeriodicEmbedding(n_columns, width, views=views)
-
-
 #: Makers of embeddings, by the names that ``numeric_embedding`` accepts.
 NUMERIC_EMBEDDINGS: dict[str, EmbeddingMaker] = {
     "piecewise_linear": Piecewise(linear=True, steps=False),
     "bins": Piecewise(linear=False, steps=True),
     "piecewise_linear+bins": Piecewise(linear=True, steps=True),
-    "periodic": Periodic(),
 }
 
 

@@ -143,15 +143,13 @@ class PLEClassifierRegressor(_Progressive):
         - "piecewise_linear+bins": the sum of both. If no value of a column is shared by a tenth of
           the rows, the part that jumps between bins has a factor, which grows from 0 in the first
           member to 1 in the last (0.5 in a single member);
-        - "periodic": an embedding of sines and cosines of learnt frequencies;
         - None: nothing.
 
         Shares are those of the rows, whatever their weights.
 
         The width of embeddings is ``embedding_dim``. If that is "auto", the width is 8 for up to 4
         numbers, 4 from 8 numbers on, and less beyond 200, at least 2. Sparse X has no embeddings.
-        Piecewise-linear and periodic embeddings are those of Gorishniy, Rubachev and Babenko
-        (NeurIPS 2022).
+        Piecewise-linear embeddings are those of Gorishniy, Rubachev and Babenko (NeurIPS 2022).
     n_bins : int or "auto", default="auto"
         Largest number of bins of each number. "auto" is half the square root of the number of
         rows, from 16 to 256. The edges of the bins are the thresholds of a small decision tree
@@ -291,9 +289,9 @@ class PLEClassifierRegressor(_Progressive):
 
         Where members cannot be divided, any number means one core: with fewer than four members,
         ``callbacks``, ``dtype="bfloat16"``, ``balancing`` by gradients, your own classes of
-        networks, tasks or balancers, or ``numeric_embedding="periodic"``, and in ``partial_fit``
-        and ``add_task``. Threads would wait for each other, on busy cores many times as long as
-        they compute. Predictions of many rows use up to this number of threads.
+        networks, tasks, balancers or embeddings, and in ``partial_fit`` and ``add_task``. Threads
+        would wait for each other, on busy cores many times as long as they compute. Predictions of
+        many rows use up to this number of threads.
 
         In a worker process, such as those of :class:`~sklearn.model_selection.GridSearchCV` with
         its own ``n_jobs``, no more than its share of the cores is used.

@@ -313,7 +313,7 @@ def _explain(error: BaseException, name: str, network: nn.Module) -> ValueError:
         error = error.__cause__
     reason = str(error).strip() or type(error).__name__
     types = {type(part) for part in network.modules()}
-    known = ("sklearn_ple.", "torch.", "rtdl_num_embeddings.")
+    known = ("sklearn_ple.", "torch.")
     foreign = sorted(cls.__name__ for cls in types if not f"{cls.__module__}.".startswith(known))
     parts = f", with your own {', '.join(foreign)}" if foreign else ""
     return ValueError(

@@ -7,7 +7,7 @@ from .body import Body
 from .bottoms import AsymmetricSharing, CustomizedSharing, SharedBottom, SingleTask
 from .diagram import Node
 from .dropout import MemberDropout
-from .embeddings import CategoricalEmbedding, NumericEmbedding, PeriodicEmbedding
+from .embeddings import CategoricalEmbedding, NumericEmbedding
 from .gates import Gates, mix
 from .home import HoME
 from .inputs import Column, InputLayer
@@ -54,7 +54,6 @@ __all__ = [
     "MultiTabNet",
     "Node",
     "NumericEmbedding",
-    "PeriodicEmbedding",
     "SharedBottom",
     "SingleTask",
     "Sluice",

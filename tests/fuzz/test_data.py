@@ -14,7 +14,7 @@ OPTIONS = st.fixed_dictionaries(
     {},
     optional={
         "numeric_embedding": st.sampled_from(
-            [None, "bins", "piecewise_linear", "piecewise_linear+bins", "periodic"]
+            [None, "bins", "piecewise_linear", "piecewise_linear+bins"]
         ),
         "linear_path": st.booleans(),
         "clip_numbers": st.sampled_from([None, 5.0]),

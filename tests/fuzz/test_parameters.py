@@ -74,7 +74,7 @@ OWN_VALUES = {
     "optimizer": st.sampled_from(
         [torch.optim.SGD, torch.optim.RMSprop, torch.optim.Adagrad, int, Task, torch.nn.Linear]
     ),
-    "numeric_embedding": st.sampled_from([EmbeddingMaker, Task, "bins", "periodic"]),
+    "numeric_embedding": st.sampled_from([EmbeddingMaker, Task, "bins", "piecewise_linear"]),
     "validation_split": st.sampled_from(
         [KFold(3), KFold(99), KFold, GroupKFold(2), PredefinedSplit([0, -1]), "last"]
     ),

@@ -14,7 +14,6 @@ from sklearn_ple.nn import (
     ByTask,
     CategoricalEmbedding,
     NumericEmbedding,
-    PeriodicEmbedding,
     SharedBottom,
 )
 from sklearn_ple.nn.axes import collect_axes, find_member_axes
@@ -132,9 +131,8 @@ def test_wrong_axes_are_an_error(axes, message):
             lambda views: NumericEmbedding(EDGES, 3, views=views),
             dict.fromkeys(("linear_weight", "step_weight"), 1),
         ),
-        (lambda views: PeriodicEmbedding(2, 3, views=views), {"columns.linear.bias": 0}),
     ],
-    ids=["categories", "bins", "periodic"],
+    ids=["categories", "bins"],
 )
 def test_embeddings_of_a_view_stay_with_its_task(make, axes):
     earlier, embedding = make(FEWER), make(MORE)

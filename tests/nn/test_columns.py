@@ -12,7 +12,7 @@ from sklearn_ple.nn import (
     CategoricalEmbedding,
     Column,
     InputLayer,
-    PeriodicEmbedding,
+    NumericEmbedding,
     SharedBottom,
 )
 from sklearn_ple.nn.inputs import find_columns
@@ -56,10 +56,10 @@ def fit(X, y, **params):
     "params",
     [
         {"numeric_embedding": "piecewise_linear+bins"},
-        {"numeric_embedding": "periodic", "target_statistics": True},
+        {"target_statistics": True},
         {"numeric_embedding": None},
     ],
-    ids=["bins", "periodic and statistics", "none"],
+    ids=["bins", "statistics", "none"],
 )
 def test_a_cell_changes_the_features_of_its_column_alone(table, params):
     X, y = table
@@ -109,7 +109,8 @@ def test_an_embedding_that_is_of_no_column_is_an_error(table):
 
 
 def test_columns_have_the_places_of_numbers_embeddings_and_indicators():
-    inputs = InputLayer(3, CategoricalEmbedding([5], 2), PeriodicEmbedding(2, 2), n_embedded=2)
+    embedding = NumericEmbedding([[0.0, 1.0]] * 2, 2)
+    inputs = InputLayer(3, CategoricalEmbedding([5], 2), embedding, n_embedded=2)
     assert inputs.n_features == 9
     assert find_columns(inputs, [1], ["a", "b", "c"]) == [
         Column("a", [0, 3, 4]),

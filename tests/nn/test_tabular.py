@@ -16,7 +16,6 @@ from sklearn_ple.nn import (
     InputLayer,
     LinearPath,
     NumericEmbedding,
-    PeriodicEmbedding,
     SingleTask,
     TabularNetwork,
 )
@@ -302,9 +301,8 @@ def test_gradients_of_the_numbers_are_there_for_who_asks():
     [
         lambda: None,
         lambda: NumericEmbedding([[0.0, 1.0], [0.0, 1.0, 2.0]], 3, step_scale=[[1.0], [0.5]]),
-        lambda: PeriodicEmbedding(2, 3),
     ],
-    ids=["none", "piecewise", "periodic"],
+    ids=["none", "piecewise"],
 )
 def test_sizes_are_known_before_any_memory_is_taken(embed):
     def make_anew():

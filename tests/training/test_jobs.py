@@ -327,7 +327,6 @@ class OwnGeometricMean(GeometricMean):
         {"balancing": OwnGeometricMean()},
         {"optimizer": torch.optim.RMSprop},
         {"net_params": {"verbose": 0}},
-        {"numeric_embedding": "periodic"},
         {"n_jobs": 1},
         {"n_jobs": None},
     ],
