@@ -20,7 +20,7 @@ from common import COMMIT, RESULTS, ROOT, in_own_process, kept, measure_all
 
 N_ROWS = 600
 FULL = "PLE, until it stops early"
-BALANCINGS = ("uncertainty", "famo", "upgrad")
+BALANCINGS = ("uncertainty", "famo")
 
 
 def systems():

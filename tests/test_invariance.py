@@ -158,7 +158,7 @@ def test_the_order_of_tasks_does_not_count_in_target_statistics(tasks, table):
 
 
 @pytest.mark.parametrize(
-    ("method", "depends_on"), in_turn(["upgrad", "imtl_g"], (None, {"bought": "late"}))
+    ("method", "depends_on"), in_turn(["aligned_mtl", "imtl_g"], (None, {"bought": "late"}))
 )
 def test_the_order_of_tasks_does_not_count_in_the_balance_of_gradients(method, depends_on, table):
     pytest.importorskip("torchjd")

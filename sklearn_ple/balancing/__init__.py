@@ -39,7 +39,7 @@ def make_balancer(balancing: Any, tasks: Sequence[Task], n_members: int) -> Bala
 
     Parameters
     ----------
-    balancing : str, Balancer or WeightedAggregator of TorchJD
+    balancing : str, Balancer or GramianWeightedAggregator of TorchJD
         The parameter of the estimators. A balancer is copied.
     tasks : sequence of Task
         The fitted tasks.

@@ -2,8 +2,7 @@
 
 import copy
 import importlib
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,20 +14,11 @@ from ..tasks import Task
 from ..utils.versions import needing
 from .balancer import Balancer, Batch
 
-# TorchJD's weightings, and whether they weigh the mean of the gradients instead of their sum.
-_WEIGHTINGS = {
-    "upgrad": ("UPGradWeighting", False),
-    "aligned_mtl": ("AlignedMTLWeighting", True),
-    "pcgrad": ("PCGradWeighting", False),
-    "imtl_g": ("IMTLGWeighting", True),
-}
-
-# Added to the diagonal of gramians of trace 1, which are rounded to float32 and may be singular.
-# TorchJD's own 1e-4 moves weights by up to a hundredth.
-_REGULARISATION = 1e-6
+# The aggregators of TorchJD, whose weights are those of a mean.
+_AGGREGATORS = {"aligned_mtl": "AlignedMTL", "imtl_g": "IMTLG"}
 
 #: Names of the methods that ``balancing`` accepts.
-GRADIENT_METHODS = tuple(_WEIGHTINGS)
+GRADIENT_METHODS = tuple(_AGGREGATORS)
 
 
 class GradientBalancer(Balancer):
@@ -50,24 +40,20 @@ class GradientBalancer(Balancer):
     Each member of the ensemble has its own weights. A task is left out of a step if it has no
     label in the batch, or if its gradient is zero.
 
-    ``balancing="upgrad"``, for example, stands for ``GradientBalancer("upgrad")``.
+    ``balancing="imtl_g"``, for example, stands for ``GradientBalancer("imtl_g")``.
 
     Parameters
     ----------
-    method : str or object, default="upgrad"
-        One of the following names, or an aggregator of TorchJD that weighs gradients
-        (``torchjd.aggregation.WeightedAggregator``):
+    method : str or object, default="imtl_g"
+        One of the following names, or an aggregator of TorchJD that weighs gradients by their
+        inner products (``torchjd.aggregation.GramianWeightedAggregator``):
 
-        - "upgrad" [1]_: the sum of the gradients, each projected onto the directions that harm no
-          task;
-        - "aligned_mtl" [2]_: the mean of the gradients, after their principal components are
+        - "aligned_mtl" [1]_: the mean of the gradients, after their principal components are
           scaled to the same length;
-        - "pcgrad" [3]_: the sum of the gradients, from each of which the components that conflict
-          with other gradients are removed one by one;
-        - "imtl_g" [4]_: the step whose projections onto the directions of all gradients are equal.
+        - "imtl_g" [2]_: the step whose projections onto the directions of all gradients are equal.
 
-        An aggregator that has weights or preferences of the tasks reads them in the order of y's
-        columns. It gets zeros as the gradient of a task that is left out of a step.
+        An aggregator must accept any number of tasks, so it cannot have preferences among them:
+        use ``task_weights``.
 
         With a name, the gradients are summed, not averaged: if they are orthogonal and equally
         long, each has a weight of 1. All methods need TorchJD:
@@ -75,12 +61,9 @@ class GradientBalancer(Balancer):
 
     References
     ----------
-    .. [1] P. Quinton, V. Rey. "Jacobian Descent for Multi-Objective Optimization". 2024.
-    .. [2] D. Senushkin, N. Patakin, A. Kuznetsov, A. Konushin. "Independent Component Alignment
+    .. [1] D. Senushkin, N. Patakin, A. Kuznetsov, A. Konushin. "Independent Component Alignment
            for Multi-Task Learning". CVPR 2023.
-    .. [3] T. Yu, S. Kumar, A. Gupta, S. Levine, K. Hausman, C. Finn. "Gradient Surgery for
-           Multi-Task Learning". NeurIPS 2020.
-    .. [4] L. Liu, Y. Li, Z. Kuang, J.-H. Xue, Y. Chen, W. Yang, Q. Liao, W. Zhang. "Towards
+    .. [2] L. Liu, Y. Li, Z. Kuang, J.-H. Xue, Y. Chen, W. Yang, Q. Liao, W. Zhang. "Towards
            Impartial Multi-task Learning". ICLR 2021.
 
     Examples
@@ -98,10 +81,9 @@ class GradientBalancer(Balancer):
 
     method: Any
 
-    def __init__(self, method: Any = "upgrad"):
+    def __init__(self, method: Any = "imtl_g"):
         super().__init__()
         self.method = method
-        self.takes_all = False
         # The steps of this method do not depend on the lengths of the gradients.
         self.ignores_size = isinstance(method, str) and method == "imtl_g"
 
@@ -120,33 +102,28 @@ class GradientBalancer(Balancer):
         ------
         ValueError
             If the method is an unknown name, an object that does not weigh gradients, or an
-            aggregator for another number of tasks.
+            aggregator that does not fit the number of tasks, or one less.
         """
-        if isinstance(self.method, str):
-            if self.method not in GRADIENT_METHODS:
-                raise ValueError(
-                    f"method={self.method!r} is unknown: it must be one of {GRADIENT_METHODS}, or "
-                    "an aggregator of TorchJD."
-                )
+        if isinstance(self.method, str) and self.method in GRADIENT_METHODS:
             return
         if not weighs_gradients(self.method):
             raise ValueError(
                 f"method={self.method!r} does not weigh gradients: it must be one of "
-                f"{GRADIENT_METHODS}, or a WeightedAggregator of TorchJD."
+                f"{GRADIENT_METHODS}, or a GramianWeightedAggregator of TorchJD."
             )
-        n_tasks = len(tasks)
-        if (mistake := _find_refusal(self.method, n_tasks)) is not None:
-            raise ValueError(
-                f"method={self.method!r} does not fit the {n_tasks} tasks "
-                f"{[task.name for task in tasks]}: {mistake}"
-            )
-        # One with preferences takes a gradient of every task.
-        self.takes_all = n_tasks > 1 and _find_refusal(self.method, n_tasks - 1) is not None
+        # A batch may have no label of a task.
+        for n_tasks in range(max(len(tasks) - 1, 1), len(tasks) + 1):
+            try:
+                # Neither what it remembers nor the random numbers of training may change.
+                with drawing_from(0), in_all_functions():
+                    copy.deepcopy(self.method).gramian_weighting(torch.eye(n_tasks))
+            except ValueError as error:
+                raise ValueError(
+                    f"method={self.method!r} must fit a batch with labels of {n_tasks} of the "
+                    f"tasks {[task.name for task in tasks]}: {error} Set preferences by "
+                    "task_weights."
+                ) from error
         self.aggregators = nn.ModuleList(copy.deepcopy(self.method) for _ in range(n_members))
-        for aggregator in self.aggregators:
-            # AlignedMTL multiplies them by products of the gradients, which are in float64.
-            if getattr(aggregator, "pref_vector", None) is not None:
-                aggregator.pref_vector = aggregator.pref_vector.double()
 
     def weigh(self, batch: Batch) -> Tensor:
         """Differentiate the losses through the towers, and compute the weights of the gradients.
@@ -165,17 +142,14 @@ class GradientBalancer(Balancer):
         # In the order of the towers, so that no rounding depends on the order of y's columns.
         order = representation.order
         gradients = representation.gradients(batch.losses).float()
-        if not isinstance(self.method, str):
-            # An aggregator may have preferences, which are in the order of y's columns.
-            gradients, order = gradients[:, order.argsort()], torch.arange(len(order))
         gramians, there = _multiply_gradients(gradients, batch.shares[:, order] > 0)
         weights = torch.ones(there.shape, dtype=torch.float64)
         # Gradients that are not finite keep a weight of 1: the loss then ends the training.
         usable = gramians.isfinite().all(dim=2).all(dim=1)
         for mask in there[usable].unique(dim=0):
             members = (usable & (there == mask).all(dim=1)).nonzero().squeeze(1)
-            (tasks,) = (mask | self.takes_all).nonzero(as_tuple=True)
-            if mask.any():
+            (tasks,) = mask.nonzero(as_tuple=True)
+            if len(tasks):
                 part = gramians[members][:, tasks][:, :, tasks]
                 weights[members.unsqueeze(1), tasks] = self._weights_of(part, members.tolist())
         return current().same(weights[:, order.argsort()].to(batch.losses))
@@ -200,15 +174,16 @@ class GradientBalancer(Balancer):
 
     def _weights_of(self, gramians: Tensor, members: Sequence[int]) -> Tensor:
         """Compute the weights of some members, of shape (n_members, n_tasks)."""
-        if isinstance(self.method, str):
-            return _make_method(self.method)(gramians)
+        if named := isinstance(self.method, str):
+            # It remembers nothing, so all members share it.
+            aggregators = [_make_aggregator(self.method)] * len(members)
+        else:
+            aggregators = [self.aggregators[member] for member in members]
+        pairs = zip(aggregators, gramians, strict=True)
         with in_all_functions():
-            return torch.stack(
-                [
-                    _weigh_by(self.aggregators[member], gramian)
-                    for member, gramian in zip(members, gramians, strict=True)
-                ]
-            )
+            weights = torch.stack([each.gramian_weighting(gramian) for each, gramian in pairs])
+        # By its name, a method weighs a sum instead of a mean.
+        return gramians.shape[1] * weights if named else weights
 
 
 def _multiply_gradients(gradients: Tensor, labelled: Tensor) -> tuple[Tensor, Tensor]:
@@ -235,51 +210,10 @@ def weighs_gradients(value: Any) -> bool:
     TorchJD is not imported for this.
     """
     bases = {f"{base.__module__}.{base.__qualname__}" for base in type(value).__mro__}
-    return "torchjd.aggregation._aggregator_bases.WeightedAggregator" in bases
+    return "torchjd.aggregation._aggregator_bases.GramianWeightedAggregator" in bases
 
 
-def _make_method(name: str) -> Callable[[Tensor], Tensor]:
-    """Return the function that turns inner products of gradients, by member, into weights."""
+def _make_aggregator(name: str) -> Any:
+    """Make an aggregator of TorchJD."""
     with needing(f"balancing={name!r} needs TorchJD", "balancing"):
-        torchjd = importlib.import_module("torchjd.aggregation")
-        class_name, is_of_mean = _WEIGHTINGS[name]
-        options: dict[str, Any] = {}
-        if name == "upgrad":
-            linalg = importlib.import_module("torchjd.linalg")
-            options["projector"] = linalg.QuadprogProjector(reg_eps=_REGULARISATION)
-        weighting = getattr(torchjd, class_name)(**options)
-
-    def project(gramian: Tensor) -> Tensor:
-        # Of unit length: beside a long gradient, the regularisation would outweigh a short one.
-        lengths = gramian.diagonal().sqrt()
-        weighting.pref_vector = lengths
-        return weighting(gramian / lengths / lengths.unsqueeze(1)) / lengths
-
-    weigh_one = project if name == "upgrad" else weighting
-
-    def weigh(gramians: Tensor) -> Tensor:
-        # Only PCGrad draws random numbers.
-        with in_all_functions() if name == "pcgrad" else nullcontext():
-            weights = torch.stack([weigh_one(gramian) for gramian in gramians])
-        return len(gramians[0]) * weights if is_of_mean else weights
-
-    return weigh
-
-
-def _find_refusal(aggregator: Any, n_tasks: int) -> ValueError | None:
-    """Return the error that an aggregator raises for a number of tasks, if there is one."""
-    # Neither what the aggregator remembers nor the random numbers of training may change.
-    try:
-        with drawing_from(0), in_all_functions():
-            _weigh_by(copy.deepcopy(aggregator), torch.eye(n_tasks))
-    except ValueError as error:
-        return error
-    return None
-
-
-def _weigh_by(aggregator: Any, gramian: Tensor) -> Tensor:
-    """Compute the weights of an aggregator from inner products, or from gradients with these."""
-    if hasattr(aggregator, "gramian_weighting"):
-        return aggregator.gramian_weighting(gramian)
-    values, vectors = torch.linalg.eigh(gramian)
-    return aggregator.weighting(vectors * values.clamp(min=0).sqrt()).to(gramian)
+        return getattr(importlib.import_module("torchjd.aggregation"), _AGGREGATORS[name])()

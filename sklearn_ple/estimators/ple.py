@@ -185,10 +185,9 @@ class PLEClassifierRegressor(_Progressive):
         How the losses of the tasks are combined into one step of training. "equal" is their
         weighted sum. These methods use the losses: "uncertainty", "famo" and "geometric" (the
         geometric mean). These use the gradients with respect to the input of the towers:
-        "upgrad", "aligned_mtl", "pcgrad" and "imtl_g"; they need
-        ``pip install 'sklearn-ple[balancing]'``. Or pass an aggregator of TorchJD that weighs
-        gradients, or an instance of a subclass of :class:`~sklearn_ple.balancing.Balancer`; every
-        training uses a copy of it.
+        "aligned_mtl" and "imtl_g"; they need ``pip install 'sklearn-ple[balancing]'``. Or pass an
+        aggregator of TorchJD that weighs gradients, or an instance of a subclass of
+        :class:`~sklearn_ple.balancing.Balancer`; every training uses a copy of it.
     optimizer : {"adamw", "adam", "sgd"} or class, default="adamw"
         The optimizer: its name, or a subclass of :class:`torch.optim.Optimizer`.
     learning_rate : float or "auto", default="auto"

@@ -37,7 +37,7 @@ from .search import search_space
 _AUTO = StrOptions({"auto"})
 _SHARE = Number(Real, 0, 1, closed="left")
 _AGGREGATOR = Condition(
-    "an aggregator of TorchJD that weighs gradients, such as UPGrad()", weighs_gradients
+    "an aggregator of TorchJD that weighs gradients, such as MGDA()", weighs_gradients
 )
 
 #: Choices for the widths of layers in hyperparameter search.

@@ -323,7 +323,7 @@ class OwnGeometricMean(GeometricMean):
     [
         {"n_members": 3},
         {"callbacks": [CountBatches()]},
-        {"balancing": "upgrad"},
+        {"balancing": "imtl_g"},
         {"balancing": OwnGeometricMean()},
         {"optimizer": torch.optim.RMSprop},
         {"net_params": {"verbose": 0}},

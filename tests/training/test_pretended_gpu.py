@@ -110,7 +110,7 @@ def moved_by_batch(device, _):
     pytest.importorskip("torchjd")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(data, "free_memory", lambda device: 0)
-        return fit(device, balancing="upgrad")
+        return fit(device, balancing="imtl_g")
 
 
 SIMPLE = {"n_members": 1, "early_stopping": False}

@@ -80,7 +80,7 @@ CASES = {
     "events": Case({"depends_on": {"y1": "y0"}}, AITMClassifierRegressor),
 }
 BALANCING = ["uncertainty", "famo"]
-BALANCING += ["upgrad", "pcgrad"] if find_spec("torchjd") else []
+BALANCING += ["imtl_g"] if find_spec("torchjd") else []
 for name in BALANCING:
     own = {"balancing": name, "bottom_hidden_units": (8,)}
     CASES[name] = Case(own, SharedBottomClassifierRegressor)
