@@ -4,7 +4,6 @@ from typing import Any
 
 from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import MultiTabNet
-from ..utils._sklearn import StrOptions
 from .network_fields import count, widths
 
 
@@ -35,11 +34,6 @@ class MultiTabNetClassifierRegressor(MultiTaskEstimator):
         Width of a token, a multiple of ``n_heads``.
     n_heads : int, default=4
         Number of attention heads.
-    task_mask : {"tasks", "features", "both"} or None, default="tasks"
-        Attention that is prevented. With "tasks", which is best in the paper, the token of a task
-        does not attend to those of other tasks. With "features", the tokens of columns do not
-        attend to those of tasks, which matters only with two blocks or more. "both" prevents both,
-        and None nothing.
 
     See Also
     --------
@@ -72,9 +66,6 @@ class MultiTabNetClassifierRegressor(MultiTaskEstimator):
     hidden_units: Any = widths(default=(256,), search=[(64,), (256,), (64, 64), (256, 256)])
     token_dim: int = count(default=16, search=[8, 16, 32])
     n_heads: int = count(default=4, search=[2, 4, 8])
-    task_mask: str | None = parameter(
-        default="tasks", constraint=[StrOptions({"tasks", "features", "both"}), None], network=True
-    )
     class_weight: Any = class_weight()
     tower_hidden_units: Any = parameter(default=(32,), published=(64,))
     activation: str = parameter(default="relu", published="gelu")

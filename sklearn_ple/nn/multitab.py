@@ -19,7 +19,6 @@ from .inputs import Column
 from .mlp import BatchedLinear
 from .names import GateNames, avoid_names
 
-TASK_MASKS = ("tasks", "features", "both", None)
 # More would need too much memory for the tokens of a batch, with their keys and values.
 _MOST_COLUMNS = 1000
 
@@ -58,11 +57,6 @@ class MultiTabNet(Body):
         Width of a token, a multiple of ``n_heads``.
     n_heads : int, default=4
         Number of attention heads.
-    task_mask : {"tasks", "features", "both"} or None, default="tasks"
-        Attention that is prevented. With "tasks", which is best in the paper, the token of a task
-        does not attend to those of other tasks. With "features", the tokens of columns do not
-        attend to those of tasks. "both" prevents both, and None nothing. The token of a task
-        always attends to itself.
     columns : sequence of Column, optional
         The columns to which the features belong; by default each feature is a column.
     **towers : object
@@ -76,8 +70,8 @@ class MultiTabNet(Body):
     Raises
     ------
     ValueError
-        If there is no block, if ``token_dim`` is not a multiple of ``n_heads``, if ``task_mask``
-        is unknown, or if there are more than 1000 columns.
+        If there is no block, if ``token_dim`` is not a multiple of ``n_heads``, or if there are
+        more than 1000 columns.
 
     References
     ----------
@@ -105,7 +99,6 @@ class MultiTabNet(Body):
         hidden_units: Sequence[int] = (256,),
         token_dim: int = 16,
         n_heads: int = 4,
-        task_mask: str | None = "tasks",
         columns: Sequence[Column] | None = None,
         **towers: Any,
     ):
@@ -116,8 +109,6 @@ class MultiTabNet(Body):
             )
         if token_dim % n_heads:
             raise ValueError(f"token_dim={token_dim} is not a multiple of n_heads={n_heads}.")
-        if task_mask not in TASK_MASKS:
-            raise ValueError(f"task_mask={task_mask!r} is not one of {list(TASK_MASKS)}.")
         if columns is None:
             columns = [Column(f"x{place}", [place]) for place in range(in_features)]
         self.column_tokens = ColumnTokens(columns, token_dim, self.n_members)
@@ -128,14 +119,10 @@ class MultiTabNet(Body):
         self.attention_blocks: Any = nn.ModuleList(
             AttentionBlock(self, token_dim, n_heads, width) for width in hidden_units
         )
-        self.separate_tasks = task_mask in ("tasks", "both")
         n_tokens = self.n_tasks + len(columns)
-        # Which tokens attend to which; the tokens of tasks come first.
+        # Which tokens attend to which: those of tasks, which come first, not to each other.
         mask = torch.ones(n_tokens, n_tokens, dtype=torch.bool)
-        if self.separate_tasks:
-            mask[: self.n_tasks, : self.n_tasks] = torch.eye(self.n_tasks, dtype=torch.bool)
-        if task_mask in ("features", "both"):
-            mask[self.n_tasks :, : self.n_tasks] = False
+        mask[: self.n_tasks, : self.n_tasks] = torch.eye(self.n_tasks, dtype=torch.bool)
         self.register_buffer("mask", mask, persistent=False)
         self.towers = self.make_towers(token_dim)
 
@@ -177,8 +164,7 @@ class MultiTabNet(Body):
         """
         columns = self.column_tokens.names
         tokens = [avoid_names(f"token of {task}", columns, "task") for task in tasks]
-        read = [[token] for token in tokens] if self.separate_tasks else [tokens] * len(tasks)
-        experts = [[*columns, *of_tasks] for of_tasks in read]
+        experts = [[*columns, token] for token in tokens]
         return [
             [GateNames(block.weights, list(tasks), experts)] for block in self.attention_blocks
         ]
@@ -353,7 +339,6 @@ class TaskAttention(nn.Module):
         weights = queries[:, :, : self.n_tasks] @ keys.mT / math.sqrt(queries.shape[-1])
         weights = weights.masked_fill(~mask[: self.n_tasks], -torch.inf).softmax(dim=-1)
         of_tasks, of_columns = weights.mean(dim=1).tensor_split([self.n_tasks], dim=2)
-        seen = mask[: self.n_tasks, : self.n_tasks]
-        of_tasks = of_tasks[:, seen].unflatten(1, (self.n_tasks, -1))
-        together = torch.cat([of_columns, of_tasks], dim=2).unflatten(0, (self.n_members, -1))
+        own = of_tasks.diagonal(dim1=1, dim2=2).unsqueeze(2)
+        together = torch.cat([of_columns, own], dim=2).unflatten(0, (self.n_members, -1))
         return together.permute(0, 2, 3, 1).flatten(0, 1)

@@ -95,7 +95,7 @@ SYSTEMS = {
     ),
     MultiTabNetClassifierRegressor: (
         nn.MultiTabNet,
-        {"hidden_units": [6, 5], "token_dim": 6, "n_heads": 3, "task_mask": "both"},
+        {"token_dim": 6, "n_heads": 3, "hidden_units": [6, 5]},
     ),
     PLEClassifierRegressor: (
         nn.PLE,
@@ -341,7 +341,6 @@ def test_warm_start_goes_on(cls, numbers, seed):
         (CrossStitchClassifierRegressor, {"hidden_units": ()}, "hidden_units is empty"),
         (MultiTabNetClassifierRegressor, {"hidden_units": ()}, "hidden_units is empty"),
         (MultiTabNetClassifierRegressor, {"n_heads": 3}, "token_dim=16 is not a multiple of n_he"),
-        (MultiTabNetClassifierRegressor, {"task_mask": "all"}, "'task_mask' parameter"),
         (SluiceClassifierRegressor, {"hidden_units": (4, 6)}, r"hidden_units=\(4, 6\) do not"),
         (SluiceClassifierRegressor, {"n_subspaces": 5}, "a multiple of n_subspaces=5"),
         (AsymmetricSharingClassifierRegressor, {"reads": "next"}, "'reads' parameter"),

@@ -35,20 +35,10 @@ def fit(X, y, **params):
     return MultiTabNetClassifierRegressor(**fast | params).fit(X, y)
 
 
-@pytest.mark.parametrize(
-    ("task_mask", "n_blocks", "depends"),
-    [
-        ("tasks", 1, False),
-        ("both", 1, False),
-        ("both", 3, False),
-        # Through the columns' tokens, which attend to all tasks' in the first block.
-        ("tasks", 2, True),
-        ("features", 1, True),
-        (None, 1, True),
-    ],
-)
-def test_a_tasks_output_depends_on_another_tasks_token_unless_masked(task_mask, n_blocks, depends):
-    network = make(task_mask=task_mask, hidden_units=(5,) * n_blocks)
+# Through the columns' tokens, which attend to all tasks' in the first of two blocks.
+@pytest.mark.parametrize(("n_blocks", "depends"), [(1, False), (2, True)])
+def test_a_tasks_output_depends_on_anothers_token_only_through_columns(n_blocks, depends):
+    network = make(hidden_units=(5,) * n_blocks)
     outputs = network(torch.randn(6, 4, dtype=torch.float64))
     for task in range(N_TASKS):
         (gradient,) = torch.autograd.grad(
@@ -76,24 +66,22 @@ def test_tokens_are_linear_in_all_features_of_a_column():
             torch.testing.assert_close(tokens[member, :, position], expected)
 
 
-@pytest.mark.parametrize("task_mask", ["tasks", None])
 @pytest.mark.parametrize("n_members", [1, 2])
-def test_weights_are_those_of_the_attention(task_mask, n_members):
-    network = make(task_mask=task_mask, n_members=n_members, hidden_units=(5, 3))
+def test_weights_are_those_of_the_attention(n_members):
+    network = make(n_members=n_members, hidden_units=(5, 3))
     inputs = torch.randn(n_members, 6, 4, dtype=torch.float64)
     tasks = ["x", "y", "z"]
     levels = network.gate_names(tasks)
     assert len(levels) == 2
     tokens = [f"token of {task}" for task in tasks]
-    own = [[token] for token in tokens] if task_mask else [tokens] * N_TASKS
     for (names,) in levels:
         assert names.gates == tasks
-        assert names.experts == [["x0", "x1", "x2", "x3", *last] for last in own]
+        assert names.experts == [["x0", "x1", "x2", "x3", token] for token in tokens]
     attention = network.attention_blocks[0]
     with torch.no_grad(), record_outputs([attention.weights]) as (batches,):
         network(inputs)
     weights = join_weights(batches, n_members)
-    assert weights.shape == (n_members, N_TASKS, 6, 4 + len(own[0]))
+    assert weights.shape == (n_members, N_TASKS, 6, 5)
     assert_allclose(weights.sum(dim=-1), 1)
 
     seen = []
@@ -111,8 +99,7 @@ def test_weights_are_those_of_the_attention(task_mask, n_members):
         for row in range(6):
             for task in range(N_TASKS):
                 query = q_weight @ normed[member, row, task] + q_bias
-                others = [task] if task_mask else range(N_TASKS)
-                read = [*range(N_TASKS, N_TASKS + 4), *others]
+                read = [*range(N_TASKS, N_TASKS + 4), task]
                 keys = [k_weight @ normed[member, row, token] for token in read]
                 of_heads = [
                     torch.stack([query[part] @ key[part] for key in keys]).div(2).softmax(0)
@@ -142,7 +129,7 @@ def test_rows_are_predicted_alone(table):
 
 def test_files_hold_the_network_and_its_names(table, tmp_path):
     X, y = table
-    model = fit(X, y, task_mask="both", hidden_units=(8, 8))
+    model = fit(X, y, hidden_units=(8, 8))
     export.save(model, tmp_path / "model.safetensors")
     again = export.load(tmp_path / "model.safetensors")
     pd.testing.assert_frame_equal(again.predict(X), model.predict(X))

@@ -324,14 +324,7 @@ def normalised(x):
     return (x - x.mean()) / (x.var(correction=0) + 1e-5).sqrt()
 
 
-def sees(query, key, n_tasks, task_mask):
-    """Whether one token attends to another; the tasks' tokens are the first ones."""
-    if query == key or key >= n_tasks:
-        return True
-    return task_mask not in (["tasks", "both"] if query < n_tasks else ["features", "both"])
-
-
-def naive_attention(params, prefix, member, tokens, mask, options):
+def naive_attention(params, prefix, member, tokens, options):
     """Attend token by token, head by head."""
     n_heads, n_tasks = options["n_heads"], len(options["n_outputs"])
     width = len(tokens[0]) // n_heads
@@ -343,7 +336,8 @@ def naive_attention(params, prefix, member, tokens, mask, options):
         read = []
         for head in range(n_heads):
             part = slice(head * width, (head + 1) * width)
-            seen = [j for j in range(len(tokens)) if sees(i, j, n_tasks, mask)]
+            # The tokens of tasks, which are the first ones, do not attend to each other.
+            seen = [j for j in range(len(tokens)) if i == j or max(i, j) >= n_tasks]
             scores = [query[part] @ both[j].chunk(2)[0][part] / width**0.5 for j in seen]
             total = sum(score.exp() for score in scores)
             values = [both[j].chunk(2)[1][part] for j in seen]
@@ -360,7 +354,7 @@ def naive_multitab(params, member, x, options):
         tokens.append(linear(params, "column_tokens.layers.0", index, x[j : j + 1]))
     for block in range(len(options["hidden_units"])):
         prefix = f"attention_blocks.{block}"
-        read = naive_attention(params, prefix, member, tokens, options["task_mask"], options)
+        read = naive_attention(params, prefix, member, tokens, options)
         tokens = [h + a for h, a in zip(tokens, read, strict=True)]
         for i, token in enumerate(tokens):
             hidden = mlp(params, f"{prefix}.hidden", member, normalised(token), 1)
@@ -400,7 +394,7 @@ HOMES = {
     "gate_hidden_units": (),
     "feature_gate_rank": 2,
 }
-TOKENS = {"hidden_units": (5,), "token_dim": 4, "n_heads": 2, "task_mask": "tasks"}
+TOKENS = {"hidden_units": (5,), "token_dim": 4, "n_heads": 2}
 ALL_READ = {"reads": [[1, 2], [2, 0], [0, 1]]}
 
 #: What is compared: a network, its equations and its options.
@@ -536,14 +530,7 @@ NETWORKS = {
     ),
     "STEM, none specific": (STEM, naive_stem, STEMS | {"n_specific_experts": [0, 0, 0]}),
     "MultiTab-Net": (MultiTabNet, naive_multitab, TOKENS),
-    **{
-        f"MultiTab-Net, 2 blocks, mask {mask}": (
-            MultiTabNet,
-            naive_multitab,
-            TOKENS | {"hidden_units": (5, 3), "task_mask": mask},
-        )
-        for mask in ("tasks", "features", "both", None)
-    },
+    "MultiTab-Net, 2 blocks": (MultiTabNet, naive_multitab, TOKENS | {"hidden_units": (5, 3)}),
     "MultiTab-Net, 1 task": (MultiTabNet, naive_multitab, TOKENS | {"n_outputs": [2]}),
 }
 #: Those that read several views of the features.
