@@ -167,10 +167,6 @@ def test_weights_are_copied_by_member_and_task():
             HoMEClassifierRegressor(task_groups={"g": ["size"], "h": ["kind"]}),
             {"task_groups": {"g": ["new", "size"], "h": ("kind",)}},
         ),
-        (
-            HoMEClassifierRegressor(task_groups=[["size"], ["kind"]]),
-            {"task_groups": [["size"], ["kind", "new"]]},
-        ),
         (PLEClassifierRegressor(n_specific_experts=[1, 2]), {"n_specific_experts": [1, 2, 3]}),
         (PLEClassifierRegressor(task_weights=[1, 2]), {"task_weights": [1, 2, 3]}),
         (
@@ -182,7 +178,7 @@ def test_weights_are_copied_by_member_and_task():
             {"reads": {"kind": ["size"], "new": ["kind"]}},
         ),
     ],
-    ids=["groups", "groups in a list", "list", "weights", "dict", "reads"],
+    ids=["groups", "list", "weights", "dict", "reads"],
 )
 def test_parameters_by_task_get_an_entry_for_the_new_one(table, model, params):
     X, y, new = table

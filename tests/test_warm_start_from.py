@@ -39,7 +39,7 @@ SYSTEMS = [
 #: Parameters that name all tasks, or have a value for each.
 OF_EACH_TASK = [
     PLERegressor(n_specific_experts=[1, 2, 1], **STILL),
-    HoMEClassifierRegressor(task_groups=[["a", "c"], ["b"]], **STILL),
+    HoMEClassifierRegressor(task_groups={"g": ["a", "c"], "h": ["b"]}, **STILL),
 ]
 
 

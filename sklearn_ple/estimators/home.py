@@ -2,13 +2,13 @@
 # The hooks are documented in MultiTaskEstimator.
 # ruff: noqa: D102
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import Body, HoME
 from ..tasks import Task
-from ..utils.constraints import LISTED, is_listed
+from ..utils.constraints import is_listed
 from .network_fields import count, widths
 
 
@@ -32,10 +32,10 @@ class HoMEClassifierRegressor(MultiTaskEstimator):
 
     Parameters
     ----------
-    task_groups : dict, list of lists or None, default=None
+    task_groups : dict or None, default=None
         The tasks of each group, as a dict from the name of the group to a list of the names of its
-        tasks, or as a list of such lists. Every task must be in exactly one group. With None,
-        tasks with classes are one group, and tasks that are numbers another.
+        tasks. Every task must be in exactly one group. With None, tasks with classes are one
+        group, and tasks that are numbers another.
     n_shared_experts : int, default=1
         Number of experts that all tasks share, at each of the two levels.
     n_group_experts : int, default=1
@@ -77,7 +77,7 @@ class HoMEClassifierRegressor(MultiTaskEstimator):
     n_levels: ClassVar[int] = 2
 
     task_groups: Any = parameter(
-        default=None, constraint=[dict, LISTED, None], network=True, of_tasks="groups"
+        default=None, constraint=[dict, None], network=True, of_tasks="groups"
     )
     n_shared_experts: int = count(search=(1, 4))
     n_group_experts: int = count(search=(1, 4))
@@ -118,19 +118,15 @@ class HoMEClassifierRegressor(MultiTaskEstimator):
 
     def _as_named(self, tasks: Sequence[Task]) -> dict[str, list[int]]:
         groups = self.task_groups
-        if not isinstance(groups, Mapping):
-            groups = {f"group {g}": group for g, group in enumerate(groups, start=1)}
         names = [str(task.name) for task in tasks]
         listed = all(is_listed(group) and len(group) for group in groups.values())
         grouped = [str(name) for group in groups.values() for name in group] if listed else []
         if sorted(grouped) != sorted(names):
             raise ValueError(
-                f"task_groups={self.task_groups!r} must be lists of names of tasks, and contain "
+                f"task_groups={groups!r} must be lists of names of tasks, and contain "
                 f"each of {names} exactly once."
             )
-        # The network renames groups whose names the user did not choose.
-        own_names = self.task_groups if isinstance(self.task_groups, Mapping) else ()
-        if taken := sorted(set(map(str, own_names)) & set(names)):
+        if taken := sorted(set(map(str, groups)) & set(names)):
             raise ValueError(
                 f"task_groups has groups with the name of a task: {taken}. Rename these groups."
             )

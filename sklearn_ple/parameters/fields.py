@@ -49,7 +49,7 @@ def parameter(
     of_tasks : {"values", "groups"} or None, default=None
         The form of a parameter that has an entry for each task; ``add_task`` then accepts a
         further entry for a new task. With "values" it may be a list of numbers or a dict by name.
-        With "groups" it is a list of groups, or a dict of them; a group is a list of names.
+        With "groups" it is a dict of groups; a group is a list of names.
 
     Returns
     -------

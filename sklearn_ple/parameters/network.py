@@ -47,9 +47,9 @@ def _leave_out(value: Any, tasks: Sequence[str], of_tasks: str | None) -> Any:
     """Leave out the entries for some tasks, which are the last ones of a list."""
     if not tasks or not of_tasks or not isinstance(value, (dict, tuple)):
         return value
+    if isinstance(value, tuple):
+        return value[: -len(tasks)]
     if of_tasks == "values":
-        if isinstance(value, tuple):
-            return value[: -len(tasks)]
         return {name: entry for name, entry in value.items() if name not in tasks}
 
     def rest(group: Any) -> Any:
@@ -57,8 +57,6 @@ def _leave_out(value: Any, tasks: Sequence[str], of_tasks: str | None) -> Any:
         return tuple(task for task in group if task not in tasks) if named else group
 
     # Whether a task may be in a group of its own is up to the network.
-    if isinstance(value, tuple):
-        return tuple(left for group in value if (left := rest(group)))
     return {name: left for name, group in value.items() if (left := rest(group))}
 
 

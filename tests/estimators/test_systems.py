@@ -322,11 +322,11 @@ def test_warm_start_goes_on(cls, numbers, seed):
             (HoMEClassifierRegressor, {"task_groups": groups}, message)
             for groups, message in [
                 (
-                    [["stage"], ["price"]],
+                    {"g": ["stage"], "h": ["price"]},
                     "must be lists of names of tasks, and contain each of .*'colour'",
                 ),
                 (
-                    [["stage", "colour"], ["price", "visits", "stage"]],
+                    {"g": ["stage", "colour"], "h": ["price", "visits", "stage"]},
                     "contain each of .* exactly once",
                 ),
                 ({"x": "stage"}, "must be lists of names of tasks"),
@@ -552,7 +552,7 @@ def test_the_penalty_keeps_subspaces_apart(orthogonality, is_orthogonal, numbers
     [
         # Of colour, price, stage and visits: a network has them in the order of their names.
         (None, {"class tasks": [0, 2], "number tasks": [1, 3]}),
-        ([["price", "stage"], ("colour", "visits")], {"group 1": [1, 2], "group 2": [0, 3]}),
+        ({"g": ["price", "stage"], "h": ("colour", "visits")}, {"g": [1, 2], "h": [0, 3]}),
     ],
 )
 def test_groups_are_those_named_or_of_a_kind(task_groups, expected, table):
@@ -568,9 +568,8 @@ def test_groups_are_those_named_or_of_a_kind(task_groups, expected, table):
 def test_groups_of_tasks_whose_names_are_numbers():
     X = np.random.default_rng(0).normal(size=(40, 2))
     y = pd.DataFrame(X, columns=["0", "1"])
-    fitted = model(HoMEClassifierRegressor, task_groups=[[0], ["1"]]).fit(X, y)
+    fitted = model(HoMEClassifierRegressor, task_groups={7: [0], (8, "x"): ["1"]}).fit(X, y)
     assert fitted.module_.body.group_of == [0, 1]
-    fitted.set_params(task_groups={7: [0], (8, "x"): [1]}).fit(X, y)
     assert list(fitted.gate_weights(X)[0]) == ["7", "(8, 'x')", "shared gate"]
     with pytest.raises(ValueError, match=r"the name of a task: \['1'\]. Rename these groups"):
         fitted.set_params(task_groups={1: [0], 2: [1]}).fit(X, y)

@@ -141,12 +141,6 @@ TAKEN = {
         "shared gate",
     ),
     "HoME": (HoMEClassifierRegressor, {}, "number tasks", "shared gate"),
-    "HoME with lists": (
-        HoMEClassifierRegressor,
-        {"task_groups": [["a"], ["group 1"]]},
-        "a",
-        "group 1",
-    ),
     "HoME with names": (
         HoMEClassifierRegressor,
         {"task_groups": {"shared": ["a"], "shared gate": ["b"]}},
