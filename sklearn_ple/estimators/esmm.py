@@ -3,14 +3,11 @@
 # ruff: noqa: D102
 
 from collections.abc import Sequence
-from numbers import Real
 from typing import Any
 
 from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
-from ..nn import Body, DebiasedLogits, JointLogits, SharedBottom
+from ..nn import Body, SharedBottom
 from ..tasks import Task
-from ..utils._sklearn import StrOptions
-from ..utils.constraints import NOT_NEGATIVE, Number
 
 
 @with_parameters
@@ -27,11 +24,6 @@ class ESMMClassifier(MultiTaskEstimator):
     ``predict_proba`` returns the probability of an event together with all events before it (pCTR,
     pCTCVR), and ``predict_conditional_proba`` the probability given the event before (pCTR, pCVR).
 
-    pCVR is learnt only through its product with pCTR, and is biased if the clicked rows differ
-    from the others. With ``debias="ips"`` there is also a loss of pCVR on the clicked rows, each
-    weighted by the inverse of its pCTR. The expectation of this loss is that over all rows, as if
-    all had been clicked.
-
     Parameters
     ----------
     tower_hidden_units : sequence of int, default=(64, 32)
@@ -42,17 +34,6 @@ class ESMMClassifier(MultiTaskEstimator):
         second class, can happen only if the event that it depends on does. Missing labels that
         follow from others are filled in, also those whose weight is zero: without a click there is
         no purchase.
-    debias : {"ips"} or None, default=None
-        What is added to the loss of a task that depends on another. "ips", as in ESCM2-IPS, adds
-        the loss of the conditional probability over the rows in which the other event happened.
-        Each of these rows is weighted by the inverse of the predicted probability of that event,
-        through which no gradient flows, and the sum is divided by the number of all rows. None
-        adds nothing, as in the original paper.
-    debias_weight : float, default=1.0
-        Factor of the term that ``debias`` adds.
-    least_propensity : float, default=0.01
-        With ``debias``, probabilities below this are replaced by it before they are inverted. The
-        greater it is, the less a few rows can outweigh all others, but the more bias remains.
 
     Raises
     ------
@@ -69,9 +50,6 @@ class ESMMClassifier(MultiTaskEstimator):
     ----------
     X. Ma, L. Zhao, G. Huang, Z. Wang, Z. Hu, X. Zhu, K. Gai. "Entire Space Multi-Task Model: An
     Effective Approach for Estimating Post-Click Conversion Rate". SIGIR 2018.
-
-    H. Wang, T.-W. Chang, T. Liu, J. Huang, Z. Chen, C. Yu, R. Li, W. Chu. "ESCM2: Entire Space
-    Counterfactual Multi-Task Model for Post-Click Conversion Rate Estimation". SIGIR 2022.
 
     Examples
     --------
@@ -91,11 +69,6 @@ class ESMMClassifier(MultiTaskEstimator):
 
     tower_hidden_units: Any = parameter(default=(64, 32), published=(200, 80))
     depends_on: Any = "previous"
-    debias: str | None = parameter(default=None, constraint=[StrOptions({"ips"}), None])
-    debias_weight: float = parameter(default=1.0, constraint=[NOT_NEGATIVE])
-    least_propensity: float = parameter(
-        default=0.01, constraint=[Number(Real, 0, 1, closed="right")]
-    )
     class_weight: Any = class_weight()
     embedding_dim: Any = parameter(default="auto", published=18, after="target_statistics")
 
@@ -111,12 +84,3 @@ class ESMMClassifier(MultiTaskEstimator):
                     "PLEClassifierRegressor with depends_on."
                 )
         return super().make_network(in_features, tasks, bottom_hidden_units=(), **towers)
-
-    def make_link(
-        self, columns: Sequence[tuple[int, int]], positions: Sequence[tuple[int, int]]
-    ) -> JointLogits:
-        if self.debias is None:
-            return JointLogits(columns, positions)
-        return DebiasedLogits(
-            columns, positions, weight=self.debias_weight, least_propensity=self.least_propensity
-        )

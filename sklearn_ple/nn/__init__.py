@@ -12,7 +12,7 @@ from .gates import Gates, mix
 from .home import HoME
 from .inputs import Column, InputLayer
 from .linear_path import LinearPath
-from .links import CalibratedLogits, DebiasedLogits, EventLink, JointLogits
+from .links import CalibratedLogits, EventLink, JointLogits
 from .mlp import ACTIVATIONS, BatchedLinear, BatchedMLP
 from .mmoe import MMoE
 from .multitab import MultiTabNet
@@ -40,7 +40,6 @@ __all__ = [
     "Column",
     "CrossStitch",
     "CustomizedSharing",
-    "DebiasedLogits",
     "EventLink",
     "ExpertNames",
     "GateNames",

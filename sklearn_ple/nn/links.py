@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 
 class EventLink(nn.Module, ABC):
@@ -132,84 +131,6 @@ class JointLogits(EventLink):
             a, b = -columns[parent], -columns[task]
             columns[task] = -torch.logsumexp(torch.stack([a, b, a + b]), dim=0)
         return torch.stack(columns, dim=-1)
-
-
-class DebiasedLogits(JointLogits):
-    """Joint logits with an additional loss that is weighted by inverse propensities (ESCM2-IPS).
-
-    Rows with a click are not a random sample of all rows. In training, a second loss is therefore
-    added to the loss of a purchase: the loss of its conditional probability over the rows with a
-    click, weighted by the inverse of the click's probability, the propensity. For a table of n
-    rows it is ``sum_i o_i * loss(r_i, pCVR_i) / pCTR_i / n``, where ``o_i`` is 1 for a click and
-    ``r_i`` is the label of the purchase. With the true probabilities of a click this is, on
-    average, the loss over all rows if all had been clicked. In a longer chain pCTR is the
-    probability of all events before.
-
-    Parameters
-    ----------
-    parents, positions : sequence of (int, int)
-        Pairs of tasks, see `EventLink`.
-    weight : float, default=1.0
-        Factor of the additional loss.
-    least_propensity : float, default=0.01
-        Lower bound of the propensities, so that no row outweighs all others. No gradient flows
-        through the propensities.
-
-    References
-    ----------
-    H. Wang, T.-W. Chang, T. Liu, J. Huang, Z. Chen, C. Yu, R. Li, W. Chu. "ESCM2: Entire Space
-    Counterfactual Multi-Task Model for Post-Click Conversion Rate Estimation". SIGIR 2022.
-
-    Examples
-    --------
-    The loss of a purchase after a click of probability 1/2, which is log(2), is added twice:
-
-    >>> import torch
-    >>> from sklearn_ple.nn import DebiasedLogits
-    >>> link, labels = DebiasedLogits([(1, 0)]), torch.ones(1, 2)
-    >>> link.added_losses(torch.zeros(1, 1, 2), labels, weights=labels)
-    tensor([[[0.0000, 1.3863]]])
-    """
-
-    def __init__(
-        self,
-        parents: Sequence[tuple[int, int]],
-        positions: Sequence[tuple[int, int]] | None = None,
-        *,
-        weight: float = 1.0,
-        least_propensity: float = 0.01,
-    ):
-        super().__init__(parents, positions)
-        self.weight = weight
-        self.least_propensity = least_propensity
-
-    def added_losses(self, outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-        """Compute the losses of conditional events, divided by their propensities.
-
-        Parameters
-        ----------
-        outputs : Tensor of shape (n_members, n_rows, n_outputs)
-            The conditional logits.
-        targets, weights : Tensor of shape (n_rows, n_tasks)
-            The encoded labels and their weights.
-
-        Returns
-        -------
-        Tensor of shape (n_members, n_rows, n_tasks)
-            The term for the loss of each label.
-        """
-        propensities = self(outputs).detach().sigmoid().clamp(min=self.least_propensity)
-        happened = (weights > 0) & (targets == 1)
-        added = [torch.zeros_like(outputs[..., 0])] * targets.shape[-1]
-        for (column, parent), (task, other) in zip(self.parents, self.positions, strict=True):
-            counts = happened[..., other] & (weights[..., task] > 0)
-            logits = torch.where(counts, outputs[..., column], 0.0)
-            labels = torch.where(counts, targets[..., task], 0.0).expand_as(logits)
-            losses = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
-            added[task] = self.weight * torch.where(
-                counts, losses / propensities[..., parent], 0.0
-            )
-        return torch.stack(added, dim=-1)
 
 
 class CalibratedLogits(EventLink):

@@ -211,7 +211,6 @@ MODELS = {
     "ESMM": ESMMClassifier(**SMALL),
     "PLE": PLEClassifierRegressor(depends_on={"buy": "click"}, **SMALL),
     "PLE of classes": PLEClassifier(depends_on="previous", **SMALL),
-    "debiased ESMM": ESMMClassifier(debias="ips", **SMALL),
     "AITM": AITMClassifierRegressor(depends_on="previous", **SMALL),
     "validated": ESMMClassifier(early_stopping=True, **SMALL),
 }

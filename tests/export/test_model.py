@@ -48,6 +48,7 @@ from sklearn_ple import (
 )
 from sklearn_ple.encoding.numeric import NUMERIC_EMBEDDINGS
 from sklearn_ple.export import model as of_model
+from sklearn_ple.nn import CalibratedLogits
 from sklearn_ple.tasks import Quantile, Regression
 
 
@@ -471,9 +472,12 @@ def test_what_could_not_be_loaded_is_refused(changed, message, tmp_path):
     assert_same(model.set_params(**before), twin_of(model, tmp_path), FRAME, y)
 
 
-def test_another_loss_of_the_network_is_refused_by_the_part_that_computes_it(tmp_path):
-    model = fitted(FRAME, labels_for(ESMMClassifier), ESMMClassifier).set_params(debias="ips")
-    message = r"changed since fit.*: link='DebiasedLogits' \('JointLogits' in fit\)\."
+def test_another_loss_of_the_network_is_refused_by_the_part_that_computes_it(
+    tmp_path, monkeypatch
+):
+    model = fitted(FRAME, labels_for(ESMMClassifier), ESMMClassifier)
+    monkeypatch.setattr(ESMMClassifier, "make_link", lambda _, *pairs: CalibratedLogits(*pairs))
+    message = r"changed since fit.*: link='CalibratedLogits' \('JointLogits' in fit\)\."
     with pytest.raises(ValueError, match=message):
         export.save(model, tmp_path / "model.safetensors")
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.special import expit
 
-from sklearn_ple.nn import CalibratedLogits, DebiasedLogits, JointLogits
+from sklearn_ple.nn import CalibratedLogits, JointLogits
 
 LOGITS = st.floats(-15.0, 15.0)
 
@@ -74,91 +74,22 @@ POSITIONS = [(2, 0), (1, 2), (3, 0)]
 N_ROWS = 40
 
 
-def drawn(n_members, by_member, seed=0):
+def drawn(n_members):
     """Draw outputs of six columns, and labels of five tasks of which three of ten are missing."""
-    rng = np.random.RandomState(seed)
+    rng = np.random.RandomState(0)
     outputs = torch.from_numpy(3 * rng.randn(n_members, N_ROWS, 6)).requires_grad_()
     targets = rng.randint(2, size=(N_ROWS, 5)).astype(float)
-    weights = rng.rand(*[n_members] * by_member, N_ROWS, 5) + 0.5
+    weights = rng.rand(N_ROWS, 5) + 0.5
     missing = rng.rand(*weights.shape) < 0.3
     weights[missing] = 0.0
-    if not by_member:
-        # Whatever stands where there is no label.
-        targets[missing] = np.nan
+    # Whatever stands where there is no label.
+    targets[missing] = np.nan
     return outputs, torch.from_numpy(targets), torch.from_numpy(weights)
-
-
-def cross_entropy(logit, label):
-    return -np.log(expit(logit if label else -logit))
-
-
-@pytest.mark.parametrize("by_member", [False, True])
-@pytest.mark.parametrize("n_members", [1, 3])
-def test_debiased_losses_are_those_of_a_loop(n_members, by_member):
-    outputs, targets, weights = drawn(n_members, by_member)
-    link = DebiasedLogits(COLUMNS, POSITIONS, weight=0.7, least_propensity=0.1)
-    added = link.added_losses(outputs, targets, weights)
-    logits, labels = outputs.detach().numpy(), targets.numpy()
-    given_weights = np.broadcast_to(weights.numpy(), (n_members, N_ROWS, 5))
-    expected, n_clipped = np.zeros((n_members, N_ROWS, 5)), 0
-    for m in range(n_members):
-        for i in range(N_ROWS):
-            p = expit(logits[m, i])
-            # The probabilities of all events before.
-            propensities = {2: p[0], 1: p[0] * p[3], 3: p[0]}
-            for (column, _), (task, other) in zip(COLUMNS, POSITIONS, strict=True):
-                if not given_weights[m, i, task] or not given_weights[m, i, other]:
-                    continue
-                if labels[i, other] == 1:
-                    loss = cross_entropy(logits[m, i, column], labels[i, task])
-                    expected[m, i, task] = 0.7 * loss / max(propensities[task], 0.1)
-                    n_clipped += propensities[task] < 0.1
-    assert n_clipped
-    assert_allclose(added.detach(), expected, rtol=1e-10)
-    assert_allclose(link(outputs).detach(), JointLogits(COLUMNS)(outputs).detach())
-
-    # Nothing moves the propensities.
-    (added.sum(dim=(0, 1))[1]).backward()
-    reached = outputs.grad.abs().sum(dim=(0, 1)) > 0
-    assert reached.tolist() == [False, True, False, False, False, False]
-
-
-def test_with_true_propensities_the_expected_loss_is_that_of_all_rows(seed):
-    """Clicks depend on what purchases depend on: their expectation, written out, is unbiased."""
-    rng, n_rows = np.random.RandomState(seed), 400
-    x = rng.randn(n_rows)
-    click, buy = expit(1.5 * x - 1), expit(1 - 2 * x)
-    # Of any model of purchases, here a wrong one.
-    logits = 1 + 0.5 * rng.randn(n_rows)
-    full = np.mean(buy * cross_entropy(logits, True) + (1 - buy) * cross_entropy(logits, False))
-    outputs = torch.from_numpy(np.column_stack([np.log(click / (1 - click)), logits]))[None]
-    link = DebiasedLogits([(1, 0)], least_propensity=1e-9)
-    everywhere, clicked, total = 0.0, 0.0, 0.0
-    # All that can happen to a row, each by its probability.
-    for o, r in [(0, 0), (1, 0), (1, 1)]:
-        happens = (click if o else 1 - click) * ((buy if r else 1 - buy) if o else 1)
-        labels = torch.tensor([[o, r]], dtype=torch.float64).expand(n_rows, -1)
-        added = link.added_losses(outputs, labels, torch.ones_like(labels))[0].numpy()
-        assert not added[:, 0].any()
-        everywhere += np.mean(happens * added[:, 1])
-        # As it would be over clicked rows that all count alike.
-        clicked += np.sum(happens * added[:, 1] * click)
-        total += np.sum(happens) if o else 0.0
-    assert_allclose(everywhere, full, rtol=1e-10)
-    assert abs(clicked / total - full) > 0.1
-
-
-def test_all_purchases_after_certain_clicks_count_once():
-    outputs = torch.tensor([[[50.0, 0.3], [50.0, -0.2]]], dtype=torch.float64)
-    labels = torch.tensor([[1.0, 1.0], [1.0, 0.0]], dtype=torch.float64)
-    added = DebiasedLogits([(1, 0)]).added_losses(outputs, labels, torch.ones_like(labels))
-    expected = [cross_entropy(0.3, True), cross_entropy(-0.2, False)]
-    assert_allclose(added[0, :, 1], expected, rtol=1e-10)
 
 
 @pytest.mark.parametrize("n_members", [1, 3])
 def test_the_calibrator_is_that_of_a_loop(n_members):
-    outputs, targets, weights = drawn(n_members, by_member=False)
+    outputs, targets, weights = drawn(n_members)
     link = CalibratedLogits(COLUMNS, POSITIONS, weight=0.4)
     added = link.added_losses(outputs, targets, weights)
     logits = outputs.detach().numpy()
@@ -173,7 +104,7 @@ def test_the_calibrator_is_that_of_a_loop(n_members):
 
 
 def test_calibrated_logits_are_in_their_order_in_evaluation_alone():
-    outputs, *_ = drawn(1, by_member=False)
+    outputs, *_ = drawn(1)
     link = CalibratedLogits(COLUMNS, POSITIONS)
     assert link(outputs) is outputs
     ordered = link.eval()(outputs).detach().numpy()[0]
@@ -185,5 +116,5 @@ def test_calibrated_logits_are_in_their_order_in_evaluation_alone():
 
 
 def test_products_of_probabilities_add_nothing():
-    outputs, targets, weights = drawn(1, by_member=False)
+    outputs, targets, weights = drawn(1)
     assert JointLogits(COLUMNS, POSITIONS).added_losses(outputs, targets, weights) is None
