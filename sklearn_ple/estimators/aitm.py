@@ -84,10 +84,8 @@ class AITMClassifierRegressor(MultiTaskEstimator):
 
     def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> Body:
         order = "previous" if self.depends_on is None else self.depends_on
-        previous: list[int | None] = [None] * len(tasks)
-        for task, other in pair_dependent_tasks(order, [task.name for task in tasks]):
-            previous[task] = other
-        return super().make_network(in_features, tasks, previous=previous, **towers)
+        steps = pair_dependent_tasks(order, [task.name for task in tasks])
+        return super().make_network(in_features, tasks, steps=steps, **towers)
 
     def make_link(
         self, columns: Sequence[tuple[int, int]], positions: Sequence[tuple[int, int]]

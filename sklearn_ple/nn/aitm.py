@@ -4,7 +4,6 @@
 
 import math
 from collections.abc import Sequence
-from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 import torch
@@ -35,8 +34,8 @@ class AITM(Body):
         Number of input features.
     n_outputs : sequence of int
         Number of outputs of each task.
-    previous : sequence of int or None
-        For each task the position of the task before it; None for a task without one.
+    steps : sequence of (int, int)
+        Pairs (task, task before it), by position. A pair comes after that of the task before.
     bottom_hidden_units : sequence of int, default=(64,)
         Widths of the layers of every task's bottom.
     **towers : object
@@ -45,8 +44,7 @@ class AITM(Body):
     Raises
     ------
     ValueError
-        If ``previous`` does not have one entry for each task, or has a cycle; if a bottom would
-        have no layer.
+        If a bottom would have no layer.
 
     See Also
     --------
@@ -62,7 +60,7 @@ class AITM(Body):
     --------
     >>> import torch
     >>> from sklearn_ple.nn import AITM
-    >>> network = AITM(in_features=7, n_outputs=[1, 3], previous=[None, 0])
+    >>> network = AITM(in_features=7, n_outputs=[1, 3], steps=[(1, 0)])
     >>> network(torch.zeros(10, 7)).shape
     torch.Size([10, 4])
     """
@@ -72,23 +70,20 @@ class AITM(Body):
         in_features: int,
         n_outputs: Sequence[int],
         *,
-        previous: Sequence[int | None],
+        steps: Sequence[tuple[int, int]],
         bottom_hidden_units: Sequence[int] = (64,),
         **towers: Any,
     ):
         super().__init__(n_outputs, **towers)
         if not bottom_hidden_units:
             raise ValueError("bottom_hidden_units is empty: a bottom needs at least one layer.")
-        if len(previous) != self.n_tasks:
-            raise ValueError(
-                f"previous={list(previous)} must have one entry for each of {self.n_tasks} tasks."
-            )
         self.bottoms = self.make_mlps(self.per_task(), in_features, bottom_hidden_units)
         width = self.bottoms.out_features
-        #: Pairs (task, task before it), in the order of computation.
-        self.steps = _sort_steps(previous)
+        self.steps = list(steps)
+        later = {task for task, _ in steps}
         self.transfers: Any = ByTask(
-            nn.Identity() if before is None else Transfer(self, width) for before in previous
+            Transfer(self, width) if task in later else nn.Identity()
+            for task in range(self.n_tasks)
         )
         self.towers = self.make_towers(width)
 
@@ -157,13 +152,3 @@ class TransferGate(nn.Module):
         first, second = self.projections(both).unflatten(0, (self.n_members, 2)).unbind(1)
         scores = (first * second).sum(dim=-1) / math.sqrt(both.shape[-1])
         return scores.unflatten(1, (2, -1)).softmax(dim=1)
-
-
-def _sort_steps(previous: Sequence[int | None]) -> list[tuple[int, int]]:
-    """Return the pairs (task, task before it), in an order in which they can be computed."""
-    before = {task: other for task, other in enumerate(previous) if other is not None}
-    try:
-        order = [*TopologicalSorter({k: [other] for k, other in before.items()}).static_order()]
-    except CycleError as error:
-        raise ValueError(f"previous={list(previous)} has a cycle: {error.args[1]}.") from None
-    return [(task, before[task]) for task in order if task in before]

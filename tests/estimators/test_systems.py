@@ -208,7 +208,7 @@ def test_own_parameters_reach_the_network(cls, table):
         # The network has the tasks in the order of their names.
         options["reads"] = [[], [], [1, 3], []]
     if network is nn.AITM:
-        options["previous"] = [None, 0, 1, 2]
+        options["steps"] = [(1, 0), (2, 1), (3, 2)]
     if "task_groups" in params:
         options["task_groups"] = {"first": [3, 2], "second": [0, 1]}
     if network is nn.MultiTabNet:

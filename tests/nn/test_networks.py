@@ -166,7 +166,8 @@ def naive_aitm(params, member, x, options):
     n_tasks, known = len(options["n_outputs"]), {}
     own = bottoms(params, "bottoms", member, [x] * n_tasks, options)
     while len(known) < n_tasks:
-        for task, before in enumerate(options["previous"]):
+        for task in range(n_tasks):
+            before = dict(options["steps"]).get(task)
             if task in known or (before is not None and before not in known):
                 continue
             if before is None:
@@ -482,11 +483,11 @@ NETWORKS = {
     ),
     "MMoE, 1 expert": (MMoE, naive_mmoe, EXPERTS | {"n_experts": 1, "n_levels": 2}),
     "MMoE, 1 task": (MMoE, naive_mmoe, EXPERTS | {"n_outputs": [3]}),
-    "AITM, chain": (AITM, naive_aitm, BOTTOMS | {"previous": [None, 0, 1]}),
-    "AITM, fork": (AITM, naive_aitm, BOTTOMS | {"previous": [2, 2, None]}),
-    "AITM, backward": (AITM, naive_aitm, BOTTOMS | {"previous": [1, 2, None]}),
-    "AITM, one apart": (AITM, naive_aitm, BOTTOMS | {"previous": [None, None, 1]}),
-    "AITM, 1 task": (AITM, naive_aitm, BOTTOMS | {"previous": [None], "n_outputs": [2]}),
+    "AITM, chain": (AITM, naive_aitm, BOTTOMS | {"steps": [(1, 0), (2, 1)]}),
+    "AITM, fork": (AITM, naive_aitm, BOTTOMS | {"steps": [(0, 2), (1, 2)]}),
+    "AITM, backward": (AITM, naive_aitm, BOTTOMS | {"steps": [(1, 2), (0, 1)]}),
+    "AITM, one apart": (AITM, naive_aitm, BOTTOMS | {"steps": [(2, 1)]}),
+    "AITM, 1 task": (AITM, naive_aitm, BOTTOMS | {"steps": [], "n_outputs": [2]}),
     "AdaTT": (AdaTT, naive_adatt, FUSION),
     "AdaTT, 3 levels": (AdaTT, naive_adatt, FUSION | {"n_levels": 3, "n_specific_experts": 2}),
     "AdaTT, shared": (AdaTT, naive_adatt, FUSION | {"n_levels": 3, "n_shared_experts": 2}),
@@ -703,7 +704,7 @@ def test_own_parts_are_those_of_the_task_unless_they_are_stitched(cls, options):
 
 @pytest.mark.parametrize(("task", "reached"), [(0, {0}), (1, {0, 1}), (2, {0, 1, 2})])
 def test_what_is_transferred_goes_one_way(task, reached):
-    found = tasks_reached(make(AITM, BOTTOMS | {"previous": [None, 0, 1]}), task)
+    found = tasks_reached(make(AITM, BOTTOMS | {"steps": [(1, 0), (2, 1)]}), task)
     assert {name: own for name, own in found.items() if "towers" not in name} == {
         f"bottoms.layers.{depth}.{kind}": reached
         for depth in (0, 1)
@@ -870,9 +871,7 @@ def test_other_networks_have_no_penalty(cls):
         (HoME, {"task_groups": {"x": [0]}}, "each of 2 tasks exactly once"),
         (HoME, {"task_groups": {"x": [0, 1], "y": [1]}}, "each of 2 tasks exactly once"),
         (AsymmetricSharing, {"reads": [[], [0]], "fusion": "mean"}, "fusion='mean' is not one of"),
-        (AITM, {"previous": [None]}, r"previous=\[None\] must have one entry for each of 2 tasks"),
-        (AITM, {"previous": [1, 0]}, "previous=.*cycle"),
-        (AITM, {"previous": [None, 0], "bottom_hidden_units": ()}, "bottom_hidden_units is empty"),
+        (AITM, {"steps": [(1, 0)], "bottom_hidden_units": ()}, "bottom_hidden_units is empty"),
         (AdaTT, {"n_specific_experts": 0}, "n_specific_experts is 0"),
         (AdaTT, {"expert_hidden_units": ()}, "expert_hidden_units is empty"),
     ],
