@@ -80,6 +80,7 @@ class GradientBalancer(Balancer):
     reads_representation = True
 
     method: Any
+    aggregators: Any
 
     def __init__(self, method: Any = "imtl_g"):
         super().__init__()
@@ -146,12 +147,10 @@ class GradientBalancer(Balancer):
         weights = torch.ones(there.shape, dtype=torch.float64)
         # Gradients that are not finite keep a weight of 1: the loss then ends the training.
         usable = gramians.isfinite().all(dim=2).all(dim=1)
-        for mask in there[usable].unique(dim=0):
-            members = (usable & (there == mask).all(dim=1)).nonzero().squeeze(1)
-            (tasks,) = mask.nonzero(as_tuple=True)
-            if len(tasks):
-                part = gramians[members][:, tasks][:, :, tasks]
-                weights[members.unsqueeze(1), tasks] = self._weights_of(part, members.tolist())
+        for member in (usable & there.any(dim=1)).nonzero().flatten().tolist():
+            tasks = there[member].nonzero().flatten()
+            gramian = gramians[member][tasks][:, tasks]
+            weights[member, tasks] = self._weigh_gradients(member, gramian)
         return current().same(weights[:, order.argsort()].to(batch.losses))
 
     def backward(self, batch: Batch) -> Tensor:
@@ -172,18 +171,13 @@ class GradientBalancer(Balancer):
         representation.backward(weights)
         return weights
 
-    def _weights_of(self, gramians: Tensor, members: Sequence[int]) -> Tensor:
-        """Compute the weights of some members, of shape (n_members, n_tasks)."""
-        if named := isinstance(self.method, str):
-            # It remembers nothing, so all members share it.
-            aggregators = [_make_aggregator(self.method)] * len(members)
-        else:
-            aggregators = [self.aggregators[member] for member in members]
-        pairs = zip(aggregators, gramians, strict=True)
+    def _weigh_gradients(self, member: int, gramian: Tensor) -> Tensor:
+        """Compute the weights of a member's gradients from their inner products."""
+        if isinstance(self.method, str):
+            # By its name, a method weighs a sum instead of a mean.
+            return len(gramian) * _make_aggregator(self.method).gramian_weighting(gramian)
         with in_all_functions():
-            weights = torch.stack([each.gramian_weighting(gramian) for each, gramian in pairs])
-        # By its name, a method weighs a sum instead of a mean.
-        return gramians.shape[1] * weights if named else weights
+            return self.aggregators[member].gramian_weighting(gramian)
 
 
 def _multiply_gradients(gradients: Tensor, labelled: Tensor) -> tuple[Tensor, Tensor]:
@@ -214,6 +208,6 @@ def weighs_gradients(value: Any) -> bool:
 
 
 def _make_aggregator(name: str) -> Any:
-    """Make an aggregator of TorchJD."""
+    """Make an aggregator of TorchJD, which remembers nothing."""
     with needing(f"balancing={name!r} needs TorchJD", "balancing"):
         return getattr(importlib.import_module("torchjd.aggregation"), _AGGREGATORS[name])()
