@@ -102,7 +102,7 @@ def restore_attributes(cls: type, state: dict[str, Any]) -> dict[str, Any]:
         of_model = {name: value for name, value in plain.items() if name != "optimizer"}
         model = from_plain(cls, of_model, reader)
         if "optimizer" in plain:
-            restore_state(model.net_.optimizer_, reader.read(plain["optimizer"]), {})
+            restore_state(model.net_.optimizer_, reader.read(plain["optimizer"]))
         if both := sorted(vars(model).keys() & others):
             raise ValueError(f"it sets {both} twice")
     except ImportError:

@@ -22,7 +22,7 @@ from .fingerprint import describe_fit
 from .history import SharedHistory
 from .random_state import draw_seed
 from .split import Split
-from .states import find_positions, restore_state
+from .states import restore_state
 
 _PREFIX = "sklearn_ple_"
 # Longer values, and hashes, do not help a user.
@@ -181,9 +181,8 @@ class Progress(Callback):
         """Set a net to the saved state."""
         kept: Any = self.kept_
         with _naming_damage(self.path):
-            fixed = find_positions(net.module_)
             for name, part in net.states().items():
-                restore_state(part, kept["states"][name], fixed)
+                restore_state(part, kept["states"][name])
             epochs = json.loads(kept["history"])
             if not all(isinstance(epoch, dict) for epoch in epochs):
                 raise ValueError("its history is no list of epochs")

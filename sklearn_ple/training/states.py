@@ -5,23 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..utils.checks import is_ours
 
 
-def find_positions(network: nn.Module) -> dict[str, Tensor]:
-    """Return the positions that the layers of this package hold, which no training changes."""
-    return {
-        f"{path}.{name}": buffer.cpu()
-        for path, layer in network.named_modules()
-        if is_ours(type(layer))
-        for name, buffer in layer.named_buffers(recurse=False)
-        if not buffer.is_floating_point()
-    }
-
-
-def restore_state(part: Any, state: Any, fixed: Mapping[str, Tensor]) -> None:
+def restore_state(part: Any, state: Any) -> None:
     """Set a part of a training, such as the optimizer, to a saved state of the same form.
 
     torch does not compare the state of an optimizer with the parameters. Some of its optimizers
@@ -34,8 +23,6 @@ def restore_state(part: Any, state: Any, fixed: Mapping[str, Tensor]) -> None:
         checked here, if the class is a user's own.
     state : object
         Its ``state_dict`` at another time.
-    fixed : mapping of str to Tensor
-        Tensors of the network that are the same at any time, by name.
 
     Raises
     ------
@@ -54,10 +41,10 @@ def restore_state(part: Any, state: Any, fixed: Mapping[str, Tensor]) -> None:
         # A parameter without a gradient so far has no state.
         places = [place for place, of_place in found["state"].items() if of_place != {}]
         expected["state"] = {place: expected["state"][place] for place in places}
-        _check_form(found, expected, "the optimizer", {})
+        _check_form(found, expected, "the optimizer")
         return
-    if is_ours(type(part)):
-        _check_form(state, part.state_dict(), type(part).__name__, fixed)
+    if is_ours(cls):
+        _check_form(state, part.state_dict(), cls.__name__)
     part.load_state_dict(state)
 
 
@@ -70,11 +57,8 @@ def _take_step(twin: torch.optim.Optimizer) -> dict[str, Any]:
     return twin.state_dict()
 
 
-def _check_form(found: Any, expected: Any, where: str, fixed: Mapping[str, Tensor]) -> None:
-    """Check that a state has what is expected.
-
-    Numbers and the values of tensors may differ, except for the tensors ``fixed``.
-    """
+def _check_form(found: Any, expected: Any, where: str) -> None:
+    """Check that a state has what is expected; numbers and the values of tensors may differ."""
     if isinstance(expected, Mapping):
         is_like = isinstance(found, Mapping) and found.keys() >= expected.keys()
         names: Any = expected
@@ -86,9 +70,7 @@ def _check_form(found: Any, expected: Any, where: str, fixed: Mapping[str, Tenso
     if not is_like:
         raise ValueError(f"the state of {where} is not of the form that is expected")
     for name in names:
-        _check_form(found[name], expected[name], f"{where}, {name!r},", fixed)
-        if name in fixed and not torch.equal(found[name], fixed[name]):
-            raise ValueError(f"the state of {where}, {name!r}, is not that of the network")
+        _check_form(found[name], expected[name], f"{where}, {name!r},")
 
 
 def _is_like(found: Any, expected: Any) -> bool:

@@ -533,22 +533,6 @@ def test_a_training_of_another_form_is_an_error_that_names_the_file(path, value,
         flagship(early_stopping=False, checkpoint_dir=kept).fit(*data)
 
 
-def test_positions_in_a_network_are_those_of_the_fit(data, tmp_path):
-    bins = {"numeric_embedding": "piecewise_linear+bins", "early_stopping": False}
-    model = flagship(**bins, checkpoint_dir=tmp_path).fit(*data)
-    file = tmp_path / "sklearn_ple_training_1.pt"
-    network = torch.load(file, weights_only=True)["states"]["module"]
-    positions = [name for name, tensor in network.items() if not tensor.is_floating_point()]
-    assert positions
-    for name in positions:
-        for wrong in (torch.full(network[name].shape, torch.nan), network[name] - 1):
-            edit(tmp_path, ("states", "module", name), wrong)
-            with pytest.raises(ValueError, match=rf"{file} is damaged.*{name}"):
-                clone(model).fit(*data)
-        edit(tmp_path, ("states", "module", name), network[name])
-    clone(model).fit(*data)
-
-
 @pytest.mark.parametrize(
     "path", [("average", "n_steps"), ("callback FollowSchedule", "step"), ("optimizer", "state")]
 )

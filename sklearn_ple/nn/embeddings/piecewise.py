@@ -106,10 +106,12 @@ class NumericEmbedding(nn.Module):
         self.register_buffer("lower", torch.tensor(lower, dtype=dtype))
         width = np.concatenate([np.diff(column) for column in columns])
         self.register_buffer("width", torch.tensor(width, dtype=dtype))
-        self.register_buffer("offsets", torch.tensor(np.cumsum(n_bins) - n_bins))
+        # Positions follow from the numbers of bins, so files need not hold them.
+        offsets = torch.tensor(np.cumsum(n_bins) - n_bins)
+        self.register_buffer("offsets", offsets, persistent=False)
         # Positions of the bins in a grid with the same number of bins for every column.
         places = [start * most + bin for start, n in enumerate(n_bins) for bin in range(n)]
-        self.register_buffer("places", torch.tensor(places))
+        self.register_buffer("places", torch.tensor(places), persistent=False)
         shape = len(places), len(self.views) * embedding_dim
         self.linear_weight: Any = nn.Parameter(torch.empty(shape)) if linear else None
         self.step_weight: Any = nn.Parameter(torch.empty(shape)) if steps else None

@@ -174,6 +174,11 @@ def test_edges_are_whatever_is_like_an_array(make_array):
     assert embedding.linear_weight.shape == embedding.step_weight.shape == (3, 2)
 
 
+def test_files_hold_no_positions():
+    state = NumericEmbedding([[0.0, 0.5, 1.0], [0.0, 2.0]], 2).state_dict()
+    assert all(tensor.is_floating_point() for tensor in state.values())
+
+
 def test_vectors_start_smaller_the_more_bins_there_are():
     torch.manual_seed(0)
     embedding = NumericEmbedding(make_edges(4, 100), 1000)
