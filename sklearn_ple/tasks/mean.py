@@ -88,10 +88,6 @@ class MemberMean(nn.Module):
             parts.append(mean.flatten(-2))
         return torch.cat(parts, dim=-1)
 
-    def of_equal(self, n_members: int) -> "MemberMean":
-        """Return the mean over a number of members of equal weights, for the same tasks."""
-        return MemberMean(self.tasks, n_members, self.dependent)
-
     def weigh(self, losses: Tensor, n_labels: Tensor) -> None:
         """Set the weights of the members for each task, by a power of their validation losses.
 

@@ -31,7 +31,6 @@ from .processes import (
     copy_from_first,
     copy_result_of_first,
     evaluate_in_turn,
-    make_synchronisers,
 )
 from .random_state import GlobalDraws
 from .rows import Batches, ShuffledBatches, ShuffledRows, place
@@ -196,7 +195,8 @@ class MultiTaskNet(NeuralNet):
         if self.module_.product_dtype is not None:
             # A loaded model may have been trained on another machine.
             check_bfloat16(self.device)
-        self.callbacks: Any = [*make_synchronisers(), *callbacks]
+        synchronisers = [] if current().n == 1 else [Synchroniser()]
+        self.callbacks: Any = [*synchronisers, *callbacks]
         self.initialize_callbacks()
         keep_freed_memory()
         # Threads do not replace workers: on busy cores they wait for each other after each

@@ -81,11 +81,6 @@ class Synchroniser(Callback):
             current().total(torch.zeros(()))
 
 
-def make_synchronisers() -> list[Synchroniser]:
-    """Return the callback for a training by several processes; none for a single process."""
-    return [] if current().n == 1 else [Synchroniser()]
-
-
 def copy_from_first(*modules: nn.Module) -> None:
     """Copy the weights and buffers of the first process to modules."""
     for module in modules if current().n > 1 else ():

@@ -68,7 +68,7 @@ class Sample(NamedTuple):
         if self.out_of_fold is None:
             return mean(members)
         unseen = members[self.out_of_fold, np.arange(members.shape[1])]
-        return mean.of_equal(len(unseen))(unseen)
+        return MemberMean(mean.tasks, len(unseen), mean.dependent)(unseen)
 
 
 class Labelled(NamedTuple):
