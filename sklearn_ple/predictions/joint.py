@@ -339,19 +339,19 @@ def find_joint_ends(errors: np.ndarray, level: float) -> np.ndarray:
         The lower and the upper end of each task.
     """
     n, middle = len(errors), np.median(errors, axis=0)
-    beyond = np.stack([middle - errors, errors - middle])
-    ordered = np.sort(beyond, axis=1)
+    ordered = np.sort(errors, axis=0) - middle
+    sides = np.stack([-ordered[::-1], ordered])
     sizes = (n, max(n - 1, 1))
     place, before = (find_quantile(np.arange(m), np.ones(m), (1 + level) / 2) for m in sizes)
-    ends = ordered[:, [place]]
     # If most errors are equal, none may be on a side up to there.
-    ends = np.where(ends > 0, ends, ordered[:, [-1]])
-    own, following = ordered[:, [before]], ordered[:, [min(before + 1, n - 1)]]
-    others = np.where(beyond > own, own, following)
-    others = np.where(others > 0, others, ends)
-    ratios = np.divide(beyond, others, out=np.zeros_like(beyond), where=beyond > 0)
-    factor = max(find_quantile(np.sort(ratios.max(axis=(0, 2))), np.ones(n), level), 1.0)
-    return np.column_stack([middle - factor * ends[0, 0], middle + factor * ends[1, 0]])
+    ends = np.where(sides[:, place] > 0, sides[:, place], sides[:, -1])
+    # These are the ends of the other rows for a row that is beyond them, and only such rows count.
+    others = np.where(sides[:, before] > 0, sides[:, before], ends)
+    others = np.where(others > 0, others, np.inf)
+    beyond = errors - middle
+    ratios = np.maximum(-beyond / others[0], beyond / others[1]).max(axis=1)
+    factor = max(find_quantile(np.sort(ratios), np.ones(n), level), 1.0)
+    return np.column_stack([middle - factor * ends[0], middle + factor * ends[1]])
 
 
 def split_level(level: float, n_tasks: int) -> float:

@@ -18,6 +18,7 @@ from sklearn_ple import PLEClassifierRegressor, export
 from sklearn_ple.encoding.dependence import Dependence
 from sklearn_ple.encoding.targets import TargetEncoder
 from sklearn_ple.ensemble import BlendClassifierRegressor, PerTaskClassifierRegressor
+from sklearn_ple.predictions.errors import StandardisedErrors
 from sklearn_ple.predictions.intervals import Deviations
 from sklearn_ple.predictions.joint import (
     Distributions,
@@ -244,6 +245,23 @@ def test_joint_ends_of_few_rows_hold_for_new_ones():
         low, high = find_joint_ends(errors[:30], 0.9).T
         inside.append(((low <= errors[30:]) & (errors[30:] <= high)).all(axis=1).mean())
     assert 0.88 < np.mean(inside) < 0.96
+
+
+def test_joint_ends_are_those_of_a_loop_that_leaves_out_each_row():
+    errors = np.random.RandomState(0).standard_t(3, size=(60, 3))
+    middle = np.median(errors, axis=0)
+
+    def reach(rows):
+        ones = np.ones(len(rows))
+        columns = [StandardisedErrors.standardise(error, ones, ones) for error in rows.T]
+        return np.array([column.find_ends(0.8) for column in columns]).T - middle
+
+    ratios = [
+        ((errors[i] - middle) / reach(np.delete(errors, i, axis=0))).max() for i in range(60)
+    ]
+    factor = np.sort(ratios)[int(np.ceil(0.8 * 61)) - 1]
+    assert factor > 1
+    np.testing.assert_allclose(find_joint_ends(errors, 0.8).T, middle + factor * reach(errors))
 
 
 @pytest.mark.filterwarnings("error")
