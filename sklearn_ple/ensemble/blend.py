@@ -243,7 +243,8 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
         bar = progress_bar(named.items(), desc="Fitting", disable=not self.verbose)
         members = {name: whole.run(estimator) for name, estimator in bar}
         learnt = Learnt.of(rows, members, self.weights)
-        self._errors, self._found_temperatures = learnt.errors, learnt.temperatures
+        self._errors, self._sizes = learnt.errors, learnt.sizes
+        self._found_temperatures = learnt.temperatures
         self._found_copula = learnt.copula
         names = rows.targets.names, list(members)
         self.weights_ = pd.DataFrame(learnt.weights, *names)
@@ -287,12 +288,8 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
 
     def _predict_distributions(self, X: Any) -> Distributions:
         parts = self._predict_tasks(X)
-        spreads, errors = list(map(deviate, self.tasks_, parts)), list(self._errors)
-        for k, of_task in enumerate(errors):
-            if of_task is not None:
-                size, errors[k] = of_task.rescale()
-                spreads[k] = size * spreads[k]
-        return Distributions(parts, spreads, errors)
+        spreads = list(map(deviate, self.tasks_, parts, self._sizes))
+        return Distributions(parts, spreads, self._errors)
 
     # -- predictions ------------------------------------------------------------------------------
 

@@ -51,6 +51,8 @@ class Learnt:
         The scores of the estimators and of the blend.
     errors : list of StandardisedErrors or None
         The errors of each task that is a number; None without out-of-fold predictions.
+    sizes : list of float
+        The standard deviation of each task, as a multiple of `deviate`.
     temperatures : dict of str to float
         The temperature of each task with classes, by its name.
     copula : Copula or None
@@ -60,6 +62,7 @@ class Learnt:
     weights: np.ndarray
     scores: np.ndarray
     errors: list[StandardisedErrors | None]
+    sizes: list[float]
     temperatures: dict[str, float]
     copula: Copula | None
 
@@ -102,7 +105,8 @@ class Learnt:
             for of_task, part in zip(mix, predictions, strict=True)
         ]
         triples = list(zip(tasks, blended, labelled, strict=True))
-        errors = [_learn_errors(*triple) for triple in triples]
+        learnt = [_learn_errors(*triple) for triple in triples]
+        sizes, errors = map(list, zip(*learnt, strict=True))
         temperatures = {
             task.name: find_temperature(
                 take_logarithms(part[own.numbers]), own.values.astype(int), own.weights
@@ -114,43 +118,33 @@ class Learnt:
         of_all = np.flatnonzero(np.all(known, axis=0))
         if len(of_all):
             shared = [part[of_all] for part in blended]
-            copula = _learn_copula(tasks, shared, errors, codes[of_all], rows.weights[of_all])
+            law = Distributions(shared, list(map(deviate, tasks, shared, sizes)), errors)
+            labels = codes[of_all], rows.weights[of_all]
+            copula = learn_copula(tasks, law, Dependence(None, tasks), *labels)
         for task, there in zip(tasks, known, strict=True):
             table.loc[~there, task.name] = None if task.has_classes else np.nan
         parts = [*(member.out_of_fold for member in members.values()), blended]
         scores = np.transpose([_score(rows.targets, part, table) for part in parts])
-        return cls(mix, scores, errors, temperatures, copula)
+        return cls(mix, scores, errors, sizes, temperatures, copula)
 
 
-def _learn_errors(task: Task, blended: np.ndarray, own: OwnLabels) -> StandardisedErrors | None:
-    """Return the errors of a number; None for classes, and without labels."""
+def _learn_errors(
+    task: Task, blended: np.ndarray, own: OwnLabels
+) -> tuple[float, StandardisedErrors | None]:
+    """Return the size of the errors of a number, and the errors; None without labels."""
     if task.has_classes or not len(own.numbers):
-        return None
+        return 1.0, None
     predicted = blended[own.numbers]
     errors, deviations = own.values - predicted, deviate(task, predicted)
-    return StandardisedErrors.standardise(errors, deviations, own.weights)
+    size = StandardisedErrors.standardise(errors, deviations, own.weights).find_size()
+    return size, StandardisedErrors.standardise(errors, size * deviations, own.weights)
 
 
-def _learn_copula(
-    tasks: Sequence[Task],
-    blended: Sequence[np.ndarray],
-    errors: Sequence[StandardisedErrors | None],
-    codes: np.ndarray,
-    weights: np.ndarray,
-) -> Copula:
-    """Learn how the tasks depend on each other in rows that all estimators predict out of fold."""
-    distributions = Distributions(list(blended), list(map(deviate, tasks, blended)), errors)
-    return learn_copula(tasks, distributions, Dependence(None, tasks), codes, weights)
-
-
-def deviate(task: Task, predicted: np.ndarray) -> np.ndarray:
-    """Return the standard deviations of labels around predicted numbers, up to a factor.
-
-    For classes they are NaN.
-    """
+def deviate(task: Task, predicted: np.ndarray, size: float = 1.0) -> np.ndarray:
+    """Return the standard deviations of labels around predicted numbers; NaN for classes."""
     if task.has_classes:
         return np.full(len(predicted), np.nan)
-    return np.sqrt(array_of(task, "variance", predicted))
+    return size * np.sqrt(array_of(task, "variance", predicted))
 
 
 def take_logarithms(probabilities: np.ndarray) -> np.ndarray:

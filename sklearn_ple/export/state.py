@@ -208,7 +208,7 @@ def _check_deviations(deviations: Deviations, n_tasks: int) -> None:
 def _check_copula(copula: Copula, tasks: Sequence[Task]) -> None:
     """Check that correlations are those of the tasks, and that orders are of their classes."""
     n, correlation = len(tasks), np.asarray(copula.correlation, dtype=np.float64)
-    shapes = correlation.shape, copula.usable.shape, copula.gains.shape, copula.scores.shape[1:]
+    shapes = correlation.shape, copula.usable.shape, copula.gains.shape, copula.errors.shape[1:]
     is_bool = copula.usable.dtype == bool
     if shapes != ((n, n), (n,), (n,), (n,)) or len(copula.orders) != n or not is_bool:
         raise ValueError("its tasks do not depend on each other in as many ways as there are")

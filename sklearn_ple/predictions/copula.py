@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import block_diag
 
-from .margins import Margin, Ordered
+from .margins import Margin, Numbers, Ordered
 from .propagation import draw_latents, infer
 
 # Number of rows from which correlations are learnt, and rounds in which they are.
@@ -40,9 +40,9 @@ class Copula:
         How much more probable the other labels of a row make a label, as the mean difference of
         the logarithms; 0 if this may be chance. A task without a gain is predicted from the
         features alone.
-    scores : ndarray of shape (n_rows, n_tasks)
-        Values of the latent variables of numbers, from which joint intervals are found. NaN for
-        other tasks. Those of missing labels are drawn.
+    errors : ndarray of shape (n_rows, n_tasks)
+        Standardised errors of numbers, from which joint intervals are found. NaN for other tasks.
+        Those of missing labels are drawn.
 
     References
     ----------
@@ -54,7 +54,7 @@ class Copula:
     orders: list[np.ndarray]
     usable: np.ndarray
     gains: np.ndarray
-    scores: np.ndarray
+    errors: np.ndarray
 
     @classmethod
     def learn(cls, margins: Sequence[Margin], labels: np.ndarray, weights: np.ndarray) -> Copula:
@@ -89,8 +89,8 @@ class Copula:
         if not certain.any():
             correlation = np.eye(len(margins))
         orders = [getattr(margin, "order", np.empty(0, dtype=int)) for margin in margins]
-        scores = _draw_scores(correlation, margins, labels)
-        return cls(correlation, orders, usable, certain, scores)
+        errors = _draw_errors(correlation, margins, labels)
+        return cls(correlation, orders, usable, certain, errors)
 
     def keep(self, earlier: Copula) -> Copula:
         """Return what was learnt earlier of the first tasks, with new tasks that are independent.
@@ -98,8 +98,8 @@ class Copula:
         The rows of the new tasks are others, so that nothing is known of their dependence.
         """
         n = len(earlier.gains)
-        n_rows = max(len(earlier.scores), len(self.scores))
-        columns = [*earlier.scores.T, *self.scores.T[n:]]
+        n_rows = max(len(earlier.errors), len(self.errors))
+        columns = [*earlier.errors.T, *self.errors.T[n:]]
         return Copula(
             block_diag(earlier.correlation, self.correlation[n:, n:]),
             [*earlier.orders, *self.orders[n:]],
@@ -217,13 +217,15 @@ def _exceeds(values: np.ndarray, times: float) -> bool:
     return len(values) > 1 and values.mean() > times * values.std(ddof=1) / np.sqrt(len(values))
 
 
-def _draw_scores(
+def _draw_errors(
     correlation: np.ndarray, margins: Sequence[Margin], labels: np.ndarray
 ) -> np.ndarray:
-    """Return the latent variables of numbers; those of missing labels are drawn."""
-    are_numbers = np.array([margin.is_number for margin in margins])
-    if not are_numbers.any():
-        return np.full(labels.shape, np.nan)
-    belief, _ = infer(correlation, margins, labels, n_sweeps=3)
-    drawn = draw_latents(belief.mean, belief.covariance, np.random.RandomState(0))
-    return np.where(are_numbers, drawn, np.nan)
+    """Return the standardised errors of numbers; those of missing labels are drawn."""
+    result = np.full(labels.shape, np.nan)
+    numbers = [(k, margin) for k, margin in enumerate(margins) if isinstance(margin, Numbers)]
+    if numbers:
+        belief, _ = infer(correlation, margins, labels, n_sweeps=3)
+        drawn = draw_latents(belief.mean, belief.covariance, np.random.RandomState(0))
+        for k, margin in numbers:
+            result[:, k] = margin.errors.from_normal(drawn[:, k])
+    return result

@@ -37,12 +37,11 @@ class StandardisedErrors:
         order = np.argsort(values)
         return cls(values[order], weights[order])
 
-    def rescale(self) -> tuple[float, StandardisedErrors]:
-        """Return the root of the mean squared error, and the errors divided by it."""
+    def find_size(self) -> float:
+        """Return the root of the mean squared error."""
         # The squares of very large or small errors are no floats.
         unit = find_unit(self.values)
-        size = unit * float(np.sqrt(np.average((self.values / unit) ** 2, weights=self.weights)))
-        return size, StandardisedErrors(self.values / size if size else self.values, self.weights)
+        return unit * float(np.sqrt(np.average((self.values / unit) ** 2, weights=self.weights)))
 
     def to_normal(self, errors: np.ndarray) -> np.ndarray:
         """Return the quantiles of a standard normal variable at the shares of errors below.

@@ -48,7 +48,7 @@ class Distributions(NamedTuple):
         tasks: Sequence[Task],
         level: float,
         together: Sequence[int] = (),
-        scores: np.ndarray | None = None,
+        errors: np.ndarray | None = None,
     ) -> tuple[tuple[np.ndarray, ...], ...]:
         """Return the lower and the upper bounds of intervals for each task.
 
@@ -62,17 +62,17 @@ class Distributions(NamedTuple):
             The share of labels that an interval should contain.
         together : sequence of int, default=()
             Positions of the tasks whose intervals should all contain their labels in this share
-            of the rows. This needs ``scores``.
-        scores : ndarray of shape (n_scores, n_tasks), optional
-            `Copula.scores`.
+            of the rows. This needs ``errors``.
+        errors : ndarray of shape (n_errors, n_tasks), optional
+            `Copula.errors`.
         """
-        known = {k: errors for k, errors in enumerate(self.errors) if errors is not None}
-        ends = {k: errors.find_ends(level) for k, errors in known.items()}
-        if scores is not None:
-            numbers = [k for k in together if k in known and np.isfinite(scores[:, k]).any()]
+        known = {k: of_task for k, of_task in enumerate(self.errors) if of_task is not None}
+        ends = {k: of_task.find_ends(level) for k, of_task in known.items()}
+        if errors is not None:
+            numbers = [k for k in together if k in known and np.isfinite(errors[:, k]).any()]
             if len(numbers) > 1:
-                errors = np.column_stack([known[k].from_normal(scores[:, k]) for k in numbers])
-                ends |= zip(numbers, find_joint_ends(errors, level), strict=True)
+                found = find_joint_ends(errors[:, numbers], level)
+                ends |= zip(numbers, found, strict=True)
         bounds = [[np.full(len(predicted), np.nan)] * 2 for predicted in self.predictions]
         for k, of_task in ends.items():
             margin = Numbers(self.predictions[k], self.deviations[k], known[k], tasks[k])

@@ -139,10 +139,10 @@ class MultiTaskModel(BaseEstimator):
         self, X: Any, level: float, positions: Sequence[int], known: Any, joint: bool
     ) -> tuple[Any, Any]:
         """Predict the bounds of the intervals of some tasks, in the form of y."""
-        scores = self._learnt_copula().scores if joint else None
+        errors = self._learnt_copula().errors if joint else None
         law = self._predict_distributions(X)
         warn_of_few_labels(self.tasks_, law.errors, level, positions, joint)
-        ends: tuple[Sequence[np.ndarray], ...] = law.bound(self.tasks_, level, positions, scores)
+        ends: tuple[Sequence[np.ndarray], ...] = law.bound(self.tasks_, level, positions, errors)
         if known is not None:
             n_numbers = sum(self.tasks_[k].has_errors for k in positions)
             level = split_level(level, n_numbers) if joint else level

@@ -284,6 +284,7 @@ def test_a_header_of_very_many_lists_is_refused_before_it_is_read(contents, tmp_
         ("gains", lambda a: a[:1], "as many ways as there are"),
         ("usable", lambda a: a.astype(float), "as many ways as there are"),
         ("gains", lambda a: a[:, None], "as many ways as there are"),
+        ("errors", lambda a: a[:, :1], "as many ways as there are"),
         ("orders", lambda a: a[::2].repeat(2)[: len(a)], "the order of the task 'm'"),
         ("factors", lambda a: a[:1], "one deviation for each task"),
         ("units", lambda a: a[:, None], "one deviation for each task"),
@@ -300,7 +301,7 @@ def test_the_dependence_and_the_errors_of_the_tasks_are_checked(tmp_path, name, 
     if name == "orders":
         copula.orders[0] = change(copula.orders[0])
     else:
-        (owner,) = (part for part in (copula, deviations, errors) if hasattr(part, name))
+        owner = next(part for part in (copula, deviations, errors) if hasattr(part, name))
         object.__setattr__(owner, name, change(getattr(owner, name)))
     # A file is loaded before it is put into its place.
     with pytest.raises(ValueError, match=message):

@@ -339,6 +339,9 @@ def test_pickles_and_files_keep_the_dependence(model, tmp_path):
         trusted = skops.io.get_untrusted_types(data=written)
         loaded = skops.io.loads(written, trusted=trusted)
     pd.testing.assert_frame_equal(loaded.complete(X, known), expected)
+    pairs = zip(*(each.predict_interval(X, joint=True) for each in (loaded, model)), strict=True)
+    for found, bound in pairs:
+        pd.testing.assert_frame_equal(found, bound)
 
 
 def test_files_may_hold_known_labels(network, tmp_path):
