@@ -84,7 +84,7 @@ class DependenceDisplay(Display):
 
         Raises
         ------
-        ValueError
+        AttributeError
             If it is not known how the tasks depend on each other, for example after a fit without
             validation rows.
         ImportError
@@ -108,7 +108,7 @@ class DependenceDisplay(Display):
             The names of both tasks, and their correlation.
         """
         table = self.dependence.to_numpy()
-        places = np.argwhere(np.triu(np.abs(np.nan_to_num(table)) >= least, k=1))
+        places = np.argwhere(np.triu(np.abs(table) >= least, k=1))
         names = list(self.dependence.index)
         pairs = [(names[i], names[j], float(table[i, j])) for i, j in places]
         return sorted(pairs, key=lambda pair: -abs(pair[2]))

@@ -502,6 +502,20 @@ def test_columns_that_matter_are_named(fitted, tmp_path):
 
 
 @pytest.mark.usefixtures("unpainted")
+def test_tasks_that_go_together_are_named(html, tmp_path):
+    heading = "Which targets go together?"
+    assert heading not in Page(html).text
+    X, y = make_table()
+    model = PLEClassifierRegressor(**TINY, early_stopping=True).fit(X, y)
+    report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=2, importance=False)
+    model._deviations.copula.correlation[:] = [[1, -0.5, 0.1], [-0.5, 1, 0], [0.1, 0, 1]]
+    text = Page(write(report, tmp_path)).text
+    assert heading in text and 'Where it is "none", other labels do not help' in text
+    assert "late and price: −0.50. Where one is higher than predicted, the other is lower" in text
+    assert "late and grade" not in text
+
+
+@pytest.mark.usefixtures("unpainted")
 def test_names_are_escaped(tmp_path):
     X, y = make_table()
     evil = "<script>alert('1')</script> & \"$x$ $"

@@ -65,7 +65,7 @@ def draw_gates(estimator: Any, X: Any) -> tuple[GateUtilizationDisplay, list[str
 
 def draw_dependence(fitted: Any) -> DependenceDisplay | None:
     """Draw which tasks go together; None for one task, and if this has not been learnt."""
-    if len(fitted.task_names_) < 2 or fitted._copula is None:
+    if len(fitted.task_names_) < 2 or not hasattr(fitted, "dependence_"):
         return None
     return DependenceDisplay.from_estimator(fitted)
 
