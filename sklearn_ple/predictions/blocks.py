@@ -10,6 +10,7 @@ from ..encoding.categories import UnknownColumns
 from ..tables.files.columns import Columns
 from ..tables.files.source import Source
 from ..tables.frames import is_dataset
+from ..utils.checks import naming
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
@@ -73,7 +74,8 @@ def predict_blocks(
     source.check_columns(features, "The model was fitted to the columns")
     columns = Columns(features, [], None, 2)
     if known is not None:
-        columns = Columns.choose(source, known, None, features)
+        with naming("known"):
+            columns = Columns.choose(source, known, None, features)
 
     def generate() -> Iterator[Any]:
         for block in source.blocks(columns.names):

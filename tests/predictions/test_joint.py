@@ -363,8 +363,10 @@ def test_files_may_hold_known_labels(network, tmp_path):
         else:
             sure = written["tall=yes"][(known["tall"] == "yes").to_numpy()]
             assert (sure == 1).all()
-    with pytest.raises(ValueError, match="'taller'"):
+    with pytest.raises(ValueError, match=r"^known: .* names \['taller'\]"):
         list(network.predict(tmp_path / "new.parquet", known=["taller"]))
+    with pytest.raises(TypeError, match="^known: .* is of type DataFrame, but X is a dataset"):
+        list(network.predict(tmp_path / "new.parquet", known=known))
 
 
 def test_standard_deviations_shrink_with_known_labels(network):
