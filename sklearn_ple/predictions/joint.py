@@ -67,16 +67,16 @@ class Distributions(NamedTuple):
             `Copula.errors`.
         """
         known = {k: of_task for k, of_task in enumerate(self.errors) if of_task is not None}
-        ends = {k: of_task.find_ends(level) for k, of_task in known.items()}
+        ends: dict[int, Any] = {}
         if errors is not None:
             numbers = [k for k in together if k in known and np.isfinite(errors[:, k]).any()]
             if len(numbers) > 1:
-                found = find_joint_ends(errors[:, numbers], level)
-                ends |= zip(numbers, found, strict=True)
+                ends |= zip(numbers, find_joint_ends(errors[:, numbers], level), strict=True)
         bounds = [[np.full(len(predicted), np.nan)] * 2 for predicted in self.predictions]
-        for k, of_task in ends.items():
-            margin = Numbers(self.predictions[k], self.deviations[k], known[k], tasks[k])
-            bounds[k] = [margin.place(end) for end in of_task]
+        for k, of_task in known.items():
+            margin = Numbers(self.predictions[k], self.deviations[k], of_task, tasks[k])
+            of_level = ends[k] if k in ends else of_task.find_ends(level)
+            bounds[k] = [margin.place(end) for end in of_level]
         return tuple(zip(*bounds, strict=True))
 
 
