@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from .nn import Body, EventLink, JointLogits
 from .parameters.fields import parameter, with_parameters
 from .parameters.settings import Architecture, Settings
-from .parameters.shared import WIDTHS, class_weight
+from .parameters.shared import WIDTHS, Parameters, class_weight
 from .predictor import Predictor
 from .tables.reading import FeatureReader, check_in_memory
 from .tasks import Task
@@ -28,7 +28,7 @@ from .utils.restoring import restoring
 __all__ = ["WIDTHS", "MultiTaskEstimator", "class_weight", "parameter", "with_parameters"]
 
 
-class MultiTaskEstimator(Predictor):
+class MultiTaskEstimator(Predictor, Parameters):
     """Base class of estimators that learn several tasks together with a neural network.
 
     To make an estimator of your own network, write a subclass that sets its class, ``network``,

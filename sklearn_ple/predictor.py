@@ -18,7 +18,6 @@ from .export.skops import convert_attributes, keep_attributes, restore_attribute
 from .nn import Body
 from .nn.drawing import Outline, draw_html
 from .nn.records import join_weights, record_outputs
-from .parameters.shared import Parameters
 from .predictions.blocks import by_blocks, predict_blocks
 from .predictions.calibration import find_temperatures
 from .predictions.copula import Copula
@@ -35,7 +34,6 @@ from .tables.files.columns import read_labels
 from .tables.frames import is_dataset
 from .tables.reading import FeatureReader
 from .tables.weights import weigh
-from .tasks import class_array
 from .training.history import public_history
 from .training.outputs import compute_means, compute_outputs, compute_representations
 from .training.rows import TableRows
@@ -56,7 +54,7 @@ def _has_gates(estimator: Any) -> bool:
     return hasattr(body, "gate_names")
 
 
-class Predictor(TransformerMixin, MultiTaskModel, Parameters):
+class Predictor(TransformerMixin, MultiTaskModel):
     """Base class with the methods that need a fitted network; see `MultiTaskEstimator`."""
 
     #: Class of the network.
@@ -180,8 +178,8 @@ class Predictor(TransformerMixin, MultiTaskModel, Parameters):
     def _apply(self, X: Any, method: str) -> list[np.ndarray | None]:
         """Call a method of each task with classes; the result is None for all others."""
         # The outputs come first: they need a fitted estimator, and say so where it is not.
-        pairs = zip(self._compute(X), self.tasks_, strict=True)
-        return [class_array(task, method, part) for part, task in pairs]
+        outputs = self._compute(X)
+        return self._targets.compute_classes(outputs, method)
 
     # -- labels and numbers ---------------------------------------------------------------------
 

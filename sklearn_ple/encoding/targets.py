@@ -188,12 +188,18 @@ class TargetEncoder:
 
     def predict(self, outputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Turn the outputs of each task into probabilities of its classes, or into numbers."""
-        pairs = list(zip(self.tasks, outputs, strict=True))
-        classes = [class_array(task, "predict_proba", part) for task, part in pairs]
+        classes = self.compute_classes(outputs, "predict_proba")
         return [
             array_of(task, "predict", part) if probabilities is None else probabilities
-            for (task, part), probabilities in zip(pairs, classes, strict=True)
+            for task, part, probabilities in zip(self.tasks, outputs, classes, strict=True)
         ]
+
+    def compute_classes(
+        self, outputs: Sequence[np.ndarray], method: str
+    ) -> list[np.ndarray | None]:
+        """Call a method of each task, as `class_array` does; None for a task without classes."""
+        pairs = zip(self.tasks, outputs, strict=True)
+        return [class_array(task, method, part) for task, part in pairs]
 
     def decode(self, outputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Turn the outputs of each task, of shape (n_rows, n_outputs), into labels."""
