@@ -8,11 +8,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..distributed import current
 from ..nn.axes import Axes, Axis
 from ..nn.shapes import check_tensor
 from ..tasks import Task
 from ..utils.checks import show_options
+from ..utils.processes import current
 from .representation import Representation
 
 

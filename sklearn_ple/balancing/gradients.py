@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..distributed import current
 from ..nn.draws import drawing_from, in_all_functions
 from ..tasks import Task
+from ..utils.processes import current
 from ..utils.versions import needing
 from .balancer import Balancer, Batch
 

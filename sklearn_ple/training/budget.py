@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from skorch.callbacks import Callback
 
-from ..distributed import current
 from ..nn.draws import drawing_from
+from ..utils.processes import current
 
 #: The clock, in seconds.
 clock = time.monotonic

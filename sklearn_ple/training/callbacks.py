@@ -11,7 +11,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
 
-from ..distributed import current
+from ..utils.processes import current
 from ..utils.progress import progress_bar
 from ..utils.warn import warn
 from .outputs import find_finite_tasks

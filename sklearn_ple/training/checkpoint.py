@@ -15,9 +15,9 @@ from sklearn.utils import check_random_state
 from skorch.callbacks import Callback
 from torch import nn
 
-from ..distributed import current
 from ..parameters.settings import Settings
 from ..utils.files import replacing
+from ..utils.processes import current
 from .fingerprint import describe_fit
 from .history import SharedHistory
 from .random_state import draw_seed

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 
 import torch
 
-from ..distributed import current
+from ..utils.processes import current
 
 
 def resolve_device(device: str, dtype: torch.dtype) -> str:

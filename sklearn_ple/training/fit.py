@@ -14,7 +14,6 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
 
-from ..distributed import current
 from ..encoding.encoder import Encoded, TableEncoder
 from ..parameters.network import describe_network
 from ..parameters.settings import Settings
@@ -22,6 +21,7 @@ from ..predictions.intervals import Deviations
 from ..predictions.joint import Distributions, encode_labels, learn_copula
 from ..tables.files.table import AnyTable, StreamedTable
 from ..tables.reading import FeatureReader
+from ..utils.processes import current
 from ..utils.progress import write_line
 from ..utils.warn import warn
 from .budget import Budget, measure_speed

@@ -15,13 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..distributed import current
 from ..nn import MemberDropout
 from ..nn.axes import find_member_axes
 from ..nn.draws import drawing_from, generator_for
 from ..nn.members import MemberRange
 from ..parameters.optimizers import OPTIMIZERS
 from ..parameters.settings import Settings
+from ..utils.processes import current
 from ..utils.warn import collected
 from .callbacks import ProgressBar
 from .cpu import keep_freed_memory

@@ -14,10 +14,10 @@ from skorch.callbacks import Callback
 from skorch.utils import to_tensor
 from torch import Tensor
 
-from ..distributed import current
 from ..nn.draws import Draws
 from ..nn.members import MemberRange
 from ..tasks import TaskLosses, TaskWeights
+from ..utils.processes import current
 from ..utils.warn import warn
 from .averaging import WeightAverage
 from .callbacks import KeepBestWeights, RecordEpoch

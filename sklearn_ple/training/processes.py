@@ -9,10 +9,10 @@ import torch
 from skorch.callbacks import Callback
 from torch import Tensor, nn
 
-from ..distributed import current
 from ..nn.draws import reseed
 from ..nn.shapes import check_tensor
 from ..parameters.settings import Settings
+from ..utils.processes import current
 from .fingerprint import describe_fit
 from .split import Split
 

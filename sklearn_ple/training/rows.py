@@ -10,8 +10,8 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from ..distributed import Processes, current
 from ..nn.draws import generator_for
+from ..utils.processes import Processes, current
 
 # Arrays of labels, in the order of a batch.
 _LABELS = ("targets", "weights", "folds")

@@ -6,8 +6,8 @@ from typing import Any
 
 from skorch.callbacks import Callback
 
-from ..distributed import current
 from ..parameters.optimizers import LR_SCHEDULES, RISE
+from ..utils.processes import current
 
 
 class FollowSchedule(Callback):

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from ..balancing import Balancer, Batch, Representation, cut_below
-from ..distributed import current
 from ..nn.draws import Draws, generator_for
 from ..nn.members import MemberRange
 from ..nn.shapes import check_tensor
 from ..tasks import TaskLosses
+from ..utils.processes import current
 from .averaging import WeightAverage
 from .processes import add_penalty
 from .validation import find_kept

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..distributed import current
 from ..encoding.class_weights import ClassTotals
 from ..encoding.encoder import TableEncoder
 from ..encoding.statistics import OrderedStatistics
 from ..tables.files.source import Source
 from ..tables.files.table import StreamedTable
 from ..tables.table import Table
+from ..utils.processes import current
 from ..utils.warn import warn
 from .rows import Arrays, ShuffledRows, TableRows
 

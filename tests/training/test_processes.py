@@ -18,9 +18,10 @@ from two_processes import CASES, EXPERTS, SMALL, Normalised, fit, learnt, make_d
 
 from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.datasets import load_nhefs
-from sklearn_ple.distributed import Processes, current, data_parallel, train_together
+from sklearn_ple.distributed import data_parallel
 from sklearn_ple.export import load
 from sklearn_ple.training.device import resolve_device
+from sklearn_ple.utils.processes import Processes, current, train_together
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).parent / "two_processes.py"

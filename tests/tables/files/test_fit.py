@@ -25,7 +25,6 @@ from sklearn_ple import (
     PLERegressor,
     export,
 )
-from sklearn_ple.distributed import Processes, train_together
 from sklearn_ple.encoding.numeric import Piecewise
 from sklearn_ple.model_selection import train_test_split
 from sklearn_ple.tables.files import survey, table
@@ -34,6 +33,7 @@ from sklearn_ple.tables.files.source import Source
 from sklearn_ple.tables.files.table import StreamedTable
 from sklearn_ple.tables.reading import FeatureReader
 from sklearn_ple.tables.table import TableReader
+from sklearn_ple.utils.processes import Processes, train_together
 
 FEATURES = ["a", "gaps", "town", "kind"]
 
