@@ -23,7 +23,6 @@ from .ensemble import BlendClassifierRegressor, PerTaskClassifierRegressor
 from .inspection import MultiTaskReport, TrainingHistoryDisplay
 from .metrics import multitask_scores
 from .model_selection import train_test_split as train_multi_task_split
-from .utils.files import replacing
 
 _MODELS = ["PLE", "boosting", "blend", "dummy"]
 _METRICS = {"regression": "R²", "binary": "AUC", "multiclass": "mean AUC"}
@@ -189,8 +188,7 @@ def compare_on_case(argv: Sequence[str]) -> None:
         print(f"No picture of the training history. {error}")
         return
     path = args.output / f"training_history-{args.data}.png"
-    with replacing(path) as file:
-        display.figure_.savefig(file, dpi=150)
+    display.figure_.savefig(path, dpi=150)
     print(f"Training history: {path}")
 
 
