@@ -11,7 +11,6 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from ..estimators.ple import PLEClassifierRegressor
-from ..model_selection.split import list_folds
 from ..predictions.copula import Copula
 from ..predictions.errors import find_quantile
 from ..predictions.joint import Distributions
@@ -228,15 +227,13 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
         """
         rows = LabelledRows.read(self, X, y, sample_weight)
         named = self._name_estimators(rows)
-        table = rows.frame()
-        kinds = {task.name: task.kind for task in rows.targets.tasks}
         whole = MemberFit(
             X=rows.X,
-            y=table,
+            y=rows.frame(),
             sample_weight=None if sample_weight is None else rows.weights,
             groups=groups,
             tasks=rows.targets.tasks,
-            folds=lambda: list_folds(self.cv, kinds, rows.X, table, groups),
+            folds=lambda: rows.list_folds(self.cv, groups),
             keeps_order=not (self.cv is None or isinstance(self.cv, Integral)),
             n_jobs=self.n_jobs,
         )

@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import validate_data
 
 from ..encoding.targets import TargetEncoder
+from ..model_selection.split import list_folds
 from ..predictions.multi_task import index_of
 from ..tables.frames import takeable
 from ..tables.kinds import assign_kinds, drop_ignored, find_ignored
@@ -89,6 +90,11 @@ class LabelledRows:
                 columns[task.name] = np.full(len(column.mask), np.nan)
                 columns[task.name][column.mask] = column.observed.astype(np.float64)
         return pd.DataFrame(columns, index_of(self.X))
+
+    def list_folds(self, cv: Any, groups: Any) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return the folds that a parameter ``cv`` stands for, pairs of numbers of rows."""
+        kinds = {task.name: task.kind for task in self.targets.tasks}
+        return list_folds(cv, kinds, self.X, self.frame(), groups)
 
     def configure(
         self, estimator: Any, task_types: Any, seed: Any = None, only: Sequence[str] = ()

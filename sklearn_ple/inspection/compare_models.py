@@ -21,8 +21,6 @@ from ..ensemble.rows import LabelledRows, fit_weighted
 from ..estimators.bottoms import SharedBottomClassifierRegressor
 from ..estimators.ple import PLEClassifierRegressor
 from ..metrics import multitask_scores
-from ..model_selection.split import list_folds
-from ..predictions.multi_task import MultiTaskModel
 from ..tables.frames import take_rows
 from ..tables.groups import read_groups
 from ..tasks import Task
@@ -173,7 +171,6 @@ def compare(
     """
     reader = PerTaskClassifierRegressor(task_types=task_types)
     rows = LabelledRows.read(reader, X, y, sample_weight)
-    kinds = {task.name: task.kind for task in rows.targets.tasks}
     candidates = _read_models(_make_models() if models is None else models, rows, task_types)
     if reference is None:
         reference = _BOOSTING if _BOOSTING in candidates else next(iter(candidates), "")
@@ -181,7 +178,7 @@ def compare(
     table = rows.frame()
     if groups is not None:
         groups = read_groups(groups, len(table))
-    splits = list_folds(cv, kinds, rows.X, table, groups)
+    splits = rows.list_folds(cv, groups)
     if len(splits) < 2:
         raise ValueError(f"An interval needs 2 folds or more, but cv has {len(splits)}.")
     seeds = check_random_state(random_state).randint(np.iinfo(np.int32).max, size=len(splits))
@@ -263,7 +260,7 @@ def _read_model(model: Any, rows: LabelledRows, task_types: Any) -> Candidate:
     names = rows.targets.names
     if isinstance(model, (MultiOutputClassifier, MultiOutputRegressor)):
         model = model.estimator
-    if not isinstance(_find_last(model), MultiTaskModel):
+    if not hasattr(_find_last(model), "task_types"):
         family = is_classifier(model) - is_regressor(model)
         if not family:
             return model, names
