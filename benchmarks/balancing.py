@@ -19,11 +19,12 @@ from data_sets import SPLIT_AT_RANDOM, DataSet, without_test_rows
 from skorch.callbacks import Callback
 
 from sklearn_ple import PLEClassifierRegressor, SharedBottomClassifierRegressor
-from sklearn_ple.balancing import BALANCERS
 from sklearn_ple.metrics import multitask_scores
 from sklearn_ple.model_selection import train_test_split
 
 NETWORKS = {"PLE": PLEClassifierRegressor, "shared bottom": SharedBottomClassifierRegressor}
+# Listed, since the number of random draws depends on them.
+WAYS = ("equal", "uncertainty", "famo", "geometric", "upgrad", "aligned_mtl", "pcgrad", "imtl_g")
 TUNED = "fixed weights, tuned"
 KEY = ("data", "network", "balancing", "seed")
 N_REPEATS = 9
@@ -60,7 +61,7 @@ def costs(name):
     kinds = ["binary"] * (n_tasks // 2) + ["regression"] * (n_tasks - n_tasks // 2)
     models = {
         way: PLEClassifierRegressor(balancing=way, task_types=kinds, random_state=0, **size)
-        for way in BALANCERS
+        for way in WAYS
     }
     means = {way: [] for way in models}
     for _, way in product(range(N_REPEATS + 1), models):
@@ -112,7 +113,7 @@ def tuned(network, data, seed, weights, **params):
     rng = np.random.RandomState(seed)
     parts = train_test_split(data.X_train, data.y_train, test_size=0.25, random_state=seed)
     inner, tried = DataSet(*parts, data.kinds), []
-    for draw in range(len(BALANCERS)):
+    for draw in range(len(WAYS)):
         factors = 10 ** rng.uniform(-1, 1, len(weights)) if draw else np.ones(len(weights))
         products = factors * list(weights.values())
         tried.append(dict(zip(weights, products.tolist(), strict=True)))
@@ -138,7 +139,7 @@ def measure(name, network, balancing, seed, **params):
 
 
 def main():
-    parser = parser_of(__doc__, n_seeds=5, networks=NETWORKS, ways=[*BALANCERS, TUNED])
+    parser = parser_of(__doc__, n_seeds=5, networks=NETWORKS, ways=[*WAYS, TUNED])
     parser.add_argument("--cost", action="store_true", help="time steps, and nothing else")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=DEFAULT_SETS, metavar="SET")
     parser.add_argument("--members", type=int, help="other than by default, to save time")
