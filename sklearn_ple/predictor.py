@@ -128,17 +128,17 @@ class Predictor(TransformerMixin, MultiTaskModel):
         """Compute each task's outputs for rows of X, before calibration."""
         return self._targets.split_outputs(self._means(X).numpy())
 
-    def _compute_with_labels(self, X: Any, y: Any, sample_weight: Any, method: str) -> tuple:
-        """Compute the outputs of the tasks by a method, and read the labels and weights."""
+    def _predict_labelled(self, X: Any, y: Any, sample_weight: Any, method: str) -> tuple:
+        """Predict rows by a method; a dataset block by block."""
+        if not is_dataset(X):
+            return super()._predict_labelled(X, y, sample_weight, method)
         check_is_fitted(self)
-        if is_dataset(X):
-            features = list(getattr(self, "feature_names_in_", ()))
-            y, sample_weight = read_labels(X, y, sample_weight, features)
-            blocks = self._predict_blocks(X, getattr(type(self), method))
-            outputs, X = [np.concatenate(parts) for parts in zip(*blocks, strict=True)], None
-        else:
-            outputs = getattr(self, method)(X)
-        return outputs, self._targets.read(y, outputs[0], X, sample_weight), sample_weight
+        features = list(getattr(self, "feature_names_in_", ()))
+        y, sample_weight = read_labels(X, y, sample_weight, features)
+        blocks = self._predict_blocks(X, getattr(type(self), method))
+        predicted = [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
+        labels = self._targets.read(y, predicted[0], None, sample_weight)
+        return predicted, *weigh(labels, sample_weight)
 
     def _outputs(self, means: Tensor) -> list[np.ndarray]:
         """Split the members' means by task, and calibrate them if ``calibrate`` was called."""
@@ -415,64 +415,7 @@ class Predictor(TransformerMixin, MultiTaskModel):
         pairs = zip(self.tasks_, outputs, strict=True)
         return self._by_task([frame(task, part) for task, part in pairs])
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Compute the mean over the tasks of accuracy (classes) or R² (numbers).
-
-        For tasks of kind "quantile" and "huber", D² is used instead of R²: the share of the
-        absolute error that is explained. For "survival" it is the concordance index.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), or dataset
-            The features.
-        y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
-            The labels. Missing labels are skipped, and so are tasks whose score is undefined. For
-            a dataset, the names of its columns; labels and outputs of all rows must then fit in
-            memory.
-        sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
-            Weights of the rows, or of every single label. For a dataset, the name of a column, or
-            of one for each task.
-
-        Returns
-        -------
-        score : float
-            The score, where greater is better; NaN if no task has a score.
-
-        Raises
-        ------
-        ValueError
-            If y has no label at all.
-
-        Warns
-        -----
-        UndefinedMetricWarning
-            If a task has too few labels for its score, such as a number with a single label.
-        """
-        outputs, labels, weights = self._compute_with_labels(X, y, sample_weight, "_compute")
-        return self._score(self._targets.decode(outputs), labels, weights)
-
     # -- classes --------------------------------------------------------------------------------
-
-    @with_classes
-    @by_blocks
-    def predict_proba(self, X: Any, *, known: Any = None) -> Any:
-        """Predict the probabilities of the classes.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), or dataset
-            The features.
-        known : array-like or DataFrame of shape (n_samples, n_known), default=None
-            Known labels of these rows, as in ``predict``. A known class has the probability 1.
-
-        Returns
-        -------
-        probabilities : ndarray of shape (n_samples, n_classes), or list of these
-            The columns are in the order of ``classes_``. For a y with several columns, a list in
-            the order of the tasks, with None for a task without classes. For a dataset, a
-            generator of these results for blocks of rows, as in ``predict``.
-        """
-        return super().predict_proba(X, known=known)
 
     @with_classes
     @by_blocks
@@ -557,9 +500,7 @@ class Predictor(TransformerMixin, MultiTaskModel):
         C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger. "On Calibration of Modern Neural Networks".
         ICML 2017.
         """
-        check_is_fitted(self)
-        found = self._compute_with_labels(X, y, sample_weight, "_uncalibrated")
-        parts, labels, weights = found[0], *weigh(*found[1:])
+        parts, labels, weights = self._predict_labelled(X, y, sample_weight, "_uncalibrated")
         codes = self._targets.encode(labels)
         # Labels that follow from others alone would be of a single class.
         labelled = weights.any(axis=0)

@@ -13,7 +13,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..encoding.dependence import Dependence
 from ..encoding.targets import TargetEncoder
-from ..tables.labels import Labels
 from ..tables.reading import check_in_memory
 from ..tables.weights import weigh
 from ..tasks import Task, warn_without_score
@@ -223,13 +222,14 @@ class MultiTaskModel(BaseEstimator):
         return self._join_labels(labels, positions, X)
 
     @with_classes
+    @by_blocks
     def predict_proba(self, X: Any, *, known: Any = None) -> Any:
         """Predict the probabilities of the classes.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            The features.
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), or dataset
+            The features. Only networks read a dataset.
         known : array-like or DataFrame of shape (n_samples, n_known), default=None
             Known labels of these rows, as in ``predict``. A known class has the probability 1.
 
@@ -237,7 +237,8 @@ class MultiTaskModel(BaseEstimator):
         -------
         probabilities : ndarray of shape (n_samples, n_classes), or list of these
             The columns are in the order of ``classes_``. For a y with several columns, a list in
-            the order of the tasks, with None for a task without classes.
+            the order of the tasks, with None for a task without classes. For a dataset, a
+            generator of these results for blocks of rows, as in ``predict``.
         """
         check_is_fitted(self)
         return self._by_task(self._predict_classes(X, known))
@@ -412,12 +413,15 @@ class MultiTaskModel(BaseEstimator):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            The features.
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), or dataset
+            The features. Only networks read a dataset.
         y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
-            The labels. Missing labels are skipped, and so are tasks whose score is undefined.
+            The labels. Missing labels are skipped, and so are tasks whose score is undefined. For
+            a dataset, the names of its columns; labels and outputs of all rows must then fit in
+            memory.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
-            Weights of the rows, or of every single label.
+            Weights of the rows, or of every single label. For a dataset, the name of a column, or
+            of one for each task.
 
         Returns
         -------
@@ -434,16 +438,7 @@ class MultiTaskModel(BaseEstimator):
         UndefinedMetricWarning
             If a task has too few labels for its score, such as a number with a single label.
         """
-        check_is_fitted(self)
-        predicted = self._predict_labels(X)
-        labels = self._targets.read(y, predicted[0], X, sample_weight)
-        return self._score(predicted, labels, sample_weight)
-
-    def _score(
-        self, predicted: Sequence[np.ndarray], labels: Sequence[Labels], sample_weight: Any
-    ) -> float:
-        """Compute the mean score of the predicted labels of all tasks."""
-        labels, weights = weigh(labels, sample_weight)
+        predicted, labels, weights = self._predict_labelled(X, y, sample_weight, "_predict_labels")
         if not any(len(column.observed) for column in labels):
             raise ValueError("y has no label at all: pass rows with labels to compute a score.")
         scores = self._targets.score(predicted, labels, weights)
@@ -453,6 +448,13 @@ class MultiTaskModel(BaseEstimator):
                 warn_without_score(column.name, len(column.observed))
         defined = [score for score in scores if not np.isnan(score)]
         return float(np.mean(defined)) if defined else float("nan")
+
+    def _predict_labelled(self, X: Any, y: Any, sample_weight: Any, method: str) -> tuple:
+        """Predict rows by a method; return the result, their labels and the weights of these."""
+        check_is_fitted(self)
+        predicted = getattr(self, method)(X)
+        labels = self._targets.read(y, predicted[0], X, sample_weight)
+        return predicted, *weigh(labels, sample_weight)
 
     @check_arguments(name=[str])
     def task_view(self, name: str) -> TaskClassifierView | TaskRegressorView:
