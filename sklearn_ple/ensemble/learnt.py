@@ -1,19 +1,19 @@
 """What a blend learns from the out-of-fold predictions of its estimators."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+import pandas as pd
 
 from ..encoding.dependence import Dependence
-from ..encoding.targets import TargetEncoder
-from ..metrics import multitask_scores
+from ..metrics.scores import score_task
+from ..metrics.views import ScoredTask, to_plain_array
 from ..predictions.calibration import find_temperature
 from ..predictions.copula import Copula
 from ..predictions.errors import StandardisedErrors
 from ..predictions.joint import Distributions, encode_labels, learn_copula
-from ..predictions.multi_task import MultiTaskModel
 from ..tasks import Task, array_of
 from ..utils.checks import naming, shown
 from .members import Member
@@ -124,8 +124,11 @@ class Learnt:
         for task, there in zip(tasks, known, strict=True):
             table.loc[~there, task.name] = None if task.has_classes else np.nan
         parts = [*(member.out_of_fold for member in members.values()), blended]
-        scores = np.transpose([_score(rows.targets, part, table) for part in parts])
-        return cls(mix, scores, errors, sizes, temperatures, copula)
+        scores = [
+            [_score(task, part[k], table[task.name]) for part in parts]
+            for k, task in enumerate(tasks)
+        ]
+        return cls(mix, np.array(scores), errors, sizes, temperatures, copula)
 
 
 def _learn_errors(
@@ -172,29 +175,14 @@ def _read_weights(given: Any, n_estimators: int) -> np.ndarray:
     return shares / shares.sum()
 
 
-def _score(targets: TargetEncoder, parts: Sequence[np.ndarray], y: Any) -> list[float]:
-    """Score recorded predictions; y is missing in rows without them."""
-    if not y.notna().to_numpy().any():
-        return [np.nan] * y.shape[1]
-    recorded = _Recorded(targets, [np.nan_to_num(part) for part in parts]).fit()
-    return list(multitask_scores(recorded, np.arange(len(y)), y).values())
-
-
-class _Recorded(MultiTaskModel):
-    """Recorded predictions as an estimator, whose X is an array of row numbers."""
-
-    def __init__(self, targets: TargetEncoder, parts: Sequence[np.ndarray]):
-        self.targets = targets
-        self.parts = parts
-
-    def fit(self) -> Self:
-        """Set the attributes of the tasks."""
-        self._set_tasks(self.targets)
-        return self
-
-    @property
-    def _targets(self) -> TargetEncoder:
-        return self.targets
-
-    def _predict_tasks(self, X: np.ndarray) -> list[np.ndarray]:
-        return [part[X] for part in self.parts]
+def _score(task: Task, predicted: np.ndarray, labels: pd.Series) -> float:
+    """Score recorded predictions of a task; labels are missing in rows without them."""
+    if not labels.notna().any():
+        return np.nan
+    predicted = np.nan_to_num(predicted)
+    classes, responses = None, {"predict": lambda: predicted}
+    if task.has_classes:
+        classes = to_plain_array(pd.Series(task.classes))
+        best = classes[predicted.argmax(axis=1)]
+        responses = {"predict": lambda: best, "predict_proba": lambda: predicted}
+    return score_task(ScoredTask(task.name, labels, task, classes, responses), None)
