@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -76,19 +77,20 @@ def read_gates(estimator: Any, X: Any) -> Reading:
     with ExitStack() as stack:
         for level, level_banks in enumerate(module.expert_names(tasks), start=1):
             for bank in level_banks:
-                activity = _Activity()
-                stack.enter_context(watch(bank.module, activity.add))
-                banks.append((level, bank.names, activity))
+                zeros: list[Tensor] = []
+                stack.enter_context(watch(bank.module, partial(_add_zeros, zeros)))
+                banks.append((level, bank.names, zeros))
         weights = estimator.gate_weights(X)
     if not any(weights):
         # In AITM only a task that has a task before it has a gate.
         raise NoGatesError.of(estimator)
     n_rows = len(next(frame for gates in weights for frame in gates.values()))
-    active = {
-        (level, name): shares
-        for level, names, activity in banks
-        for name, shares in zip(names, activity.summary(len(names), n_rows), strict=True)
-    }
+    inactive: dict[tuple[int, str], float] = {}
+    for level, names, zeros in banks:
+        # Batches are filled up with copies of rows. The experts of all members are side by side.
+        of_rows = torch.cat(zeros, dim=1)[:, :n_rows].mean(dim=1)
+        shares = of_rows.unflatten(0, (-1, len(names))).mean(dim=0).tolist()
+        inactive |= zip(((level, name) for name in names), shares, strict=True)
     rows = [
         [level, gate, expert, values.mean(), values.std(ddof=0)]
         for level, gates in enumerate(weights, start=1)
@@ -96,7 +98,7 @@ def read_gates(estimator: Any, X: Any) -> Reading:
         for expert, values in frame.items()
     ]
     utilization = pd.DataFrame(rows, columns=["level", "gate", "expert", "mean", "std"])
-    return Reading(weights, utilization, _examine(utilization, active, module, tasks))
+    return Reading(weights, utilization, _examine(utilization, inactive, module, tasks))
 
 
 def describe_faults(health: pd.DataFrame) -> list[str]:
@@ -111,35 +113,18 @@ def describe_faults(health: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(messages))
 
 
-class _Activity:
-    """How many outputs of a bank of experts are zero or constant."""
-
-    def __init__(self) -> None:
-        self.zeros: list[Tensor] = []
-        self.ends: list[Tensor] = []
-
-    def add(self, outputs: Tensor) -> None:
-        """Add the outputs of a batch, of shape (n_members * n_experts, n_rows, width)."""
-        self.zeros.append((outputs == 0).cpu().double().mean(dim=2))
-        # Batches are filled up with copies of rows, which do not change minimum and maximum.
-        self.ends.append(torch.stack(outputs.aminmax(dim=1)).cpu())
-
-    def summary(self, n_experts: int, n_rows: int) -> list[list[float]]:
-        """Compute the share of zeros and of constant units of each expert, over all members."""
-        zeros = torch.cat(self.zeros, dim=1)[:, :n_rows].mean(dim=1)
-        lowest, highest = torch.stack(self.ends, dim=1)
-        constant = torch.eq(lowest.amin(dim=0), highest.amax(dim=0)).double().mean(dim=1)
-        shares = torch.stack([zeros, constant]).unflatten(1, (-1, n_experts))
-        return shares.mean(dim=1).T.tolist()
+def _add_zeros(zeros: list[Tensor], outputs: Tensor) -> None:
+    """Add the share of zeros among the outputs of each expert in each row of a batch."""
+    zeros.append((outputs == 0).cpu().double().mean(dim=2))
 
 
 def _examine(
     utilization: pd.DataFrame,
-    active: Mapping[tuple[int, str], list[float]],
+    inactive: Mapping[tuple[int, str], float],
     module: Any,
     tasks: Sequence[str],
 ) -> pd.DataFrame:
-    """Tabulate the health of the experts, given the zeros and constant units of some of them."""
+    """Tabulate the health of the experts, given the share of zeros of some of them."""
     levels = (row for row in module.nodes(tasks) if row and row[0].kind == "expert")
     owners = {
         (level, node.name): tasks[node.task]
@@ -163,10 +148,10 @@ def _examine(
     own_share = by_owner["share"].mean()
 
     # Experts are in the order of the banks, if this is known.
-    experts = sorted(dict.fromkeys([*active, *keys]), key=itemgetter(0))
+    experts = sorted(dict.fromkeys([*inactive, *keys]), key=itemgetter(0))
     health = pd.DataFrame(index=pd.MultiIndex.from_tuples(experts, names=by))
     health["task"] = [owners.get(expert) for expert in experts]
-    health[["zeros", "constant"]] = [active.get(expert, (np.nan, np.nan)) for expert in experts]
+    health["zeros"] = [inactive.get(expert, np.nan) for expert in experts]
     health["share"] = used.groupby(by)["share"].mean()
     health["beside"] = [expert in beside for expert in experts]
     health["main_task"] = of_tasks.loc[weights.idxmax()].set_index(by)["gate"]

@@ -114,8 +114,7 @@ def expert_health(estimator: Any, X: Any) -> ExpertHealth:
 
         - ``level``, counted from 1, from the features up, and ``expert``, the name of the expert;
         - ``task``, the task that the expert belongs to; missing for a shared expert;
-        - ``zeros``, the share of the expert's activations that are zero, and ``constant``, the
-          share of its units that have the same output for every row;
+        - ``zeros``, the share of the expert's activations that are zero;
         - ``share``, the mean weight of the expert in the gates that read it, as a multiple of the
           even share, which is 1 / n in a gate with n experts;
         - ``beside``, whether the expert is also read beside the gates, as the own experts are in
