@@ -33,8 +33,6 @@ class TargetForm:
     levels : list, default=[]
         Names of the levels of y's columns; most data frames have one level. Empty if y is not a
         data frame of pandas.
-    swapped : bool, default=False
-        Whether y is an array in the other byte order than that of the processor.
     """
 
     library: str
@@ -44,7 +42,6 @@ class TargetForm:
     dtypes: list[Any]
     ignored: list[int] = field(default_factory=list)
     levels: list[Any] = field(default_factory=list)
-    swapped: bool = False
 
     @classmethod
     def of(cls, y: Any, ndim: int, names: list[str]) -> "TargetForm":
@@ -57,9 +54,7 @@ class TargetForm:
                 return cls(library, ndim, names, [name], [y.dtype])
             levels = [] if library == "polars" else list(y.columns.names)
             return cls(library, ndim, names, list(y.columns), list(y.dtypes), levels=levels)
-        dtype = getattr(y, "dtype", None)
-        swapped = isinstance(dtype, np.dtype) and not dtype.isnative
-        return cls("numpy", ndim, names, [], [], swapped=swapped)
+        return cls("numpy", ndim, names, [], [])
 
     def ignored_among(self, names: Sequence[str]) -> list[int]:
         """Return the positions to ignore in a y of this form, which may lack ignored columns."""
@@ -103,12 +98,12 @@ class TargetForm:
             The predictions.
         """
         if self.ndim == 1:
-            return self._in_byte_order(predictions[0])
+            return predictions[0]
         if self.library == "numpy":
             kinds = {p.dtype.kind for p in predictions}
             mixed = len(kinds) > 1 and (not kinds <= set("biuf") or any(map(_is_long, tasks)))
             parts = [p.astype(object) if mixed else p for p in predictions]
-            return self._in_byte_order(np.column_stack(parts))
+            return np.column_stack(parts)
         if self.library == "polars":
             import polars as pl
 
@@ -128,10 +123,6 @@ class TargetForm:
         frame = pd.DataFrame(columns, index=index)
         frame.columns = self._names_of_columns()
         return frame
-
-    def _in_byte_order(self, values: np.ndarray) -> np.ndarray:
-        """Return an array in the byte order of y."""
-        return values.astype(values.dtype.newbyteorder("S")) if self.swapped else values
 
     def _in_dtype(
         self, position: int, task: Task, values: np.ndarray, index: pd.Index | None

@@ -1,6 +1,5 @@
 """The way of X through predict: read once, through the network once."""
 
-import pickle
 import re
 import warnings
 
@@ -178,15 +177,11 @@ def test_leaving_one_out_scores_as_scikit_learns_estimators_do(fitted):
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8", "i2", "i8"])
-def test_arrays_are_predicted_in_the_byte_order_of_y(dtype):
+def test_the_byte_order_of_y_does_not_count(dtype):
     X, y = np.arange(80.0).reshape(40, 2), np.arange(40) % 7 * 3
     for columns in (1, 2):
         labels = np.column_stack([y] * columns) if columns > 1 else y
         other = labels.astype(np.dtype(dtype).newbyteorder("S"))
         model = make_tiny(task_types="regression").fit(X, other)
-        assert not model.predict(X).dtype.isnative
-        assert model.predict(X).dtype.itemsize == 8
         native = make_tiny(task_types="regression").fit(X, labels.astype(dtype)).predict(X)
-        np.testing.assert_array_equal(model.predict(X), native)
-        loaded = pickle.loads(pickle.dumps(model))
-        assert not loaded.predict(X).dtype.isnative
+        np.testing.assert_array_equal(model.predict(X), native, strict=True)
