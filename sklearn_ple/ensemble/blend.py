@@ -48,7 +48,7 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
         PerTaskClassifierRegressor())]``. An estimator in a
         :class:`~sklearn.frozen.FrozenEstimator` is used as it is; fit the blend to rows that it
         has not seen.
-    weights : {"auto", "equal"} or array-like of shape (n_estimators,), default="auto"
+    weights : {"auto", "equal"}, default="auto"
         The weights of the estimators. "auto" learns them for each task, see Notes.
     cv : int, splitter, iterable or None, default=5
         The folds on which estimators are cross-fitted. An int is the number of folds of
@@ -139,7 +139,7 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
     _converted = ("_target_encoder", "weights_", "scores_", "_found_copula")
     _parameter_constraints: dict[str, list[Any]] = {
         "estimators": [list, tuple, None],
-        "weights": [StrOptions({"auto", "equal"}), LISTED],
+        "weights": [StrOptions({"auto", "equal"})],
         "cv": CV,
         "task_types": [str, LISTED, dict, type, Task],
         "n_jobs": N_JOBS,
@@ -151,7 +151,7 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
         self,
         estimators: Any = None,
         *,
-        weights: Any = "auto",
+        weights: str = "auto",
         cv: Any = 5,
         task_types: Any = "auto",
         n_jobs: int | None = None,

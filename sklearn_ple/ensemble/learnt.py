@@ -15,7 +15,6 @@ from ..predictions.copula import Copula
 from ..predictions.errors import StandardisedErrors
 from ..predictions.joint import Distributions, encode_labels, learn_copula
 from ..tasks import Task, array_of
-from ..utils.checks import naming, shown
 from .members import Member
 from .rows import LabelledRows
 from .weights import Evidence, learn_weights
@@ -95,11 +94,10 @@ class Learnt:
         for k, (column, there) in enumerate(zip(rows.labels, known, strict=True)):
             numbers = np.flatnonzero(there & column.mask)
             labelled.append(OwnLabels(numbers, codes[numbers, k], rows.weights[numbers, k]))
-        if isinstance(weights, str) and weights == "auto":
+        mix = np.full((len(tasks), len(members)), 1 / len(members))
+        if weights == "auto":
             pairs = zip(tasks, predictions, labelled, strict=True)
             mix = learn_weights([_gather(task, part, own) for task, part, own in pairs])
-        else:
-            mix = np.tile(_read_weights(weights, len(members)), (len(tasks), 1))
         blended = [
             np.tensordot(of_task, np.nan_to_num(part), 1)
             for of_task, part in zip(mix, predictions, strict=True)
@@ -158,21 +156,6 @@ def take_logarithms(probabilities: np.ndarray) -> np.ndarray:
 def _gather(task: Task, predictions: np.ndarray, own: OwnLabels) -> Evidence:
     make = Evidence.of_classes if task.has_classes else Evidence.of_numbers
     return make(predictions[:, own.numbers], own.values, own.weights)
-
-
-def _read_weights(given: Any, n_estimators: int) -> np.ndarray:
-    """Return weights that are equal or given."""
-    if isinstance(given, str):
-        return np.full(n_estimators, 1 / n_estimators)
-    with naming("weights"):
-        shares = np.asarray(given, dtype=np.float64)
-    is_right = shares.shape == (n_estimators,) and (shares >= 0).all()
-    if not is_right or not 0 < shares.sum() < np.inf:
-        raise ValueError(
-            f"weights is {shown(given)}: it must be 'auto', 'equal', or a number of 0 or more for "
-            f"each of the {n_estimators} estimators, not all 0."
-        )
-    return shares / shares.sum()
 
 
 def _score(task: Task, predicted: np.ndarray, labels: pd.Series) -> float:

@@ -162,7 +162,7 @@ def test_a_blend_with_a_network_predicts_the_same(tmp_path):
         categorical_features=["town", "zone"],
     )
     models = [("network", network), ("boosting", PerTaskClassifierRegressor())]
-    blend = BlendClassifierRegressor(models, cv=2, random_state=0, weights=[0.3, 0.7])
+    blend = BlendClassifierRegressor(models, cv=2, random_state=0)
     blend.fit(X, Y[["died", "grade", "weight"]])
     export.to_onnx(blend, tmp_path / "model.onnx")
     check(blend, tmp_path / "model.onnx", ROWS)
