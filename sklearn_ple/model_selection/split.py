@@ -16,7 +16,6 @@ from ..utils.checks import check_lengths, check_rows, naming
 from ..utils.constraints import BETWEEN_0_AND_1, COUNT, at_least, check_arguments
 from .stratify import stratify
 
-_N_BINS = 5
 _SIZE = [COUNT, BETWEEN_0_AND_1, None]
 
 
@@ -35,10 +34,6 @@ class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
         Whether to shuffle the rows first. If not, ties are broken by the order of the rows.
     random_state : int, RandomState instance or None, default=None
         Seed of the shuffling; pass an int for the same folds in every call.
-    n_bins : int, default=5
-        Number of quantile bins of a task with numbers. With 1, only the number of labels that are
-        not missing is balanced. If there are few labels there are fewer bins, so that each bin has
-        at least two labels per fold.
     task_types : str, list or dict, default="auto"
         The kinds of the tasks, like the estimator's parameter: which columns of y have classes,
         which have numbers, and which to ignore.
@@ -46,8 +41,7 @@ class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
     Raises
     ------
     ValueError
-        If ``n_splits`` is less than 2, if ``n_bins`` is not an integer of 1 or more, or if
-        ``random_state`` is set without ``shuffle``.
+        If ``n_splits`` is less than 2, or if ``random_state`` is set without ``shuffle``.
 
     See Also
     --------
@@ -57,8 +51,9 @@ class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
     Notes
     -----
     With ``task_types="auto"``, whether labels are classes or numbers is inferred: integers are
-    classes if at most 10 of them are distinct, and floats if they are at most two whole numbers. A
-    missing label counts as one more class of its task.
+    classes if at most 10 of them are distinct, and floats if they are at most two whole numbers.
+    Numbers are divided at quantiles into five bins or, if there are few, into fewer bins, so that
+    each has at least two labels per fold. A missing label counts as one more class of its task.
 
     The method is iterative stratification. Rows with the rarest values are assigned first, each to
     the fold that lacks most of its share of them. Unlike in the original method, the fold is
@@ -89,20 +84,16 @@ class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
     # For the folds of an estimator: the kinds of task that it learns, "class", "number" or all.
     _family: str | None = None
 
-    @check_arguments(
-        n_splits=[at_least(2)], shuffle=["boolean"], random_state=["random_state"], n_bins=[COUNT]
-    )
+    @check_arguments(n_splits=[at_least(2)], shuffle=["boolean"], random_state=["random_state"])
     def __init__(
         self,
         n_splits: int = 5,
         *,
         shuffle: bool = False,
         random_state: Any = None,
-        n_bins: int = _N_BINS,
         task_types: Any = "auto",
     ):
         super().__init__(n_splits, shuffle=shuffle, random_state=random_state)
-        self.n_bins = n_bins
         self.task_types = task_types
 
     def split(self, X: Any, y: Any, groups: Any = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -141,8 +132,7 @@ class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
         sizes = [len(part) for part in np.array_split(np.arange(_num_samples(X)), self.n_splits)]
         rng = check_random_state(self.random_state) if self.shuffle else None
         parts = f"{self.n_splits} folds"
-        kinds = self.task_types, self._family
-        fold = stratify(y, sizes, self.n_bins, parts, groups, rng, *kinds)
+        fold = stratify(y, sizes, parts, groups, rng, self.task_types, self._family)
         for number in range(self.n_splits):
             yield fold == number
 
@@ -255,7 +245,7 @@ class MultiTaskShuffleSplit(GroupsConsumerMixin, BaseShuffleSplit):
         rng = check_random_state(self.random_state)
         sizes, parts = [n_train, n_test], "training and test rows"
         for _ in range(self.n_splits):
-            part = stratify(y, sizes, _N_BINS, parts, groups, rng, self.task_types)
+            part = stratify(y, sizes, parts, groups, rng, self.task_types)
             order = rng.permutation(n_rows)
             yield order[part[order] == 0], order[part[order] == 1]
 

@@ -13,6 +13,9 @@ from ..tables.kinds import assign_kinds, find_ignored, has_classes, select_learn
 from ..tables.labels import as_frame, numbers_are_classes
 from ..utils.warn import warn
 
+# Greatest number of bins of a task with numbers.
+_MOST_BINS = 5
+
 
 @dataclass(frozen=True)
 class Strata:
@@ -37,7 +40,6 @@ class Strata:
         cls,
         name: str,
         column: pd.Series,
-        n_bins: int,
         least_share: float,
         is_class: bool | None = None,
     ) -> "Strata":
@@ -55,7 +57,7 @@ class Strata:
             # Two numbers are spread like two classes, whatever they are.
             if not numbers_are_classes(np.unique(numbers)):
                 # Smaller bins would have the same priority as rare classes.
-                n_bins = max(min(n_bins, int(len(numbers) * least_share / 2)), 1)
+                n_bins = max(min(_MOST_BINS, int(len(numbers) * least_share / 2)), 1)
                 levels = np.arange(1, n_bins) / n_bins
                 edges = np.unique(np.quantile(numbers, levels, method="lower"))
                 codes[there] = np.searchsorted(edges, numbers)
@@ -67,7 +69,6 @@ class Strata:
 def stratify(
     y: Any,
     sizes: Any,
-    n_bins: int,
     parts: str,
     groups: Any = None,
     rng: Any = None,
@@ -83,8 +84,6 @@ def stratify(
     sizes : sequence of int
         Number of rows in each part, at least 1. If the sum is less than n_rows, the remaining rows
         are in no part. With groups the sizes are approximate.
-    n_bins : int
-        Greatest number of bins of a task with numbers.
     parts : str
         Name of the parts in messages, such as "5 folds".
     groups : ndarray of int of shape (n_rows,), default=None
@@ -115,7 +114,7 @@ def stratify(
     tasks = []
     for k in select_learnt(names, partial(find_ignored, task_types)):
         is_class = has_classes(names[k], kinds[names[k]], family)
-        tasks.append(Strata.read(names[k], table.iloc[:, k], n_bins, least_share, is_class))
+        tasks.append(Strata.read(names[k], table.iloc[:, k], least_share, is_class))
     order = np.arange(len(table)) if rng is None else rng.permutation(len(table))
     units = None if groups is None else pd.factorize(groups[order])[0]
     values = _list_values(tasks)[order]

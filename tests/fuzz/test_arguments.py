@@ -189,7 +189,7 @@ def list_functions(folder):
             lambda **other: metrics.task_scorer(**other)(model, X, y),
             {"name": "tall", "metric": None},
         ),
-        "MultiTaskKFold": (folds, {"n_splits": 2, "shuffle": True, "n_bins": 2, **random}),
+        "MultiTaskKFold": (folds, {"n_splits": 2, "shuffle": True, **random}),
         "MultiTaskKFold.split": (
             lambda **arguments: [*folds(2).split(**arguments)],
             {**all_rows, "groups": groups},

@@ -178,13 +178,8 @@ def test_few_labels_reach_every_fold():
 
 def test_each_fold_has_its_share_of_each_bin_of_numbers(seed):
     y = np.arange(1000.0) ** 3 + 0.5
-    for n_bins in (1, 4, 10):
-        cv = MultiTaskKFold(5, shuffle=True, random_state=seed, n_bins=n_bins)
-        for _, test in cv.split(y, y):
-            counts = np.bincount(test * n_bins // 1000, minlength=n_bins)
-            assert np.abs(counts - 200 / n_bins).max() <= 1
-    by_halves = MultiTaskKFold(5, shuffle=True, random_state=seed, n_bins=2).split(y, y)
-    assert max(np.abs(np.bincount(test // 100) - 20).max() for _, test in by_halves) > 1
+    for _, test in MultiTaskKFold(5, shuffle=True, random_state=seed).split(y, y):
+        assert np.abs(np.bincount(test // 200) - 40).max() <= 1
 
 
 def test_kinds_are_those_that_the_estimators_infer():
@@ -259,7 +254,7 @@ def test_folds_do_not_depend_on_the_form_of_a_single_task(data):
 def test_splitters_are_as_those_of_scikit_learn():
     folds = MultiTaskKFold(4, shuffle=True, random_state=3)
     assert " ".join(repr(folds).split()) == (
-        "MultiTaskKFold(n_bins=5, n_splits=4, random_state=3, shuffle=True, task_types='auto')"
+        "MultiTaskKFold(n_splits=4, random_state=3, shuffle=True, task_types='auto')"
     )
     splits = MultiTaskShuffleSplit(test_size=0.2)
     assert " ".join(repr(splits).split()) == (
@@ -397,13 +392,12 @@ def test_parts_that_lack_nothing_are_left_as_they_were_dealt(seed):
     groups = np.arange(120) // 2 if seed % 2 else None
     sizes, names = np.array([90, 30]), ["a", "b", "c", "d"]
     tasks = [
-        Strata.read(name, pd.Series(column), 5, 0.25)
-        for name, column in zip(names, y.T, strict=True)
+        Strata.read(name, pd.Series(column), 0.25) for name, column in zip(names, y.T, strict=True)
     ]
     expected = deal(_list_values(tasks), sizes, groups)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        np.testing.assert_array_equal(stratify(y, sizes, 5, "parts", groups), expected)
+        np.testing.assert_array_equal(stratify(y, sizes, "parts", groups), expected)
 
 
 def test_ties_of_the_rarest_value_keep_the_order_of_the_rows():
@@ -696,8 +690,6 @@ def test_a_class_with_too_few_labels_warns():
     [
         (lambda X, y: MultiTaskKFold(1), "'n_splits' parameter .* Got 1"),
         (lambda X, y: MultiTaskKFold(2, random_state=0), "shuffle"),
-        (lambda X, y: MultiTaskKFold(2, n_bins=0), "'n_bins' parameter .* Got 0"),
-        (lambda X, y: MultiTaskKFold(2, n_bins=1.5), "'n_bins' parameter .* Got 1.5"),
         (lambda X, y: MultiTaskShuffleSplit(0), "'n_splits' parameter .* Got 0"),
         (lambda X, y: next(MultiTaskKFold(2).split(X, None)), "y is None"),
         (lambda X, y: next(MultiTaskKFold(2).split(X, y[:9])), "inconsistent"),
