@@ -12,12 +12,13 @@ from sklearn.metrics import PredictionErrorDisplay, RocCurveDisplay, roc_auc_sco
 from ..style import PALETTE, add_legend
 from .observed import N_BINS, Observed
 
-_HEIGHT, _MOST_IN_CORNER = 3.9, 3
+#: Height of a plot, in inches.
+HEIGHT = 3.9
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A plot: its title, its description, the function that draws it, and its height in inches.
+    """A plot: its title, its description, and the function that draws it.
 
     Without a function, the plot is the description, which says why there is none.
     """
@@ -25,7 +26,6 @@ class Panel:
     title: str
     description: str
     drawer: Callable[[Any], Any] | None = None
-    height: float = _HEIGHT
 
     def draw(self, ax: Any) -> None:
         """Draw the plot into axes."""
@@ -40,7 +40,7 @@ class Panel:
         """Draw the plot into a new figure."""
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(4.6, self.height), layout="constrained")
+        figure = Figure(figsize=(4.6, HEIGHT), layout="constrained")
         self.draw(figure.subplots())
         return figure
 
@@ -68,10 +68,10 @@ def _roc(observed: Observed) -> tuple[Any, ...]:
             RocCurveDisplay.from_predictions(happened, proba, name=name, ax=ax)
         ax.plot([0, 1], [0, 1], "k:", label="guessing")
         ax.set(xlabel="False positive rate", ylabel="True positive rate")
-        _add_legend(ax, "lower right")
+        _add_legend(ax)
 
     areas = ", ".join(f"{name} {roc_auc_score(happened, p):.2f}" for name, happened, p in curves)
-    return f"Area under the curve: {areas}.", draw, _height(len(curves))
+    return f"Area under the curve: {areas}.", draw
 
 
 def _calibration(observed: Observed) -> tuple[Any, ...]:
@@ -84,26 +84,18 @@ def _calibration(observed: Observed) -> tuple[Any, ...]:
                 happened, proba, n_bins=N_BINS, strategy="quantile", name=name, ax=ax, markersize=4
             )
         ax.set(xlabel="Predicted probability", ylabel="Share that came true", aspect="equal")
-        _add_legend(ax, "upper left")
+        _add_legend(ax)
 
     shares = "; ".join(
         f"{name}: mean predicted probability {proba.mean():.1%}, true share {happened.mean():.1%}"
         for name, happened, proba in curves
     )
-    return f"{shares}.", draw, _height(len(curves))
+    return f"{shares}.", draw
 
 
-def _add_legend(ax: Any, corner: str) -> None:
-    """Put the legend into a corner or, if it would hide the curves, below the plot."""
-    place: dict[str, Any] = {"loc": corner}
-    if len(ax.lines) - 1 > _MOST_IN_CORNER:
-        place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.17), "frameon": False}
-    add_legend(ax, *ax.get_legend_handles_labels(), fontsize="small", **place)
-
-
-def _height(n_curves: int) -> float:
-    """Return the height of a plot in inches, with room for the legend below it."""
-    return _HEIGHT if n_curves <= _MOST_IN_CORNER else _HEIGHT + 0.2 * (n_curves + 1)
+def _add_legend(ax: Any) -> None:
+    """Put the legend where it hides least of the curves."""
+    add_legend(ax, *ax.get_legend_handles_labels(), fontsize="small")
 
 
 def _errors(observed: Observed) -> tuple[Any, ...]:
@@ -156,7 +148,7 @@ def _survival(observed: Observed) -> tuple[Any, ...]:
         for name, (times, shares) in curves.items():
             ax.step(times, shares, where="post", label=f"{name} predictions")
         ax.set(xlabel="Time", ylabel="Share without an event", ylim=(0, 1))
-        _add_legend(ax, "upper right")
+        _add_legend(ax)
 
     middle = float(np.median(np.abs(observed.labels)))
     shares = ", ".join(

@@ -20,7 +20,7 @@ from ..comparison import Comparison
 from ..importance import MultiTaskImportance
 from ..shown import Contents, Result
 from .observed import Observed
-from .panels import make_panels
+from .panels import HEIGHT, make_panels
 from .scores import MAX_COLUMNS, measure_importance, score_by_bootstrap
 
 
@@ -230,9 +230,8 @@ class MultiTaskReport(Result):
         style.import_pyplot()
         tasks = read_tasks(self.estimator, self.X, self.y)
         rows = [make_panels(Observed.of(task)) for task in tasks]
-        heights = [max(panel.height for panel in row) for row in rows]
-        size = 9.0, sum(heights)
-        self.figure_, self.axes_ = style.make_axes(len(tasks), 2, size, height_ratios=heights)
+        size = 9.0, HEIGHT * len(tasks)
+        self.figure_, self.axes_ = style.make_axes(len(tasks), 2, size)
         for axes, row, task in zip(self.axes_, rows, tasks, strict=True):
             for ax, panel in zip(axes, row, strict=True):
                 panel.draw(ax)
