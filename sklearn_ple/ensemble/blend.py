@@ -15,12 +15,7 @@ from ..predictions.copula import Copula
 from ..predictions.errors import find_quantile
 from ..predictions.joint import Distributions
 from ..predictions.margins import Numbers
-from ..predictions.multi_task import (
-    index_of,
-    with_classes,
-    with_numbers,
-    with_tasks,
-)
+from ..predictions.multi_task import index_of, with_classes, with_numbers, with_tasks
 from ..tasks import Task
 from ..utils._sklearn import StrOptions, _BaseComposition, _fit_context
 from ..utils.checks import naming, shown

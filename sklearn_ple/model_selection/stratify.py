@@ -37,11 +37,7 @@ class Strata:
 
     @classmethod
     def read(
-        cls,
-        name: str,
-        column: pd.Series,
-        least_share: float,
-        is_class: bool | None = None,
+        cls, name: str, column: pd.Series, least_share: float, is_class: bool | None = None
     ) -> "Strata":
         """Read a task's labels; a bin of numbers has at least two for the smallest part.
 

@@ -14,10 +14,7 @@ _LOG_TEMPERATURES = (-5.0, 5.0)
 
 
 def find_temperatures(
-    tasks: Sequence[Task],
-    parts: Sequence[np.ndarray],
-    targets: np.ndarray,
-    weights: np.ndarray,
+    tasks: Sequence[Task], parts: Sequence[np.ndarray], targets: np.ndarray, weights: np.ndarray
 ) -> dict[str, float]:
     """Find the temperature of each task with classes and labels.
 

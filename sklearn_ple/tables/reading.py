@@ -14,14 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from ..utils.checks import check_unique, naming, shown
-from .frames import (
-    fill_mask,
-    is_dataset,
-    keep_numbers,
-    refuse_unread,
-    to_pandas,
-    use_native_order,
-)
+from .frames import fill_mask, is_dataset, keep_numbers, refuse_unread, to_pandas, use_native_order
 
 # Names of the types of vectors and of lists of text.
 _LISTS = {"list", "tuple", "set", "frozenset", "ndarray"}
