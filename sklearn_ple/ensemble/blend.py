@@ -1,7 +1,6 @@
 """The blend: a weighted mean of several estimators of the same tasks."""
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -222,16 +221,8 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
         """
         rows = LabelledRows.read(self, X, y, sample_weight)
         named = self._name_estimators(rows)
-        whole = MemberFit(
-            X=rows.X,
-            y=rows.frame(),
-            sample_weight=None if sample_weight is None else rows.weights,
-            groups=groups,
-            tasks=rows.targets.tasks,
-            folds=lambda: rows.list_folds(self.cv, groups),
-            keeps_order=not (self.cv is None or isinstance(self.cv, Integral)),
-            n_jobs=self.n_jobs,
-        )
+        weights = None if sample_weight is None else rows.weights
+        whole = MemberFit(rows, weights, groups, self.cv, self.n_jobs)
         bar = progress_bar(named.items(), desc="Fitting", disable=not self.verbose)
         members = {name: whole.run(estimator) for name, estimator in bar}
         learnt = Learnt.of(rows, members, self.weights)

@@ -1,10 +1,13 @@
 """The estimators of a blend: their fitted models, and their out-of-fold predictions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.parallel import Parallel, delayed
@@ -14,7 +17,7 @@ from ..tables.frames import take_rows
 from ..tables.labels import as_frame
 from ..tasks import Task
 from ..utils.inner import tasks_of
-from .rows import fit_weighted
+from .rows import LabelledRows, fit_weighted
 
 #: Pairs of training rows and test rows.
 Folds = Sequence[tuple[np.ndarray, np.ndarray]]
@@ -42,30 +45,28 @@ class MemberFit:
 
     Attributes
     ----------
-    X, y : object
-        The features, and the labels of all tasks as a data frame.
+    rows : LabelledRows
+        The rows.
     sample_weight : ndarray of shape (n_rows, n_tasks) or None
         Weights of the labels.
     groups : array-like of shape (n_rows,) or None
         Groups of the rows.
-    tasks : sequence of Task
-        The tasks.
-    folds : callable
-        Function that returns the folds.
-    keeps_order : bool
-        Whether the folds are the user's own, which all estimators must respect.
+    cv : object
+        What stands for the folds. If they are the user's own, all estimators must respect them.
     n_jobs : int or None
         Number of folds that are fitted at the same time.
     """
 
-    X: Any
-    y: Any
+    rows: LabelledRows
     sample_weight: np.ndarray | None
     groups: Any
-    tasks: Sequence[Task]
-    folds: Callable[[], Folds]
-    keeps_order: bool
+    cv: Any
     n_jobs: int | None
+
+    @cached_property
+    def y(self) -> pd.DataFrame:
+        """The labels of all tasks."""
+        return self.rows.frame()
 
     def run(self, estimator: Any) -> Member:
         """Fit an estimator, or use it as it is if it is frozen.
@@ -74,16 +75,18 @@ class MemberFit:
         user's own, or it has no out-of-fold predictions, as on few rows. All others are fitted
         without each fold.
         """
+        X = self.rows.X
         if isinstance(estimator, FrozenEstimator):
-            return Member([estimator], predict_tasks(estimator, self.X, self.tasks))
+            return Member([estimator], predict_tasks(estimator, X, self.rows.targets.tasks))
         model = clone(estimator)
-        if not self.keeps_order and hasattr(model, "fit_out_of_fold"):
+        is_number = self.cv is None or isinstance(self.cv, Integral)
+        if is_number and hasattr(model, "fit_out_of_fold"):
             weights = {} if self.sample_weight is None else {"sample_weight": self.sample_weight}
             groups = {} if self.groups is None else {"groups": self.groups}
-            out_of_fold = model.fit_out_of_fold(self.X, self.y, **weights, **groups)
+            out_of_fold = model.fit_out_of_fold(X, self.y, **weights, **groups)
             if any(np.isfinite(part).any() for part in out_of_fold):
                 return Member([model], out_of_fold)
-        folds = self.folds()
+        folds = self.rows.list_folds(self.cv, self.groups)
         models = Parallel(self.n_jobs)(delayed(self._fit)(estimator, rows) for rows, _ in folds)
         out_of_fold = self._join(models, folds)
         times = np.bincount(np.concatenate([test for _, test in folds]), minlength=len(self.y))
@@ -93,15 +96,17 @@ class MemberFit:
         return Member(models, out_of_fold)
 
     def _fit(self, estimator: Any, rows: np.ndarray) -> Any:
+        X = take_rows(self.rows.X, rows)
         weights = None if self.sample_weight is None else self.sample_weight[rows]
-        return fit_weighted(clone(estimator), take_rows(self.X, rows), self.y.iloc[rows], weights)
+        return fit_weighted(clone(estimator), X, self.y.iloc[rows], weights)
 
     def _join(self, models: Sequence[Any], folds: Folds) -> list[np.ndarray]:
         """Predict the test rows of each fold; the last prediction of a row counts."""
-        shapes = [(len(self.y), *([len(t.classes)] if t.has_classes else [])) for t in self.tasks]
+        tasks = self.rows.targets.tasks
+        shapes = [(len(self.y), *([len(t.classes)] if t.has_classes else [])) for t in tasks]
         joined = [np.full(shape, np.nan) for shape in shapes]
         for model, (_, test) in zip(models, folds, strict=True):
-            parts = predict_tasks(model, take_rows(self.X, test), self.tasks)
+            parts = predict_tasks(model, take_rows(self.rows.X, test), tasks)
             for whole, part in zip(joined, parts, strict=True):
                 whole[test] = part
         return joined
