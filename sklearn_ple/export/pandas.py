@@ -80,9 +80,6 @@ def _load_dtype(kind: str, first: Any, second: Any = None) -> Any:
         except ImportError:
             # Without pyarrow, columns of text are stored as objects of Python.
             return pd.StringDtype("python", **missing)
-        except TypeError:
-            # An older pandas has no such dtype.
-            return np.dtype(object)
     try:
         dtype = None if _NAMES_A_FILE in first else _pandas_dtype(first)
     except (AttributeError, TypeError, ValueError, OverflowError, NotImplementedError):
