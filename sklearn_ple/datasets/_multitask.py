@@ -1,17 +1,15 @@
 """Synthetic tasks with a chosen relatedness, as in the papers on MMoE and MultiTab."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from pandas.api import types
 from sklearn.utils import Bunch, check_random_state
 
 from ..utils._sklearn import StrOptions
-from ..utils.checks import naming
 from ..utils.constraints import (
     COUNT,
     COUNT_OR_ZERO,
@@ -21,10 +19,17 @@ from ..utils.constraints import (
     Number,
     at_least,
     check_arguments,
+    is_listed,
 )
 from ._base import read_text
 
-_KINDS = ("regression", "binary", "multiclass")
+# The values of parameters that are one for all tasks, or one for each.
+_OF_TASKS = {
+    "task_types": StrOptions({"regression", "binary", "multiclass"}),
+    "missing": Number(Real, 0, 1, closed="left"),
+    "noise": NOT_NEGATIVE,
+    "degree": COUNT,
+}
 
 
 @check_arguments(
@@ -33,17 +38,13 @@ _KINDS = ("regression", "binary", "multiclass")
     n_tasks=[COUNT],
     correlation=[Number(Real, -1, 1, closed="both"), LISTED],
     form=[StrOptions({"sinusoids", "polynomial"})],
-    degree=[COUNT, LISTED],
     n_sinusoids=[COUNT_OR_ZERO],
     scale=[POSITIVE],
-    noise=[NOT_NEGATIVE, LISTED],
-    task_types=[StrOptions(set(_KINDS)), LISTED],
     n_classes=[at_least(3)],
-    missing=[Number(Real, 0, 1, closed="left"), LISTED],
     return_X_y=["boolean"],
-    return_coef=["boolean"],
     as_frame=["boolean"],
     random_state=["random_state"],
+    **{name: [one, LISTED] for name, one in _OF_TASKS.items()},
 )
 def make_multitask(
     n_samples: int = 1000,
@@ -60,7 +61,6 @@ def make_multitask(
     n_classes: int = 3,
     missing: float | Sequence[float] = 0.0,
     return_X_y: bool = True,
-    return_coef: bool = False,
     as_frame: bool = False,
     random_state: int | np.random.RandomState | None = None,
 ) -> Any:
@@ -106,8 +106,6 @@ def make_multitask(
         at all. Each task keeps at least one label.
     return_X_y : bool, default=True
         Whether to return `(X, y)` instead of a `Bunch`.
-    return_coef : bool, default=False
-        Whether to return `(X, y, coef)`; a `Bunch` always contains `coef`.
     as_frame : bool, default=False
         Whether to return data frames. Otherwise X and y are arrays of float64.
     random_state : int, RandomState instance or None, default=None
@@ -121,8 +119,6 @@ def make_multitask(
         The labels, with NaN for missing ones, in two dimensions even for one task. In a data
         frame, the names are `task0`, `task1` and so on, a binary task has integers if no label
         is missing, and a multi-class task is categorical.
-    coef : ndarray of shape (n_features, n_tasks)
-        The weights of the linear functions, if `return_coef=True`.
     data : :class:`~sklearn.utils.Bunch`
         If `return_X_y=False`, a dictionary-like object, with the following attributes.
 
@@ -193,12 +189,10 @@ def make_multitask(
     Examples
     --------
     >>> from sklearn_ple.datasets import make_multitask
-    >>> X, y, coef = make_multitask(
-    ...     correlation=0.8, return_coef=True, random_state=0
-    ... )
-    >>> X.shape, y.shape, coef.shape
+    >>> made = make_multitask(correlation=0.8, return_X_y=False, random_state=0)
+    >>> made.data.shape, made.target.shape, made.coef.shape
     ((1000, 512), (1000, 2), (512, 2))
-    >>> (coef.T @ coef).round(3).tolist()
+    >>> (made.coef.T @ made.coef).round(3).tolist()
     [[1.0, 0.8], [0.8, 1.0]]
 
     A task with classes and a regression, a third of whose labels are missing:
@@ -217,7 +211,8 @@ def make_multitask(
     >>> tasks.target.isna().sum().to_dict()
     {'task0': 0, 'task1': 100}
     """
-    tasks = _read_tasks(n_tasks, task_types, n_classes, missing, noise, degree)
+    given = {"task_types": task_types, "missing": missing, "noise": noise, "degree": degree}
+    tasks = _read_tasks(n_tasks, n_classes, given)
     if n_samples < tasks["n_parts"].max():
         raise ValueError(
             f"n_samples must be at least {tasks['n_parts'].max()}, one a class, got {n_samples}."
@@ -246,18 +241,18 @@ def make_multitask(
     feature_names = [f"x{number}" for number in range(n_features)]
     if as_frame:
         data = pd.DataFrame(X, columns=feature_names)
-        columns = map(_column, y.T, tasks["kind"], tasks["n_parts"])
+        columns = map(_column, y.T, tasks["task_types"], tasks["n_parts"])
         target = pd.DataFrame(dict(zip(tasks.index, columns, strict=True)))
         frame = pd.concat([data, target], axis=1)
     if return_X_y:
-        return (data, target, coef) if return_coef else (data, target)
+        return data, target
     return Bunch(
         data=data,
         target=target,
         frame=frame,
         feature_names=feature_names,
         target_names=list(tasks.index),
-        task_types=tasks["kind"].to_dict(),
+        task_types=tasks["task_types"].to_dict(),
         coef=coef,
         frequencies=frequencies,
         phases=phases,
@@ -266,38 +261,22 @@ def make_multitask(
     )
 
 
-def _read_tasks(
-    n_tasks: int, task_types: Any, n_classes: int, missing: Any, noise: Any, degree: Any
-) -> pd.DataFrame:
+def _read_tasks(n_tasks: int, n_classes: int, given: Mapping[str, Any]) -> pd.DataFrame:
     """Check the parameters that are one value for all tasks, or one for each; return a table.
 
-    It has the columns ``kind``, ``n_parts`` (of the numbers: 1, or the number of classes),
-    ``missing``, ``noise`` and ``degree``.
+    It also has the column ``n_parts``: 1 for numbers, or the number of classes.
     """
-    given = {"task_types": task_types, "missing": missing, "noise": noise, "degree": degree}
+    tasks = pd.DataFrame(index=[f"task{number}" for number in range(n_tasks)])
     for name, values in given.items():
-        with naming(name):
-            if not isinstance(values, str) and np.shape(values) not in ((), (n_tasks,)):
-                raise ValueError(
-                    f"it must be one value or one for each of the n_tasks={n_tasks} tasks, "
-                    f"got {values!r}."
-                )
-    names = [f"task{number}" for number in range(n_tasks)]
-    tasks = pd.DataFrame(index=names)
-    tasks["kind"] = task_types
-    if unknown := [kind for kind in tasks["kind"] if kind not in _KINDS]:
-        raise ValueError(f"task_types must be of {list(_KINDS)}, got {unknown}.")
-    tasks["n_parts"] = tasks["kind"].map({"regression": 1, "binary": 2, "multiclass": n_classes})
-    tasks["missing"] = _numbers("missing", missing)
-    if not tasks["missing"].between(0, 1, inclusive="left").all():
-        raise ValueError(f"missing must be shares in [0, 1), got {missing!r}.")
-    tasks["noise"] = _numbers("noise", noise)
-    if not tasks["noise"].between(0, np.inf, inclusive="left").all():
-        raise ValueError(f"noise must be standard deviations, 0 or more, got {noise!r}.")
-    tasks["degree"] = degree
-    if not (types.is_integer_dtype(tasks["degree"]) and tasks["degree"].min() >= 1):
-        raise ValueError(f"degree must be of whole numbers, 1 or more, got {degree!r}.")
-    return tasks
+        entries = list(values) if is_listed(values) else [values] * n_tasks
+        if len(entries) != n_tasks or not all(map(_OF_TASKS[name].is_satisfied_by, entries)):
+            raise ValueError(
+                f"{name} must be {_OF_TASKS[name]}, or one for each of the n_tasks={n_tasks} "
+                f"tasks, got {values!r}."
+            )
+        tasks[name] = entries
+    n_parts = {"regression": 1, "binary": 2, "multiclass": n_classes}
+    return tasks.assign(n_parts=tasks["task_types"].map(n_parts))
 
 
 def _cut_and_hide(y: np.ndarray, tasks: pd.DataFrame, rng: np.random.RandomState) -> None:

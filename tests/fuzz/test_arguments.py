@@ -151,7 +151,7 @@ def list_functions(folder):
             {"n_samples": 9, "n_features": 3, "n_tasks": 2, "correlation": 0.5, "degree": 2}
             | {"form": "sinusoids", "n_sinusoids": 2, "scale": 1.0, "noise": 0.1, "missing": 0.1}
             | {"task_types": "regression", "n_classes": 3, "return_X_y": True, "as_frame": False}
-            | {"return_coef": False, **random},
+            | random,
         ),
         "fetch_census_income": (
             lambda **other: fetch(datasets.fetch_census_income, folder, **other),
