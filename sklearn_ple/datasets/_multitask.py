@@ -302,17 +302,12 @@ def _column(labels: np.ndarray, kind: str, n_classes: int) -> pd.Series:
     )
 
 
-def _numbers(name: str, values: Any) -> np.ndarray:
-    """Convert the entries of a parameter to floats."""
-    try:
-        return np.array(values, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must be of numbers, got {values!r}.") from error
-
-
 def _read_correlations(correlation: ArrayLike, n_tasks: int) -> np.ndarray:
     """Return the matrix of correlations, after a check of its entries."""
-    matrix = _numbers("correlation", correlation)
+    try:
+        matrix = np.array(correlation, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"correlation must be of numbers, got {correlation!r}.") from error
     if matrix.ndim == 0:
         matrix = np.full((n_tasks, n_tasks), matrix)
         np.fill_diagonal(matrix, 1.0)

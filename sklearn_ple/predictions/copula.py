@@ -154,7 +154,8 @@ def _arrange(margins: Sequence[Margin], labels: np.ndarray, rows: np.ndarray) ->
             vectors = np.linalg.svd(columns[k].T @ others, full_matrices=False)[0]
             probabilities = margin.probabilities[rows]
             size = np.sqrt((probabilities * (1 - probabilities)).mean(axis=0))
-            result[k] = margin.arrange(np.argsort(vectors[:, 0] / np.maximum(size, 1e-9)))
+            order = np.argsort(vectors[:, 0] / np.maximum(size, 1e-9))
+            result[k] = Ordered(margin.probabilities, order, margin.is_free)
     return result
 
 

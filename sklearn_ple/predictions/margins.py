@@ -179,10 +179,6 @@ class Ordered(Margin):
         result.probabilities, result.bounds = self.probabilities[rows], self.bounds[rows]
         return result
 
-    def arrange(self, order: np.ndarray) -> "Ordered":
-        """Return the distributions with the classes in another order."""
-        return Ordered(self.probabilities, order, self.is_free)
-
     def condition(self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> Moments:
         """Compute the latent variable of a class, which lies in an interval."""
         rank, rows = self.ranks[labels.astype(int)], np.arange(len(labels))

@@ -60,7 +60,7 @@ def test_drawn_classes_have_their_probabilities():
     for row in PROBABILITIES:
         drawn = Ordered(np.tile(row, (n, 1)), order).draw(latents)
         np.testing.assert_allclose(np.bincount(drawn) / n, row, atol=0.006)
-    arranged = Ordered(PROBABILITIES, order, is_free=True).arrange(np.array([0, 1, 2]))
+    arranged = Ordered(PROBABILITIES, np.array([0, 1, 2]), is_free=True)
     np.testing.assert_allclose(arranged.expect(*STANDARD), PROBABILITIES)
     assert arranged.draw(np.array([-9.0, -9.0, 9.0])).tolist() == [0, 0, 2]
 
