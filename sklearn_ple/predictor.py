@@ -27,7 +27,6 @@ from .predictions.multi_task import (
     MultiTaskModel,
     index_of,
     with_classes,
-    with_numbers,
     with_tasks,
 )
 from .tables.files.columns import read_labels
@@ -39,7 +38,7 @@ from .training.outputs import compute_means, compute_outputs, compute_representa
 from .training.rows import TableRows
 from .training.start import Fitted
 from .utils.checks import naming
-from .utils.constraints import BETWEEN_0_AND_1, LISTED, check_arguments
+from .utils.constraints import LISTED, check_arguments
 from .utils.versions import check_versions, versions
 
 
@@ -263,77 +262,8 @@ class Predictor(TransformerMixin, MultiTaskModel):
         y = self._join_labels(labels, positions, X)
         return y, form.assemble_floats([deviations[k] for k in positions], index)
 
-    @with_numbers
-    @check_arguments(level=[BETWEEN_0_AND_1], tasks=[LISTED, None], joint=["boolean"])
-    def predict_interval(
-        self,
-        X: Any,
-        level: float = 0.9,
-        *,
-        tasks: Sequence[str] | None = None,
-        known: Any = None,
-        joint: bool = False,
-    ) -> Any:
-        """Predict intervals that should contain a given share of the labels.
-
-        These are split conformal intervals: on the validation rows, each error is divided by the
-        standard deviation of its row. The bounds of an interval are the prediction plus quantiles
-        of these errors times the standard deviation of the row. The same share of labels should be
-        below the intervals as above them.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), or dataset
-            The features. For a dataset, the intervals of blocks of rows are generated, as in
-            ``predict``.
-        level : float, default=0.9
-            The share, between 0 and 1. With n validation labels, the greatest possible share is
-            ``(n - 1) / (n + 1)``; for a greater level, the intervals of that share are returned.
-        tasks : sequence of str, default=None
-            Names of the tasks to return. The result has a column for each, in this order. None
-            returns all tasks.
-        known : array-like or DataFrame of shape (n_samples, n_known), default=None
-            Known labels of these rows, as in ``predict``. Their intervals are the labels
-            themselves, and they narrow the intervals of others.
-        joint : bool, default=False
-            Whether the share is that of rows in which the labels of all returned tasks are within
-            their intervals, which one factor for all tasks makes wider. Otherwise it is that of
-            the labels of each task.
-
-        Returns
-        -------
-        low, high : ndarray or DataFrame of shape (n_samples, n_tasks) or (n_samples,)
-            The lower and upper bounds, in the units of the labels and in the form of y, but as
-            floats, and NaN for a task with classes, of kind "survival", or without a label among
-            the validation rows.
-
-        Raises
-        ------
-        ValueError
-            If there is no such task, if one is named twice, if none of the tasks has intervals, if
-            the level is not between 0 and 1, or if the last training had no validation rows, which
-            is the case without early stopping and after ``partial_fit``.
-        AttributeError
-            If every task has classes.
-
-        Warns
-        -----
-        UserWarning
-            If a task has too few validation labels for the level.
-
-        References
-        ----------
-        J. Lei, M. G'Sell, A. Rinaldo, R. J. Tibshirani, L. Wasserman. "Distribution-Free
-        Predictive Inference for Regression". Journal of the American Statistical Association 113,
-        2018.
-        """
-        check_is_fitted(self)
-        positions = self._encoder.targets.positions(tasks)
+    def _check_errors(self, positions: Sequence[int]) -> None:
         self._learnt_deviations("predict_interval", positions)
-        if is_dataset(X):
-            options = {"tasks": tasks, "known": known, "joint": joint}
-            return self._predict_blocks(X, type(self).predict_interval, level, **options)
-        return self._predict_bounds(X, level, positions, known, joint)
 
     def _learnt_deviations(self, what: str, positions: Sequence[int]) -> Deviations:
         """Return the deviations, after checks that they are known and that some task has them."""

@@ -14,11 +14,11 @@ from ..predictions.copula import Copula
 from ..predictions.errors import find_quantile
 from ..predictions.joint import Distributions
 from ..predictions.margins import Numbers
-from ..predictions.multi_task import index_of, with_classes, with_numbers, with_tasks
+from ..predictions.multi_task import index_of, with_classes, with_tasks
 from ..tasks import Task
 from ..utils._sklearn import StrOptions, _BaseComposition, _fit_context
 from ..utils.checks import naming, shown
-from ..utils.constraints import BETWEEN_0_AND_1, CV, LISTED, N_JOBS, check_arguments, is_estimator
+from ..utils.constraints import CV, LISTED, N_JOBS, is_estimator
 from ..utils.progress import progress_bar
 from ..utils.restoring import restoring
 from .learnt import Learnt, deviate, take_logarithms
@@ -322,62 +322,12 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
         self.temperatures_ = dict(self._found_temperatures)
         return self
 
-    @with_numbers
-    @check_arguments(level=[BETWEEN_0_AND_1], tasks=[LISTED, None], joint=["boolean"])
-    def predict_interval(
-        self,
-        X: Any,
-        level: float = 0.9,
-        *,
-        tasks: Sequence[str] | None = None,
-        known: Any = None,
-        joint: bool = False,
-    ) -> Any:
-        """Predict intervals that should contain a given share of the labels.
-
-        Their bounds are the prediction plus quantiles of its out-of-fold errors, which grow with
-        the square root of a count. The same share of labels should be below as above.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            The features.
-        level : float, default=0.9
-            The share, between 0 and 1.
-        tasks : sequence of str, default=None
-            Names of the tasks to return, in this order; None for all.
-        known : array-like or DataFrame of shape (n_samples, n_known), default=None
-            Known labels of these rows, as in ``predict``. Their intervals are the labels
-            themselves, and they narrow the intervals of others.
-        joint : bool, default=False
-            Whether the share is that of rows in which the labels of all returned tasks are within
-            their intervals, which one factor for all tasks makes wider. Otherwise it is that of
-            the labels of each task.
-
-        Returns
-        -------
-        low, high : ndarray or DataFrame of shape (n_samples, n_tasks) or (n_samples,)
-            The bounds, in the units of the labels and in the form of y, but as floats; NaN for a
-            task with classes, or without out-of-fold errors.
-
-        Raises
-        ------
-        ValueError
-            If there is no such task, or if none of them has out-of-fold errors.
-
-        Warns
-        -----
-        UserWarning
-            If a task has too few out-of-fold labels for the level.
-        """
-        check_is_fitted(self)
-        positions = self._targets.positions(tasks)
+    def _check_errors(self, positions: Sequence[int]) -> None:
         if not any(self._errors[k] for k in positions):
             raise ValueError(
                 "There are no out-of-fold errors of these tasks, by which intervals are found: "
                 "fit to more rows, or choose tasks that are numbers."
             )
-        return self._predict_bounds(X, level, positions, known, joint)
 
     @with_tasks("number", lambda task: hasattr(task, "predict_quantiles"))
     def predict_quantiles(self, X: Any) -> Any:

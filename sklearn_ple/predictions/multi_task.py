@@ -16,7 +16,7 @@ from ..encoding.targets import TargetEncoder
 from ..tables.reading import check_in_memory
 from ..tables.weights import weigh
 from ..tasks import Task, warn_without_score
-from ..utils.constraints import COUNT, LISTED, check_arguments
+from ..utils.constraints import BETWEEN_0_AND_1, COUNT, LISTED, check_arguments
 from .blocks import by_blocks
 from .copula import Copula
 from .errors import warn_of_few_labels
@@ -133,22 +133,6 @@ class MultiTaskModel(BaseEstimator):
                 "other model in a blend, as BlendClassifierRegressor([('model', model)])."
             )
         return copula
-
-    def _predict_bounds(
-        self, X: Any, level: float, positions: Sequence[int], known: Any, joint: bool
-    ) -> tuple[Any, Any]:
-        """Predict the bounds of the intervals of some tasks, in the form of y."""
-        errors = self._learnt_copula().errors if joint else None
-        law = self._predict_distributions(X)
-        warn_of_few_labels(self.tasks_, law.errors, level, positions, joint)
-        ends: tuple[Sequence[np.ndarray], ...] = law.bound(self.tasks_, level, positions, errors)
-        if known is not None:
-            n_numbers = sum(self.tasks_[k].has_errors for k in positions)
-            level = split_level(level, n_numbers) if joint else level
-            ends = self._join_tasks(X, known, law).bound(ends, level)
-        form, index = self._targets.form.take(positions), index_of(X)
-        low, high = (form.assemble_floats([side[k] for k in positions], index) for side in ends)
-        return low, high
 
     @property
     def dependence_(self) -> pd.DataFrame:
@@ -292,6 +276,102 @@ class MultiTaskModel(BaseEstimator):
             for task, part in shown
         }
         return pd.concat(frames, axis=1, names=["task", "class"])
+
+    @with_numbers
+    @check_arguments(level=[BETWEEN_0_AND_1], tasks=[LISTED, None], joint=["boolean"])
+    def predict_interval(
+        self,
+        X: Any,
+        level: float = 0.9,
+        *,
+        tasks: Sequence[str] | None = None,
+        known: Any = None,
+        joint: bool = False,
+    ) -> Any:
+        """Predict intervals that should contain a given share of the labels.
+
+        These are split conformal intervals: on rows that the model was not trained on, each error
+        is divided by the standard deviation of its row. The bounds of an interval are the
+        prediction plus quantiles of these errors times the standard deviation of the row. The same
+        share of labels should be below the intervals as above them. A network takes its validation
+        rows, and a blend its out-of-fold predictions, whose deviations are equal or, for a count,
+        grow with its square root.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), or dataset
+            The features. Only networks read a dataset, of which the intervals of blocks of rows
+            are generated, as in ``predict``.
+        level : float, default=0.9
+            The share, between 0 and 1. With n labels of such rows, the greatest possible share is
+            ``(n - 1) / (n + 1)``; for a greater level, the intervals of that share are returned.
+        tasks : sequence of str, default=None
+            Names of the tasks to return. The result has a column for each, in this order. None
+            returns all tasks.
+        known : array-like or DataFrame of shape (n_samples, n_known), default=None
+            Known labels of these rows, as in ``predict``. Their intervals are the labels
+            themselves, and they narrow the intervals of others.
+        joint : bool, default=False
+            Whether the share is that of rows in which the labels of all returned tasks are within
+            their intervals, which one factor for all tasks makes wider. Otherwise it is that of
+            the labels of each task.
+
+        Returns
+        -------
+        low, high : ndarray or DataFrame of shape (n_samples, n_tasks) or (n_samples,)
+            The lower and upper bounds, in the units of the labels and in the form of y, but as
+            floats, and NaN for a task with classes, of kind "survival", or without a label among
+            these rows.
+
+        Raises
+        ------
+        ValueError
+            If there is no such task, if one is named twice, if none of the tasks has intervals, if
+            the level is not between 0 and 1, or if the model was trained on all rows, as a network
+            is without early stopping and after ``partial_fit``, and as models per task are.
+        AttributeError
+            If every task has classes.
+
+        Warns
+        -----
+        UserWarning
+            If a task has too few labels of such rows for the level.
+
+        References
+        ----------
+        J. Lei, M. G'Sell, A. Rinaldo, R. J. Tibshirani, L. Wasserman. "Distribution-Free
+        Predictive Inference for Regression". Journal of the American Statistical Association 113,
+        2018.
+        """
+        check_is_fitted(self)
+        positions = self._targets.positions(tasks)
+        # Checked before any block of a dataset is read, whose name would be in the message.
+        self._check_errors(positions)
+        return self._predict_bounds(X, level, positions, known=known, joint=joint)
+
+    def _check_errors(self, positions: Sequence[int]) -> None:
+        """Raise a ValueError unless the errors of some of the tasks are known."""
+        raise ValueError(
+            "Intervals are found by errors on rows that the model was not trained on: put it into "
+            "a blend, as BlendClassifierRegressor([('model', model)])."
+        )
+
+    @by_blocks
+    def _predict_bounds(
+        self, X: Any, level: float, positions: Sequence[int], *, joint: bool, known: Any = None
+    ) -> tuple[Any, Any]:
+        """Predict the bounds of the intervals of some tasks, in the form of y."""
+        errors = self._learnt_copula().errors if joint else None
+        law = self._predict_distributions(X)
+        warn_of_few_labels(self.tasks_, law.errors, level, positions, joint)
+        ends: tuple[Sequence[np.ndarray], ...] = law.bound(self.tasks_, level, positions, errors)
+        if known is not None:
+            n_numbers = sum(self.tasks_[k].has_errors for k in positions)
+            level = split_level(level, n_numbers) if joint else level
+            ends = self._join_tasks(X, known, law).bound(ends, level)
+        form, index = self._targets.form.take(positions), index_of(X)
+        low, high = (form.assemble_floats([side[k] for k in positions], index) for side in ends)
+        return low, high
 
     @check_arguments(return_certainty=["boolean"])
     def complete(self, X: Any, y: Any, *, return_certainty: bool = False) -> Any:

@@ -44,6 +44,13 @@ def fitted(table, trees):
     return PerTaskClassifierRegressor(*trees).fit(*table)
 
 
+def test_intervals_and_draws_need_rows_that_were_not_trained_on(table, fitted):
+    with pytest.raises(ValueError, match=r"rows .* not trained on: put it into a blend, as Blend"):
+        fitted.predict_interval(table[0])
+    with pytest.raises(ValueError, match="rows that the model was not trained on, and there were"):
+        fitted.sample_y(table[0])
+
+
 def test_is_the_loop_over_the_labelled_rows_of_each_column(table, trees, fitted):
     X, y = table
     predicted, probabilities = fitted.predict(X), fitted.predict_proba(X)
