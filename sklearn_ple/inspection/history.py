@@ -139,7 +139,10 @@ class TrainingHistoryDisplay(Display):
             if position + n_columns >= len(panels):
                 panel.set_xlabel("epoch")
                 panel.tick_params(labelbottom=True)
-        self._add_legend(rest)
+        for empty in rest:
+            empty.set_axis_off()
+        legend = self.axes_[0].get_legend_handles_labels()
+        [*rest, *self.axes_][0].legend(*legend, fontsize="small")
         self.lines_ = np.array(lines).reshape(len(panels), -1)
         return self
 
@@ -159,16 +162,6 @@ class TrainingHistoryDisplay(Display):
         panel.grid(alpha=0.3)
         panel.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         return lines
-
-    def _add_legend(self, rest: np.ndarray) -> None:
-        """Put the legend into the axes after the panels or, if there are none, into the first."""
-        if not len(rest):
-            self.axes_[0].legend(fontsize="small")
-        for empty in rest:
-            empty.set_axis_off()
-        for empty in rest[:1]:
-            legend = self.axes_[0].get_legend_handles_labels()
-            empty.legend(*legend, loc="center", frameon=False)
 
     def _panels(self) -> list[tuple[str, np.ndarray]]:
         """Return title and losses (training, validation) of each panel, the joint loss first."""

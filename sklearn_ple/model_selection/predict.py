@@ -135,7 +135,10 @@ def cross_val_predict(
         return _in_order(results, rows, index)
     parts = list(zip(*map(_as_list, results), strict=True))
     classes = zip(*(_as_list(model.classes_) for model in models), strict=True)
-    names = _name_tasks(models[0], y, len(parts))
+    names = as_frame(y).columns.tolist()
+    if len(names) != len(parts):
+        # A model may ignore columns of y.
+        names = tasks_of(models[0]).task_names_
     whole = [
         None if of_task[0] is None else _in_order(_join_task(name, of_task, known), rows)
         for name, of_task, known in zip(names, parts, classes, strict=True)
@@ -189,12 +192,6 @@ def _check_kinds(models: Sequence[Any]) -> None:
                 f"Task {name!r} has classes in some folds and numbers in others: set its kind in "
                 "the estimator's task_types."
             )
-
-
-def _name_tasks(model: Any, y: Any, n_tasks: int) -> list[str]:
-    """Return the names of the tasks; a model may ignore columns of y."""
-    names = as_frame(y).columns.tolist()
-    return names if len(names) == n_tasks else tasks_of(model).task_names_
 
 
 def _in_order(parts: Sequence[Any], rows: np.ndarray, index: pd.Index | None = None) -> Any:

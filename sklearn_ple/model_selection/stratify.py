@@ -116,7 +116,11 @@ def stratify(
     values = _list_values(tasks)[order]
     part = np.empty(len(table), dtype=int)
     part[order] = deal(values, sizes, units)
-    _check_filled(part, len(sizes), parts, groups)
+    if groups is not None and not np.isin(np.arange(len(sizes)), part).all():
+        raise ValueError(
+            f"The {len(np.unique(groups))} groups do not fill {parts}: use fewer or larger parts, "
+            "or smaller groups."
+        )
     unit_of = np.arange(len(table)) if groups is None else groups
     needs = _list_needs(tasks, unit_of, len(sizes))
     first = np.unique(unit_of, return_index=True)[1]
@@ -245,15 +249,6 @@ def _deal_equal_rows(values: np.ndarray, shares: np.ndarray) -> np.ndarray:
     ends = np.floor(np.outer(n_least, shares / shares.min())).cumsum(axis=1)
     part = (rank[:, np.newaxis] >= ends[kind]).sum(axis=1)
     return np.where(part < len(shares), part, -1)
-
-
-def _check_filled(part: np.ndarray, n_parts: int, parts: str, groups: np.ndarray | None) -> None:
-    """Raise an error if there is no group in a part."""
-    if groups is not None and not np.bincount(part, minlength=n_parts)[:n_parts].all():
-        raise ValueError(
-            f"The {len(np.unique(groups))} groups do not fill {parts}: use fewer or larger parts, "
-            "or smaller groups."
-        )
 
 
 def _check_labels(
