@@ -154,11 +154,6 @@ class Predictor(TransformerMixin, MultiTaskModel):
     def _predict_tasks(self, X: Any) -> list[np.ndarray]:
         return self._targets.predict(self._compute(X))
 
-    def _predict_classes(self, X: Any, known: Any = None) -> list[np.ndarray | None]:
-        if known is not None:
-            return super()._predict_classes(X, known)
-        return self._apply(X, "predict_proba")
-
     @property
     def _copula(self) -> Copula | None:
         return None if self._deviations is None else self._deviations.copula
@@ -173,12 +168,6 @@ class Predictor(TransformerMixin, MultiTaskModel):
         deviations: Any = self._deviations
         spreads = deviations.compute(members.numpy())
         return Distributions(self._targets.predict(outputs), spreads, deviations.errors, outputs)
-
-    def _apply(self, X: Any, method: str) -> list[np.ndarray | None]:
-        """Call a method of each task with classes; the result is None for all others."""
-        # The outputs come first: they need a fitted estimator, and say so where it is not.
-        outputs = self._compute(X)
-        return self._targets.compute_classes(outputs, method)
 
     # -- labels and numbers ---------------------------------------------------------------------
 
@@ -364,7 +353,8 @@ class Predictor(TransformerMixin, MultiTaskModel):
             several columns, a list in the order of the tasks, with None for a task without
             classes.
         """
-        return self._by_task(self._apply(X, "decision_function"))
+        outputs = self._compute(X)
+        return self._by_task(self._targets.compute_classes(outputs, "decision_function"))
 
     @available_if(_depends)
     @by_blocks
