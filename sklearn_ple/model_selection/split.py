@@ -403,13 +403,8 @@ def train_test_split(
     check_in_memory(X)
     if test_size is None and train_size is None:
         test_size = 0.25
-    cv = MultiTaskShuffleSplit(
-        1,
-        test_size=test_size,
-        train_size=train_size,
-        random_state=random_state,
-        task_types=task_types,
-    )
+    options = {"random_state": random_state, "task_types": task_types}
+    cv = MultiTaskShuffleSplit(1, test_size=test_size, train_size=train_size, **options)
     arrays = list(map(takeable, (X, y, *others)))
     check_lengths(X=X, y=y, **{f"others[{k}]": other for k, other in enumerate(others)})
     arrays = indexable(*arrays)
