@@ -17,6 +17,7 @@ from sklearn_ple.parameters.settings import Settings
 from sklearn_ple.tables.files.table import AnyTable
 from sklearn_ple.tables.reading import FeatureReader
 from sklearn_ple.tables.table import TableReader
+from sklearn_ple.tasks import TASK_KINDS
 from sklearn_ple.training import build
 from sklearn_ple.training.plan import resolve
 from sklearn_ple.training.read import Arguments, read
@@ -89,6 +90,15 @@ def make_complete_table(n_rows=60, seed=0):
     """Make a table without gaps: three numbers; a class and a number that follow from them."""
     X = pd.DataFrame(np.random.RandomState(seed).randn(n_rows, 3), columns=["u", "v", "w"])
     return X, pd.DataFrame({"late": X["u"] > 0, "price": X["v"] + X["w"]})
+
+
+def make_tasks(*kinds):
+    """Make fitted tasks of some kinds: numbers from 0 to 2, or the classes a, b and c."""
+    tasks = [TASK_KINDS[kind]() for kind in kinds]
+    for task in tasks:
+        labels = np.array(["a", "b", "c"], dtype=object) if task.has_classes else np.arange(3.0)
+        task.fit(labels, np.ones(3), None)
+    return tasks
 
 
 def read_table(estimator, X, y, sample_weight=None, like=None):

@@ -3,22 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from makers import learn
+from makers import learn, make_tasks
 from scipy import sparse
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor
 from sklearn_ple.encoding import encoder, ridge
-from sklearn_ple.tasks import TASK_KINDS
 
 PENALTIES = (10.0, 100.0, 1000.0, 10000.0)
-
-
-def tasks_of(*kinds):
-    tasks = [TASK_KINDS[kind]() for kind in kinds]
-    for task in tasks:
-        labels = np.array(["a", "b", "c"], dtype=object) if task.has_classes else np.arange(3.0)
-        task.fit(labels, np.ones(3), None)
-    return tasks
 
 
 def learn_linear_start(numbers, targets, weights, tasks, task_weights=1.0, clip_numbers=3.0):
@@ -51,7 +42,7 @@ def random(seed):
 
 @pytest.mark.parametrize(("n_rows", "scale"), [(6, 1), (4, 5)])
 def test_of_few_rows_the_penalty_has_the_least_error(random, n_rows, scale):
-    tasks, weights = tasks_of("regression"), np.ones((n_rows, 1))
+    tasks, weights = make_tasks("regression"), np.ones((n_rows, 1))
     for _ in range(40):
         x = scale * random.normal(size=(n_rows, 4)).astype(np.float32)
         y = x @ [1.0, -2.0, 0.0, 0.5] + 3 * random.normal(size=n_rows)
@@ -65,7 +56,7 @@ def test_of_few_rows_the_penalty_has_the_least_error(random, n_rows, scale):
 def test_the_penalty_has_the_least_generalized_cross_validation_error(random, noise, limit):
     x = random.normal(size=(60, 4)).astype(np.float32)
     y = x @ [1.0, -2.0, 0.0, 0.5] + noise * random.normal(size=60)
-    tasks = tasks_of("regression")
+    tasks = make_tasks("regression")
     start = learn_linear_start(x, y[:, None], np.ones((60, 1)), tasks, clip_numbers=limit)
     clipped = x / np.sqrt(1 + (x / limit) ** 2) if limit else x
     best = min(PENALTIES, key=lambda penalty: gcv_error(clipped, y, penalty))
@@ -76,7 +67,7 @@ def test_the_penalty_has_the_least_generalized_cross_validation_error(random, no
 @pytest.mark.parametrize("n_numbers", [3, 30, 121])
 def test_a_weight_is_as_many_rows(random, n_numbers):
     x, weights = random.normal(size=(20, n_numbers)), random.randint(1, 5, size=20)
-    y, tasks = x[:, :2], tasks_of("regression", "regression")
+    y, tasks = x[:, :2], make_tasks("regression", "regression")
     start = learn_linear_start(x, y, weights.repeat(2).reshape(20, 2).astype(float), tasks)
     rows = np.arange(20).repeat(weights)
     repeated = learn_linear_start(x[rows], y[rows], np.ones((len(rows), 2)), tasks)
@@ -87,17 +78,17 @@ def test_a_weight_is_as_many_rows(random, n_numbers):
 @pytest.mark.parametrize("factor", [1e-9, 0.05, 1e9])
 def test_only_how_rows_weigh_beside_each_other_counts(random, factor):
     x, y, weights = random.normal(size=(20, 30)), random.normal(size=(20, 1)), random.rand(20, 1)
-    start = learn_linear_start(x, y, weights, tasks_of("regression"))
+    start = learn_linear_start(x, y, weights, make_tasks("regression"))
     # Where the highest penalty is the best, all are small.
     assert start.all()
-    scaled = learn_linear_start(x, y, factor * weights, tasks_of("regression"))
+    scaled = learn_linear_start(x, y, factor * weights, make_tasks("regression"))
     np.testing.assert_allclose(scaled, start, atol=1e-6 * abs(start).max())
 
 
 def test_rows_without_a_label_take_no_part(random):
     x, y, weights = random.normal(size=(40, 3)), random.normal(size=(40, 2)), np.ones((40, 2))
     weights[25:, 0], y[25:, 0] = 0, 1e6
-    tasks = tasks_of("regression", "regression")
+    tasks = make_tasks("regression", "regression")
     start = learn_linear_start(x, y, weights, tasks)
     alone = learn_linear_start(x[:25], y[:25, :1], weights[:25, :1], tasks[:1])
     np.testing.assert_allclose(start[:1], alone)
@@ -106,7 +97,7 @@ def test_rows_without_a_label_take_no_part(random):
 @pytest.mark.parametrize("n_numbers", [3, 30])
 def test_each_member_learns_from_its_own_rows_alone(random, n_numbers):
     x, weights = random.normal(size=(20, n_numbers)), random.normal(size=(20, 2)).clip(0)
-    y, tasks = x[:, :2] + 0.1 * random.normal(size=(20, 2)), tasks_of("regression", "regression")
+    y, tasks = x[:, :2] + 0.1 * random.normal(size=(20, 2)), make_tasks("regression", "regression")
     trained_on = np.ones((3, 20), dtype=bool)
     trained_on[0, :8] = trained_on[1, 4:12] = False
     starts = ridge.learn_linear_start(x, y, weights, tasks, np.ones(2), 3.0, trained_on)
@@ -119,7 +110,7 @@ def test_each_member_learns_from_its_own_rows_alone(random, n_numbers):
 def test_as_many_coefficients_as_rows_leave_no_error_to_compare(recwarn):
     # A single distinct row leaves none free.
     start = learn_linear_start(
-        np.ones((4, 1)), np.zeros((4, 1)), np.ones((4, 1)), tasks_of("regression")
+        np.ones((4, 1)), np.zeros((4, 1)), np.ones((4, 1)), make_tasks("regression")
     )
     np.testing.assert_array_equal(start, np.zeros((1, 1)))
     assert not recwarn.list
@@ -128,14 +119,14 @@ def test_as_many_coefficients_as_rows_leave_no_error_to_compare(recwarn):
 def test_other_tasks_start_at_zero(random):
     kinds = "multiclass", "regression", "quantile", "count"
     x, y = random.normal(size=(40, 3)), random.uniform(size=(40, 4))
-    start = learn_linear_start(x, y, np.ones((40, 4)), tasks_of(*kinds))
+    start = learn_linear_start(x, y, np.ones((40, 4)), make_tasks(*kinds))
     assert start.shape == (3 + 1 + 3 + 1, 3)
     assert np.flatnonzero(start.any(axis=1)).tolist() == [3]
 
 
 def test_a_task_without_weight_starts_at_zero(random):
     x, y = random.normal(size=(40, 3)), random.normal(size=(40, 2))
-    tasks = tasks_of("regression", "regression")
+    tasks = make_tasks("regression", "regression")
     start = learn_linear_start(x, y, np.ones((40, 2)), tasks, [0.0, 0.5])
     both = learn_linear_start(x, y, np.ones((40, 2)), tasks)
     np.testing.assert_array_equal(start, both * [[0], [1]])
@@ -151,7 +142,7 @@ def test_a_task_without_weight_starts_at_zero(random):
     ],
 )
 def test_nothing_to_start_from(numbers, kind):
-    assert learn_linear_start(numbers, np.ones((5, 1)), np.ones((5, 1)), tasks_of(kind)) is None
+    assert learn_linear_start(numbers, np.ones((5, 1)), np.ones((5, 1)), make_tasks(kind)) is None
 
 
 @pytest.mark.filterwarnings("error")
@@ -160,7 +151,7 @@ def test_few_labels_are_enough(random, n_labels):
     weights = np.zeros((9, 1))
     weights[:n_labels] = 1
     x, y = random.normal(size=(9, 20)), random.normal(size=(9, 1))
-    start = learn_linear_start(x, y, weights, tasks_of("regression"))
+    start = learn_linear_start(x, y, weights, make_tasks("regression"))
     assert np.isfinite(start).all()
     assert start.any() == (n_labels > 1)
 
@@ -168,8 +159,8 @@ def test_few_labels_are_enough(random, n_labels):
 def test_of_many_rows_some_are_enough(random, monkeypatch):
     monkeypatch.setattr(ridge, "_MAX_NUMBERS", 30)
     x, y = random.normal(size=(25, 3)), random.normal(size=(25, 1))
-    start = learn_linear_start(x, y, np.ones((25, 1)), tasks_of("regression"))
-    some = learn_linear_start(x[::3], y[::3], np.ones((9, 1)), tasks_of("regression"))
+    start = learn_linear_start(x, y, np.ones((25, 1)), make_tasks("regression"))
+    some = learn_linear_start(x[::3], y[::3], np.ones((9, 1)), make_tasks("regression"))
     np.testing.assert_allclose(start, some)
 
 
@@ -250,7 +241,7 @@ def test_without_linear_path_no_regression_is_learnt(random, monkeypatch):
 def test_tasks_with_the_same_rows_learn_what_each_learns_alone(random):
     x = random.normal(size=(60, 4)).round()
     y = np.column_stack([x[:, 0], random.normal(size=60), x[:, 1] + random.normal(size=60)])
-    weights, tasks = np.ones((60, 3)), tasks_of(*["regression"] * 3)
+    weights, tasks = np.ones((60, 3)), make_tasks(*["regression"] * 3)
     together = learn_linear_start(x, y, weights, tasks)
     alone = [learn_linear_start(x, y[:, [k]], weights[:, [k]], tasks[:1])[0] for k in range(3)]
     np.testing.assert_allclose(together, alone)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from makers import make_tiny
+from makers import make_tasks, make_tiny
 from scipy import stats
 from sklearn.feature_selection import f_classif
 from sklearn.metrics import r2_score
@@ -13,17 +13,8 @@ from sklearn_ple import PLEClassifierRegressor, PLERegressor
 from sklearn_ple.encoding.screening import compute_p_values, screen_columns
 from sklearn_ple.export import load, save, to_onnx
 from sklearn_ple.nn.axes import find_member_axes
-from sklearn_ple.tasks import TASK_KINDS
 
 N_ROWS, N_COLUMNS = 120, 300
-
-
-def make_tasks(*kinds):
-    tasks = [TASK_KINDS[kind]() for kind in kinds]
-    for task in tasks:
-        labels = np.array(["a", "b", "c"], dtype=object) if task.has_classes else np.arange(3.0)
-        task.fit(labels, np.ones(3), None)
-    return tasks
 
 
 def make_wide(n_rows=N_ROWS, n_columns=N_COLUMNS, seed=0):
