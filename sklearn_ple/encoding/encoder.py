@@ -108,8 +108,8 @@ class TableEncoder:
     linear_start : ndarray of shape (n_members, sum of n_outputs, n_numbers) or None
         Initial coefficients of the linear path, for each member; the first axis has length 1 if
         all members have the same.
-    kept : ndarray of bool of shape (n_numbers,) or None
-        Which of the numbers that were encoded before `start` are read; None if all are.
+    kept : ndarray of int of shape (n_numbers,) or None
+        Positions of the numbers that are read, among those encoded before `start`; None for all.
     unknown : UnknownColumns or None
         Takes note of columns without a known category in the blocks that `read` is given. None
         warns of them at once.
@@ -368,8 +368,8 @@ class TableEncoder:
         are always left.
         """
         numbers, features = encoded.numbers, self.features
-        is_in_files = encoded.parts is not None
-        if self.numeric_embedding is None or sparse.issparse(numbers) or is_in_files:
+        is_read_whole = sparse.issparse(numbers) or encoded.parts is not None
+        if self.numeric_embedding is None or is_read_whole:
             return numbers
         owners, labels = features.scaler_.owners, (encoded.targets, encoded.sample_weights)
         read = screen_columns(numbers, owners, *labels, self.tasks, trained_on)
@@ -377,7 +377,7 @@ class TableEncoder:
             return numbers
         read[:, features.scaler_.of_dates] = True
         self.features = features.select(read)
-        self.kept = np.asarray(read[:, owners].any(axis=0))
+        self.kept = np.flatnonzero(read[:, owners].any(axis=0))
         return numbers[:, self.kept]
 
     def without_start(self) -> "TableEncoder":

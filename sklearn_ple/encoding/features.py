@@ -161,8 +161,8 @@ class FeatureEncoder:
         read_by : ndarray of bool of shape (n_members, n_columns_)
             Which columns each member reads. All read dates.
         """
-        copied, kept = copy.copy(self), np.any(read_by, axis=0)
-        copied.scaler_ = self.scaler_.select(np.asarray(kept))
+        copied, kept = copy.copy(self), np.flatnonzero(read_by.any(axis=0))
+        copied.scaler_ = self.scaler_.select(kept)
         copied.read_by_ = read_by[:, kept]
         return copied
 

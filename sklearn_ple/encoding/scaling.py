@@ -149,9 +149,9 @@ class NumberScaler:
         return np.concatenate([np.arange(len(self.missing_)), np.flatnonzero(self.missing_)])
 
     def select(self, kept: np.ndarray) -> "NumberScaler":
-        """Return a copy that reads some of the columns only, given as a mask of ``positions``."""
+        """Return a copy that reads some of the columns only, given by places in ``positions``."""
         copied = copy.copy(self)
-        copied.parts = [part for part, is_kept in zip(self.parts, kept, strict=True) if is_kept]
+        copied.parts = [self.parts[place] for place in kept]
         for name in ("positions", "mean_", "scale_", "missing_"):
             setattr(copied, name, getattr(self, name)[kept])
         return copied

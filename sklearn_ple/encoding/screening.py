@@ -9,10 +9,10 @@ from sklearn.utils import gen_batches
 from ..tasks import Task
 from .bins import standardise_labels
 
-# Each member reads at least this many columns, and one for so many rows that it is trained on.
+# Each member reads at least this many columns, and one for each three rows it is trained on.
 _LEAST_READ, _ROWS_PER_COLUMN = 64, 3
-# The share of false discoveries among the columns that a member reads beyond these, and the share
-# of columns that, if they are significant, all are read.
+# The rate of false discoveries among significant columns. All columns are read if more than the
+# second share of them are significant.
 _FALSE_DISCOVERIES, _MOST_SIGNIFICANT = 0.1, 0.5
 # Greatest number of numbers that are copied to float64 at once.
 _BLOCK_SIZE = 2**21
@@ -26,18 +26,18 @@ def screen_columns(
     tasks: Sequence[Task],
     trained_on: np.ndarray | None = None,
 ) -> np.ndarray | None:
-    """Choose the columns that each member reads: those that go best with the labels.
+    """Choose the columns that each member reads: those with the highest correlation with a task.
 
     Where columns are many and rows are few, a network fits noise. So each member reads as many
     columns as a third of the number of rows that it is trained on, but at least 64, and all that
-    go significantly with the labels of some task. If more than half of the columns do, all columns
+    are significantly correlated with some task. If more than half of the columns are, all columns
     are read.
 
-    Whether a column goes with the labels is tested by its correlation with the numbers of a task,
-    or with the indicator of a class. The tests of all columns and tasks are held to a false
-    discovery rate of a tenth [1]_. A column whose effect shows only together with another column
-    may be left out. Members differ in the rows that they are trained on, and so in their columns:
-    the labels of the rows that validate a member have no influence on what it reads.
+    The correlation is that with the numbers of a task, or with the indicator of a class. The tests
+    of all columns and tasks together have a false discovery rate of a tenth [1]_. A column whose
+    effect shows only together with another column may be left out. Members differ in the rows that
+    they are trained on, and so in their columns: the labels of the rows that validate a member
+    have no influence on what it reads.
 
     Parameters
     ----------

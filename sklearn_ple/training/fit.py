@@ -225,10 +225,9 @@ class Fit:
             trained_on = None if validation is None else validation.trained_on()
             n_columns = encoder.features.n_columns_
             encoder, numbers = encoder.start(encoded, trained_on)
-            read_by = encoder.features.read_by_
-            if read_by is not None and self.settings.verbose and current().is_first:
-                most = read_by.sum(axis=1).max()
-                write_line(f"Each member reads at most {most:,} of {n_columns:,} numeric columns.")
+            n_read = encoder.features.n_columns_
+            if n_read < n_columns and self.settings.verbose and current().is_first:
+                write_line(f"Members read {n_read:,} of {n_columns:,} numeric columns.")
         if numbers is encoded.numbers:
             return encoder, train
         if validation is None:

@@ -1,4 +1,4 @@
-"""The processes that train a network together, and what they tell each other."""
+"""The processes that train a network together, and what they exchange."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

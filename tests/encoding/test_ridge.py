@@ -245,3 +245,16 @@ def test_tasks_with_the_same_rows_learn_what_each_learns_alone(random):
     together = learn_linear_start(x, y, weights, tasks)
     alone = [learn_linear_start(x, y[:, [k]], weights[:, [k]], tasks[:1])[0] for k in range(3)]
     np.testing.assert_allclose(together, alone)
+
+
+def test_a_member_starts_from_the_columns_that_it_reads(random):
+    x, tasks = random.normal(size=(30, 5)), make_tasks("regression")
+    y, weights = x[:, :1] - x[:, 4:] + random.normal(size=(30, 1)), np.ones((30, 1))
+    trained_on = np.arange(30) % 3 != np.arange(2)[:, None]
+    read_by = np.array([[True, True, False, False, True], [True, False, True, True, False]])
+    arguments = y, weights, tasks, np.ones(1), None
+    found = ridge.learn_linear_start(x, *arguments, trained_on, read_by)
+    for member, read in enumerate(read_by):
+        alone = ridge.learn_linear_start(x[:, read], *arguments, trained_on[[member]])
+        np.testing.assert_allclose(found[member][:, read], alone[0])
+        assert not found[member][:, ~read].any()

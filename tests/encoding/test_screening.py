@@ -116,6 +116,14 @@ def test_a_few_columns_among_many_are_learnt():
     assert r2_score(y["sum"][200:], fitted.predict(X[200:])) > 0.5
 
 
+def test_a_fit_says_how_many_columns_are_read(wide, capsys):
+    X, y = wide
+    fitted = make_tiny(verbose=1).fit(X, y)
+    n_read = 64 + fitted._encoder.features.scaler_.of_dates.sum()
+    said = f"Members read {n_read} of {N_COLUMNS + n_read - 64} numeric columns."
+    assert said in "".join(capsys.readouterr())
+
+
 def test_members_do_not_respond_to_what_they_do_not_read(wide, model):
     X, _ = wide
     features = model._encoder.features
