@@ -24,7 +24,7 @@ from sklearn_ple.model_selection import train_test_split
 
 NETWORKS = {"PLE": PLEClassifierRegressor, "shared bottom": SharedBottomClassifierRegressor}
 # Listed, since the number of random draws depends on them.
-WAYS = ("equal", "uncertainty", "famo", "geometric", "upgrad", "aligned_mtl", "pcgrad", "imtl_g")
+WAYS = ("equal", "uncertainty", "famo", "geometric", "aligned_mtl", "imtl_g")
 TUNED = "fixed weights, tuned"
 KEY = ("data", "network", "balancing", "seed")
 N_REPEATS = 9
