@@ -26,8 +26,8 @@ LAWS = ("friedman", "exp features", "lognormal", "counts with outliers", "steps"
 LAWS += ("categories", "wide", "several")
 TABLES = ("nhefs", "support2", "star", "nmes1988", "loans", "synthetic_mixed", "users_items")
 TABLES += ("census",)
-#: CatBoost takes minutes for a fit to a wide table or to many classes.
-TOO_LONG = {"wide": 500, "nhefs": 1000, "loans": 1000, "support2": 2000}
+#: CatBoost takes minutes for a fit to a wide table, to several targets or to many classes.
+MOST_FOR_CATBOOST = dict.fromkeys(TABLES, 2000) | {"wide": 500, "loans": 1000}
 
 
 @one_per_task
@@ -83,7 +83,7 @@ def load(name):
 
 def measure(name, n_rows, model, seed):
     data = cut(name, n_rows, seed)
-    if data is None or (model == "CatBoost" and n_rows > TOO_LONG.get(name, n_rows)):
+    if data is None or (model == "CatBoost" and n_rows > MOST_FOR_CATBOOST.get(name, n_rows)):
         return None
     start = time.process_time()
     predict = MODELS[model](data.X_train, data.y_train, data.kinds, seed)

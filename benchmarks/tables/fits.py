@@ -72,22 +72,25 @@ def sizes():
     runs = results("sizes")
     generated = ~runs["data"].isin(TITLES)
     for name, own in (("sizes_real", runs[~generated]), ("sizes_generated", runs[generated])):
-        by_model = own.groupby(["n_rows", "data", "model"])[["score", "fit_cpu_seconds"]].mean()
-        # Models that were fitted to nearly all tables, and of each size the tables of all of them.
-        both = by_model.unstack()
-        there = [
-            m for m in SIZED if both.get(("score", m), pd.Series(np.nan)).notna().mean() > 0.8
-        ]
-        both = both.loc[:, (slice(None), there)].dropna()
-        score, spent = (
-            both[part].groupby("n_rows").mean() for part in ("score", "fit_cpu_seconds")
-        )
-        shown = score[there].map("{:.3f}".format)
-        shown.insert(0, "tables", both.groupby("n_rows").size())
-        for model in there:
-            if model != "Ridge":
-                shown[f"{model}, s"] = spent[model].map(seconds)
-        yield name, shown.rename("{:,}".format).rename_axis("rows")
+        by_size = own.groupby("n_rows")
+        shown = pd.DataFrame([average(of_size) for _, of_size in by_size], list(by_size.groups))
+        names = [model for model in SIZED if model in shown]
+        forms = {"tables": "{:.0f}"} | dict.fromkeys(names, "{:.3f}")
+        forms |= {f"{model}, s": seconds for model in names if model != "Ridge"}
+        yield name, cells(shown, **forms).rename("{:,}".format).rename_axis("rows")
+
+
+def average(runs):
+    """Average runs with as many rows over the tables and seeds that all models have.
+
+    Only models that were fitted to nearly all tables count.
+    """
+    fits = runs.pivot(index=["data", "seed"], columns="model", values=["score", "fit_cpu_seconds"])
+    shares = fits["score"].notna().groupby("data").any().mean()
+    fits = fits.loc[:, (slice(None), shares.index[shares > 0.8])].dropna()
+    means = fits.groupby("data").mean().mean()
+    spent = means["fit_cpu_seconds"].add_suffix(", s")
+    return {"tables": fits.index.get_level_values("data").nunique(), **means["score"], **spent}
 
 
 def memory():
