@@ -20,7 +20,6 @@ from pathlib import Path
 from accuracy import TUNED
 from common import COMMIT, RESULTS
 from data_sets import DATA_SETS, FURTHER_SETS, LARGE, MULAN_SETS, SETS
-from frontier import DEFAULT_SETS, N_MEMBERS
 from peers import TUNED_PEERS
 from tqdm import tqdm
 
@@ -34,7 +33,6 @@ TINY_SETS = ("andro", "edm", "linnerud", "scpf", "slump")
 TUNED_SETS = ("nhefs", "nmes1988")
 #: On it, TabM takes many hours with its defaults.
 TABM_SETS = [name for name in SETS if name not in ("users_items", "census_no_education")]
-PICTURED = (*DEFAULT_SETS, *FURTHER_SETS)
 
 
 def accuracy(models, sets, seeds):
@@ -49,8 +47,7 @@ STEPS = (
     accuracy(("TabM",), TABM_SETS, 1),
     accuracy(TUNED_PEERS, TINY_SETS, 1),
     accuracy([name for name in TUNED_PEERS if "TabM" not in name], TUNED_SETS, 1),
-    ("frontier",),
-    ("frontier", "--rows", "test", "--seeds", "1", "--models", *N_MEMBERS, "--sets", *PICTURED),
+    ("members", "--seeds", "1"),
     ("sizes",),
     ("blend",),
     ("networks",),

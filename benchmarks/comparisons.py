@@ -17,7 +17,7 @@ OURS, TUNED, BLEND = "PLE", "PLE, tuned", "blend"
 TUNED_PEERS = [
     f"{name}, tuned and ensembled" for name in ("CatBoost", "LightGBM", "RealMLP", SLOW)
 ]
-#: The name of PLE by default in frontier.json.
+#: The name of PLE by default in members.json.
 DEFAULT = "PLE, 8 members (default)"
 FEWER = ("PLE, 4 members", "PLE, 2 members", "PLE, 1 member")
 CHEAPEST = "LightGBM, early stopping"
@@ -128,10 +128,10 @@ def ranked(scores):
 # -- scores and costs -----------------------------------------------------------------------------
 
 
-def runs_on_test_rows(accuracy, frontier):
+def runs_on_test_rows(accuracy, members):
     """Return the runs of all models on test rows, with their mean scores and CPU seconds.
 
-    PLE with fewer members is of frontier.json, which times every fit in a process of its own. It
+    PLE with fewer members is of members.json, which times every fit in a process of its own. It
     has the default too: all its times on a set are multiplied by the factor between the two times
     of the default.
     """
@@ -139,8 +139,7 @@ def runs_on_test_rows(accuracy, frontier):
         score=[np.mean(list(own.values())) for own in accuracy["scores"]],
         seconds=accuracy["fit_cpu_seconds"],
     )
-    fewer = frontier[frontier["rows"] == "test"]
-    fewer = fewer.assign(model=fewer["model"].replace({DEFAULT: OURS}))
+    fewer = members.assign(model=members["model"].replace({DEFAULT: OURS}))
     here, apart = (
         own[own["model"] == OURS].groupby("data")["fit_cpu_seconds"].mean()
         for own in (accuracy, fewer)

@@ -19,7 +19,7 @@ import torch
 from accuracy import evaluate
 from common import in_own_process, measure_all, parser_of
 from data_sets import split
-from frontier import warm_up
+from members import warm_up
 from memory import Peak
 from peers import PEERS, ple
 from threadpoolctl import threadpool_limits

@@ -283,7 +283,7 @@ def test_verdicts_on_the_papers_claims_follow_from_the_intervals_beside_them():
 # -- comparisons ----------------------------------------------------------------------------------
 
 
-def runs(scores, seconds=None, **others):
+def runs(scores, seconds=None):
     """Make a run of each model and data set; `scores` has those of the tasks."""
     rows = [
         {
@@ -292,7 +292,6 @@ def runs(scores, seconds=None, **others):
             "scores": dict(zip("abcdefgh", own, strict=False)),
             "fit_cpu_seconds": (seconds or {}).get(model, 1.0),
             "search_seconds": np.nan,
-            **others,
         }
         for name, by_model in scores.items()
         for model, own in by_model.items()
@@ -334,7 +333,7 @@ def test_scores_and_costs_are_compared_over_the_sets_that_all_ran_on(module):
     more = [f"set {number}" for number in range(9)]
     scores |= {name: {"PLE": [1.0], "CatBoost": [0.5], rival: [0.0]} for name in more}
     measured = runs(scores, {"PLE": 8.0, "CatBoost": 32.0, rival: 2.0})
-    made = comparisons.runs_on_test_rows(measured, runs({"edm": {"PLE": [0.4]}}, rows="test"))
+    made = comparisons.runs_on_test_rows(measured, runs({"edm": {"PLE": [0.4]}}))
     found = comparisons.overall(made)
     expected = {
         "PLE": ((1 + 0) / 2 + 0.75 + 1 + 9) / 12,
@@ -353,8 +352,8 @@ def test_costs_of_fewer_members_are_those_of_the_default_times_a_factor(module):
     accuracy = runs({"nhefs": {"PLE": [0.7]}, "edm": {"PLE": [0.3]}}, {"PLE": 6.0})
     default = "PLE, 8 members (default)"
     scores = {name: {default: [0.9], "PLE, 1 member": [0.6]} for name in ("nhefs", "edm")}
-    frontier = runs(scores, {default: 4.0, "PLE, 1 member": 1.0}, rows="test")
-    made = comparisons.runs_on_test_rows(accuracy, frontier)
+    members = runs(scores, {default: 4.0, "PLE, 1 member": 1.0})
+    made = comparisons.runs_on_test_rows(accuracy, members)
     found = made.groupby("model")["seconds"].unique()
     assert found["PLE"] == [6.0] and found["PLE, 1 member"] == [1.5]
     assert made.loc[made["model"] == "PLE", "score"].tolist() == [0.7, 0.3]
@@ -368,7 +367,7 @@ def test_tuned_models_are_compared_with_the_time_of_their_search(module):
     seconds = {"PLE": 2.0, "PLE, tuned": 3.0}
     accuracy = runs(scores, seconds)
     accuracy.loc[accuracy["model"] == "PLE, tuned", "search_seconds"] = 29.0
-    made = comparisons.runs_on_test_rows(accuracy, runs({"edm": {"PLE": [0.3]}}, rows="test"))
+    made = comparisons.runs_on_test_rows(accuracy, runs({"edm": {"PLE": [0.3]}}))
     made = comparisons.runs_beside_tuned(made)
     assert set(made["data"]) == {"edm"}
     found = comparisons.overall(made)["cost"]

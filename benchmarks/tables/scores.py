@@ -39,7 +39,7 @@ def every_run():
 
 @cache
 def test_runs():
-    return comparisons.runs_on_test_rows(every_run(), results("frontier"))
+    return comparisons.runs_on_test_rows(every_run(), results("members"))
 
 
 def shown_runs():
@@ -83,7 +83,7 @@ def summary():
     yield "beside", pd.DataFrame(rows).T.rename(SHORT).rename_axis("other model")
 
     # The default is that of the same run, not that of accuracy.json.
-    rows, together = {}, results("frontier").query("rows == 'test'")
+    rows, together = {}, results("members")
     together = together.assign(seconds=together["fit_cpu_seconds"])
     for name in FEWER:
         by_set, _, ratio = comparisons.compare(together, name, DEFAULT)
@@ -157,17 +157,6 @@ def tuned_ranks(scores):
     return cells(shown, **dict.fromkeys(shown, "{:.2f}")).rename(SHORT).rename_axis("model")
 
 
-def validation():
-    """Show the models of frontier.json on validation rows."""
-    runs = results("frontier").query("rows == 'validation'")
-    means = runs.groupby(["data", "model"])[["score", "fit_cpu_seconds"]].mean()
-    shown = (
-        means["score"].map("{:.3f}, ".format) + means["fit_cpu_seconds"].map(seconds) + f"{BLANK}s"
-    )
-    models = sorted(dict.fromkeys(runs["model"]), key=lambda name: not name.startswith("PLE"))
-    yield "validation", named(shown.unstack()[models].fillna(MISSING))
-
-
 def set_by_set():
     """Show scores, costs and seeds of all models, with tasks as rows, for each set."""
     for name, runs in results("accuracy").groupby("data", sort=False):
@@ -188,4 +177,4 @@ def set_by_set():
         yield f"scores_{name}", shown[order].rename(columns=SHORT).rename_axis("task")
 
 
-PARTS = (summary, blend, by_set, ranks, validation, set_by_set)
+PARTS = (summary, blend, by_set, ranks, set_by_set)
