@@ -36,7 +36,6 @@ CHANGES = {
     "no linear path": {"linear_path": False},
     "no dropout": {"dropout": 0.0, "feature_dropout": 0.0},
     "no feature_dropout": {"feature_dropout": 0.0},
-    "no refit": {"refit": False},
     "no averaging of weights": {"weight_averaging": 0.0},
     "constant learning rate": {
         "lr_schedule": "constant",
