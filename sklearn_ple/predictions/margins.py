@@ -23,6 +23,8 @@ _POINTS = np.linspace(-4.8, 4.8, 25)
 _WEIGHTS = softmax(-0.5 * _POINTS**2)
 # Mean and variance of a latent variable without known labels.
 _PRIOR = np.zeros(1), np.ones(1)
+# Known labels move a number by no more deviations: a single huge error would move it much further.
+_MOST_DEVIATIONS = 4.0
 
 
 class Margin(ABC):
@@ -118,7 +120,7 @@ class Numbers(Margin):
     def expect(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
         """Predict the numbers."""
         shift = self._locate(mean, variance) - self._locate(*_PRIOR)
-        return self.place(shift)
+        return self.place(shift.clip(-_MOST_DEVIATIONS, _MOST_DEVIATIONS))
 
     def _locate(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
         """Return the mean, or the median, of the standardised errors."""

@@ -99,6 +99,18 @@ def test_a_number_moves_by_quantiles_of_known_errors():
     np.testing.assert_allclose([low[0] - 5.0, high[0] - 5.0], expected, atol=0.15)
 
 
+def test_a_single_huge_error_moves_no_number_far():
+    values = np.append(NORMAL.ppf((np.arange(300) + 0.5) / 300), 366.0)
+    errors = StandardisedErrors(values, np.ones(301))
+    margin = Numbers(np.full(2, 48.0), np.array([1.3, 2.0]), errors, Regression())
+    found = margin.expect(np.full(2, 2.6), np.full(2, 0.3))
+    np.testing.assert_allclose(found, 48.0 + 4 * margin.deviations)
+    # Without it, they move as normal ones.
+    margin.errors = StandardisedErrors(values[:-1], np.ones(300))
+    found = margin.expect(np.full(2, 2.0), np.full(2, 0.3))
+    np.testing.assert_allclose(found, 48.0 + 2 * margin.deviations, atol=0.15)
+
+
 def test_numbers_do_not_go_below_the_least_one():
     margin = make_numbers(task=Count())
     margin.predicted -= 5.0
