@@ -31,7 +31,7 @@ PAGES = (
 QUOTING = {
     "README.md": ("- **What you gain**", "- **When not"),
     "docs/benchmarks.rst": ("- **PLE and its", "CPU times of a fit"),
-    "docs/comparison.rst": (":alt: On five small tables", "The tuned PLE is"),
+    "docs/comparison.rst": (":alt: On five small tables", "Tuning PLE gains little"),
     "docs/index.rst": ("What it gains", "**Do not use it**"),
     "docs/guide/decision.rst": ("test rows of 21 tables", "**Is it the sharing"),
 }
