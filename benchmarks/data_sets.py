@@ -346,7 +346,7 @@ def polynomials(n_train=10_000, n_test=5_000):
 FURTHER_SETS = (star, randhie, minneapolis_stops, nmes1988, loans, many_labels, polynomials)
 FURTHER_SETS = by_name(*FURTHER_SETS, linnerud)
 SETS = DATA_SETS | MULAN_SETS | FURTHER_SETS
-#: Sets to compare ways of balancing by, on which fits with four members already take hours.
+#: Larger sets to compare ways of balancing by, with four members and two seeds to save time.
 LARGE = ("star", "many_labels", "census")
 #: Sets whose rows are in chronological order; held-out rows are later than fitted ones.
 CHRONOLOGICAL = {"rf1", "minneapolis_stops"}

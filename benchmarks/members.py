@@ -14,17 +14,14 @@ import pandas as pd
 import torch
 from accuracy import evaluate
 from common import in_own_process, measure_all, parser_of
+from comparisons import DEFAULT, FEWER
 from data_sets import SETS
 from peers import ple
 from sklearn.datasets import make_regression
 from threadpoolctl import threadpool_limits
 
-MODELS = {
-    "PLE, 8 members (default)": partial(ple, n_members=8),
-    "PLE, 4 members": partial(ple, n_members=4),
-    "PLE, 2 members": partial(ple, n_members=2),
-    "PLE, 1 member": partial(ple, n_members=1),
-}
+NAMES = (DEFAULT, *FEWER)
+MODELS = {name: partial(ple, n_members=n) for name, n in zip(NAMES, (8, 4, 2, 1), strict=True)}
 KEY = ("data", "model", "seed")
 
 
