@@ -23,7 +23,7 @@ _POINTS = np.linspace(-4.8, 4.8, 25)
 _WEIGHTS = softmax(-0.5 * _POINTS**2)
 # Mean and variance of a latent variable without known labels.
 _PRIOR = np.zeros(1), np.ones(1)
-# Known labels move a number by no more deviations: a single huge error would move it much further.
+# Known labels move a number by so many deviations at most, even if one error was of hundreds.
 _MOST_DEVIATIONS = 4.0
 
 
