@@ -13,10 +13,12 @@ from ..tables.files.source import Source
 from ..tables.frames import is_dataset, to_pandas
 from ..utils._sklearn import StrOptions
 from ..utils.constraints import PATH, check_arguments
+from ..utils.credentials import masking
 from ..utils.files import replacing, replacing_in
 from .checks import check_model
 
 
+@masking()
 @check_arguments(path=[PATH], method=[StrOptions({"predict", "predict_proba"})])
 def predict_to_parquet(
     model: Any,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...utils.checks import naming
+from ...utils.credentials import mask, masking
 
 # Number of bytes of a column of a row group that are read at a time, and of the end of a file.
 _READ_AT_ONCE = 2**18
@@ -75,6 +76,7 @@ class File:
             numbers = range(reader.num_record_batches)
             return [(number, reader.get_batch(number).num_rows) for number in numbers]
 
+    @masking()
     def digest(self) -> str:
         """Compute a digest of the end of the file, which changes with its content."""
         with self.fragment.open() as handle:
@@ -110,10 +112,11 @@ class RowGroup:
 
     def __str__(self) -> str:
         """Return the name of the row group for messages."""
+        path = mask(self.file.path)
         if not self.file.has_types:
-            return self.file.path
+            return path
         kind = "row group" if self.file.format == "parquet" else "record batch"
-        return f"{self.file.path}, {kind} {self.number}"
+        return f"{path}, {kind} {self.number}"
 
     def keeps_order(self, name: str) -> bool:
         """Return whether the order of a column's categories is stored.
@@ -138,17 +141,18 @@ class RowGroup:
 
         n_read = 0
         stored = [name for name in columns if name not in self.file.constants]
-        try:
-            self._check_unchanged()
-            with self.file.opened() as file:
-                for batch in self._batches(file, stored, n_at_once):
-                    n_read += len(batch)
-                    yield batch
-            if n_read != self.n_rows:
-                raise pa.ArrowInvalid(f"{n_read} rows instead of {self.n_rows}")
-            self._check_unchanged()
-        except (pa.ArrowException, OSError, EOFError) as error:
-            raise make_read_error(str(self), error) from error
+        with masking():
+            try:
+                self._check_unchanged()
+                with self.file.opened() as file:
+                    for batch in self._batches(file, stored, n_at_once):
+                        n_read += len(batch)
+                        yield batch
+                if n_read != self.n_rows:
+                    raise pa.ArrowInvalid(f"{n_read} rows instead of {self.n_rows}")
+                self._check_unchanged()
+            except (pa.ArrowException, OSError, EOFError) as error:
+                raise make_read_error(str(self), error) from error
 
     def _batches(self, file: Any, columns: list[str], n_at_once: int) -> Iterator[Any]:
         if self.file.format == "parquet":

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...utils.checks import check_unique, naming
+from ...utils.credentials import mask, masking
 from ..arrow import storable, to_storable
 from ..frames import is_path
 from .paths import make_duplicate_error, open_paths
@@ -110,6 +111,7 @@ class Source:
             raise ValueError(f"{self} has no rows: pass a dataset with rows.")
 
     @classmethod
+    @masking()
     @naming("X")
     def of(cls, X: Any) -> "Source":
         """Return the source for a dataset, or for the files at paths."""
@@ -120,7 +122,7 @@ class Source:
         if not self.files:
             return "The dataset"
         n_others = len(self.files) - 1
-        return self.files[0].path + (f" (and {n_others} other files)" if n_others else "")
+        return mask(self.files[0].path) + (f" (and {n_others} other files)" if n_others else "")
 
     def check_columns(self, names: Sequence[str], what: str) -> None:
         """Check that the columns exist; the error message starts with ``what``."""

@@ -1,6 +1,7 @@
 """URLs, patterns and lists of files, and files of CSV, are read as folders of Parquet are."""
 
 import shutil
+import traceback
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from pyarrow import dataset as ds
 from streamed import OPTIONS, TASKS, assert_same, flip, make_table, write
 
 from sklearn_ple import PLEClassifierRegressor, export
+from sklearn_ple.tables.files.row_groups import File, RowGroup
 
 
 def model(**params):
@@ -83,6 +85,40 @@ def test_what_is_not_found(folder, fitted, tmp_path):
     odd = tmp_path / "rows[1].parquet"
     parquet.write_table(parquet.read_table(folder / "part0.parquet"), odd)
     assert len(pd.concat(fitted.predict(odd))) == 150
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nowhere://me:SECRET@example.org/rows.parquet",
+        "oss://me:SE/C%RET@bucket/rows.parquet",
+        "s3://bucket/rows.parquet?secret_access_key=SECRET&endpoint_override=localhost:1",
+        "file:///nowhere/rows.parquet?year=2024&Password=SECRET",
+        "ftp://me:SECRET@localhost:1/rows.parquet",
+    ],
+)
+def test_no_message_repeats_credentials(folder, fitted, url):
+    calls = (
+        lambda: list(fitted.predict(url)),
+        lambda: fitted.score([url], TASKS),
+        lambda: model().fit(url, TASKS),
+        lambda: export.predict_to_parquet(fitted, folder, url),
+    )
+    for call in calls:
+        with pytest.raises((ImportError, OSError, ValueError)) as raised:
+            call()
+        shown = "".join(traceback.format_exception(raised.value))
+        assert "SECRET" not in shown and "SE/C" not in shown
+
+
+def test_a_file_at_a_url_is_named_without_credentials():
+    # As fsspec names files of https.
+    file = File("https://me:SECRET@there/rows.parquet", "parquet", None, (), {}, None)
+    group = RowGroup(file, number=1, n_rows=3, first=0)
+    assert str(group) == "https://me:***@there/rows.parquet, row group 1"
+    with pytest.raises(ValueError, match="^https://me.*: no such label") as raised, group.named():
+        raise ValueError("no such label")
+    assert "SECRET" not in str(raised.value)
 
 
 @pytest.mark.parametrize("way", ["URL", "URL of fsspec"])
