@@ -16,6 +16,9 @@ from sklearn.utils.validation import validate_data
 from ..utils.checks import check_unique, naming, shown
 from .frames import fill_mask, is_dataset, keep_numbers, refuse_unread, to_pandas, use_native_order
 
+# Numbers by the names that pandas infers, and by types, which may be mixed with bools.
+_NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal", "boolean", "empty")
+_NUMERIC = (int, float, np.bool_, np.integer, np.floating)
 # Names of the types of vectors and of lists of text.
 _LISTS = {"list", "tuple", "set", "frozenset", "ndarray"}
 
@@ -191,7 +194,8 @@ def _read_objects(column: pd.Series, name: Any) -> pd.Series:
         if kind in ("timedelta", "timedelta64"):
             return pd.to_timedelta(column)
     # Bools count as numbers, as they do without missing values, for which pandas has a dtype.
-    if kind in ("integer", "floating", "mixed-integer-float", "decimal", "boolean", "empty"):
+    mixed = column.dropna() if kind.startswith("mixed") else ()
+    if kind in _NUMBERS or (len(mixed) and all(isinstance(value, _NUMERIC) for value in mixed)):
         try:
             return column.astype(float)
         except OverflowError:

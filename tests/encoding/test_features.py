@@ -193,6 +193,14 @@ def test_bools_of_objects_are_read_where_bools_were_learnt():
     np.testing.assert_allclose(laters, [[0.0], [1.0]])
 
 
+@pytest.mark.parametrize("values", [[True, 2, 1.5], [np.True_, np.int8(2), None], [False, 0.5, 7]])
+def test_objects_that_mix_bools_and_numbers_are_numbers(values):
+    mixed = pd.DataFrame({"a": pd.Series(values, dtype=object)})
+    plain = pd.DataFrame({"a": pd.Series([np.nan if v is None else float(v) for v in values])})
+    (_, (found, _)), (_, (expected, _)) = encode(mixed), encode(plain)
+    np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize("missing", [False, True])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_sparse_numbers_are_scaled_without_centring_and_stay_sparse(weighted, missing):
