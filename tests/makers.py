@@ -219,3 +219,19 @@ class Recorder(Callback):
 def refit(model, X, y, **params):
     """Fit a clone with other parameters."""
     return clone(model).set_params(**params).fit(X, y)
+
+
+def assert_alike(one, other, rounding=1e-5):
+    """Check that two tables are equal: numbers up to rounding, all else exactly.
+
+    Rounding is in units of the spread of each column, or of the mean if that is larger: another
+    number of rows, another processor and another number of jobs sum in another order.
+    """
+    one, other = (pd.DataFrame(table).reset_index(drop=True) for table in (one, other))
+    assert one.shape == other.shape
+    for (name, column), (_, expected) in zip(one.items(), other.items(), strict=True):
+        if pd.api.types.is_float_dtype(column.dtype):
+            spread = np.hypot(expected.mean(), expected.std(ddof=0))
+            np.testing.assert_allclose(column, expected, 0, rounding * spread, err_msg=str(name))
+        else:
+            assert column.equals(expected), name

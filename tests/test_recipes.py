@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from joblib import parallel_config
-from makers import make_tiny
+from makers import assert_alike, make_tiny
 from sklearn.model_selection import cross_val_score
 
 from sklearn_ple import PLEClassifierRegressor, SharedBottomClassifierRegressor
@@ -223,7 +223,7 @@ def test_frames_of_dask_are_predicted_part_by_part(table, model):
     predict = importlib.import_module("clusters").predict_dask
     far = dd.from_pandas(table[0], npartitions=3)
     expected = model.predict(table[0])
-    pd.testing.assert_frame_equal(predict(model, far).compute(), expected, check_dtype=False)
+    assert_alike(predict(model, far).compute(), expected)
     with pytest.raises(ValueError, match="same order as they were in fit"):
         predict(model, far[["b", "a", "place", "flag"]])
 

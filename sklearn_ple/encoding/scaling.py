@@ -255,7 +255,7 @@ class NumberScaler:
         return np.array_equal(self.positions, np.arange(X.shape[1]))
 
     def _blocks(self, X: Any) -> Iterator[tuple[slice, np.ndarray]]:
-        """Yield the numbers as float64 in blocks, always in the same layout for equal rounding."""
+        """Yield the numbers as float64 in blocks."""
         n_rows = max(1, _BLOCK_SIZE // max(1, len(self.positions)))
         every = self._reads_all_in_order(X)
         for start in range(0, X.shape[0], n_rows):
@@ -264,7 +264,7 @@ class NumberScaler:
                 yield rows, X[rows].toarray().astype(np.float64)
             else:  # Select rows first, as a view; selecting columns makes a copy.
                 block = X if n_rows >= len(X) else X.iloc[rows]
-                yield rows, np.asfortranarray(self._read(block, every))
+                yield rows, self._read(block, every)
 
     def _read(self, block: pd.DataFrame, every: bool) -> np.ndarray:
         """Return the numbers of some rows, and the parts of their dates, as float64."""

@@ -271,11 +271,11 @@ class PLEClassifierRegressor(_Progressive):
         A folder, created if it does not exist, in which ``fit`` saves its progress after every
         epoch. If ``fit`` is interrupted or its process is killed, the next ``fit`` with the same
         data and parameters continues from there. It ends with the same weights as a fit without
-        interruption, on a CPU bit for bit with the same ``n_jobs``. The files remain after a fit
-        has ended, and the same fit then returns its result at once; delete them to start again. A
-        fit with other data, parameters or versions, or from other weights with ``warm_start``,
-        raises an error: each needs its own folder. ``n_jobs`` and ``verbose`` may differ.
-        ``partial_fit`` does not use the folder. With None nothing is saved.
+        interruption. The files remain after a fit has ended, and the same fit then returns its
+        result at once; delete them to start again. A fit with other data, parameters or versions,
+        or from other weights with ``warm_start``, raises an error: each needs its own folder.
+        ``n_jobs`` and ``verbose`` may differ. ``partial_fit`` does not use the folder. With None
+        nothing is saved.
     n_jobs : int or None, default=None
         Number of cores, or of workers of joblib's backend; -1 for all, -2 for all but one. None,
         outside of :class:`joblib.parallel_config`, is one core while steps are small, since
@@ -284,7 +284,7 @@ class PLEClassifierRegressor(_Progressive):
         In ``fit``, joblib divides the members among this number of jobs, of at least two members,
         which run in processes, or on several machines with
         ``joblib.parallel_config(backend="dask")``. The fitted estimator is the same for every
-        ``n_jobs``, except for rounding.
+        ``n_jobs``, up to rounding.
 
         Where members cannot be divided, any number means one core: with fewer than four members,
         ``callbacks``, ``dtype="bfloat16"``, ``balancing`` by gradients, your own classes of

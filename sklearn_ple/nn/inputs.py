@@ -201,8 +201,6 @@ class InputLayer(nn.Module):
         """Join features, of which some are dropped in training."""
         if len(features) == 1:
             return self.feature_dropout(features[0])
-        if not self.training:
-            return self.feature_dropout(torch.cat(features, dim=2))
         # Rows are last in memory, in the same order as the gradients from the layers above.
         return self.feature_dropout(torch.cat([part.mT for part in features], dim=1)).mT
 

@@ -6,7 +6,6 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from .axes import Axes, Axis, as_axis
 from .dropout import MemberDropout
@@ -19,9 +18,6 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "elu": nn.ELU,
     "tanh": nn.Tanh,
 }
-
-# For products of at most this many columns, the order of a sum may depend on the row's position.
-_FEW_COLUMNS = 16
 
 
 def _keep(outputs: Tensor) -> Tensor:
@@ -109,34 +105,16 @@ class BatchedLinear(nn.Module):
         Tensor of shape (n_layers, n_rows, out_features)
             One output for each layer.
         """
-        n_layers, width = len(self.axis), self.out_features
-        n_inputs = inputs.shape[0]
-        n_per_input = n_layers // n_inputs
-        weight = self.weight.view(n_inputs, n_per_input * width, self.in_features)
-        if self.training:
-            # Rows are last in memory, so that the outputs are split by layer without a copy.
-            outputs = then(self._multiply(weight, inputs.mT, (-1, 1)))
-            return outputs.view(n_layers, width, -1).mT
-        # With factors in this order, the result for a row does not depend on the number of rows.
-        # With few columns it does not depend on the row's position if the factors are contiguous
-        # and their inner size is a multiple of four.
-        if weight.shape[1] <= _FEW_COLUMNS:
-            missing = -self.in_features % 4
-            inputs, weight = (
-                (F.pad(part, (0, missing)) if missing else part).contiguous()
-                for part in (inputs, weight)
-            )
-        outputs = then(self._multiply(inputs, weight.mT, (1, -1)))
-        if n_per_input == 1:
-            return outputs
-        outputs = outputs.unflatten(2, (n_per_input, width)).transpose(1, 2)
-        return outputs.reshape(n_layers, -1, width)
-
-    def _multiply(self, left: Tensor, right: Tensor, shape: tuple[int, int]) -> Tensor:
-        """Multiply batches of matrices, and add the bias, with this shape, if there is one."""
+        n_inputs, n_layers = len(inputs), len(self.axis)
+        # W x + b: layers that read the same input are one wide matrix. Rows are last in memory, so
+        # that the outputs are split by layer without a copy, which is faster.
+        width = n_layers // n_inputs * self.out_features
+        weight = self.weight.view(n_inputs, width, self.in_features)
         if self.bias is None:
-            return torch.bmm(left, right)
-        return torch.baddbmm(self.bias.view(len(left), *shape), left, right)
+            outputs = torch.bmm(weight, inputs.mT)
+        else:
+            outputs = torch.baddbmm(self.bias.view(n_inputs, width, 1), weight, inputs.mT)
+        return then(outputs).view(n_layers, self.out_features, inputs.shape[1]).mT
 
 
 class BatchedMLP(nn.Module):

@@ -94,14 +94,10 @@ class Towers(nn.Module):
             exact = torch.autocast(hidden.device.type, enabled=False)
             hidden = hidden.to(self.heads[0].weight.dtype)
         with exact:
-            if self.training:
-                return self._of_all_heads(hidden)
-            read = zip(self.heads, hidden.unbind(1), strict=True)
-            outputs = [head(of_task.mT) for head, of_task in read]
-        return torch.cat(outputs, dim=-1)
+            return self._evaluate_heads(hidden)
 
-    def _of_all_heads(self, hidden: Tensor) -> Tensor:
-        """Evaluate adjacent heads of the same size in one product, which is faster in training."""
+    def _evaluate_heads(self, hidden: Tensor) -> Tensor:
+        """Evaluate adjacent heads of the same size in one product, which is faster."""
         runs = [list(run) for _, run in groupby(self.heads, key=lambda head: head.out_features)]
         # Split only if necessary, since the gradient of a split needs a copy.
         parts = [hidden] if len(runs) == 1 else hidden.split([len(run) for run in runs], dim=1)

@@ -14,7 +14,6 @@ from .rows import TableRows
 
 # Least number of rows in a batch in prediction and validation.
 N_AT_ONCE = 1024
-_BLOCK = 16
 
 
 def compute_outputs(net: Any, rows: TableRows, n_jobs: int | None = None) -> Tensor:
@@ -59,20 +58,14 @@ def find_finite_tasks(net: Any, rows: Any) -> np.ndarray:
 def _compute_by_batch(
     net: Any, compute: Callable[..., list[Tensor]], rows: TableRows, n_jobs: int | None
 ) -> list[Tensor]:
-    """Compute tensors of shape (n_members, n_rows, ...), batch by batch.
-
-    A single row is computed by other kernels than many rows, with different rounding. Batches of
-    whole blocks make the outputs of a row independent of the other rows.
-    """
-    n_blocks = -(-len(rows) // _BLOCK)
-    order = torch.arange(n_blocks * _BLOCK).clamp(max=len(rows) - 1)
+    """Compute tensors of shape (n_members, n_rows, ...), batch by batch."""
     if net.module_.training:
         net.module_.eval()
     keep_freed_memory()
-    n_at_once = min(len(order), N_AT_ONCE)
+    n_at_once = min(len(rows), N_AT_ONCE)
     with torch.no_grad(), without_autocast(), net.threads(n_at_once, n_jobs):
         batches = [
             [part.cpu() for part in compute(**to_tensor(rows[batch][0], device=net.device))]
-            for batch in order.split(N_AT_ONCE)
+            for batch in torch.arange(len(rows)).split(N_AT_ONCE)
         ]
-    return [torch.cat(parts, dim=1)[:, : len(rows)] for parts in zip(*batches, strict=True)]
+    return [torch.cat(parts, dim=1) for parts in zip(*batches, strict=True)]

@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from makers import make_tiny
+from makers import assert_alike, make_tiny
 from scipy import sparse
 
 from sklearn_ple import AdaTTClassifierRegressor, PLEClassifierRegressor, export
@@ -67,8 +67,7 @@ def y(X):
 
 def same(fitted, other, X, parts):
     """Check that two models are of the same rows: one reads dates, the other their parts."""
-    found, expected = fitted.predict(X), other.predict(parts)
-    pd.testing.assert_frame_equal(found, expected.set_axis(found.index))
+    assert_alike(fitted.predict(X), other.predict(parts))
 
 
 FORMS = {
@@ -216,7 +215,7 @@ def test_files_are_read_as_in_memory(X, y, table, tmp_path, ending):
     same(fitted, other, table, with_parts(X, DATES))
     export.predict_to_parquet(fitted, path, tmp_path / "predicted.parquet")
     predicted = pd.read_parquet(tmp_path / "predicted.parquet")
-    np.testing.assert_array_equal(predicted["price"], fitted.predict(table)["price"])
+    assert_alike(predicted["price"], fitted.predict(table)["price"])
 
 
 def test_partial_fit_goes_on_with_dates(X, y, table):

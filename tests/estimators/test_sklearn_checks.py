@@ -9,7 +9,6 @@ from sklearn.base import clone
 
 import sklearn_ple
 from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor
-from sklearn_ple.predictor import Predictor
 
 CLASSES = [PLEClassifierRegressor, PLEClassifier, PLERegressor]
 ALL_CLASSES = [getattr(sklearn_ple, name) for name in sklearn_ple.__all__ if name[0].isupper()]
@@ -21,9 +20,9 @@ WITHOUT_DROPOUT = {
     "check_sample_weight_equivalence_on_dense_data",
     "check_sample_weight_equivalence_on_sparse_data",
 }
-# It wants a relative 1e-7, less than float32 has, and a last digit depends on the row's place in a
-# batch: all methods but transform have it even so, and test_representations.py looks at transform.
-EXACT = "check_methods_sample_order_invariance"
+# They want a relative 1e-7, less than float32 has: the last digit of a row may depend on its place
+# and on the rows beside it.
+EXACT = {"check_methods_sample_order_invariance", "check_methods_subset_invariance"}
 # They ask how well an estimator learns: of the others, one step shows as much as more.
 LEARNING = {"check_classifiers_train", "check_regressors_train", "check_class_weight_classifiers"}
 # One code for all reads X and y, and writes predictions. What is left is how a network is made of
@@ -53,7 +52,7 @@ EXACTLY = SHARED | {"dtype": "float64", "dropout": 0.0, "feature_dropout": 0.0}
 def test_the_page_of_promises_names_the_checks_that_fail():
     page = Path(__file__).parents[2] / "docs" / "reliability.rst"
     named = re.findall(r"``(check_\w+)``", page.read_text(encoding="utf-8"))
-    assert set(named) == {*WITHOUT_DROPOUT, EXACT}
+    assert set(named) == WITHOUT_DROPOUT | EXACT
 
 
 def run(check, estimator):
@@ -73,17 +72,17 @@ def run(check, estimator):
         ]
     ),
 )
-def test_checks_float32(estimator, check, monkeypatch):
+def test_checks_float32(estimator, check):
     if check.func.__name__ in WITHOUT_DROPOUT:
         pytest.xfail("dropout")
-    if check.func.__name__ == EXACT:
-        monkeypatch.delattr(Predictor, "transform")
+    if check.func.__name__ in EXACT:
+        pytest.xfail("the precision of float32")
     run(check, estimator)
 
 
 @pytest.mark.parametrize(
     ("estimator", "check"),
-    each_check([cls(n_members=2, **EXACTLY) for cls in CLASSES], {*WITHOUT_DROPOUT, EXACT})
+    each_check([cls(n_members=2, **EXACTLY) for cls in CLASSES], WITHOUT_DROPOUT | EXACT)
     + each_check([cls(weight_averaging=0.0, **(SIMPLE | EXACTLY)) for cls in OTHERS], OF_NETWORKS),
 )
 def test_checks_float64(estimator, check):

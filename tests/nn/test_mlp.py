@@ -185,29 +185,3 @@ def test_towers_heads_are_not_dropped_out():
     assert torch.equal(towers(inputs), towers(inputs))
     hidden = Towers(5, [1, 2], (8,), dropout=0.9)
     assert not torch.equal(hidden(inputs), hidden(inputs))
-
-
-@pytest.mark.parametrize("n_outputs", [1, 2, 5, 8, 10])
-@pytest.mark.parametrize("in_features", [5, 15, 27])
-def test_a_narrow_layer_evaluates_a_row_alike_in_any_place(in_features, n_outputs):
-    torch.manual_seed(0)
-    layer = BatchedLinear(2, in_features, n_outputs).eval()
-    inputs = torch.randn(2, 32, in_features)
-    order = torch.randperm(32)
-    with torch.no_grad():
-        assert torch.equal(layer(inputs)[:, order], layer(inputs[:, order]))
-
-
-@pytest.mark.parametrize("out_features", [1, 2, 17])
-@pytest.mark.parametrize("in_features", [4, 47, 48])
-def test_a_row_is_alike_in_every_place_also_of_a_view(in_features, out_features):
-    """As the linear path reads numbers, which are a part of all features."""
-    torch.manual_seed(0)
-    layers = BatchedLinear(2, in_features, out_features, bias=False).eval()
-    inputs = torch.randn(2, 16, 246)
-    with torch.no_grad():
-        together = layers(inputs[..., :in_features])
-        for row in range(16):
-            repeated = inputs[:, row : row + 1].repeat(1, 16, 1)
-            alone = layers(repeated[..., :in_features])
-            assert torch.equal(alone, together[:, row : row + 1].expand_as(alone))

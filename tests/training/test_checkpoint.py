@@ -274,7 +274,9 @@ def test_killed_fits_end_the_same(killed):
     script = runpy.run_path(str(KILLED))
     model = script["make_model"](killed / "unfinished").fit(*script["make_data"]())
     alone = torch.load(killed / "alone.pt", weights_only=True)
-    assert script["is_same"](script["learnt"](model), alone)
+    torch.testing.assert_close(
+        dict(model.module_.state_dict()), dict(alone["weights"]), rtol=1e-3, atol=1e-4
+    )
 
 
 def test_another_process_finds_the_same_fingerprints(killed):

@@ -10,6 +10,7 @@ import threading
 from contextlib import contextmanager
 
 import joblib
+import makers
 import numpy as np
 import pytest
 import torch
@@ -84,8 +85,8 @@ def test_in_a_worker_process_n_jobs_keeps_to_its_share(loky):
 def test_another_process_fits_and_predicts(loky):
     model = fit(1)
     there, again = loky([joblib.delayed(model.predict)(X), joblib.delayed(clone(model).fit)(X, Y)])
-    np.testing.assert_array_equal(there, model.predict(X))
-    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+    makers.assert_alike(there, model.predict(X))
+    makers.assert_alike(again.predict(X), model.predict(X))
 
 
 @pytest.mark.usefixtures("loky")
