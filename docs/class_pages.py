@@ -61,7 +61,6 @@ GROUPS = {
         "lr_schedule",
         "weight_decay",
         "weight_averaging",
-        "tol",
         "callbacks",
         "net_params",
     ),

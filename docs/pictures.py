@@ -280,14 +280,16 @@ def folds():
 
 def schedules():
     """The learning rate over the steps."""
-    step = np.linspace(0, 1, 201)
-    rising = (1 - np.cos(np.pi * step / 0.3)) / 2
-    falling = (1 + np.cos(np.pi * (step - 0.3) / 0.7)) / 2
-    fig, ax = plt.subplots(figsize=(4.4, 2.4))
-    ax.plot(step, np.where(step < 0.3, rising, falling), color=BLUE, label="one_cycle")
-    ax.plot(step, (1 + np.cos(np.pi * step)) / 2, color=ORANGE, label="cosine")
+    step = np.arange(601)
+    decay = np.minimum(np.minimum((step + 1) / 100, 1), np.maximum(600 - step, 0) / 100)
+    fig, ax = plt.subplots(figsize=(4.8, 2.4))
     ax.plot(step, np.ones_like(step), color=GREY, label="constant")
-    ax.set(xlabel="share of the steps of max_epochs", yticks=[0, 1], ylim=(0, 1.1))
+    ax.plot(step, decay, color=BLUE, label="decay")
+    arrow = {"arrowstyle": "->", "color": GREY, "lw": 0.8}
+    ax.annotate(
+        "the validation loss\nno longer decreases", (500, 0.98), (190, 0.35), arrowprops=arrow
+    )
+    ax.set(xlabel="steps", yticks=[0, 1], ylim=(0, 1.1))
     ax.set_yticklabels(["0", "learning_rate"])
     ax.legend(title="lr_schedule", loc="upper left", bbox_to_anchor=(1, 1))
     save("schedules", fig)

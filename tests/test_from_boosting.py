@@ -159,9 +159,9 @@ def test_classes_have_weights_by_task(data):
 
 def test_training_stops_early(data):
     """Early stopping"""
-    options = {"max_epochs": 40, "n_iter_no_change": 1, "validation_fraction": 0.3}
+    options = {"max_epochs": 400, "n_iter_no_change": 1, "validation_fraction": 0.3}
     stopped = model(early_stopping=True, refit=False, learning_rate=0.05, **options).fit(*data)
-    assert stopped.n_iter_ < 40 and "valid_loss" in stopped.history_[0]
+    assert stopped.n_iter_ < 400 and "valid_loss" in stopped.history_[0]
 
 
 def test_rows_to_validate_on_may_be_passed(data):

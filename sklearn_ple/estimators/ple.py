@@ -194,9 +194,11 @@ class PLEClassifierRegressor(_Progressive):
         The learning rate; with a schedule, the highest one. "auto" is meant for AdamW: it is 6e-3
         for batches of 512 rows or more, and for smaller ones proportional to the square root of
         their size.
-    lr_schedule : {"constant", "cosine", "one_cycle"}, default="one_cycle"
-        How the learning rate changes over ``max_epochs``: it is constant, or falls to zero along
-        half a cosine, or rises over the first 30 % of the steps and then falls to zero.
+    lr_schedule : {"decay", "constant"}, default="decay"
+        How the learning rate changes. With "decay" it rises over the first 100 steps, is stable as
+        long as the validation loss decreases, and then falls to zero over a fifth of the steps so
+        far, which ends the training. Without early stopping it falls over the last sixth of
+        ``max_epochs``. With "constant" it never changes.
     weight_decay : float, default=1e-2
         Weight decay, for optimizers that have one. Embeddings and biases do not decay, except
         those of HoME's normalised layers.
@@ -208,19 +210,17 @@ class PLEClassifierRegressor(_Progressive):
         up to one row. "auto" is 3 % of the rows, but at least 64, and for more than 10,000 rows
         three times the square root of their number, at most 2048.
     max_epochs : int or "auto", default="auto"
-        Largest number of passes over the data. The schedule of the learning rate has this length.
-        "auto" is 25 from 1,000 to 10,000 rows, 11 for 50,000 and 4 for half a million or more. For
-        fewer than 1,000 rows it is the number of epochs that make 400 steps. Without early
-        stopping it is the number of epochs that make 120 steps, but at least 10; from 60,000 rows
-        on it is the same as with early stopping.
+        Largest number of passes over the data. With early stopping, "auto" is the number that make
+        20,000 steps, which validation ends long before. Without it, "auto" is the number of epochs
+        that make 120 steps, but at least 10; 25 * sqrt(10,000 / n_rows), but at least 4, from
+        60,000 rows on.
     max_time : float or None, default=None
-        Seconds that ``fit`` may take, from reading X to the end of a second training. The speed of
-        a few steps, which are not kept, shows how many epochs fit, at most ``max_epochs``: the
-        learning rate falls over these, so the model is that of this number of ``max_epochs``. If
-        time suffices for a part of an epoch only, training sees that part of the rows, in random
-        order, with a ConvergenceWarning. "max_epochs" in ``history_`` is the number of epochs, or
-        the part of one. If steps become slower later, training ends when the time is over, with
-        the best weights so far, and a ConvergenceWarning. ``partial_fit`` has no limit.
+        Seconds that ``fit`` may take, from reading X to the end of a second training. If the
+        validation loss still decreases when time runs short, the learning rate begins to fall, so
+        that it is zero in time. If time does not suffice for an epoch, training sees a part of the
+        rows, in random order, with a ConvergenceWarning. If steps become slower later, training
+        ends when the time is over, with the best weights so far, and a ConvergenceWarning.
+        ``partial_fit`` has no limit.
     early_stopping : bool, "auto" or str, default="auto"
         Whether to stop when the joint validation loss no longer decreases, and to return to the
         best weights. With the name of a task, its validation loss alone decides. "auto" stops
@@ -241,11 +241,10 @@ class PLEClassifierRegressor(_Progressive):
         uses rows that are in neither part of that split. To validate on rows that are not in X,
         pass them to ``fit`` as ``X_val`` and ``y_val``.
     n_iter_no_change : int or "auto", default="auto"
-        Number of epochs without improvement after which early stopping ends the training. Epochs
-        in which the learning rate rises do not count. "auto" is an eighth of ``max_epochs``, but
-        at least 3.
-    tol : float, default=0.0
-        The validation loss must decrease by more than this to count as an improvement.
+        Number of epochs without a decrease of the validation loss after which the learning rate
+        begins to fall. Epochs in which the rate still rises do not count. "auto" waits for 75
+        steps, or for a quarter of the steps so far if these are more. After 800 steps, only a
+        decrease by 4 % counts: a quarter more time must gain at least this.
     refit : bool or "auto", default="auto"
         Whether to train a second network on all rows of X, for the number of epochs that
         validation found best. If ``fit`` is passed ``X_val``, the first training has already used
@@ -338,10 +337,10 @@ class PLEClassifierRegressor(_Progressive):
         Number of epochs trained.
     history_ : list of dict
         One dict for each epoch, with ``epoch``, ``loss``, ``task_losses``, ``task_weights``,
-        ``learning_rate``, ``seconds``, with ``max_time`` also ``max_epochs``, unless ``balancing``
-        is "equal" also ``balancing_weights`` and, with early stopping, ``valid_loss`` (weighted by
-        the tasks' weights at epoch 0, or of the task that ``early_stopping`` names),
-        ``valid_task_losses``, ``valid_score`` and ``valid_task_scores`` (those of ``score``).
+        ``learning_rate``, ``seconds``, unless ``balancing`` is "equal" also ``balancing_weights``
+        and, with early stopping, ``valid_loss`` (weighted by the tasks' weights at epoch 0, or of
+        the task that ``early_stopping`` names), ``valid_task_losses``, ``valid_score`` and
+        ``valid_task_scores`` (those of ``score``).
     module_ : torch.nn.Module
         The network.
     temperatures_ : dict of str to float

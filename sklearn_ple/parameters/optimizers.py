@@ -1,8 +1,6 @@
-"""Optimizers and schedules of the learning rate, by the names that the estimators accept."""
+"""Optimizers, and schedules of the learning rate, by the names that the estimators accept."""
 
 import inspect
-import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -65,40 +63,5 @@ def find_optimizer(optimizer: Any) -> type[torch.optim.Optimizer]:
     )
 
 
-# One cycle: the share of the steps in which the rate rises, and the factors at its start and end.
-RISE = 0.3
-_START = 1 / 25
-_END = 1 / 25e4
-
-
-def cosine(done: float) -> float:
-    """Return the factor after a share of the steps: it falls from 1 to 0 along half a cosine.
-
-    References
-    ----------
-    I. Loshchilov, F. Hutter. "SGDR: Stochastic Gradient Descent with Warm Restarts". ICLR 2017.
-    """
-    return (1 + math.cos(math.pi * done)) / 2
-
-
-def one_cycle(done: float) -> float:
-    """Return the factor after a share of the steps.
-
-    It rises from 1/25 to 1 over the first 30 % of the steps, then falls to nearly 0.
-
-    References
-    ----------
-    L. N. Smith, N. Topin. "Super-Convergence: Very Fast Training of Neural Networks Using Large
-    Learning Rates". 2018.
-    """
-    if done < RISE:
-        return 1 + (_START - 1) * cosine(done / RISE)
-    return _END + (1 - _END) * cosine((done - RISE) / (1 - RISE))
-
-
-#: Schedules: from the share of the steps that are done to a factor; None for a constant rate.
-LR_SCHEDULES: dict[str, Callable[[float], float] | None] = {
-    "constant": None,
-    "cosine": cosine,
-    "one_cycle": one_cycle,
-}
+#: How the learning rate changes.
+LR_SCHEDULES = ("decay", "constant")

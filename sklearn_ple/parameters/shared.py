@@ -140,7 +140,7 @@ class SharedParameters:
         default="auto", constraint=[_AUTO, POSITIVE], search=(3e-4, 1e-2, "log"), published=1e-3
     )
     lr_schedule: str = parameter(
-        default="one_cycle", constraint=[StrOptions(set(LR_SCHEDULES))], published="constant"
+        default="decay", constraint=[StrOptions(set(LR_SCHEDULES))], published="constant"
     )
     weight_decay: float = parameter(
         default=1e-2, constraint=[NOT_NEGATIVE], search=(1e-4, 1e-1, "log"), published=0.0
@@ -157,7 +157,6 @@ class SharedParameters:
         default="random", constraint=[StrOptions({"random", "last"}), SPLITTER]
     )
     n_iter_no_change: int | str = parameter(default="auto", constraint=[_AUTO, COUNT])
-    tol: float = parameter(default=0.0, constraint=[NOT_NEGATIVE])
     refit: bool | str = parameter(default="auto", constraint=[_AUTO, "boolean"])
     warm_start: bool = parameter(default=False, constraint=["boolean"])
     warm_start_from: Any = parameter(

@@ -15,12 +15,15 @@ from ..utils.processes import current
 from ..utils.progress import progress_bar
 from ..utils.warn import warn
 from .outputs import find_finite_tasks
+from .schedule import Schedule
 
-_BAR = "{desc}: |{bar}| {n:.1f}/{total} [{elapsed}<{remaining}{postfix}]"
+_BAR = "{desc}: |{bar}| {n:.1f}/{total:.4g} [{elapsed}<{remaining}{postfix}]"
+# As long as the end is not known.
+_COUNT = "{desc}: {n:.1f} epochs [{elapsed}{postfix}]"
 _LONGEST_NAME = 8
 
 # Attributes of `KeepBestWeights` that change from epoch to epoch.
-_KEPT = ("best_", "latest_", "best_loss_", "epochs_since_", "best_epoch_", "n_compared_")
+_KEPT = ("best_", "latest_", "best_loss_", "best_epoch_", "n_compared_")
 
 
 def copy_callback(item: Any) -> Any:
@@ -53,26 +56,9 @@ class RecordEpoch(Callback):
         net.history.record("seconds", time.perf_counter() - self.start_)
 
 
-class RecordLimit(Callback):
-    """Records the number of epochs that ``max_time`` allows.
-
-    Parameters
-    ----------
-    max_epochs : float
-        The number, or a part of an epoch.
-    """
-
-    def __init__(self, max_epochs: float):
-        self.max_epochs = max_epochs
-
-    def on_epoch_begin(self, net: Any, **_: Any) -> None:
-        """Record the number."""
-        net.history.record("max_epochs", self.max_epochs)
-
-
 @dataclass(eq=False, repr=False)
 class KeepBestWeights(Callback):
-    """Ends training when a loss is not finite, or when the validation loss stops improving.
+    """Keeps the best weights, and ends training when a loss is not finite.
 
     At the end of training the network has the best weights: with early stopping those with the
     least validation loss, without it the last ones with a finite loss. If no epoch was completed,
@@ -84,13 +70,6 @@ class KeepBestWeights(Callback):
         Names of the tasks, for the warning.
     stop_early : bool
         Whether there is a validation loss to watch.
-    patience : int
-        Number of epochs without an improvement of the validation loss after which training ends.
-    tol : float
-        Least decrease of the loss that counts as an improvement.
-    n_rising : int, default=0
-        Number of epochs in which the learning rate rises, after which patience begins. The loss
-        may improve late while the steps are small.
 
     Attributes
     ----------
@@ -98,36 +77,25 @@ class KeepBestWeights(Callback):
         The epoch with the least validation loss, counted from 1; 0 before there is one.
     n_steps_ : int
         Number of steps of the training.
-    stop_reason_ : str or None
-        Why this callback ended the training; None if it did not.
+    ends_training : bool
+        Whether a loss is not finite, so that training ends with this epoch.
     """
 
     task_names: Sequence[str]
     stop_early: bool
-    patience: int
-    tol: float
-    n_rising: int = 0
 
     def on_train_begin(self, net: Any, X: Any = None, **_: Any) -> None:
         """Keep the initial weights; X are the rows to train on."""
         self.rows_ = X
         self.balance_ = copy.deepcopy(net.criterion_.state_dict())
         self.best_ = self.latest_ = net.snapshot()
-        self.best_loss_, self.epochs_since_ = float("inf"), 0
-        self.best_epoch_ = 0
+        self.best_loss_, self.best_epoch_ = float("inf"), 0
         self.n_before_ = self.n_compared_ = len(net.history)
-        self.stop_reason_: str | None = None
+        self.ends_training = False
 
     def on_epoch_end(self, net: Any, **_: Any) -> None:
         """Keep the weights if they are the best so far, or end training."""
         self._compare(net)
-        if self.stop_reason_ is None and self.epochs_since_ >= self.patience:
-            self.stop_reason_ = "early stopping"
-
-    @property
-    def ends_training(self) -> bool:
-        """Whether training ends with this epoch."""
-        return self.stop_reason_ is not None
 
     def _compare(self, net: Any) -> None:
         """Keep the weights after a complete epoch if they are the best so far."""
@@ -140,7 +108,7 @@ class KeepBestWeights(Callback):
         finite &= bool(sums.isfinite().all())
         if not finite.all():
             self._give_up(net, finite, epoch["epoch"])
-            self.stop_reason_ = "loss not finite"
+            self.ends_training = True
             return
         if not self.stop_early:
             # The losses of an epoch were computed before its last step, so they only show that
@@ -148,9 +116,6 @@ class KeepBestWeights(Callback):
             self.best_, self.latest_ = self.latest_, net.snapshot()
             return
         loss = epoch["valid_loss"]
-        rises = epoch["epoch"] - self.n_before_ <= self.n_rising
-        improves = loss < self.best_loss_ - self.tol
-        self.epochs_since_ = 0 if rises or improves else self.epochs_since_ + 1
         if loss < self.best_loss_:
             # The initial weights are no longer needed.
             self.best_ = self.latest_ = net.snapshot()
@@ -166,7 +131,7 @@ class KeepBestWeights(Callback):
         is_cut = len(net.history) == self.n_before_
         if is_cut:
             self.latest_ = net.snapshot()
-        in_time = (is_cut or not self.stop_early) and self.stop_reason_ is None
+        in_time = (is_cut or not self.stop_early) and not self.ends_training
         net.module_.load_state_dict(self.latest_ if in_time else self.best_)
         if in_time:
             # No loss was computed after the last step.
@@ -198,7 +163,7 @@ class KeepBestWeights(Callback):
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the best weights, their loss and the number of epochs since."""
+        """Return the best weights and their loss."""
         return {name: getattr(self, name) for name in _KEPT}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -222,32 +187,34 @@ class KeepBestWeights(Callback):
 class ProgressBar(Callback):
     """A progress bar over the epochs with losses and validation scores, at most 100 columns wide.
 
-    It moves with each step, by a part of an epoch, and shows the time that is left if all epochs
-    are trained.
+    It moves with each step, by a part of an epoch. As long as validation may end the training at
+    any time, it counts epochs; once the learning rate falls, it shows the time that is left.
 
     Parameters
     ----------
     task_names : sequence of str
         Names of the tasks. For one or two tasks all scores are shown, for more their mean and the
         worst score.
-    n_batches : int
-        Number of steps in an epoch. It is approximate for rows in files.
+    schedule : Schedule
+        The schedule, which knows the number of steps in an epoch and the end.
     title : str, default="Training"
         Text before the bar.
     """
 
-    def __init__(self, task_names: Sequence[str], n_batches: int, title: str = "Training"):
+    def __init__(self, task_names: Sequence[str], schedule: Schedule, title: str = "Training"):
         self.task_names = task_names
-        self.n_batches = n_batches
+        self.schedule = schedule
         self.title = title
 
     def on_train_begin(self, net: Any, **_: Any) -> None:
         """Open the bar."""
         # Among several processes that train together, only the first shows the bar.
-        options = {"desc": self.title, "bar_format": _BAR, "disable": not current().is_first}
+        self.n_before_, self.most_ = len(net.history), net.max_epochs
+        end = self._find_end()
+        options = {"desc": self.title, "disable": not current().is_first}
+        options |= {"total": end, "bar_format": _COUNT if end is None else _BAR}
         # The time that is left follows from the mean speed: validation interrupts the steps.
-        self.bar_ = progress_bar(total=net.max_epochs, smoothing=0, **options)
-        self.n_before_ = len(net.history)
+        self.bar_ = progress_bar(smoothing=0, **options)
 
     def on_epoch_begin(self, net: Any, **_: Any) -> None:
         """Begin an epoch."""
@@ -264,7 +231,7 @@ class ProgressBar(Callback):
     def show_steps(self, n_steps: int) -> None:
         """Show that a number of steps of the epoch are done."""
         self.n_steps_ = n_steps
-        self._move(self.n_epochs_ + min(n_steps / self.n_batches, 1))
+        self._move(self.n_epochs_ + min(n_steps / self.schedule.n_batches, 1))
 
     def on_epoch_end(self, net: Any, **_: Any) -> None:
         """Update the bar."""
@@ -273,10 +240,17 @@ class ProgressBar(Callback):
         shown = {name: f"{epoch[key]:.4g}" for name, key in names.items() if key in epoch}
         shown |= self._scores(epoch.get("valid_task_scores", []))
         self.bar_.set_postfix(shown, refresh=False)
-        self._move(len(net.history) - self.n_before_)
+        self._move(min(len(net.history) - self.n_before_, self.bar_.total or float("inf")))
 
     def _move(self, n_epochs: float) -> None:
+        self.bar_.total = self._find_end()
+        self.bar_.bar_format = _COUNT if self.bar_.total is None else _BAR
         self.bar_.update(n_epochs - self.bar_.n)
+
+    def _find_end(self) -> float | None:
+        """Return the number of epochs, with a fraction; None as long as it is not known."""
+        end = self.schedule.n_epochs_in_all
+        return None if end is None else min(end, self.most_)
 
     def _scores(self, scores: Sequence[float]) -> dict[str, str]:
         short = [_shorten(name) for name in self.task_names]
@@ -294,8 +268,8 @@ class ProgressBar(Callback):
         return {"score": f"{np.mean(defined):.3f}", "worst": f"{worst:.3f} ({name})"}
 
     def on_train_end(self, net: Any, **_: Any) -> None:
-        """Close the bar, with a note if training stopped early."""
-        if self.bar_.n < self.bar_.total:
+        """Close the bar, with a note if training was ended before."""
+        if self.bar_.total is None or self.bar_.n < self.bar_.total:
             self.bar_.set_description_str("Stopped early")
         self.bar_.close()
         del self.bar_

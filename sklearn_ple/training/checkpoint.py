@@ -21,6 +21,7 @@ from ..utils.processes import current
 from .fingerprint import describe_fit
 from .history import SharedHistory
 from .random_state import draw_seed
+from .schedule import Fall
 from .split import Split
 from .states import restore_state
 
@@ -137,6 +138,8 @@ class Progress(Callback):
         Number of complete epochs of the training.
     best_epoch : int or None
         The epoch with the least validation loss; None until the training has ended.
+    fall : list of float or None
+        Where the learning rate fell, in epochs; None until the training has ended.
 
     Raises
     ------
@@ -150,15 +153,8 @@ class Progress(Callback):
         self.kept_: dict[str, Any] | None = current().from_first(self._read)
         self.n_epochs = self.kept_["n_epochs"] if self.kept_ else 0
         self.best_epoch = self.kept_["best_epoch"] if self.kept_ else None
+        self.fall: Any = self.kept_["fall"] if self.kept_ else None
         self._has_written = False
-
-    @property
-    def max_epochs(self) -> float | None:
-        """What ``max_time`` allows, if a training has begun with it and was saved; else None."""
-        if self.kept_ is None:
-            return None
-        with _naming_damage(self.path):
-            return json.loads(self.kept_["history"])[-1].get("max_epochs")
 
     def on_train_begin(self, net: Any, **_: Any) -> None:
         """Continue from the saved state; all other callbacks have begun."""
@@ -167,14 +163,13 @@ class Progress(Callback):
 
     def on_epoch_end(self, net: Any, **_: Any) -> None:
         """Save the state after an epoch that does not end the training."""
-        if any(getattr(callback, "stop_reason_", None) for _, callback in net.callbacks_):
-            return
         self.n_epochs += 1
-        self._write(net)
+        if not any(getattr(callback, "ends_training", False) for _, callback in net.callbacks_):
+            self._write(net)
 
-    def end(self, net: Any, best_epoch: int) -> None:
+    def end(self, net: Any, best_epoch: int, fall: Fall) -> None:
         """Save the state after the training."""
-        self.best_epoch = best_epoch
+        self.best_epoch, self.fall = best_epoch, list(fall)
         self._write(net)
 
     def restore(self, net: Any) -> None:
@@ -196,6 +191,7 @@ class Progress(Callback):
             "fit": self.checkpoint.digest,
             "n_epochs": self.n_epochs,
             "best_epoch": self.best_epoch,
+            "fall": self.fall,
             "history": json.dumps(net.history, default=_make_plain),
             "states": {name: part.state_dict() for name, part in net.states().items()},
         }
@@ -216,6 +212,9 @@ class Progress(Callback):
             is_of_fit = kept["fit"] == self.checkpoint.digest
             if any(type(n) is not int for n in (kept["n_epochs"], kept["best_epoch"] or 0)):
                 raise ValueError("it does not count epochs")
+            fall = kept["fall"] or [0.0, 0.0]
+            if len(fall) != 2 or any(type(epoch) is not float for epoch in fall):
+                raise ValueError("it does not say where the learning rate falls")
         if not is_of_fit:
             raise ValueError(
                 f"{self.path} is of another fit than this one: delete it to restart the training, "

@@ -4,10 +4,8 @@
 where it starts from, and keep its result.
 """
 
-import math
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,28 +22,29 @@ from ..tables.reading import FeatureReader
 from ..utils.processes import current
 from ..utils.progress import write_line
 from ..utils.warn import warn
-from .budget import Budget, measure_speed
+from .budget import Budget
 from .build import make_module, make_net
-from .callbacks import ProgressBar, RecordLimit, copy_callback
+from .callbacks import ProgressBar, copy_callback
 from .checkpoint import Checkpoint, Progress
 from .device import resolve_device
 from .jobs import Jobs, can_divide
 from .net import MultiTaskNet, Trained
 from .outputs import compute_outputs
-from .plan import default_patience, resolve
+from .plan import resolve
 from .processes import check_same_fit, share_random_state
 from .random_state import draw_seed, seeded
 from .read import Arguments
 from .rows import TableRows
-from .schedule import count_rising_epochs, make_schedule
+from .schedule import Fall, Schedule
 from .split import Split, naming_validation_rows
 from .start import Fitted, Start
+from .stopping import Patience
 from .stream_rows import stream_rows
 from .validation import HeldOut, OutOfFold, Validation
 
 
 class Training(NamedTuple):
-    """What a training needs of a table, which itself can be freed, and how long it may be.
+    """What a training needs of a table, which itself can be freed.
 
     Attributes
     ----------
@@ -57,29 +56,17 @@ class Training(NamedTuple):
         The settings, in which no parameter is "auto".
     validation : Validation or None
         The validation; None without one.
-    max_epochs : float or None
-        What ``max_time`` allows: a number of epochs, or a part of one; None without it.
     """
 
     rows: Any
     encoder: TableEncoder
     settings: Settings
     validation: Validation | None = None
-    max_epochs: float | None = None
 
     @property
     def n_batches(self) -> int:
         """Number of steps in an epoch. It is approximate for rows in files."""
-        n_batches = -(-len(self.rows) // self.settings.batch_size)
-        return math.ceil(min(self.max_epochs or 1, 1) * n_batches)
-
-    def limit(self, max_epochs: float, patience: int | str) -> "Training":
-        """Return the same with a number of epochs, and with a patience that may be "auto"."""
-        n_epochs = math.ceil(max_epochs)
-        if isinstance(patience, str):
-            patience = default_patience(n_epochs)
-        settings = self.settings.replace(max_epochs=n_epochs, n_iter_no_change=patience)
-        return self._replace(settings=settings, max_epochs=max_epochs)
+        return -(-len(self.rows) // self.settings.batch_size)
 
 
 _KEPT_IN_REFIT = ("max_epochs", "batch_size", "learning_rate")
@@ -129,7 +116,8 @@ class Fit:
         Fitted
             The result.
         """
-        self.budget = Budget(self.settings.max_time)
+        seconds = self.settings.max_time
+        self.budget = None if seconds is None else Budget(seconds)
         table, split = self.start.read(arguments, self.settings, self.features)
         plan = self.plan = resolve(self.settings, len(table), split)
         encoder, encoded = self.start.encode(table, plan, self.classes)
@@ -240,35 +228,15 @@ class Fit:
         """Train a net and, if there is a second training, another net on all rows."""
         with seeded(self.rng):
             net = self._make_net(first)
-            if self.settings.max_time is not None:
-                first, second = self._fit_into_time(net, first, second)
-            trained = self._run_training(1, net, first, first.settings.max_epochs)
+            # The second training takes at most as long as the first one.
+            share = 1.0 if second is None else 0.5
+            trained = self._run_training(1, net, first, first.settings.max_epochs, share)
             deviations = self._measure(net, first)
             if second is not None and trained.complete:
-                again = self._train_again(net, trained.best_epoch, second)
+                again = self._train_again(net, trained, second)
                 if again is not None:
                     return self._settle(again, second.encoder, deviations)
         return self._settle(net, first.encoder, deviations)
-
-    def _fit_into_time(
-        self, net: MultiTaskNet, first: Training, second: Training | None
-    ) -> tuple[Training, Training | None]:
-        """Limit the trainings to the epochs that fit into the time that is left for both."""
-        most, patience = first.settings.max_epochs, self.settings.n_iter_no_change
-        # A training that goes on keeps its schedule.
-        n_epochs = Progress(self.checkpoint, 1).max_epochs if self.checkpoint else None
-        if n_epochs is None:
-            jobs = self._divide(net, first)
-            speed = measure_speed(net, first.rows, first.validation, jobs, self.budget)
-            n_batches = [each.n_batches for each in (first, second) if each is not None]
-            count = partial(self.budget.count_epochs, speed, n_batches, most)
-            n_epochs = current().from_first(count)
-        said = f"max_time={self.settings.max_time:g} allows {n_epochs:.3g} of {most} epochs"
-        if n_epochs < 1:
-            warn(f"{said}: training sees a part of the rows, once.", ConvergenceWarning)
-        elif self.settings.verbose and current().is_first:
-            write_line(f"{said}.")
-        return first.limit(n_epochs, patience), second and second.limit(n_epochs, patience)
 
     def _measure(self, net: MultiTaskNet, training: Training) -> Deviations | None:
         """Learn the deviations of predictions, and how they depend on each other.
@@ -294,18 +262,20 @@ class Fit:
         return deviations
 
     def _train_again(
-        self, net: MultiTaskNet, n_epochs: int, training: Training
+        self, net: MultiTaskNet, first: Trained, training: Training
     ) -> MultiTaskNet | None:
-        """Train another net on all rows, for the number of epochs that was best for a first net.
+        """Train another net on all rows, as was best for a first net.
 
-        The weights of the members, determined on validation rows, and the history are those of
+        The number of epochs and the fall of the learning rate are those of the first net. The
+        weights of the members, determined on validation rows, and the history are those of
         the first net. The result is None if training is interrupted or fails.
         """
         again = self._make_net(training)
         again.module_.mean.load_state_dict(net.module_.mean.state_dict())
         trained = None
         with suppress(KeyboardInterrupt):
-            trained = self._run_training(2, again, training, n_epochs)
+            n_epochs, fall = first.best_epoch, first.fall
+            trained = self._run_training(2, again, training, n_epochs, fall=fall)
         if trained is None or not trained.complete:
             warn(
                 "The second training, on all rows, was not completed: the model of the first one, "
@@ -317,38 +287,65 @@ class Fit:
         return again
 
     def _run_training(
-        self, number: int, net: MultiTaskNet, training: Training, n_epochs: int
+        self,
+        number: int,
+        net: MultiTaskNet,
+        training: Training,
+        n_epochs: int,
+        share: float = 1.0,
+        fall: Fall | None = None,
     ) -> Trained:
-        """Run a training of a net, the first or the second one; return how it ended."""
-        settings = training.settings
+        """Run a training of a net, the first or the second one, in a share of the time left."""
+        jobs = self._divide(net, training)
+        budget = None if self.budget is None else self.budget.take(share)
+        schedule = self._make_schedule(training, budget, fall, divided=jobs is not None)
         with self.start.hold(net, training.rows):
-            return net.train(
+            trained = net.train(
                 training.rows,
                 n_epochs,
+                schedule,
                 validation=training.validation,
-                patience=settings.n_iter_no_change,
-                tol=settings.tol,
-                n_rising=count_rising_epochs(settings.lr_schedule, settings.max_epochs),
-                callbacks=self._make_callbacks(number, training),
+                callbacks=self._make_callbacks(number, training, schedule),
                 progress=Progress(self.checkpoint, number) if self.checkpoint else None,
-                jobs=self._divide(net, training),
-                n_batches=training.n_batches if (training.max_epochs or 1) < 1 else None,
-                is_over=None if self.settings.max_time is None else self.budget.is_over,
+                jobs=jobs,
+                is_over=None if budget is None else budget.is_over,
             )
+        if trained.complete and trained.fall.end < 1:
+            warn(
+                f"max_time={self.settings.max_time} allows {trained.fall.end:.3g} of an epoch: "
+                "training sees a part of the rows, once.",
+                ConvergenceWarning,
+            )
+        return trained
+
+    def _make_schedule(
+        self, training: Training, budget: Budget | None, fall: Fall | None, divided: bool
+    ) -> Schedule:
+        """Make the schedule of a training; its fall is given for the second one."""
+        settings, watches = training.settings, training.validation is not None
+        return Schedule(
+            settings.max_epochs,
+            training.n_batches,
+            falls=settings.lr_schedule == "decay",
+            patience=Patience(settings.n_iter_no_change) if watches else None,
+            fall=fall,
+            budget=budget,
+            is_open=watches and self.settings.max_epochs == "auto",
+            by_epoch=divided or current().n > 1,
+        )
 
     def _make_net(self, training: Training) -> MultiTaskNet:
         columns = self.features.names
         return self.start.make_net(training.settings, training.encoder, self.device, columns)
 
-    def _make_callbacks(self, number: int, training: Training) -> list[Callback]:
-        """Make the callbacks in order: limit, progress bar, user's, learning rate."""
+    def _make_callbacks(
+        self, number: int, training: Training, schedule: Schedule
+    ) -> list[Callback]:
+        """Make the progress bar, and copies of the user's callbacks."""
         settings, names = training.settings, training.encoder.targets.names
-        n_batches = training.n_batches
         title = "Training" if number == 1 else "Training on all rows"
-        bar = [ProgressBar(names, n_batches, title)] if settings.verbose else []
-        limit = [] if training.max_epochs is None else [RecordLimit(training.max_epochs)]
-        rates = make_schedule(settings.lr_schedule, settings.max_epochs, n_batches)
-        return [*limit, *bar, *map(copy_callback, settings.callbacks or []), *rates]
+        bar = [ProgressBar(names, schedule, title)] if settings.verbose else []
+        return [*bar, *map(copy_callback, settings.callbacks or [])]
 
     def _divide(self, net: MultiTaskNet, training: Training) -> Jobs | None:
         """Divide the members among jobs; None if they are trained together."""

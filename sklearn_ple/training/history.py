@@ -10,7 +10,7 @@ from skorch.history import History
 # What ``history_`` holds of the history of the net, without the prefix "train_".
 _TRAINING = ("epoch", "train_loss", "train_task_losses", "task_weights", "balancing_weights")
 _VALIDATION = ("valid_loss", "valid_task_losses", "valid_score", "valid_task_scores")
-SHOWN = (*_TRAINING, "learning_rate", "max_epochs", *_VALIDATION, "seconds")
+SHOWN = (*_TRAINING, "learning_rate", *_VALIDATION, "seconds")
 
 
 class SharedHistory(History):

@@ -28,7 +28,7 @@ from .cpu import keep_freed_memory
 from .device import in_own_modes
 from .net_params import NUMBERS
 from .rows import TableRows
-from .schedule import FollowSchedule
+from .schedule import Schedule
 from .steps import Steps
 from .validation import Labelled, Validation
 from .workers import Workers, ignore_interrupts
@@ -101,13 +101,13 @@ class Jobs:
         Steps or None
             The results; None if the epoch was not completed.
         """
-        schedules = [pair for pair in net.callbacks_ if isinstance(pair[1], FollowSchedule)]
+        schedules = [pair for pair in net.callbacks_ if isinstance(pair[1], Schedule)]
         state = {name: part.state_dict() for name, part in net.states(schedules).items()}
         number = len(net.history) - 1
         states = [self.axes.take(state, job.members) for job in self.jobs]
         counters = self._workers.board.begin_epoch()
         arguments = {
-            str(job.members): (job, self._rows, of_job, schedules, number, net.n_batches, counter)
+            str(job.members): (job, self._rows, of_job, schedules, number, counter)
             for job, of_job, counter in zip(self.jobs, states, counters, strict=True)
         }
         running = self._workers.run(Job.train_epoch, arguments)
@@ -200,9 +200,8 @@ class Job(NamedTuple):
         self,
         rows: SharedRows,
         state: dict[str, Any],
-        schedules: Sequence[tuple[str, FollowSchedule]],
+        schedules: Sequence[tuple[str, Schedule]],
         number: int,
-        n_batches: int | None,
         count_step: Callable[[], bool],
     ) -> Epoch:
         """Train for an epoch, starting from a state, and evaluate the validation rows.
@@ -213,12 +212,10 @@ class Job(NamedTuple):
             The rows to train on, and the validation rows.
         state : dict
             The state of the net before the epoch.
-        schedules : sequence of (str, FollowSchedule)
-            The callback that sets the learning rates, with its name; empty for a constant rate.
+        schedules : sequence of (str, Schedule)
+            The callback that sets the learning rates, with its name.
         number : int
             Number of the epoch, counted from 0.
-        n_batches : int or None
-            Greatest number of batches; None for all.
         count_step : callable
             Counts a step, and returns whether to stop.
         """
@@ -236,7 +233,7 @@ class Job(NamedTuple):
                 part.load_state_dict(state[name])
             # skorch records batches in the history.
             net.history.new_epoch()
-            net.n_batches, net.is_over = n_batches, count_step
+            net.is_over = count_step
             steps = net.train_epoch(net.get_iterator(to_train, training=True), number)
             outputs = None
             if to_validate is not None and steps is not None:

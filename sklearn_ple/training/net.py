@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from itertools import islice
 from typing import Any, NamedTuple, Self
 
 import joblib
@@ -34,6 +33,7 @@ from .processes import (
 )
 from .random_state import GlobalDraws
 from .rows import Batches, ShuffledBatches, ShuffledRows, place
+from .schedule import Fall, Schedule
 from .steps import Stepper, Steps
 from .validation import Labelled, Validation, average_weights
 
@@ -47,10 +47,13 @@ class Trained(NamedTuple):
         Whether it ended after all epochs or by early stopping, and not by the user.
     best_epoch : int
         The epoch with the least validation loss, counted from 1; 0 without validation.
+    fall : Fall
+        Where the learning rate fell.
     """
 
     complete: bool
     best_epoch: int
+    fall: Fall
 
 
 class MultiTaskNet(NeuralNet):
@@ -97,7 +100,6 @@ class MultiTaskNet(NeuralNet):
         # These exist only during training.
         self._stepper: Any = None
         self._global_draws: GlobalDraws | None = None
-        self.n_batches: int | None = None
         self.is_over: Callable[[], bool] | None = None
         super().__init__(*args, **kwargs)
 
@@ -105,22 +107,19 @@ class MultiTaskNet(NeuralNet):
         self,
         rows: Any,
         n_epochs: int,
+        schedule: Schedule,
         *,
         validation: Validation | None = None,
-        patience: int = 1,
-        tol: float = 0.0,
-        n_rising: int = 0,
         callbacks: Sequence[Callback] = (),
         progress: Progress | None = None,
         jobs: Jobs | None = None,
-        n_batches: int | None = None,
         is_over: Callable[[], bool] | None = None,
     ) -> Trained:
         """Train the initialised net for some epochs, or until a callback ends the training.
 
         After each epoch, callbacks are called in this order: the record of the epoch, the
-        callbacks that are passed, the one that keeps the best weights and may end the training,
-        and last the one that saves the progress.
+        callbacks that are passed, the schedule, the one that keeps the best weights, and last the
+        one that saves the progress.
 
         Parameters
         ----------
@@ -128,23 +127,16 @@ class MultiTaskNet(NeuralNet):
             The rows to train on.
         n_epochs : int
             Greatest number of epochs.
+        schedule : Schedule
+            Sets the learning rates, and ends the training.
         validation : Validation, optional
             The validation rows, for early stopping and the choice of the best weights.
-        patience : int, default=1
-            Number of epochs without an improvement of the validation loss after which training
-            ends.
-        tol : float, default=0.0
-            Least decrease of the loss that counts as an improvement.
-        n_rising : int, default=0
-            Number of epochs in which the learning rate rises, after which patience begins.
         callbacks : sequence of Callback, default=()
             Callbacks of this training. The net keeps neither them nor the rows afterwards.
         progress : Progress, optional
             Saves the progress of the training, and continues from a saved state.
         jobs : Jobs, optional
             Train the members in workers; by default they are trained together in this process.
-        n_batches : int, optional
-            Greatest number of batches in an epoch; by default all.
         is_over : callable, optional
             Returns whether there is no time for another step. Processes that train together do
             not ask.
@@ -163,24 +155,24 @@ class MultiTaskNet(NeuralNet):
         self.max_epochs = n_epochs
         if progress is not None and progress.best_epoch is not None:
             progress.restore(self)
-            return Trained(True, progress.best_epoch)
-        best = KeepBestWeights(self.losses.names, validation is not None, patience, tol, n_rising)
-        every = [RecordEpoch(), *callbacks, best, *([] if progress is None else [progress])]
+            return Trained(True, progress.best_epoch, Fall(*progress.fall))
+        best = KeepBestWeights(self.losses.names, validation is not None)
+        saves = [] if progress is None else [progress]
+        every = [RecordEpoch(), *callbacks, schedule, best, *saves]
         n_before = len(self.history)
         n_to_do = n_epochs - (0 if progress is None else progress.n_epochs)
-        self.n_batches, self.is_over = n_batches, is_over if current().n == 1 else None
+        self.is_over = is_over if current().n == 1 else None
         self.run(rows, n_to_do, every, validation=validation, jobs=jobs)
         n_done = len(self.history) - n_before
-        if best.stop_reason_ is None and n_done < n_epochs:
+        complete = not best.ends_training and (schedule.ends_training or n_done == n_epochs)
+        if not (complete or best.ends_training):
             is_late = is_over is not None and is_over()
             by = "max_time" if is_late else "the user or by a callback"
             warn(best.describe_end(n_done, len(self.history), by), ConvergenceWarning)
-        stopped_early = best.stop_reason_ == "early stopping"
         # A callback may have ended the last epoch before its progress was saved.
-        if progress is not None and (stopped_early or progress.n_epochs == n_epochs):
-            progress.end(self, best.best_epoch_)
-        complete = stopped_early or (best.stop_reason_ is None and n_done == n_epochs)
-        return copy_result_of_first(self, Trained(complete, best.best_epoch_))
+        if progress is not None and complete and progress.n_epochs == n_done:
+            progress.end(self, best.best_epoch_, schedule.found)
+        return copy_result_of_first(self, Trained(complete, best.best_epoch_, schedule.found))
 
     def run(
         self,
@@ -306,7 +298,7 @@ class MultiTaskNet(NeuralNet):
         """Delete what only training needs."""
         self.callbacks = None
         self.callbacks_: Any = []
-        self._stepper = self._global_draws = self.n_batches = self.is_over = None
+        self._stepper = self._global_draws = self.is_over = None
         self.module_.zero_grad()
 
     @property
@@ -376,7 +368,7 @@ class MultiTaskNet(NeuralNet):
         )
 
     def train_epoch(self, batches: Any, number: int) -> Steps | None:
-        """Train on every batch, or on the first ones, as long as there is time.
+        """Train on every batch, or on the first ones if the schedule ends or there is no time.
 
         Parameters
         ----------
@@ -392,8 +384,11 @@ class MultiTaskNet(NeuralNet):
         """
         self._set_training(True)
         self._stepper.begin_epoch(self._place(self.task_weights.at(number)))
+        schedules = [each for _, each in self.callbacks_ if isinstance(each, Schedule)]
         is_over = False
-        for batch in islice(batches, self.n_batches):
+        for batch in batches:
+            if any(schedule.ends_epoch for schedule in schedules):
+                break
             if is_over:
                 return None
             self.notify("on_batch_begin", batch=batch, training=True)

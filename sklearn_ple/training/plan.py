@@ -12,8 +12,8 @@ from .split import LEAST_ROWS_TO_SET_ASIDE, Split, stops_early
 _ROWS_OF_VALIDATION = 3000
 # Number of steps without validation on small tables, where more would overfit if labels are noisy.
 _STEPS = 120
-# Least number of steps and of epochs with early stopping, which ends them sooner if it can.
-_LEAST_STEPS, _LEAST_EPOCHS = 400, 25
+# Number of steps that validation ends long before, if it can.
+_MOST_STEPS = 20_000
 # Least and greatest number of rows in a step; a step of fewer rows takes nearly as long.
 _LEAST_ROWS, _MOST_ROWS = 64, 2048
 # Up to this many rows, validation rows are worth training on, and a second training is fast.
@@ -74,7 +74,7 @@ def resolve(
         batch_size=batch_size,
         max_epochs=max_epochs,
         early_stopping=validates if stopping == "auto" else stopping,
-        n_iter_no_change=find("n_iter_no_change", lambda _: default_patience(max_epochs)),
+        n_iter_no_change=find("n_iter_no_change", lambda _: None),
         learning_rate=find("learning_rate", lambda _: default_learning_rate(batch_size)),
         validation_fraction=fraction if validates else None,
         n_left_out=n_left_out if validates else 0,
@@ -100,10 +100,7 @@ def for_one_epoch(settings: Settings) -> Settings:
 
 
 def default_batch_size(n_rows: int) -> int:
-    """Return 3 % of the rows, up to 3 sqrt(n_rows), between 64 and 2048.
-
-    With `default_epochs`, these are about 830 steps, from 2,000 to half a million rows.
-    """
+    """Return 3 % of the rows, up to 3 sqrt(n_rows), between 64 and 2048."""
     return round(max(_LEAST_ROWS, min(0.03 * n_rows, 3 * n_rows**0.5, _MOST_ROWS)))
 
 
@@ -113,19 +110,15 @@ def default_learning_rate(batch_size: int) -> float:
 
 
 def default_epochs(n_rows: int, batch_size: int, stops_early: bool) -> int:
-    """Return the epochs: 25, or more on small tables for 400 steps, but fewer for many rows.
+    """Return the greatest number of epochs: those of 20,000 steps.
 
-    Without early stopping, they are 10, or more for 120 steps.
+    Without early stopping, they are 10, or more for 120 steps, but fewer for many rows.
     """
     n_batches = -(-n_rows // batch_size)
-    steps, least = (_LEAST_STEPS, _LEAST_EPOCHS) if stops_early else (_STEPS, 10)
-    enough = max(math.ceil(steps / n_batches), least)
+    if stops_early:
+        return math.ceil(_MOST_STEPS / n_batches)
+    enough = max(math.ceil(_STEPS / n_batches), 10)
     return min(enough, max(round(25 * (10_000 / n_rows) ** 0.5), 4))
-
-
-def default_patience(max_epochs: int) -> int:
-    """Return the number of epochs without an improvement: an eighth of all, at least 3."""
-    return max(round(max_epochs / 8), 3)
 
 
 def default_n_bins(n_rows: int) -> int:

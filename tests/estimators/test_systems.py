@@ -461,7 +461,7 @@ class Spy(Callback):
         )
 
 
-@pytest.mark.parametrize("lr_schedule", ["constant", "cosine", "one_cycle"])
+@pytest.mark.parametrize("lr_schedule", ["constant", "decay"])
 @pytest.mark.parametrize(
     ("cls", "parameter", "mixings"),
     [

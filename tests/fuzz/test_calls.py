@@ -19,7 +19,7 @@ OF_TRAINING = {
     "learning_rate": [0.01, 0.1],
     "dropout": [0.0, 0.5],
     "batch_size": [5, 64],
-    "lr_schedule": ["constant", "cosine"],
+    "lr_schedule": ["constant", "decay"],
     "early_stopping": [True, False],
     "refit": [True, False],
     "weight_averaging": [0.0, 0.5],

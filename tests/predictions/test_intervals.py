@@ -466,7 +466,7 @@ def test_quantiles_are_close_to_the_true_ones_and_cover_as_much(noisy, seed):
     X, y, mean, deviation = noisy
     train, test = slice(0, 3000), slice(3000, None)
     # Dropout would be noise too, and widen the intervals.
-    params = {"n_members": 2, "dropout": 0.0, "feature_dropout": 0.0, "batch_size": 256}
+    params = {"n_members": 2, "dropout": 0.0, "feature_dropout": 0.0, "learning_rate": 0.002}
     model = PLERegressor(task_types=["quantile"], refit=False, random_state=seed, **params)
     quantiles = model.fit(X[train], y[train]).predict_quantiles(X[test])
     for level, column in quantiles.items():

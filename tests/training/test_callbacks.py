@@ -1,6 +1,7 @@
 """Progress, and callbacks of users: what they see, what they leave alone, logs elsewhere."""
 
 import copy
+import re
 import sys
 import threading
 from types import SimpleNamespace
@@ -24,6 +25,7 @@ from skorch.history import History
 from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.tasks import Regression
 from sklearn_ple.training.callbacks import ProgressBar, copy_callback
+from sklearn_ple.training.schedule import Schedule
 from sklearn_ple.training.workers import Board
 from sklearn_ple.utils import progress
 
@@ -73,7 +75,7 @@ def test_a_callback_replaces_the_loss_that_early_stopping_watches(table):
 
 def trained_bar(scores, task_names, title="Training"):
     """A bar after an epoch with these scores of validation, still open."""
-    bar = ProgressBar(task_names, 1, title)
+    bar = ProgressBar(task_names, Schedule(120, 1), title)
     history = History()
     net = SimpleNamespace(max_epochs=120, history=history)
     bar.on_train_begin(net)
@@ -135,7 +137,8 @@ def test_notebooks_bar_has_no_width_of_its_own(monkeypatch):
             """Nothing is open."""
 
     monkeypatch.setattr(progress, "tqdm", Notebook)
-    ProgressBar(["a"], 1).on_train_begin(SimpleNamespace(max_epochs=3, history=[]))
+    bar = ProgressBar(["a"], Schedule(3, 1))
+    bar.on_train_begin(SimpleNamespace(max_epochs=3, history=[]))
     assert made[0]["ncols"] is None and made[0]["total"] == 3
     # What the notebook's bar puts its widget in the place of.
     assert "{bar}" in made[0]["bar_format"]
@@ -184,7 +187,7 @@ def test_the_bar_moves_alike_with_rows_in_files(table, told, tmp_path):
 
 
 def test_the_bar_of_workers_moves_with_the_slowest(told):
-    bar = ProgressBar(["a"], 4)
+    bar = ProgressBar(["a"], Schedule(2, 4))
     net = SimpleNamespace(max_epochs=2, history=[])
     bar.on_train_begin(net)
     board = Board(2)
@@ -203,7 +206,7 @@ def test_the_bar_of_workers_moves_with_the_slowest(told):
 
 
 def test_epochs_of_a_checkpoint_count_as_done_but_took_no_time(told):
-    bar = ProgressBar(["a"], 2)
+    bar = ProgressBar(["a"], Schedule(5, 2))
     net = SimpleNamespace(max_epochs=5, history=[])
     bar.on_train_begin(net)
     # The history of three epochs is restored, and the fourth begins.
@@ -220,12 +223,27 @@ def test_without_a_console_there_is_no_bar(table, monkeypatch):
     assert model(verbose=1).fit(*table).n_iter_
 
 
+class EndIn(Callback):
+    """Stands for Ctrl-C in the third epoch."""
+
+    def on_batch_end(self, net, **_):
+        if len(net.history) == 3:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.filterwarnings("ignore:Training was ended")
 def test_a_bar_that_does_not_reach_its_end_says_why(table, capsys):
-    stopping = {"max_epochs": 60, "n_iter_no_change": 5, "learning_rate": 0.05}
-    fitted = model(verbose=1, refit=False, **stopping).fit(*table)
-    assert len(fitted.history_) < 60
+    model(verbose=1, refit=False, max_epochs=60, callbacks=[EndIn()]).fit(*table)
     last = capsys.readouterr().err.rstrip("\n").rsplit("\r")[-1]
     assert last.startswith("Stopped early: |")
+
+
+def test_the_bar_counts_epochs_until_the_end_is_known(table, capsys):
+    fitted = model(verbose=1, refit=False, max_epochs="auto", learning_rate=0.05).fit(*table)
+    first, *_, last = capsys.readouterr().err.strip().split("\r")
+    assert first.startswith("Training: 0.0 epochs [")
+    shown, end = map(float, re.search(r"\| ([\d.]+)/([\d.]+) \[", last).groups())
+    assert fitted.n_iter_ - 1 < shown == end <= fitted.n_iter_
 
 
 def test_second_bar_says_that_it_learns_from_all_rows(table, capsys):

@@ -115,9 +115,9 @@ MODELS = {
     "two cores": flagship(**VALIDATED, n_members=4, n_jobs=2, max_epochs=2, batch_size=N),
     "stops early": flagship(
         early_stopping=True,
-        n_iter_no_change=2,
-        tol=10.0,
-        learning_rate=0.1,
+        n_iter_no_change=1,
+        lr_schedule="constant",
+        learning_rate=1.0,
         max_epochs=6,
         refit=True,
     ),
@@ -125,7 +125,6 @@ MODELS = {
         early_stopping=False,
         weight_averaging=0.0,
         optimizer="sgd",
-        lr_schedule="cosine",
         net_params={"optimizer__momentum": 0.9},
     ),
     "balancer": flagship(**VALIDATED, balancing=RandomWeights(), refit=True),
@@ -188,7 +187,7 @@ def test_a_fit_that_is_interrupted_after_every_epoch_ends_the_same(model, data, 
     before = torch.get_rng_state()
     fitted, n_interrupted = fit_to_the_end(model, interrupt, tmp_path / "folder", data)
     assert n_interrupted >= alone.n_iter_ - 1
-    assert (alone.n_iter_ < model.max_epochs) == (model.tol > 0)
+    assert (alone.n_iter_ < model.max_epochs) == (model.n_iter_no_change == 1)
     assert_same(fitted, alone, data)
     assert torch.equal(torch.get_rng_state(), before)
 
@@ -536,7 +535,7 @@ def test_a_training_of_another_form_is_an_error_that_names_the_file(path, value,
 
 
 @pytest.mark.parametrize(
-    "path", [("average", "n_steps"), ("callback FollowSchedule", "step"), ("optimizer", "state")]
+    "path", [("average", "n_steps"), ("callback Schedule", "step"), ("optimizer", "state")]
 )
 def test_parts_of_an_interrupted_training_are_checked(path, data, tmp_path):
     interrupt = Interrupt()

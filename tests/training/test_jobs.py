@@ -185,7 +185,7 @@ def test_the_same_number_of_jobs_makes_the_same_model():
 
 def test_training_in_jobs_stops_early():
     model = flagship(
-        **VALIDATED, lr_schedule="one_cycle", max_epochs=12, n_iter_no_change=3, learning_rate=0.03
+        **VALIDATED, lr_schedule="constant", max_epochs=12, n_iter_no_change=1, learning_rate=0.3
     )
     together = copy_unfitted(model).fit(X, Y)
     assert_alike(fit_in_jobs(model), together)

@@ -10,7 +10,6 @@ import threading
 from contextlib import contextmanager
 
 import joblib
-import makers
 import numpy as np
 import pytest
 import torch
@@ -85,8 +84,9 @@ def test_in_a_worker_process_n_jobs_keeps_to_its_share(loky):
 def test_another_process_fits_and_predicts(loky):
     model = fit(1)
     there, again = loky([joblib.delayed(model.predict)(X), joblib.delayed(clone(model).fit)(X, Y)])
-    makers.assert_alike(there, model.predict(X))
-    makers.assert_alike(again.predict(X), model.predict(X))
+    # Processes that joblib starts cannot import what is beside this file.
+    for predicted in (there, again.predict(X)):
+        np.testing.assert_allclose(predicted, model.predict(X), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.usefixtures("loky")

@@ -186,6 +186,7 @@ def test_early_stopping_returns_to_the_best_weights(seed):
         max_epochs=200,
         n_iter_no_change=4,
         learning_rate=0.02,
+        lr_schedule="constant",
         batch_size=16,
         random_state=seed,
     ).fit(X, y)
@@ -198,6 +199,7 @@ def test_early_stopping_returns_to_the_best_weights(seed):
         max_epochs=best + 1,
         n_iter_no_change=1000,
         learning_rate=0.02,
+        lr_schedule="constant",
         batch_size=16,
         random_state=seed,
     ).fit(X, y)
@@ -231,16 +233,6 @@ def test_a_task_that_cannot_decide_when_training_stops_is_named(table):
         model(early_stopping="y0", validation_split="last").fit(X, y)
 
 
-def test_a_decrease_up_to_tol_is_no_improvement_but_its_weights_are_kept(table):
-    options = {"early_stopping": True, "n_iter_no_change": 2, "learning_rate": 1e-3}
-    fitted = model(tol=10.0, **options).fit(*table)
-    losses = [epoch["valid_loss"] for epoch in fitted.history_]
-    assert losses == sorted(losses, reverse=True) and len(losses) == 3
-    assert model(**options).fit(*table).n_iter_ == 5
-    twin = model(max_epochs=3, **options).fit(*table)
-    assert_allclose(fitted.predict(table[0]), twin.predict(table[0]))
-
-
 def test_refit_trains_on_all_rows_for_the_best_number_of_epochs(table, seen):
     X, y = table
     options = {"early_stopping": True, "max_epochs": 30, "n_iter_no_change": 3, "n_members": 3}
@@ -258,7 +250,7 @@ def test_refit_trains_on_all_rows_for_the_best_number_of_epochs(table, seen):
 
 
 def test_refit_follows_the_same_course_of_the_learning_rate(table, seen):
-    options = {"early_stopping": True, "refit": True, "lr_schedule": "cosine", "batch_size": N}
+    options = {"early_stopping": True, "refit": True, "batch_size": N}
     fitted = model(learning_rate=0.1, max_epochs=8, callbacks=[Spy()], **options).fit(*table)
     first, second = seen[: fitted.n_iter_], seen[fitted.n_iter_ :]
     assert second
@@ -346,31 +338,13 @@ def test_validation_scores_are_recorded(table):
     assert_allclose(fitted.score(X[order], mixed[order]), epoch["valid_score"], rtol=1e-6)
 
 
-def test_the_cosine_schedule_falls_by_half_a_cosine(table, seen):
-    model(lr_schedule="cosine", learning_rate=0.1, max_epochs=4, callbacks=[Spy()]).fit(*table)
-    rates = np.concatenate([epoch["rates"] for epoch in seen])
-    steps = np.arange(len(rates))
-    expected = 0.05 * (1 + np.cos(np.pi * steps / len(rates)))
-    assert_allclose(rates, expected, rtol=1e-6)
-
-
-def test_the_one_cycle_schedule_rises_and_falls_by_half_cosines(table, seen):
-    model(lr_schedule="one_cycle", learning_rate=0.1, max_epochs=4, callbacks=[Spy()]).fit(*table)
-    rates = np.concatenate([epoch["rates"] for epoch in seen])
-    done = np.arange(len(rates)) / len(rates)
-    # Halves of cosines: from 1/25 up to 1 in three tenths of the steps, and down to nearly 0.
-    rise = 1 / 25 + (1 - 1 / 25) * (1 - np.cos(np.pi * done / 0.3)) / 2
-    fall = (1 + np.cos(np.pi * (done - 0.3) / 0.7)) / 2
-    assert_allclose(rates, 0.1 * np.where(done < 0.3, rise, fall), atol=1e-6)
-
-
 def test_schedules_begin_anew_with_a_warm_start(table, seen):
-    fitted = model(lr_schedule="cosine", warm_start=True, callbacks=[Spy()]).fit(*table)
+    fitted = model(warm_start=True, callbacks=[Spy()]).fit(*table)
     fitted.fit(*table)
     assert fitted.history_[5]["learning_rate"] == fitted.history_[0]["learning_rate"]
 
 
-@pytest.mark.parametrize("lr_schedule", ["constant", "cosine", "one_cycle"])
+@pytest.mark.parametrize("lr_schedule", ["constant", "decay"])
 def test_partial_fit_learns_after_a_schedule_has_ended(lr_schedule, seed):
     X, y = make_table(seed)
     fitted = model(
@@ -406,14 +380,13 @@ def test_optimizers_decrease_the_loss(optimizer, learning_rate, seed):
 
 def test_net_params_reach_skorch(table, seen):
     params = {"optimizer__betas": (0.5, 0.9), "batch_size": 50, "lr": 0.5, "max_epochs": 4}
-    fitted = model(net_params=params, lr_schedule="cosine", callbacks=[Spy()]).fit(*table)
+    fitted = model(net_params=params, callbacks=[Spy()]).fit(*table)
     assert fitted.net_.optimizer_.param_groups[0]["betas"] == (0.5, 0.9)
     assert fitted.net_.batch_size == 50 and fitted.n_iter_ == 4
     # The schedule is laid out for them.
     rates = np.concatenate([epoch["rates"] for epoch in seen])
     assert len(rates) == 4 * -(-N // 50)
-    steps = np.arange(len(rates))
-    assert_allclose(rates, 0.25 * (1 + np.cos(np.pi * steps / len(rates))), rtol=1e-6)
+    assert rates.max() == 0.5 and rates.argmin() in (0, len(rates) - 1)
 
 
 def test_gradients_are_clipped_by_the_callback_for_it(table):

@@ -37,24 +37,6 @@ def test_tasks_of_noise_do_not_end_the_training_of_others(beside):
     assert r2_score(signal[1500:], model.predict(X[1500:])["signal"]) > 0.85
 
 
-# -- patience -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("schedule", "n_epochs"), [("one_cycle", 7), ("cosine", 2)])
-def test_patience_begins_when_the_rate_no_longer_rises(schedule, n_epochs):
-    X, y = make_complete_table(60)
-    # No decrease of the loss is enough to count.
-    model = PLEClassifierRegressor(
-        early_stopping=True,
-        max_epochs=20,
-        n_iter_no_change=1,
-        tol=100.0,
-        lr_schedule=schedule,
-        random_state=0,
-    ).fit(X, y)
-    assert len(model.history_) == n_epochs
-
-
 # -- batches, epochs and rates --------------------------------------------------------------------
 
 
@@ -66,7 +48,7 @@ def test_nothing_jumps_with_the_number_of_rows():
     # Numbers of batches and of epochs are whole.
     steps = epochs * np.ceil(sizes / batch)
     assert (np.abs(np.diff(steps)) <= 0.25 * steps[1:]).all()
-    assert steps.min() >= 310 and steps[sizes >= 100].min() >= 390
+    assert steps.min() >= 20_000
 
 
 # -- which rows validate --------------------------------------------------------------------------

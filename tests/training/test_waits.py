@@ -103,7 +103,7 @@ def test_no_step_of_the_defaults_waits():
         *({"balancing": name} for name in ("uncertainty", "geometric", "famo")),
         {"depends_on": {"buy": "click"}},
         {"n_levels": 2},
-        {"lr_schedule": "cosine", "weight_averaging": 0.0, "numeric_embedding": None},
+        {"weight_averaging": 0.0, "numeric_embedding": None},
     ],
     ids=str,
 )

@@ -42,7 +42,7 @@ torch.set_num_threads(1)
 # One row more than whole batches: of the last one the second process has no part.
 N_ROWS, BATCH_SIZE = 121, 60
 # Plain gradient descent shows a gradient of the wrong size, as Adam does not.
-DESCENT = {"optimizer": "sgd", "learning_rate": 0.3, "lr_schedule": "one_cycle"}
+DESCENT = {"optimizer": "sgd", "learning_rate": 0.3, "lr_schedule": "decay"}
 SMALL = {
     "n_members": 2,
     "numeric_embedding": None,

@@ -1,0 +1,52 @@
+"""When the validation loss no longer decreases enough for training to go on."""
+
+from typing import Any
+
+# Least number of steps without a decrease, and the least share of the steps so far.
+_STEPS, _SHARE = 75, 0.25
+# From so many steps on, the loss must decrease by this share: little is left to learn.
+_MANY_STEPS, _GAIN = 800, 0.04
+
+
+class Patience:
+    """Waits for the validation loss to decrease.
+
+    By default it waits for 75 steps, or for a quarter of the steps so far if these are more. After
+    800 steps only a decrease by 4 % counts: a quarter more time must gain at least this.
+
+    Parameters
+    ----------
+    n_epochs : int or None
+        Number of epochs to wait; None for the rule above.
+    """
+
+    def __init__(self, n_epochs: int | None = None):
+        self.n_epochs = n_epochs
+        self.loss, self.step, self.n_since = float("inf"), 0, 0
+
+    def is_over(self, loss: float, step: int) -> bool:
+        """Note the loss of one more epoch; return whether to wait no longer.
+
+        Parameters
+        ----------
+        loss : float
+            The validation loss after the epoch.
+        step : int
+            Number of steps so far.
+        """
+        gain = _GAIN if self.n_epochs is None and step > _MANY_STEPS else 0.0
+        if self.step == 0 or loss < self.loss - gain * abs(self.loss):
+            self.loss, self.step, self.n_since = loss, step, 0
+            return False
+        self.n_since += 1
+        if self.n_epochs is not None:
+            return self.n_since >= self.n_epochs
+        return step - self.step >= max(_STEPS, _SHARE * step)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the loss that is to be improved, and since when."""
+        return {"loss": self.loss, "step": self.step, "n_since": self.n_since}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a saved state."""
+        vars(self).update(state)
