@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import block_diag
+from sklearn.exceptions import ConvergenceWarning
 
+from ..utils.warn import warn
+from .clusters import choose_clusters
 from .margins import Margin, Numbers, Ordered
-from .propagation import draw_latents, infer
+from .propagation import draw_latents, infer, infer_clusters
 
 # Number of rows from which correlations are learnt, and rounds in which they are.
 _MOST_ROWS, _MOST_ROUNDS = 1000, 12
@@ -27,6 +30,9 @@ class Copula:
     predictions were not learnt from, by expectation maximisation, which allows for missing labels
     [1]_. They are shrunk towards 0, as if there were two more rows for each task in which all are
     independent. Classes without an order get the one in which they go best with the other tasks.
+
+    Many tasks are divided into clusters of those that depend most on each other. Between clusters
+    correlations are 0, so that time and memory grow in proportion to the number of tasks.
 
     Attributes
     ----------
@@ -57,8 +63,16 @@ class Copula:
     errors: np.ndarray
 
     @classmethod
-    def learn(cls, margins: Sequence[Margin], labels: np.ndarray, weights: np.ndarray) -> Copula:
+    def learn(
+        cls,
+        margins: Sequence[Margin],
+        labels: np.ndarray,
+        weights: np.ndarray,
+        is_over: Callable[[], bool] = lambda: False,
+    ) -> Copula:
         """Learn the correlations, and by two halves of the rows whose tasks gain by them.
+
+        If there is not enough time, or if the user interrupts, the tasks count as independent.
 
         Parameters
         ----------
@@ -68,6 +82,8 @@ class Copula:
             Positions of classes, or numbers; NaN where a label is missing.
         weights : ndarray of shape (n_rows, n_tasks)
             Weights of the labels.
+        is_over : callable, optional
+            Returns whether no time is left; by default there is no limit.
 
         Returns
         -------
@@ -76,21 +92,20 @@ class Copula:
         """
         usable = np.array([margin.is_usable for margin in margins])
         labels = np.where(usable, labels, np.nan)
-        several = np.flatnonzero(np.isfinite(labels).sum(axis=1) > 1)
-        rows = several[:: max(1, -(-len(several) // _MOST_ROWS))]
-        gains, correlation = np.full(labels.shape, np.nan), np.eye(len(margins))
-        if len(rows) > 1:
-            halves = rows[::2], rows[1::2]
-            for learnt, scored in (halves, halves[::-1]):
-                found = _maximise(margins, labels, weights, learnt)
-                gains[scored] = _measure_gains(*found, labels, scored)
-            correlation, margins = _maximise(margins, labels, weights, rows)
-        certain = _keep_certain(gains)
-        if not certain.any():
-            correlation = np.eye(len(margins))
+        gains, correlation = np.zeros(len(margins)), np.eye(len(margins))
+        try:
+            gains, correlation, margins = _learn(margins, labels, weights, is_over)
+        except (TimeoutError, KeyboardInterrupt) as reason:
+            by = "max_time" if isinstance(reason, TimeoutError) else "the user"
+            warn(
+                f"Learning how the tasks depend on each other was ended by {by}: they count as "
+                "independent given X, so that known labels of a row will not change its other "
+                "predictions.",
+                ConvergenceWarning,
+            )
         orders = [getattr(margin, "order", np.empty(0, dtype=int)) for margin in margins]
         errors = _draw_errors(correlation, margins, labels)
-        return cls(correlation, orders, usable, certain, errors)
+        return cls(correlation, orders, usable, gains, errors)
 
     def keep(self, earlier: Copula) -> Copula:
         """Return what was learnt earlier of the first tasks, with new tasks that are independent.
@@ -109,10 +124,44 @@ class Copula:
         )
 
 
+def _learn(
+    margins: Sequence[Margin],
+    labels: np.ndarray,
+    weights: np.ndarray,
+    is_over: Callable[[], bool],
+) -> tuple[np.ndarray, np.ndarray, Sequence[Margin]]:
+    """Learn the correlations from some of the rows, and the gains of the tasks.
+
+    Returns
+    -------
+    gains : ndarray of shape (n_tasks,)
+        The gains that are certain.
+    correlation : ndarray of shape (n_tasks, n_tasks)
+        The correlations; 0 between all tasks if none gains.
+    margins : sequence of Margin
+        The distributions of all rows, with the classes in the order that was found.
+    """
+    several = np.flatnonzero(np.isfinite(labels).sum(axis=1) > 1)
+    rows = several[:: max(1, -(-len(several) // _MOST_ROWS))]
+    gains, correlation = np.full(labels.shape, np.nan), np.eye(len(margins))
+    if len(rows) > 1:
+        halves = rows[::2], rows[1::2]
+        for learnt, scored in (halves, halves[::-1]):
+            found = _maximise(margins, labels, weights, learnt, is_over)
+            gains[scored] = _measure_gains(*found, labels, scored)
+        correlation, margins = _maximise(margins, labels, weights, rows, is_over)
+    certain = _keep_certain(gains)
+    return certain, correlation if certain.any() else np.eye(len(margins)), margins
+
+
 def _maximise(
-    margins: Sequence[Margin], labels: np.ndarray, weights: np.ndarray, rows: np.ndarray
+    margins: Sequence[Margin],
+    labels: np.ndarray,
+    weights: np.ndarray,
+    rows: np.ndarray,
+    is_over: Callable[[], bool],
 ) -> tuple[np.ndarray, list[Margin]]:
-    """Learn the correlations from some rows, by expectation maximisation.
+    """Learn the correlations from some rows, for one cluster of tasks after the other.
 
     Returns
     -------
@@ -121,41 +170,69 @@ def _maximise(
     margins : list of Margin
         The distributions of all rows, with the classes in the order that was found.
     """
-    arranged = _arrange(margins, labels, rows)
-    margins, labels = [margin.take(rows) for margin in arranged], labels[rows]
+    pairs = enumerate(margins)
+    surprises = [_find_surprises(margin.take(rows), labels[rows, k]) for k, margin in pairs]
+    correlation, arranged = np.eye(len(margins)), list(margins)
+    for tasks in choose_clusters(surprises):
+        for k, margin in zip(tasks, _arrange(margins, surprises, tasks, rows), strict=True):
+            arranged[k] = margin
+        known = np.isfinite(labels[np.ix_(rows, tasks)])
+        several = rows[known.sum(axis=1) > 1]
+        if len(several):
+            of_rows, part = [arranged[k].take(several) for k in tasks], np.ix_(several, tasks)
+            found = _maximise_cluster(of_rows, labels[part], weights[part], is_over)
+            correlation[np.ix_(tasks, tasks)] = found
+    return correlation, arranged
+
+
+def _maximise_cluster(
+    margins: Sequence[Margin],
+    labels: np.ndarray,
+    weights: np.ndarray,
+    is_over: Callable[[], bool],
+) -> np.ndarray:
+    """Learn the correlations of a cluster of tasks, by expectation maximisation.
+
+    Raises
+    ------
+    TimeoutError
+        If no time is left for a round.
+    """
     known, n_tasks = np.isfinite(labels), len(margins)
-    of_rows = (weights[rows] * known).sum(axis=1) / known.sum(axis=1)
+    of_rows = (weights * known).sum(axis=1) / known.sum(axis=1)
     of_rows = of_rows / of_rows.mean()
     correlation, sites = np.eye(n_tasks), None
     for _ in range(_MOST_ROUNDS):
+        if is_over():
+            raise TimeoutError
         belief, sites = infer(correlation, margins, labels, sites, 1 if sites else 3)
         second = (belief.mean * of_rows[:, np.newaxis]).T @ belief.mean
         second += np.tensordot(of_rows, belief.covariance, 1) + 2 * n_tasks * np.eye(n_tasks)
         before, correlation = correlation, _to_correlation(second)
         if np.abs(correlation - before).max() < _TOLERANCE:
             break
-    return correlation, arranged
+    return correlation
 
 
-def _arrange(margins: Sequence[Margin], labels: np.ndarray, rows: np.ndarray) -> list[Margin]:
-    """Put classes without an order into the one in which they go best with the other tasks.
+def _arrange(
+    margins: Sequence[Margin], surprises: Sequence[np.ndarray], tasks: np.ndarray, rows: np.ndarray
+) -> list[Margin]:
+    """Put classes without an order into the one in which they go best with tasks of their cluster.
 
     For each class the differences between its occurrence and its probability are multiplied with
     what follows from the other labels; the order is that of the first singular vector.
     """
-    result = list(margins)
-    if len(margins) < 2:
+    result = [margins[k] for k in tasks]
+    if len(tasks) < 2:
         return result
-    pairs = enumerate(margins)
-    columns = [_find_surprises(margin.take(rows), labels[rows, k]) for k, margin in pairs]
-    for k, margin in enumerate(margins):
+    for j, (k, margin) in enumerate(zip(tasks, result, strict=True)):
         if isinstance(margin, Ordered) and margin.is_free:
-            others = np.hstack([column for j, column in enumerate(columns) if j != k])
-            vectors = np.linalg.svd(columns[k].T @ others, full_matrices=False)[0]
+            others = np.hstack([surprises[other] for other in tasks if other != k])
+            vectors = np.linalg.svd(surprises[k].T @ others, full_matrices=False)[0]
             probabilities = margin.probabilities[rows]
             size = np.sqrt((probabilities * (1 - probabilities)).mean(axis=0))
             order = np.argsort(vectors[:, 0] / np.maximum(size, 1e-9))
-            result[k] = Ordered(margin.probabilities, order, margin.is_free)
+            result[j] = Ordered(margin.probabilities, order, margin.is_free)
     return result
 
 
@@ -191,13 +268,14 @@ def _measure_gains(
 ) -> np.ndarray:
     """Compute how much more probable the other labels of a row make each label, in logarithms."""
     margins, labels = [margin.take(rows) for margin in margins], labels[rows]
-    belief, _ = infer(correlation, margins, labels, n_sweeps=5)
     gains = np.full(labels.shape, np.nan)
-    for k, margin in enumerate(margins):
-        there = np.flatnonzero(np.isfinite(labels[:, k]))
-        own, of_task = margin.take(there), labels[there, k]
-        alone = own.condition(of_task, np.zeros(len(there)), np.ones(len(there)))[0]
-        gains[there, k] = own.condition(of_task, *belief.of_others(k, there))[0] - alone
+    for some, tasks, belief in infer_clusters(correlation, margins, labels, n_sweeps=5):
+        for j, k in enumerate(tasks):
+            there = np.flatnonzero(np.isfinite(labels[some, k]))
+            own, of_task = margins[k].take(some).take(there), labels[some, k][there]
+            alone = own.condition(of_task, np.zeros(len(there)), np.ones(len(there)))[0]
+            told = own.condition(of_task, *belief.of_others(j, there))[0]
+            gains[some.start + there, k] = told - alone
     return gains
 
 
@@ -223,10 +301,10 @@ def _draw_errors(
 ) -> np.ndarray:
     """Return the standardised errors of numbers; those of missing labels are drawn."""
     result = np.full(labels.shape, np.nan)
-    numbers = [(k, margin) for k, margin in enumerate(margins) if isinstance(margin, Numbers)]
-    if numbers:
-        belief, _ = infer(correlation, margins, labels, n_sweeps=3)
-        drawn = draw_latents(belief.mean, belief.covariance, np.random.RandomState(0))
-        for k, margin in numbers:
-            result[:, k] = margin.errors.from_normal(drawn[:, k])
+    rng = np.random.RandomState(0)
+    for rows, tasks, belief in infer_clusters(correlation, margins, labels, n_sweeps=3):
+        drawn = next(draw_latents(belief.mean, belief.covariance, rng))
+        for k, latents in zip(tasks, drawn.T, strict=True):
+            if isinstance(margin := margins[k], Numbers):
+                result[rows, k] = margin.errors.from_normal(latents)
     return result

@@ -1,6 +1,6 @@
 """The joint distribution of the tasks in rows, some of whose labels may be known."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -16,11 +16,8 @@ from ..tasks import Task
 from ..utils.checks import naming
 from .copula import Copula
 from .errors import StandardisedErrors, find_quantile
-from .margins import Numbers, make_margins
-from .propagation import draw_latents, infer
-
-# Rows are treated in blocks of about this many entries of covariances.
-_BLOCK = 2_000_000
+from .margins import Margin, Numbers, make_margins
+from .propagation import draw_latents, infer_clusters
 
 
 class Distributions(NamedTuple):
@@ -164,6 +161,7 @@ def learn_copula(
     dependence: Dependence,
     codes: np.ndarray,
     weights: np.ndarray,
+    is_over: Callable[[], bool] = lambda: False,
 ) -> Copula:
     """Learn how tasks depend on each other, in rows that they were not learnt from.
 
@@ -179,6 +177,8 @@ def learn_copula(
         The labels; NaN for missing ones.
     weights : ndarray of shape (n_rows, n_tasks)
         The weights of the labels.
+    is_over : callable, optional
+        Returns whether no time is left; by default there is no limit.
 
     Returns
     -------
@@ -188,7 +188,7 @@ def learn_copula(
     codes = complete_labels(dependence, codes)
     conditional, evidence = dependence.condition(distributions.predictions, codes)
     margins = make_margins(tasks, conditional, *distributions[1:])
-    return Copula.learn(margins, evidence, np.where(weights > 0, weights, 1.0))
+    return Copula.learn(margins, evidence, np.where(weights > 0, weights, 1.0), is_over)
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,13 +223,12 @@ class Joint:
     def predict(self) -> list[np.ndarray]:
         """Predict each task: probabilities of classes, or numbers; known labels as they are."""
         result = [part.copy() for part in self.distributions.predictions]
-        for rows, margins, conditional, belief in self._blocks(self.known.any(axis=1)):
-            parts = [
-                margin.expect(*belief.of_others(k)) if self.copula.gains[k] else conditional[k]
-                for k, margin in enumerate(margins)
-            ]
-            for k, part in enumerate(self.dependence.join(self._insert(parts, rows))):
-                result[k][rows] = part
+        rows = np.flatnonzero(self.known.any(axis=1))
+        margins, parts, evidence = self._condition(rows)
+        for some, k, others in self._learn_from_others(margins, evidence):
+            parts[k][some] = margins[k].take(some).expect(*others)
+        for k, part in enumerate(self.dependence.join(self._insert(parts, rows))):
+            result[k][rows] = part
         return self._insert(result, np.arange(len(self.codes)))
 
     def _insert(self, parts: list[np.ndarray], rows: np.ndarray) -> list[np.ndarray]:
@@ -247,10 +246,8 @@ class Joint:
     def spread(self) -> list[np.ndarray]:
         """Return the standard deviation of each number, 0 if it is known; NaN for other tasks."""
         result = [part.copy() for part in self.distributions.deviations]
-        for rows, margins, _, belief in self._blocks(self.known.any(axis=1)):
-            for k, margin in enumerate(margins):
-                if isinstance(margin, Numbers) and self.copula.gains[k]:
-                    result[k][rows] = margin.spread(*belief.of_others(k))
+        for rows, k, margin, others in self._told_numbers():
+            result[k][rows] = margin.spread(*others)
         for k, task in enumerate(self.tasks):
             result[k][self.known[:, k]] = 0.0 if task.has_errors else np.nan
         return result
@@ -274,15 +271,11 @@ class Joint:
         """
         result = [[part.copy() for part in side] for side in ends]
         quantile = ndtri((1 + level) / 2)
-        for rows, margins, _, belief in self._blocks(self.known.any(axis=1)):
-            for k, margin in enumerate(margins):
-                if not isinstance(margin, Numbers) or not self.copula.gains[k]:
-                    continue
-                mean, variance = belief.of_others(k)
-                reach = quantile * np.sqrt(variance)
-                bounds = margin.bound(mean - reach, mean + reach)
-                for side, bound in zip(result, bounds, strict=True):
-                    side[k][rows] = bound
+        for rows, k, margin, (mean, variance) in self._told_numbers():
+            reach = quantile * np.sqrt(variance)
+            bounds = margin.bound(mean - reach, mean + reach)
+            for side, bound in zip(result, bounds, strict=True):
+                side[k][rows] = bound
         for k, task in enumerate(self.tasks):
             for side in result:
                 side[k] = np.where(self.known[:, k] & task.has_errors, self.codes[:, k], side[k])
@@ -290,33 +283,45 @@ class Joint:
 
     def draw(self, n_samples: int, rng: np.random.RandomState) -> list[np.ndarray]:
         """Draw labels of all tasks: positions of classes, or numbers, (n_rows, n_samples)."""
-        shape = len(self.codes), n_samples
-        result = [np.empty(shape) for _ in self.tasks]
-        for rows, margins, _, belief in self._blocks(np.ones(len(self.codes), dtype=bool)):
-            for sample in range(n_samples):
-                drawn = draw_latents(belief.mean, belief.covariance, rng)
-                parts = [
-                    np.where(self.known[rows, k], self.codes[rows, k], margin.draw(drawn[:, k]))
-                    for k, margin in enumerate(margins)
-                ]
-                for task, other in self.dependence.pairs:
-                    parts[task] = parts[task] * parts[other]
-                for whole, part in zip(result, parts, strict=True):
-                    whole[rows, sample] = part
+        result = [np.empty((len(self.codes), n_samples)) for _ in self.tasks]
+        margins, _, evidence = self._condition(np.arange(len(self.codes)))
+        for rows, tasks, belief in infer_clusters(self.copula.correlation, margins, evidence):
+            draws = draw_latents(belief.mean, belief.covariance, rng)
+            for sample, drawn in zip(range(n_samples), draws, strict=False):
+                for k, latents in zip(tasks, drawn.T, strict=True):
+                    result[k][rows, sample] = latents
+        for k, margin in enumerate(margins):
+            for latents in result[k].T:
+                labels = margin.draw(latents)
+                latents[:] = np.where(self.known[:, k], self.codes[:, k], labels)
+        for task, other in self.dependence.pairs:
+            result[task] *= result[other]
         return result
 
-    def _blocks(self, wanted: Any) -> Any:
-        """Yield, for blocks of wanted rows, numbers, margins, predictions and latent variables."""
-        numbers, law = np.flatnonzero(wanted), self.distributions
-        size = max(1, _BLOCK // max(1, self.copula.correlation.size))
+    def _condition(self, rows: np.ndarray) -> tuple[list[Margin], list[np.ndarray], np.ndarray]:
+        """Return distributions, predictions and labels of rows, given events that must happen."""
+        law = self.distributions
         conditional, evidence = self.dependence.condition(law.predictions, self.codes)
         margins = make_margins(self.tasks, conditional, *law[1:], self.copula.orders)
         evidence = np.where(self.copula.usable, evidence, np.nan)
-        for first in range(0, len(numbers), size):
-            rows = numbers[first : first + size]
-            of_rows = [margin.take(rows) for margin in margins]
-            belief, _ = infer(self.copula.correlation, of_rows, evidence[rows])
-            yield rows, of_rows, [part[rows] for part in conditional], belief
+        some = [margin.take(rows) for margin in margins], [part[rows] for part in conditional]
+        return *some, evidence[rows]
+
+    def _learn_from_others(self, margins: Sequence[Margin], evidence: np.ndarray) -> Any:
+        """Yield for each task that gains: rows, its position, and what other labels say of it."""
+        found = infer_clusters(self.copula.correlation, margins, evidence, least=2)
+        for rows, tasks, belief in found:
+            for j, k in enumerate(tasks):
+                if self.copula.gains[k]:
+                    yield rows, k, belief.of_others(j)
+
+    def _told_numbers(self) -> Any:
+        """Yield `_learn_from_others` for numbers in rows with known labels, with margins."""
+        known = np.flatnonzero(self.known.any(axis=1))
+        margins, _, evidence = self._condition(known)
+        for rows, k, others in self._learn_from_others(margins, evidence):
+            if isinstance(margins[k], Numbers):
+                yield known[rows], k, margins[k].take(rows), others
 
 
 def find_joint_ends(errors: np.ndarray, level: float) -> np.ndarray:

@@ -45,8 +45,8 @@ class Margin(ABC):
     is_number: ClassVar[bool] = False
 
     @abstractmethod
-    def take(self, rows: np.ndarray) -> "Margin":
-        """Return the distributions of some rows, by number or by a mask."""
+    def take(self, rows: np.ndarray | slice) -> "Margin":
+        """Return the distributions of some rows, by number, by a mask or by a slice."""
 
     @abstractmethod
     def condition(self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> Moments:
@@ -101,7 +101,7 @@ class Numbers(Margin):
     task: Task
     is_number: ClassVar[bool] = True
 
-    def take(self, rows: np.ndarray) -> "Numbers":
+    def take(self, rows: np.ndarray | slice) -> "Numbers":
         """Return the distributions of some rows."""
         return Numbers(self.predicted[rows], self.deviations[rows], self.errors, self.task)
 
@@ -175,7 +175,7 @@ class Ordered(Margin):
         end = np.full((len(inner), 1), np.inf)
         self.bounds = np.hstack([-end, inner, end])
 
-    def take(self, rows: np.ndarray) -> "Ordered":
+    def take(self, rows: np.ndarray | slice) -> "Ordered":
         """Return the distributions of some rows."""
         result = copy(self)
         result.probabilities, result.bounds = self.probabilities[rows], self.bounds[rows]
@@ -211,7 +211,7 @@ class Times(Margin):
     task: Survival
     outputs: np.ndarray
 
-    def take(self, rows: np.ndarray) -> "Times":
+    def take(self, rows: np.ndarray | slice) -> "Times":
         """Return the distributions of some rows."""
         return Times(self.task, self.outputs[rows])
 
@@ -247,7 +247,7 @@ class Fixed(Margin):
     predicted: np.ndarray
     is_usable: ClassVar[bool] = False
 
-    def take(self, rows: np.ndarray) -> "Fixed":
+    def take(self, rows: np.ndarray | slice) -> "Fixed":
         """Return the predictions of some rows."""
         return Fixed(self.predicted[rows])
 

@@ -129,8 +129,9 @@ class MultiTaskModel(BaseEstimator):
         if (copula := self._copula) is None:
             raise kind(
                 "How the tasks depend on each other is learnt from rows that the model was not "
-                "trained on, and there were none: fit a network with early_stopping=True, or any "
-                "other model in a blend, as BlendClassifierRegressor([('model', model)])."
+                "trained on, and there were none, or fit was interrupted before: fit a network "
+                "with early_stopping=True, or any other model in a blend, as "
+                "BlendClassifierRegressor([('model', model)])."
             )
         return copula
 

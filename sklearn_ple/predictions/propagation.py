@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from .clusters import find_clusters
 from .margins import Margin
 
 _MOST_SWEEPS = 10
@@ -16,6 +17,8 @@ _TOLERANCE = 1e-3
 _N_FREE, _SHARE_OF_NEW = 4, 0.7
 # A label that was nearly impossible determines its latent variable no better than a number does.
 _LEAST_VARIANCE = 1e-4
+# Rows are treated in blocks of about this many entries of covariances.
+_BLOCK = 2_000_000
 
 
 class Sites(NamedTuple):
@@ -40,8 +43,8 @@ class Belief(NamedTuple):
     ----------
     mean : ndarray of shape (n_rows, n_tasks)
         Their means.
-    covariance : ndarray of shape (n_rows, n_tasks, n_tasks)
-        Their covariances.
+    covariance : ndarray of shape (n_rows, n_tasks, n_tasks) or (1, n_tasks, n_tasks)
+        Their covariances; the same for all rows if no label is known.
     others_mean, others_variance : ndarray of shape (n_rows, n_tasks)
         The means and variances that follow from the labels of all other tasks.
     """
@@ -96,8 +99,8 @@ def infer(
     if sites is None:
         shape, n_free = labels.shape, _N_FREE
         sites = Sites(np.zeros(shape), np.zeros(shape))
-        covariance = np.broadcast_to(correlation, (shape[0], *correlation.shape))
-        belief = Belief(np.zeros(shape), covariance, np.zeros(shape), np.ones(shape))
+        unknown = np.zeros(shape), np.ones(shape)
+        belief = Belief(unknown[0], correlation[np.newaxis], *unknown)
     else:
         belief, n_free = _combine(correlation, sites), 0
     known = [np.flatnonzero(np.isfinite(column)) for column in labels.T]
@@ -118,6 +121,43 @@ def infer(
         if not labelled or not active.any():
             break
     return belief, sites
+
+
+def infer_clusters(
+    correlation: np.ndarray,
+    margins: Sequence[Margin],
+    labels: np.ndarray,
+    n_sweeps: int = _MOST_SWEEPS,
+    least: int = 1,
+) -> Iterator[tuple[slice, np.ndarray, Belief]]:
+    """Infer the latent variables of each cluster of tasks, block by block of rows.
+
+    Parameters
+    ----------
+    correlation, margins, labels, n_sweeps
+        As in `infer`.
+    least : int, default=1
+        Clusters of fewer tasks are left out.
+
+    Yields
+    ------
+    rows : slice
+        Some of the rows.
+    tasks : ndarray of int
+        The positions of the tasks of a cluster.
+    belief : Belief
+        What follows for these rows and tasks.
+    """
+    for tasks in find_clusters(correlation):
+        if len(tasks) < least:
+            continue
+        own = correlation[np.ix_(tasks, tasks)]
+        size = max(1, _BLOCK // own.size)
+        for first in range(0, len(labels), size):
+            rows = slice(first, first + size)
+            of_rows = [margins[k].take(rows) for k in tasks]
+            belief, _ = infer(own, of_rows, labels[rows, tasks], n_sweeps=n_sweeps)
+            yield rows, tasks, belief
 
 
 def _move_sites(
@@ -155,9 +195,23 @@ def _combine(correlation: np.ndarray, sites: Sites) -> Belief:
 
 def draw_latents(
     mean: np.ndarray, covariance: np.ndarray, rng: np.random.RandomState
-) -> np.ndarray:
-    """Draw normal variables of given means and covariances, one vector for each row."""
+) -> Iterator[np.ndarray]:
+    """Draw normal variables of given means and covariances, again and again.
+
+    Parameters
+    ----------
+    mean, covariance : ndarray
+        As in `Belief`.
+    rng : RandomState
+        The random state to draw from.
+
+    Yields
+    ------
+    ndarray of shape (n_rows, n_tasks)
+        The next draw, one vector for each row.
+    """
     values, vectors = np.linalg.eigh(covariance)
     root = vectors * np.sqrt(np.maximum(values, 0.0))[:, np.newaxis]
-    noise = rng.standard_normal(mean.shape)
-    return mean + (root @ noise[..., np.newaxis])[..., 0]
+    while True:
+        noise = rng.standard_normal(mean.shape)
+        yield mean + (root @ noise[..., np.newaxis])[..., 0]

@@ -2,40 +2,13 @@
 
 import numpy as np
 import pytest
+from latents import draw_labels, make_binary, make_classes, make_correlation, make_number
 from scipy import stats
+from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ple.predictions.copula import Copula
-from sklearn_ple.predictions.errors import StandardisedErrors
-from sklearn_ple.predictions.margins import Fixed, Numbers, Ordered
+from sklearn_ple.predictions.margins import Fixed, Ordered
 from sklearn_ple.predictions.propagation import draw_latents, infer
-from sklearn_ple.tasks import Regression
-
-GRID = stats.norm.ppf((np.arange(4001) + 0.5) / 4001)
-ERRORS = StandardisedErrors.standardise(GRID, np.ones(4001), np.ones(4001))
-
-
-def make_number(n_rows):
-    return Numbers(np.zeros(n_rows), np.ones(n_rows), ERRORS, Regression())
-
-
-def make_binary(n_rows, p=0.4):
-    return Ordered(np.tile([1 - p, p], (n_rows, 1)), np.arange(2))
-
-
-def make_classes(n_rows, order=(1, 2, 0)):
-    return Ordered(np.tile([0.5, 0.3, 0.2], (n_rows, 1)), np.array(order), is_free=True)
-
-
-def make_correlation(seed, n, strength=0.9):
-    factors = np.random.RandomState(seed).normal(size=(n, 2))
-    factors *= strength / np.linalg.norm(factors, axis=1, keepdims=True)
-    return factors @ factors.T + np.diag(1 - (factors**2).sum(axis=1))
-
-
-def draw_labels(margins, latents):
-    """Draw labels of margins from latent variables."""
-    pairs = zip(margins, latents.T, strict=True)
-    return np.column_stack([margin.draw(column) for margin, column in pairs])
 
 
 def test_numbers_follow_the_closed_form_of_normal_variables():
@@ -94,7 +67,7 @@ def test_draws_have_the_correlations_and_the_margins():
     correlation = make_correlation(3, 4)
     mean = np.zeros((50_000, 4))
     covariance = np.broadcast_to(correlation, (50_000, 4, 4))
-    drawn = draw_latents(mean, covariance, np.random.RandomState(0))
+    drawn = next(draw_latents(mean, covariance, np.random.RandomState(0)))
     np.testing.assert_allclose(np.cov(drawn.T), correlation, atol=0.02)
 
 
@@ -177,3 +150,30 @@ def test_labels_that_were_thought_impossible_do_no_harm():
     assert np.abs(belief.mean).max() < 20
     assert np.abs(belief.others_mean).max() < 20
     assert (belief.others_variance <= 1).all()
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(("is_over", "by"), [(lambda: True, "max_time"), (interrupt, "the user")])
+def test_without_time_tasks_count_as_independent(simulated, is_over, by):
+    margins, labels, _, _ = simulated
+    with pytest.warns(ConvergenceWarning, match=f"ended by {by}: .* will not change"):
+        learnt = Copula.learn(margins, labels, np.ones_like(labels), is_over)
+    np.testing.assert_array_equal(learnt.correlation, np.eye(4))
+    assert not learnt.gains.any()
+    assert np.isfinite(learnt.errors[:, :2]).all()
+
+
+def test_the_rounds_end_when_the_time_does(simulated):
+    margins, labels, _, _ = simulated
+    asked = []
+
+    def is_over():
+        asked.append(True)
+        return len(asked) > 4
+
+    with pytest.warns(ConvergenceWarning, match="ended by max_time"):
+        Copula.learn(margins, labels, np.ones_like(labels), is_over)
+    assert len(asked) == 5
