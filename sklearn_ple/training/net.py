@@ -24,7 +24,7 @@ from .checkpoint import Progress
 from .cpu import keep_freed_memory, suitable_threads
 from .device import check_bfloat16
 from .jobs import Jobs
-from .outputs import N_AT_ONCE
+from .outputs import choose_rows_at_once
 from .processes import (
     Synchroniser,
     copy_from_first,
@@ -329,8 +329,9 @@ class MultiTaskNet(NeuralNet):
         """Return the batches of some rows, by default of all."""
         if isinstance(dataset, ShuffledRows):
             return ShuffledBatches(dataset, self.batch_size)
+        n_at_once = choose_rows_at_once(self)
         return Batches(
-            dataset, self.batch_size if training else max(self.batch_size, N_AT_ONCE), indices
+            dataset, self.batch_size if training else max(self.batch_size, n_at_once), indices
         )
 
     @property

@@ -12,8 +12,14 @@ from .cpu import keep_freed_memory
 from .device import without_autocast
 from .rows import TableRows
 
-# Least number of rows in a batch in prediction and validation.
-N_AT_ONCE = 1024
+# Number of rows in a batch in prediction and validation; fewer if this many times the number of
+# parameters is greater: larger layers of many tasks fill the memory, and are slower.
+N_AT_ONCE, _LEAST_AT_ONCE, _MOST_WORK = 1024, 64, 2**32
+
+
+def choose_rows_at_once(net: Any) -> int:
+    """Return the number of rows that a net evaluates at once without steps."""
+    return min(N_AT_ONCE, max(_LEAST_AT_ONCE, _MOST_WORK // max(net.n_parameters_, 1)))
 
 
 def compute_outputs(net: Any, rows: TableRows, n_jobs: int | None = None) -> Tensor:
@@ -62,10 +68,10 @@ def _compute_by_batch(
     if net.module_.training:
         net.module_.eval()
     keep_freed_memory()
-    n_at_once = min(len(rows), N_AT_ONCE)
-    with torch.no_grad(), without_autocast(), net.threads(n_at_once, n_jobs):
+    n_at_once = choose_rows_at_once(net)
+    with torch.no_grad(), without_autocast(), net.threads(min(len(rows), n_at_once), n_jobs):
         batches = [
             [part.cpu() for part in compute(**to_tensor(rows[batch][0], device=net.device))]
-            for batch in torch.arange(len(rows)).split(N_AT_ONCE)
+            for batch in torch.arange(len(rows)).split(n_at_once)
         ]
     return [torch.cat(parts, dim=1) for parts in zip(*batches, strict=True)]

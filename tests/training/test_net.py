@@ -698,3 +698,20 @@ def test_members_are_trained_apart_and_their_mean_is_predicted(seed):
     assert np.std(members, axis=0).mean() > 0.01
     expected = members.mean(axis=0) * y.std(axis=0) + y.mean(axis=0)
     assert_allclose(fitted.predict(X), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_large_networks_evaluate_fewer_rows_at_once(table, monkeypatch):
+    X, y = table
+    fitted = model(max_epochs=1).fit(X, y)
+    sizes = []
+    whole = fitted.predict(X)
+    monkeypatch.setattr("sklearn_ple.training.outputs._MOST_WORK", 70 * fitted.net_.n_parameters_)
+    compute = fitted.module_.member_outputs
+
+    def note(numbers, *args, **kwargs):
+        sizes.append(len(numbers))
+        return compute(numbers, *args, **kwargs)
+
+    monkeypatch.setattr(fitted.module_, "member_outputs", note)
+    assert_allclose(fitted.predict(X), whole, rtol=1e-4, atol=1e-5)
+    assert sizes == [70, 70, 60]
