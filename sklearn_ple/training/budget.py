@@ -5,6 +5,9 @@ import time
 #: The clock, in seconds.
 clock = time.monotonic
 
+# Share of the time that training leaves for what is computed after it, however slow steps become.
+_KEPT = 0.03
+
 
 class Budget:
     """The time that a fit may take, from now on.
@@ -17,7 +20,7 @@ class Budget:
 
     def __init__(self, seconds: float):
         self.start = clock()
-        self.end = self.start + float(seconds)
+        self.end, self.kept = self.start + float(seconds), _KEPT * float(seconds)
 
     @property
     def used(self) -> float:
@@ -34,5 +37,9 @@ class Budget:
         return self.left <= 0
 
     def take(self, share: float) -> "Budget":
-        """Return a share of the time that is left."""
-        return Budget(share * self.left)
+        """Return a share of the time that is left for training."""
+        return Budget(share * (self.left - self.kept))
+
+    def end_training(self) -> None:
+        """Leave a share of the time for what is computed now, even if the last step came late."""
+        self.end = max(self.end, clock() + self.kept)

@@ -231,35 +231,58 @@ class Fit:
             # The second training takes at most as long as the first one.
             share = 1.0 if second is None else 0.5
             trained = self._run_training(1, net, first, first.settings.max_epochs, share)
-            deviations = self._measure(net, first)
+            again = None
             if second is not None and trained.complete:
                 again = self._train_again(net, trained, second)
-                if again is not None:
-                    return self._settle(again, second.encoder, deviations)
-        return self._settle(net, first.encoder, deviations)
+            # It comes last, and takes what time is left.
+            if self.budget is not None:
+                self.budget.end_training()
+            deviations = self._measure(net, first)
+        if again is None or second is None:
+            return self._settle(net, first.encoder, deviations)
+        return self._settle(again, second.encoder, deviations)
 
     def _measure(self, net: MultiTaskNet, training: Training) -> Deviations | None:
         """Learn the deviations of predictions, and how they depend on each other.
 
-        The result is None without validation rows.
+        The result is None without validation rows. After an interrupt it is what is known by then:
+        the trained network is not lost.
         """
-        encoder, validation = training.encoder, training.validation
-        if validation is None:
+        if training.validation is None:
             return None
+        deviations = Deviations.for_mean(net.module_.mean, training.encoder.targets)
+        try:
+            self._learn_deviations(deviations, net, training.encoder, training.validation)
+        except KeyboardInterrupt:
+            warn(
+                "Learning from the validation rows was ended by the user: the trained model is "
+                "kept, but intervals and known labels may not be possible.",
+                ConvergenceWarning,
+            )
+        return deviations
+
+    def _learn_deviations(
+        self,
+        deviations: Deviations,
+        net: MultiTaskNet,
+        encoder: TableEncoder,
+        validation: Validation,
+    ) -> None:
+        """Learn deviations and dependence from the validation rows."""
         sample, mean = validation.sample(), net.module_.mean
         members = compute_outputs(net, sample.rows)
         outputs = sample.average(mean, members).numpy()
         if self.keeps_unseen and self._numbers is not None:
             self.unseen = self._numbers[sample.numbers], outputs
-        deviations = Deviations.for_mean(mean, encoder.targets)
         of_rows = deviations.learn(members.numpy(), *sample[2:])
         parts = encoder.targets.split_outputs(outputs)
         known = Distributions(encoder.targets.predict(parts), of_rows, deviations.errors, parts)
         labels = encode_labels(encoder.tasks, sample.labels)
+        # Processes that train together must all learn the same.
+        limit = [] if self.budget is None or current().n > 1 else [self.budget.is_over]
         deviations.copula = learn_copula(
-            encoder.tasks, known, encoder.dependence, labels, sample.weights
+            encoder.tasks, known, encoder.dependence, labels, sample.weights, *limit
         )
-        return deviations
 
     def _train_again(
         self, net: MultiTaskNet, first: Trained, training: Training

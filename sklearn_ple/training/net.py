@@ -216,7 +216,23 @@ class MultiTaskNet(NeuralNet):
                     raise
             if self._is_in_epoch:
                 self.history.pop()
-            self.notify("on_train_end", X=rows, y=validation)
+            self._end(X=rows, y=validation)
+
+    def _end(self, **data: Any) -> None:
+        """Tell all callbacks that the training has ended, even if the user interrupts one."""
+        self.on_train_end(self, **data)
+        interrupted = False
+        for _, callback in self.callbacks_:
+            try:
+                callback.on_train_end(self, **data)
+            except KeyboardInterrupt:
+                # Another one brings the best weights back.
+                interrupted = True
+        if interrupted:
+            warn(
+                "What follows the last epoch was ended by the user: the trained network is kept.",
+                ConvergenceWarning,
+            )
 
     def _run_epochs(
         self, rows: Any, validation: Validation | None, jobs: Jobs | None, n_epochs: int

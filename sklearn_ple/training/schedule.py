@@ -13,8 +13,8 @@ from .stopping import Patience
 _RISE, _SHARE_OF_RISE = 100, 0.3
 # The fall of the rate: its share of the steps before it, and its least number of steps.
 _FALL, _LEAST_FALL = 0.2, 40
-# Share of the time to plan with: something is computed after the last step.
-_PLANNED = 0.9
+# Share of the time to plan with: steps may become slower.
+_PLANNED = 0.95
 
 
 class Fall(NamedTuple):

@@ -10,6 +10,7 @@ from skorch.callbacks import Callback
 
 from sklearn_ple import PLERegressor
 from sklearn_ple.balancing import WeightedSum
+from sklearn_ple.predictions import copula
 from sklearn_ple.training import budget
 
 N = 120
@@ -124,7 +125,7 @@ class Slower(Callback):
     """Makes steps take longer from the second epoch on."""
 
     def on_epoch_end(self, net, **_):
-        Clock.step = 10.0
+        Clock.step = 30.0
 
 
 @pytest.mark.parametrize("refit", [False, True])
@@ -224,3 +225,21 @@ def test_a_single_further_epoch_has_no_limit(table):
     before = fitted.n_iter_
     fitted.partial_fit(*table)
     assert fitted.n_iter_ == before + 1
+
+
+@pytest.mark.filterwarnings("ignore:Training was ended")
+def test_learning_the_dependence_counts(table, monkeypatch):
+    infer = copula.infer
+
+    def slowly(*args):
+        Clock.now += 2.0
+        return infer(*args)
+
+    monkeypatch.setattr(copula, "infer", slowly)
+    options = {"early_stopping": True, "n_iter_no_change": 25, "learning_rate": 1e-4}
+    late = model(max_time=60, callbacks=[Slower()], **options)
+    with pytest.warns(ConvergenceWarning, match="ended by max_time: they count as independent"):
+        late.fit(*table)
+    # Training ends within a step, and one round of the dependence is begun.
+    assert Clock.now <= 72
+    np.testing.assert_array_equal(late.dependence_, np.eye(2))

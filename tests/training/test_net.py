@@ -700,6 +700,63 @@ def test_members_are_trained_apart_and_their_mean_is_predicted(seed):
     assert_allclose(fitted.predict(X), expected, rtol=1e-4, atol=1e-4)
 
 
+def interrupt(*_, **__):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("refit", [False, True])
+def test_an_interrupt_while_the_dependence_is_learnt_keeps_the_model(table, monkeypatch, refit):
+    X, y = table
+    options = {"early_stopping": True, "refit": refit}
+    whole = model(**options).fit(X, y)
+    monkeypatch.setattr("sklearn_ple.training.fit.learn_copula", interrupt)
+    with pytest.warns(ConvergenceWarning, match="validation rows was ended by the user"):
+        fitted = model(**options).fit(X, y)
+    assert_allclose(fitted.predict(X), whole.predict(X))
+    for one, other in zip(fitted.predict_interval(X), whole.predict_interval(X), strict=True):
+        assert_allclose(one, other)
+    with pytest.raises(ValueError, match="or fit was interrupted before"):
+        fitted.predict(X, known=y)
+
+
+def test_an_interrupt_of_the_rounds_leaves_independent_tasks(table, monkeypatch):
+    X, y = table
+    whole = model(early_stopping=True).fit(X, y)
+    monkeypatch.setattr("sklearn_ple.predictions.copula._maximise", interrupt)
+    with pytest.warns(ConvergenceWarning, match="depend on each other was ended by the user"):
+        fitted = model(early_stopping=True).fit(X, y)
+    assert_allclose(fitted.predict(X), whole.predict(X))
+    assert not fitted.dependence_gains_.any()
+    known = np.column_stack([y[:, 0], np.full(len(y), np.nan)])
+    assert_allclose(fitted.predict(X, known=known)[:, 1], fitted.predict(X)[:, 1])
+
+
+def test_an_interrupt_while_outputs_are_computed_keeps_the_model(table, monkeypatch):
+    X, y = table
+    whole = model(early_stopping=True).fit(X, y)
+    monkeypatch.setattr("sklearn_ple.training.fit.compute_outputs", interrupt)
+    with pytest.warns(ConvergenceWarning, match="validation rows was ended by the user"):
+        fitted = model(early_stopping=True).fit(X, y)
+    assert_allclose(fitted.predict(X), whole.predict(X))
+    low, high = fitted.predict_interval(X)
+    assert np.isnan(low).all() and np.isnan(high).all()
+
+
+def test_an_interrupt_after_the_last_epoch_keeps_the_best_weights(table):
+    X, y = table
+
+    class Late(Callback):
+        def on_train_end(self, net, **_):
+            raise KeyboardInterrupt
+
+    # At this rate the last epoch is not the best.
+    options = {"early_stopping": True, "learning_rate": 0.3}
+    whole = model(**options).fit(X, y)
+    with pytest.warns(ConvergenceWarning, match="What follows the last epoch was ended"):
+        fitted = model(callbacks=[Late()], **options).fit(X, y)
+    assert_allclose(fitted.predict(X), whole.predict(X))
+
+
 def test_large_networks_evaluate_fewer_rows_at_once(table, monkeypatch):
     X, y = table
     fitted = model(max_epochs=1).fit(X, y)
