@@ -4,43 +4,32 @@ from typing import Any, Self
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import TransformerMixin, clone
+from sklearn.base import TransformerMixin
 from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_random_state
 
 from ..encoding.categories import UNKNOWN
 from ..encoding.features import FeatureEncoder
 from ..encoding.statistics import TargetStatistics
 from ..tables.reading import FeatureReader
 from ..tasks import Task
-from .rows import fit_weighted
 from .state import Stateful
 
 # Boosting by histograms reads no more categories of a column.
 _MOST_CATEGORIES = 254
 # A leaf has at least as many labels.
 _LEAST_LABELS_OF_LEAF = 5
-# With fewer labels, in all or for each class, those set aside to stop early would show too little.
-_LEAST_LABELS_TO_STOP_EARLY = 2000
-_LEAST_LABELS_PER_CLASS = 20
 _LOSSES = {"count": "poisson", "tweedie": "poisson", "hurdle": "poisson"}
 _LOSSES |= {"quantile": "absolute_error"}
-# What a search of parameters tries, and the scores by the loss of boosting.
-_TRIED: list[dict[str, list[float]]] = [
-    {"learning_rate": [0.02, 0.1]},
-    {"max_leaf_nodes": [4, 8, 16]},
+#: What is tried for each task with ``tune``, beside the default.
+TRIED: list[dict[str, float]] = [
+    {},
+    {"learning_rate": 0.03},
+    {"max_leaf_nodes": 4},
+    {"max_leaf_nodes": 8},
+    {"max_leaf_nodes": 16},
 ]
-_N_FOLDS = 3
-_LEAST_LABELS_TO_TUNE = 30
-_SCORINGS = {
-    "log_loss": "neg_log_loss",
-    "poisson": "neg_mean_poisson_deviance",
-    "absolute_error": "neg_mean_absolute_error",
-    "squared_error": "neg_mean_squared_error",
-}
 
 
 def make_boosting(
@@ -57,33 +46,25 @@ def make_boosting(
     columns : TreeColumns
         The columns that it reads.
     random_state : int, RandomState instance or None
-        Seed of the rows that are set aside to stop early.
+        Seed of the folds.
 
     Returns
     -------
     estimator
-        Histogram gradient boosting, in a pipeline if there are columns of many categories. It
-        learns slowly, with a rate of 0.05, and its trees are small if labels are few: a tree has
-        one leaf per 250 labels, from 4 to 16, and a leaf at least one label in 25, from 5 to 20.
-        From 2,000 labels on training stops early, at most after 400 trees, if there are 20 labels
-        per class and 2 of each; otherwise there are 120 trees. If all numbers are 0, their mean.
+        Histogram gradient boosting, in a pipeline if there are columns of many categories. Its
+        trees are small if labels are few: a tree has one leaf per 125 labels, from 4 to 16, and a
+        leaf at least one label in 25, from 5 to 20. How many trees there are is found by
+        `fit_boosting`. If all numbers are 0, their mean.
     """
-    n_labels = len(labels)
-    stops_early = n_labels >= _LEAST_LABELS_TO_STOP_EARLY
-    if task.has_classes:
-        _, counts = np.unique(task.encode(labels), return_counts=True)
-        # Boosting sets labels of each class aside.
-        stops_early &= n_labels >= _LEAST_LABELS_PER_CLASS * len(counts) and counts.min() > 1
-    elif not labels.any():
+    if not task.has_classes and not labels.any():
         # The Poisson loss needs an amount above 0.
         return DummyRegressor()
+    n_labels = len(labels)
     options: dict[str, Any] = {
-        "learning_rate": 0.05,
-        "max_iter": 400 if stops_early else 120,
-        "max_leaf_nodes": min(max(n_labels // 250, 4), 16),
+        "learning_rate": 0.1,
+        "max_leaf_nodes": min(max(n_labels // 125, 4), 16),
         "min_samples_leaf": min(max(n_labels // 25, _LEAST_LABELS_OF_LEAF), 20),
-        "early_stopping": stops_early,
-        "n_iter_no_change": 20,
+        "early_stopping": False,
         "categorical_features": columns.categorical_ or None,
         "random_state": random_state,
     }
@@ -104,52 +85,6 @@ def fill_rare_columns(X: np.ndarray) -> np.ndarray:
     Boosting fails if a column has no number at all (scikit-learn 1.9).
     """
     return np.where((~np.isnan(X)).sum(axis=0) < _LEAST_LABELS_OF_LEAF, 0.0, X)
-
-
-def tune_boosting(model: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray | None) -> Any:
-    """Choose the learning rate or the number of leaves by three folds.
-
-    Parameters
-    ----------
-    model : estimator
-        The result of `make_boosting`.
-    X : ndarray of shape (n_samples, n_columns)
-        The columns for trees.
-    y : ndarray of shape (n_samples,)
-        The labels.
-    sample_weight : ndarray of shape (n_samples,) or None
-        Their weights.
-
-    Returns
-    -------
-    estimator
-        A clone with the parameters of the best score; the model itself if there are fewer than 30
-        labels, or too few of a class, or of amounts above 0, for a part in each fold.
-    """
-    prefix = "boosting__" if isinstance(model, Pipeline) else ""
-    options = model.get_params()
-    counts = np.unique(y, return_counts=True)[1]
-    if len(y) < _LEAST_LABELS_TO_TUNE or len(counts) == 1:
-        return model
-    loss = options[f"{prefix}loss"]
-    is_classes = loss == "log_loss"
-    if is_classes and counts.min() < _N_FOLDS:
-        return model
-    make_folds = StratifiedKFold if is_classes else KFold
-    seed = check_random_state(options[f"{prefix}random_state"]).randint(np.iinfo(np.int32).max)
-    folds = list(make_folds(_N_FOLDS, shuffle=True, random_state=seed).split(X, y))
-    if loss == "poisson" and not all(y[train].any() for train, _ in folds):
-        return model
-    search = GridSearchCV(
-        model,
-        [{prefix + name: values for name, values in tried.items()} for tried in _TRIED],
-        scoring=_SCORINGS[loss],
-        cv=folds,
-        refit=False,
-    )
-    weights = {} if sample_weight is None else {f"{prefix}sample_weight": sample_weight}
-    fit_weighted(search, X, y, None, **weights)
-    return clone(model).set_params(**search.best_params_)
 
 
 class TreeColumns(TransformerMixin, Stateful):

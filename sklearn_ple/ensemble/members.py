@@ -1,6 +1,7 @@
 """The estimators of a blend: their fitted models, and their out-of-fold predictions."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Integral
@@ -8,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from joblib import parallel_config
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.parallel import Parallel, delayed
@@ -73,7 +75,7 @@ class MemberFit:
 
         An estimator with the method ``fit_out_of_fold`` is fitted once, unless the folds are the
         user's own, or it has no out-of-fold predictions, as on few rows. All others are fitted
-        without each fold.
+        without each fold: together, if they have the method ``fit_folds``.
         """
         X = self.rows.X
         if isinstance(estimator, FrozenEstimator):
@@ -87,13 +89,26 @@ class MemberFit:
             if any(np.isfinite(part).any() for part in out_of_fold):
                 return Member([model], out_of_fold)
         folds = self.rows.list_folds(self.cv, self.groups)
-        models = Parallel(self.n_jobs)(delayed(self._fit)(estimator, rows) for rows, _ in folds)
-        out_of_fold = self._join(models, folds)
-        times = np.bincount(np.concatenate([test for _, test in folds]), minlength=len(self.y))
-        if (times != 1).any():
-            # As with an order in time, some model has seen few rows: one fit to all is better.
-            models = [self._fit(estimator, np.arange(len(self.y)))]
-        return Member(models, out_of_fold)
+        numbers = np.arange(len(self.y))
+        times = np.bincount(np.concatenate([test for _, test in folds]), minlength=len(numbers))
+        # As with an order in time, some model has seen few rows: one fit to all is better.
+        whole = [(numbers, numbers[:0])] if (times != 1).any() else []
+        models = self._fit_folds(estimator, [*folds, *whole])
+        out_of_fold = self._join(models[: len(folds)], folds)
+        return Member(models[len(folds) :] or models, out_of_fold)
+
+    def _fit_folds(self, estimator: Any, folds: Folds) -> list[Any]:
+        """Fit a clone to the training rows of each fold."""
+        if hasattr(estimator, "fit_folds"):
+            with nullcontext() if self.n_jobs is None else parallel_config(n_jobs=self.n_jobs):
+                found: list[Any] = estimator.fit_folds(
+                    self.rows.X, self.y, self.sample_weight, folds=folds
+                )
+            return found
+        fitted: list[Any] = Parallel(self.n_jobs)(
+            delayed(self._fit)(estimator, rows) for rows, _ in folds
+        )
+        return fitted
 
     def _fit(self, estimator: Any, rows: np.ndarray) -> Any:
         X = take_rows(self.rows.X, rows)

@@ -17,7 +17,7 @@ from sklearn.utils.validation import validate_data
 from ..encoding.targets import TargetEncoder
 from ..model_selection.split import list_folds
 from ..predictions.multi_task import index_of
-from ..tables.frames import takeable
+from ..tables.frames import take_rows, takeable
 from ..tables.kinds import assign_kinds, drop_ignored, find_ignored
 from ..tables.labels import Labels, read_targets
 from ..tables.plausibility import warn_of_order
@@ -90,6 +90,11 @@ class LabelledRows:
                 columns[task.name] = np.full(len(column.mask), np.nan)
                 columns[task.name][column.mask] = column.observed.astype(np.float64)
         return pd.DataFrame(columns, index_of(self.X))
+
+    def take(self, numbers: np.ndarray) -> "LabelledRows":
+        """Return some rows, by number."""
+        X, labels = take_rows(self.X, numbers), [column.take(numbers) for column in self.labels]
+        return LabelledRows(X, labels, self.weights[numbers], self.targets)
 
     def list_folds(self, cv: Any, groups: Any) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return the folds that a parameter ``cv`` stands for, pairs of numbers of rows."""

@@ -1,0 +1,219 @@
+"""How many trees boosting has: as many as best predict labels that it was not trained on."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.special import xlogy
+from sklearn.base import clone
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_random_state
+
+from .boosting import fill_rare_columns
+from .rows import fit_weighted
+
+# A guard, reached only where labels have no noise.
+_MOST_TREES = 1500
+# So many trees, and a quarter of the best number, are added to see whether more are better.
+_FURTHER_TREES = 25
+# Trees that lower the loss by a smaller share are not worth their time.
+_LEAST_GAIN = 0.02
+# Fewer labels cannot tell how many trees are best.
+_LEAST_LABELS = 20
+_TREES_OF_FEW_LABELS = 50
+# From so many labels on, a fifth of them tells it; of fewer, all three folds are asked.
+_MANY_LABELS = 1000
+# So that no label decides alone.
+_LEAST_PROBABILITY = 1e-6
+
+_Losses = dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]]
+_LOSSES: _Losses = {
+    "squared_error": lambda y, predicted: (y - predicted) ** 2,
+    "absolute_error": lambda y, predicted: np.abs(y - predicted),
+    "poisson": lambda y, predicted: predicted - xlogy(y, predicted) + xlogy(y, y) - y,
+}
+
+
+class TaskRows(NamedTuple):
+    """Labelled rows of one task.
+
+    Attributes
+    ----------
+    X : object
+        What the model of the task reads.
+    y : ndarray of shape (n_labels,)
+        The positions of the classes, or the numbers.
+    weights : ndarray of shape (n_labels,) or None
+        The weights of the labels.
+    """
+
+    X: Any
+    y: np.ndarray
+    weights: np.ndarray | None
+
+    def take(self, rows: np.ndarray) -> "TaskRows":
+        """Return some rows, if X is an array."""
+        weights = None if self.weights is None else self.weights[rows]
+        return TaskRows(self.X[rows], self.y[rows], weights)
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A model of a task that is to be fitted, and its rows.
+
+    Attributes
+    ----------
+    model : estimator
+        The result of `make_boosting`.
+    rows : TaskRows
+        The rows to which it is fitted.
+    held_out : TaskRows or None
+        Rows that tell how many trees are best.
+    """
+
+    model: Any
+    rows: TaskRows
+    held_out: TaskRows | None = None
+
+    @property
+    def boosting(self) -> Any:
+        """Boosting itself, without the statistics of its columns; None for a constant."""
+        last = self.model[-1] if isinstance(self.model, Pipeline) else self.model
+        return None if isinstance(last, (DummyClassifier, DummyRegressor)) else last
+
+    def tells(self) -> bool:
+        """Return whether trees can be learnt, and judged by labels that were held out."""
+        if self.boosting is None or self.held_out is None or not len(self.held_out.y):
+            return False
+        if self.boosting.loss == "log_loss":
+            classes = np.unique(self.rows.y)
+            return len(classes) > 1 and bool(np.isin(self.held_out.y, classes).any())
+        # The Poisson loss needs an amount above 0.
+        return self.boosting.loss != "poisson" or bool(self.rows.y.any())
+
+    def divide(self) -> Iterator["Part"]:
+        """Divide the rows into folds, each of which holds out labels of the whole range."""
+        y = self.rows.y
+        if self.boosting is None or len(y) < _LEAST_LABELS:
+            return
+        n_folds, n_used = (3, 3) if len(y) < _MANY_LABELS else (5, 1)
+        order = check_random_state(self.boosting.random_state).permutation(len(y))
+        order = order[np.argsort(y[order], kind="stable")]
+        folds = np.empty(len(y), dtype=int)
+        folds[order] = np.arange(len(y)) % n_folds
+        for fold in range(n_used):
+            train, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+            yield Part(self.model, self.rows.take(train), self.rows.take(test))
+
+    def fit(self, setting: dict[str, float], n_trees: int) -> Any:
+        """Fit a clone of the model with a number of trees that other parts have found."""
+        part = Part(clone(self.model), self.rows)
+        if part.boosting is not None:
+            part.boosting.set_params(**setting, max_iter=n_trees)
+        X, y, weights = part.rows
+        return fit_weighted(part.model, fill_rare_columns(X), y, weights)
+
+
+class Growth:
+    """Models of the parts of a task to which trees are added together.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        The models and their rows, all with labels that are held out.
+    setting : dict
+        Parameters of boosting.
+
+    Attributes
+    ----------
+    n_trees : int
+        The number of trees with the least loss.
+    loss : float
+        The sum of the losses of all held-out labels with so many trees.
+    """
+
+    def __init__(self, parts: Sequence[Part], setting: dict[str, float]):
+        self._parts = [_start(part, setting) for part in parts]
+        n_grown, self.n_trees, self.loss = 0, 0, np.inf
+        while (wanted := self._count_wanted()) > n_grown:
+            losses = np.sum([_grow(part, wanted) for part in self._parts], axis=0)
+            n_grown, before = wanted, self.loss
+            self.n_trees = int(losses.argmin()) + 1
+            self.loss = losses[self.n_trees - 1]
+            if self.loss > (1 - _LEAST_GAIN) * before:
+                break
+
+    def _count_wanted(self) -> int:
+        """Return how many trees it takes to see whether more than the best number are better."""
+        return min(self.n_trees + self.n_trees // 4 + _FURTHER_TREES, _MOST_TREES)
+
+    def finish(self) -> list[Any]:
+        """Return the models with the best number of trees."""
+        for part in self._parts:
+            del part.boosting._predictors[self.n_trees :]
+            part.boosting.set_params(max_iter=self.n_trees, warm_start=False)
+        return [part.model for part in self._parts]
+
+
+def fit_boosting(parts: Sequence[Part], settings: Sequence[dict[str, float]]) -> list[Any]:
+    """Fit boosting to several parts of the rows of a task, with the same number of trees.
+
+    Trees are added to all models until their held-out labels, taken together, are predicted no
+    better. The labels of one fold alone may be few, and a single outlier among them would decide.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        The models and their rows. Without any held-out labels, each part is divided into folds.
+    settings : sequence of dict
+        Parameters of boosting; those with the least loss of held-out labels are taken.
+
+    Returns
+    -------
+    list of estimator
+        The fitted model of each part.
+    """
+    judges = [part for part in parts if part.tells()]
+    if not judges and len(parts) > 1:
+        return [model for part in parts for model in fit_boosting([part], settings)]
+    folds = judges or [part for part in parts[0].divide() if part.tells()]
+    if not folds:
+        return [part.fit(settings[0], _TREES_OF_FEW_LABELS) for part in parts]
+    grown = [Growth(folds, setting) for setting in settings]
+    best = min(range(len(grown)), key=lambda k: grown[k].loss)
+    fitted = dict(zip(folds, grown[best].finish(), strict=True))
+    return [
+        fitted[part] if part in fitted else part.fit(settings[best], grown[best].n_trees)
+        for part in parts
+    ]
+
+
+def _start(part: Part, setting: dict[str, float]) -> Part:
+    """Return a part with a clone of its model, and rows that boosting itself reads."""
+    model, held_out = clone(part.model), part.held_out
+    rows = part.rows._replace(X=fill_rare_columns(part.rows.X))
+    if isinstance(model, Pipeline) and held_out is not None:
+        rows = rows._replace(X=model[0].fit_transform(rows.X, rows.y))
+        held_out = held_out._replace(X=model[0].transform(held_out.X))
+    started = Part(model, rows, held_out)
+    started.boosting.set_params(**setting, warm_start=True)
+    return started
+
+
+def _grow(part: Part, n_trees: int) -> np.ndarray:
+    """Add trees, and return the loss of the held-out labels after each tree."""
+    boosting = part.boosting.set_params(max_iter=n_trees)
+    fit_weighted(boosting, *part.rows)
+    X, y, weights = part.held_out or part.rows
+    weights = np.ones(len(y)) if weights is None else weights
+    if boosting.loss != "log_loss":
+        lose = _LOSSES[boosting.loss]
+        return np.array([lose(y, found) @ weights for found in boosting.staged_predict(X)])
+    # Nothing can be learnt of a class that the training rows lack.
+    known = np.flatnonzero(np.isin(y, boosting.classes_))
+    places = np.searchsorted(boosting.classes_, y[known])
+    stages = boosting.staged_predict_proba(X[known])
+    chosen = (found[np.arange(len(known)), places] for found in stages)
+    return np.array([-np.log(found.clip(_LEAST_PROBABILITY)) @ weights[known] for found in chosen])
