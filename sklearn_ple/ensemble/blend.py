@@ -53,7 +53,8 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
         The kind of every task, as in :class:`~sklearn_ple.PLEClassifierRegressor`. Estimators
         whose own ``task_types`` is "auto" get the kinds.
     n_jobs : int or None, default=None
-        Number of folds that are fitted at the same time, as in :class:`joblib.Parallel`.
+        Number of folds that are fitted at the same time, as in :class:`joblib.Parallel`; of tasks
+        for an estimator that fits all folds together.
     random_state : int, RandomState instance or None, default=None
         Seed of the estimators whose own ``random_state`` is None. Pass an int for reproducible
         results.
@@ -101,7 +102,9 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
     weights the rest. Only labels of rows that every estimator predicts out of fold count.
 
     The models of the folds are kept and averaged, if each row is in exactly one fold. Otherwise
-    the estimator is fitted once more, to all rows. Groups and weights are passed on.
+    the estimator is fitted once more, to all rows. Groups and weights are passed on. An estimator
+    with the method ``fit_folds``, such as boosting per task, fits the models of all folds
+    together, and the one to all rows.
 
     References
     ----------

@@ -56,7 +56,7 @@ class MemberFit:
     cv : object
         What stands for the folds. If they are the user's own, all estimators must respect them.
     n_jobs : int or None
-        Number of folds that are fitted at the same time.
+        Number of folds that are fitted at the same time, or of tasks by ``fit_folds``.
     """
 
     rows: LabelledRows
