@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from makers import make_table, make_tiny
+from makers import assert_alike, make_table, make_tiny
 
 
 def count_predicted(predictions):
@@ -19,9 +19,9 @@ def test_rows_set_aside_have_the_predictions_of_the_fitted_model():
     assert count_predicted(predictions) == [60, 60, 60]
     rows = np.isfinite(predictions[1])
     proba, numbers = model.predict_proba(X[rows]), model.predict(X[rows])["price"]
-    np.testing.assert_allclose(predictions[1][rows], numbers, rtol=1e-5)
+    assert_alike(predictions[1][rows], numbers)
     for k in (0, 2):
-        np.testing.assert_allclose(predictions[k][rows], proba[k], rtol=1e-4)
+        assert_alike(predictions[k][rows], proba[k])
 
 
 def test_the_fit_is_that_of_fit():
