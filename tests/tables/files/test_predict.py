@@ -107,14 +107,16 @@ def test_scores_of_every_task_are_those_of_memory(fitted, frame, folder, weight)
     expected = multitask_scores(fitted, *memory, **weights)
     assert list(expected) == tasks
     named = {"sample_weight": weight}
-    assert multitask_scores(fitted, folder, tasks, **named) == pytest.approx(expected)
+    # By rounding, two rows may change their order, which changes an AUC.
+    assert multitask_scores(fitted, folder, tasks, **named) == pytest.approx(expected, rel=1e-3)
     # Predictions that were computed before are scored by the labels of the files, too.
     passed = multitask_scores(
         pd.concat(fitted.predict_proba_frame(folder)), folder, tasks, **named
     )
-    assert passed == pytest.approx({name: expected[name] for name in ("click", "color")})
+    of_classes = {name: expected[name] for name in ("click", "color")}
+    assert passed == pytest.approx(of_classes, rel=1e-3)
     score = make_multitask_scorer()(fitted, folder, tasks, **named)
-    assert score == pytest.approx(np.mean(list(expected.values())))
+    assert score == pytest.approx(np.mean(list(expected.values())), rel=1e-3)
     with pytest.raises(ValueError, match=r"y names \['sale'\], but"):
         multitask_scores(fitted, folder, ["sale"])
     with pytest.raises(ValueError, match="y has the tasks"):
