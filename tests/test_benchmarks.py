@@ -30,7 +30,7 @@ def load_common(folder):
     """Load a copy of benchmarks/common.py, whose project and results are in a folder."""
     path = folder / "benchmarks" / "common.py"
     path.parent.mkdir(exist_ok=True)
-    shutil.copy(ROOT / "benchmarks" / "common.py", path)
+    shutil.copyfile(ROOT / "benchmarks" / "common.py", path)
     spec = importlib.util.spec_from_file_location("benchmarks_common", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -55,7 +55,7 @@ def test_save_records_commit_and_processor(tmp_path):
         return subprocess.run([*command, *arguments], check=True, capture_output=True, text=True)
 
     (tmp_path / "benchmarks").mkdir()
-    shutil.copy(ROOT / "benchmarks" / "common.py", tmp_path / "benchmarks")
+    shutil.copyfile(ROOT / "benchmarks" / "common.py", tmp_path / "benchmarks" / "common.py")
     git("init")
     git("add", "benchmarks")
     git("commit", "-m", "One")
