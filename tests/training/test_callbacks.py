@@ -223,7 +223,7 @@ def test_without_a_console_there_is_no_bar(table, monkeypatch):
     assert model(verbose=1).fit(*table).n_iter_
 
 
-class EndIn(Callback):
+class PressCtrlC(Callback):
     """Stands for Ctrl-C in the third epoch."""
 
     def on_batch_end(self, net, **_):
@@ -233,7 +233,7 @@ class EndIn(Callback):
 
 @pytest.mark.filterwarnings("ignore:Training was ended")
 def test_a_bar_that_does_not_reach_its_end_says_why(table, capsys):
-    model(verbose=1, refit=False, max_epochs=60, callbacks=[EndIn()]).fit(*table)
+    model(verbose=1, refit=False, max_epochs=60, callbacks=[PressCtrlC()]).fit(*table)
     last = capsys.readouterr().err.rstrip("\n").rsplit("\r")[-1]
     assert last.startswith("Stopped early: |")
 
