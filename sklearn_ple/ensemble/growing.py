@@ -20,10 +20,10 @@ _MOST_TREES = 1500
 _FURTHER_TREES = 25
 # Trees that lower the loss by a smaller share are not worth their time.
 _LEAST_GAIN = 0.02
-# Fewer labels cannot tell how many trees are best.
+# Of fewer labels too few are held out to count trees by.
 _LEAST_LABELS = 20
 _TREES_OF_FEW_LABELS = 50
-# From so many labels on, a fifth of them tells it; of fewer, all three folds are asked.
+# From so many labels on a fifth of them is held out; of fewer, one of three folds after the other.
 _MANY_LABELS = 1000
 # So that no label decides alone.
 _LEAST_PROBABILITY = 1e-6
@@ -70,7 +70,7 @@ class Part:
     rows : TaskRows
         The rows to which it is fitted.
     held_out : TaskRows or None
-        Rows that tell how many trees are best.
+        Rows by whose labels trees are counted.
     """
 
     model: Any
@@ -83,7 +83,7 @@ class Part:
         last = self.model[-1] if isinstance(self.model, Pipeline) else self.model
         return None if isinstance(last, (DummyClassifier, DummyRegressor)) else last
 
-    def tells(self) -> bool:
+    def can_judge(self) -> bool:
         """Return whether trees can be learnt, and judged by labels that were held out."""
         if self.boosting is None or self.held_out is None or not len(self.held_out.y):
             return False
@@ -175,10 +175,10 @@ def fit_boosting(parts: Sequence[Part], settings: Sequence[dict[str, float]]) ->
     list of estimator
         The fitted model of each part.
     """
-    judges = [part for part in parts if part.tells()]
+    judges = [part for part in parts if part.can_judge()]
     if not judges and len(parts) > 1:
         return [model for part in parts for model in fit_boosting([part], settings)]
-    folds = judges or [part for part in parts[0].divide() if part.tells()]
+    folds = judges or [part for part in parts[0].divide() if part.can_judge()]
     if not folds:
         return [part.fit(settings[0], _TREES_OF_FEW_LABELS) for part in parts]
     grown = [Growth(folds, setting) for setting in settings]
@@ -206,7 +206,8 @@ def _grow(part: Part, n_trees: int) -> np.ndarray:
     """Add trees, and return the loss of the held-out labels after each tree."""
     boosting = part.boosting.set_params(max_iter=n_trees)
     fit_weighted(boosting, *part.rows)
-    X, y, weights = part.held_out or part.rows
+    assert part.held_out is not None
+    X, y, weights = part.held_out
     weights = np.ones(len(y)) if weights is None else weights
     if boosting.loss != "log_loss":
         lose = _LOSSES[boosting.loss]

@@ -274,8 +274,8 @@ def _measure_gains(
             there = np.flatnonzero(np.isfinite(labels[some, k]))
             own, of_task = margins[k].take(some).take(there), labels[some, k][there]
             alone = own.condition(of_task, np.zeros(len(there)), np.ones(len(there)))[0]
-            told = own.condition(of_task, *belief.of_others(j, there))[0]
-            gains[some.start + there, k] = told - alone
+            joint = own.condition(of_task, *belief.of_others(j, there))[0]
+            gains[some.start + there, k] = joint - alone
     return gains
 
 

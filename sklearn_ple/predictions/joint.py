@@ -246,7 +246,7 @@ class Joint:
     def spread(self) -> list[np.ndarray]:
         """Return the standard deviation of each number, 0 if it is known; NaN for other tasks."""
         result = [part.copy() for part in self.distributions.deviations]
-        for rows, k, margin, others in self._told_numbers():
+        for rows, k, margin, others in self._improved_numbers():
             result[k][rows] = margin.spread(*others)
         for k, task in enumerate(self.tasks):
             result[k][self.known[:, k]] = 0.0 if task.has_errors else np.nan
@@ -271,7 +271,7 @@ class Joint:
         """
         result = [[part.copy() for part in side] for side in ends]
         quantile = ndtri((1 + level) / 2)
-        for rows, k, margin, (mean, variance) in self._told_numbers():
+        for rows, k, margin, (mean, variance) in self._improved_numbers():
             reach = quantile * np.sqrt(variance)
             bounds = margin.bound(mean - reach, mean + reach)
             for side, bound in zip(result, bounds, strict=True):
@@ -315,7 +315,7 @@ class Joint:
                 if self.copula.gains[k]:
                     yield rows, k, belief.of_others(j)
 
-    def _told_numbers(self) -> Any:
+    def _improved_numbers(self) -> Any:
         """Yield `_learn_from_others` for numbers in rows with known labels, with margins."""
         known = np.flatnonzero(self.known.any(axis=1))
         margins, _, evidence = self._condition(known)
