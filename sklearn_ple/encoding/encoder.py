@@ -19,7 +19,7 @@ from .categories import UnknownColumns
 from .class_weights import weigh_classes
 from .dependence import Dependence
 from .features import FeatureEncoder
-from .numeric import EmbeddingMaker, choose_width, copy_maker
+from .numeric import EmbeddingMaker, choose_width, learn_maker
 from .ridge import learn_linear_start
 from .scaling import WeightedRows
 from .screening import screen_columns
@@ -337,13 +337,13 @@ class TableEncoder:
             numbers = started._screen(encoded, trained_on)
             n_columns = started.features.n_columns_
             embedded = not sparse.issparse(numbers) and n_columns
-            started.maker = copy_maker(self.numeric_embedding) if embedded else None
-            if started.maker is not None:
+            started.maker = None
+            if embedded and self.numeric_embedding is not None:
                 read = weights.copy()
                 if by_all is not None:
                     read[~by_all] = 0.0
-                columns = numbers[:, :n_columns]
-                started.maker.learn(columns, targets, read, self.tasks, self.n_bins)
+                learnt_from = numbers[:, :n_columns], targets, read, self.tasks, self.n_bins
+                started.maker = learn_maker(self.numeric_embedding, *learnt_from)
         if self.statistics is not None and self.statistics.learnt:
             numbers = self.resume(encoded)
         elif self.statistics is not None:

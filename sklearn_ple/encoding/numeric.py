@@ -13,6 +13,7 @@ from ..nn.members import Members
 from ..tasks import Task
 from ..utils.checks import show_options
 from .bins import learn_edges
+from .probe import are_better_plain
 
 # Greatest number of rows in which atoms are sought.
 _MAX_ROWS = 50_000
@@ -114,8 +115,7 @@ class Piecewise(EmbeddingMaker):
         self, numbers: Array, targets: Array, weights: Array, tasks: Sequence[Task], n_bins: int
     ) -> None:
         """Learn the edges of the bins, and which columns have an atom."""
-        n_classes = [len(task.classes) if task.has_classes else 0 for task in tasks]
-        self.edges = learn_edges(numbers, targets, weights, n_classes, n_bins)
+        self.edges = learn_edges(numbers, targets, weights, count_classes(tasks), n_bins)
         # Evenly spaced rows are enough.
         some = numbers[:: -(-len(numbers) // _MAX_ROWS)]
         self.has_atom = np.array([has_atom(column) for column in some.T])
@@ -143,15 +143,39 @@ class Piecewise(EmbeddingMaker):
 
 #: Makers of embeddings, by the names that ``numeric_embedding`` accepts.
 NUMERIC_EMBEDDINGS: dict[str, EmbeddingMaker] = {
+    "auto": Piecewise(linear=True, steps=True),
     "piecewise_linear": Piecewise(linear=True, steps=False),
     "bins": Piecewise(linear=False, steps=True),
     "piecewise_linear+bins": Piecewise(linear=True, steps=True),
 }
 
 
-def copy_maker(kind: str | EmbeddingMaker | None) -> EmbeddingMaker | None:
-    """Return a copy of a maker, given by name or as an object, that may learn; None for None."""
-    return copy.deepcopy(NUMERIC_EMBEDDINGS[kind] if isinstance(kind, str) else kind)
+def learn_maker(
+    kind: str | EmbeddingMaker,
+    numbers: Array,
+    targets: Array,
+    weights: Array,
+    tasks: Sequence[Task],
+    n_bins: int,
+) -> EmbeddingMaker | None:
+    """Return a copy of a maker that has learnt from a table, see `EmbeddingMaker.learn`.
+
+    The maker is given by name or as an object. With "auto" the result is None if the numbers are
+    better read as they are.
+    """
+    if isinstance(kind, str):
+        n_classes = count_classes(tasks)
+        if kind == "auto" and are_better_plain(numbers, targets, weights, n_classes):
+            return None
+        kind = NUMERIC_EMBEDDINGS[kind]
+    maker = copy.deepcopy(kind)
+    maker.learn(numbers, targets, weights, tasks, n_bins)
+    return maker
+
+
+def count_classes(tasks: Sequence[Task]) -> list[int]:
+    """Return the number of classes of each task; 0 for a task with numbers."""
+    return [len(task.classes) if task.has_classes else 0 for task in tasks]
 
 
 def choose_width(n_columns: int) -> int:

@@ -134,9 +134,13 @@ class PLEClassifierRegressor(_Progressive):
         at least 2 and at most 32. Each member has n embeddings of this width for a column. In
         training every number in them needs 16 bytes (4 for itself, 12 for its gradient and AdamW's
         two moments), and 4 more for each copy of the weights, averaged or best.
-    numeric_embedding : str, EmbeddingMaker or None, default="piecewise_linear+bins"
+    numeric_embedding : str, EmbeddingMaker or None, default="auto"
         What the network reads of each number in addition to its standardised value:
 
+        - "auto": "piecewise_linear+bins", or None if labels are clearly learnt better without
+          embeddings, as from pixels and spectra. Two kernel regressions of up to 600 rows, with
+          the neural tangent kernel of a network (Jacot, Gabriel and Hongler, NeurIPS 2018),
+          decide: embeddings must raise the leave-one-out error by four standard errors;
         - "bins": a learnt embedding of the bin that contains the number;
         - "piecewise_linear": a learnt embedding that is a continuous function of the number,
           linear in each bin;

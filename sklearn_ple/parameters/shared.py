@@ -105,7 +105,7 @@ class SharedParameters:
     )
     embedding_dim: int | str = parameter(default="auto", constraint=[_AUTO, COUNT], network=True)
     numeric_embedding: Any = parameter(
-        default="piecewise_linear+bins",
+        default="auto",
         constraint=[StrOptions(set(NUMERIC_EMBEDDINGS)), EmbeddingMaker, None],
         search=[None, *NUMERIC_EMBEDDINGS],
         published=None,
