@@ -12,11 +12,20 @@ from pandas.api import types
 from scipy import sparse
 
 from ..tables.frames import sort_names
-from ..tables.plausibility import warn_of_outliers, warn_of_strings
+from ..tables.plausibility import are_nearly_distinct, warn_of_outliers, warn_of_strings
 from ..tables.reading import is_number
 from ..utils.checks import shown
 from .categories import CategoryCounts, CategoryEncoder, UnknownColumns, is_text
-from .dates import PARTS, check_dates, find_zone, is_date, name_part
+from .dates import (
+    PARTS,
+    check_dates,
+    find_layout,
+    find_text_zone,
+    find_zone,
+    is_date,
+    name_part,
+    read_text,
+)
 from .scaling import NumberScaler, Ranges, WeightedRows
 
 
@@ -26,14 +35,15 @@ class FeatureEncoder:
 
     Numbers are standardised, with the weights of rows. A missing number becomes 0, the mean. If a
     column had missing values in fit, an indicator of missing values is added. A sparse X is scaled
-    without centring and stays sparse. A column of dates is read as several columns of numbers, its
-    parts.
+    without centring and stays sparse. A column of dates, or of text that is dates, is read as
+    several columns of numbers, its parts.
 
     Categories become codes. Code 0 is a missing category. Code 1 is a category that is rare or was
     not seen in fit, so that a new category is treated like the rare ones. The other categories
     have codes from 2 on, in the order of their first rows. Which categories are rare is decided as
     in scikit-learn's :class:`~sklearn.preprocessing.OrdinalEncoder`; among equally frequent
-    categories, the first in sorted order are rare.
+    categories, the first in sorted order are rare. A column of strings that are nearly all
+    different is left out.
 
     Parameters
     ----------
@@ -47,6 +57,10 @@ class FeatureEncoder:
         not depend on the order of columns.
     zones_ : list of str or None
         The time zone of each column of dates; None if it has none.
+    layouts_ : list of str or None
+        The layout of the dates of each such column that is text, see `find_layout`.
+    left_out_ : list of int
+        Positions of the columns of strings that are left out.
     columns_ : list of CategoryEncoder
         The encoder of each categorical column.
     scaler_ : NumberScaler
@@ -59,6 +73,8 @@ class FeatureEncoder:
     dtype: str = "float32"
     categorical_positions_: np.ndarray = field(init=False)
     zones_: list[str | None] = field(init=False)
+    layouts_: list[str | None] = field(init=False)
+    left_out_: list[int] = field(init=False)
     columns_: list[CategoryEncoder] = field(init=False)
     scaler_: NumberScaler = field(init=False)
     read_by_: np.ndarray | None = field(init=False)
@@ -89,34 +105,60 @@ class FeatureEncoder:
         ranges : Ranges
             Ranges of the numbers, for `learn_scales`.
         """
-        is_categorical = _find_categorical(sample, categorical_features)
         is_sparse = sparse.issparse(sample)
+        layouts = {} if is_sparse else _find_layouts(sample, categorical_features)
+        sample = _read_layouts(sample, layouts)
+        is_categorical = _find_categorical(sample, categorical_features)
         order = np.arange(sample.shape[1]) if is_sparse else sort_names(sample.columns)
         self.categorical_positions_ = order[is_categorical[order]]
         positions, parts = _split_dates(sample, order[~is_categorical[order]])
         self.scaler_ = NumberScaler(positions, parts, self.dtype)
         self.read_by_ = None
         self.zones_ = [find_zone(sample.dtypes.iloc[place]) for place in self.date_positions_]
+        self.layouts_ = [layouts.get(place, (None,))[0] for place in self.date_positions_]
         counts = [CategoryCounts() for _ in self.categorical_positions_]
         ranges = Ranges(len(positions))
-        for X in blocks:
+        for X in map(self.read_dates, blocks):
             for position, counted in zip(self.categorical_positions_, counts, strict=True):
                 counted.add(X.iloc[:, position])
             self.scaler_.see(X, ranges)
+        self.left_out_ = []
+        if _is_from_dtype(categorical_features):
+            counts = self._leave_out(sample, counts)
         limits = max_categories, min_frequency
         self.columns_ = [CategoryEncoder().learn(counted, *limits) for counted in counts]
-        if _is_from_dtype(categorical_features):
-            for position, counted in zip(self.categorical_positions_, counts, strict=True):
-                if is_text(counted):
-                    texts = counted.merged()[0].tolist()
-                    warn_of_strings(sample.columns[position], texts, counted.n_known)
         return counts, ranges
+
+    def _leave_out(self, sample: Any, counts: list[CategoryCounts]) -> list[CategoryCounts]:
+        """Leave out strings that are nearly all different, and return the counts of the others."""
+        positions = self.categorical_positions_.tolist()
+        found = {}
+        for position, counted in zip(positions, counts, strict=True):
+            if is_text(counted):
+                found[position] = are_nearly_distinct(len(counted.merged()[0]), counted.n_known)
+        # A model needs something to read.
+        leaves_all = not len(self.number_positions_) and sum(found.values()) == len(positions)
+        self.left_out_ = [] if leaves_all else [place for place in found if found[place]]
+        kept = [position not in self.left_out_ for position in positions]
+        for position, counted, is_kept in zip(positions, counts, kept, strict=True):
+            if position in found:
+                texts = counted.merged()[0].tolist()
+                warn_of_strings(sample.columns[position], texts, counted.n_known, is_kept)
+        self.categorical_positions_ = self.categorical_positions_[kept]
+        return [counted for counted, is_kept in zip(counts, kept, strict=True) if is_kept]
+
+    def read_dates(self, X: Any) -> Any:
+        """Return a table in which the text that held dates in fit is dates."""
+        rows = zip(self.date_positions_, self.layouts_, self.zones_, strict=True)
+        return _read_layouts(X, {place: (layout, zone) for place, layout, zone in rows if layout})
 
     def learn_scales(
         self, ranges: Ranges, sample: WeightedRows, blocks: Iterable[WeightedRows]
     ) -> None:
         """Learn means and standard deviations in a second pass; see `NumberScaler.learn`."""
-        self.scaler_.learn(ranges, sample, blocks)
+        sample = self.read_dates(sample[0]), sample[1]
+        read = ((self.read_dates(X), weights) for X, weights in blocks)
+        self.scaler_.learn(ranges, sample, read)
         if not sparse.issparse(X := sample[0]):
             names = self.list_names(X.columns)[: self.n_columns_]
             warn_of_outliers(names, self.scaler_.spreads(X))
@@ -201,6 +243,7 @@ class FeatureEncoder:
         codes : ndarray of shape (n_rows, n_categorical)
             The category codes, in the smallest integer type of torch that holds them.
         """
+        X = self.read_dates(X)
         self._check_kinds(X)
         return self.scaler_.transform(X), self.encode_categories(X, range(len(self.columns_)))
 
@@ -279,6 +322,32 @@ def _find_categorical(X: Any, choice: Any) -> np.ndarray:
                 "strings too."
             )
     return is_categorical
+
+
+def _find_layouts(X: pd.DataFrame, choice: Any) -> dict[int, Any]:
+    """Find the columns of text that hold dates: their positions, layouts and time zones."""
+    named = set()
+    if choice is not None and not _is_from_dtype(choice):
+        named = set(np.arange(X.shape[1])[_find_positions(choice, X)].tolist())
+    found = {}
+    for position, dtype in enumerate(X.dtypes.tolist()):
+        if position in named or isinstance(dtype, pd.CategoricalDtype) or not _is_category(dtype):
+            continue
+        column = X.iloc[:, position]
+        if layout := find_layout(column):
+            found[position] = layout, find_text_zone(column, layout)
+    return found
+
+
+def _read_layouts(X: Any, layouts: dict[int, Any]) -> Any:
+    """Turn text into dates, in columns of these layouts and time zones."""
+    texts = {} if sparse.issparse(X) else layouts
+    if texts:
+        X = X.copy(deep=False)
+    for position, found in texts.items():
+        if _is_category((column := X.iloc[:, position]).dtype):
+            X.isetitem(position, read_text(column, *found))
+    return X
 
 
 def _describe_conversion(column: pd.Series) -> str:

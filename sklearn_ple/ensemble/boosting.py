@@ -147,7 +147,7 @@ class TreeColumns(TransformerMixin, Stateful):
         columns : ndarray of shape (n_samples, n_columns)
             The numbers, then the categories, and the codes of columns of many categories.
         """
-        table = FeatureReader(self).read(X, reset=False)
+        table = self.features_.read_dates(FeatureReader(self).read(X, reset=False))
         numbers, codes = self.features_.transform(table)
         if sparse.issparse(numbers):
             numbers = numbers.toarray()

@@ -111,7 +111,8 @@ class PLEClassifierRegressor(_Progressive):
         applies to all tasks with classes, and a dict from label to weight to a single task.
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
         Which columns of X are categories: names, positions or a boolean mask of all of them; None
-        for no column. "from_dtype" selects categorical and string columns. A missing value is a
+        for no column. "from_dtype" selects categorical and string columns, but not dates as text,
+        nor more than 100 strings of which more than 90 % are distinct. A missing value is a
         category of its own. Rare categories, and those that are not seen in fit, share one.
     max_categories : int, default=None
         Largest number of categories of a column, including the one that rare categories share;

@@ -118,6 +118,8 @@ def describe_columns(names: Iterable[str | int], features: FeatureEncoder) -> li
             entry |= {"kind": kind, "categories": values.tolist()}
         elif position in zones:
             entry |= describe_dates(name, zones[position])
+        elif position in features.left_out_:
+            entry["kind"] = TEXT
         columns.append(entry)
     return columns
 

@@ -61,9 +61,9 @@ def to_onnx(model: Any, path: str | os.PathLike[str], X: pd.DataFrame | None = N
     - text is a string, and empty if it is missing. This includes categories that are whole numbers
       beyond 2**53, which float64 does not hold. Text that was an empty string in fit is that
       category, and not missing;
-    - dates are the seconds since 1970 as float64, and NaN if they are missing: in UTC or, in a
-      column without time zone, on its own clock. The graph computes the year and the other parts
-      of a date in the time zone of fit.
+    - dates, also those that are text in X, are the seconds since 1970 as float64, and NaN if they
+      are missing: in UTC or, in a column without time zone, on its own clock. The graph computes
+      the year and the other parts of a date in the time zone of fit.
 
     A category that was rare in fit, or that fit has not seen, is an unknown one, as in
     ``predict``. For a task called "death" the graph has these outputs:

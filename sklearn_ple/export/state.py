@@ -240,7 +240,9 @@ def _check_columns(
         read.setdefault(position, []).append(name)
     if [own for own in read.values() if own != [""]] != [PARTS] * len(features.zones_):
         raise ValueError("it does not read each number once, and all parts of each date")
-    encoded = [*positions[0].tolist(), *read]
+    if len(features.layouts_) != len(features.zones_):
+        raise ValueError("it does not say of each date how it is written")
+    encoded = [*positions[0].tolist(), *read, *features.left_out_]
     n_named = n_features if names is None else len(names)
     if n_named != n_features or len(features.columns_) != n_categorical:
         raise ValueError("its columns are not those that it encodes")

@@ -13,9 +13,11 @@ from ..utils.warn import warn
 #: Texts that often stand for a missing label.
 _MISSING = {"", "?", "-", "na", "n/a", "nan", "none", "null", "<na>", "missing"}
 _NUMBER = re.compile(r"\s*[-+]?\d+([.,]\d*)?([eE][-+]?\d+)?\s*")
-_DATE = re.compile(r"\s*\d{4}-\d{2}-\d{2}([T ].*)?\s*")
+# Day or month first: the encoder reads such dates if it can tell which.
+_DATE = re.compile(r"\s*\d{1,2}[./-]\d{1,2}[./-]\d{4}\b.*")
 #: With so many classes in y, or categories in X, texts of digits are codes.
 _MOST_CODES, _MOST_CATEGORIES = 10, 20
+_LEFT_OUT = "is left out: as they are, nothing can be learnt from them"
 # In more than _MANY_ROWS rows, strings are not categories if more than this share is distinct.
 _MANY_ROWS, _DISTINCT = 100, 0.9
 #: A range, in standard deviations, in which single precision has few distinct numbers.
@@ -135,8 +137,8 @@ def warn_of_outliers(names: Sequence[str], spreads: np.ndarray) -> None:
             )
 
 
-def warn_of_strings(name: Any, texts: Sequence[str], n_rows: int) -> None:
-    """Warn if strings that are read as categories are rather numbers, dates, text or ids.
+def warn_of_strings(name: Any, texts: Sequence[str], n_rows: int, is_read: bool) -> None:
+    """Warn if strings are rather numbers, dates, text or ids than categories.
 
     Parameters
     ----------
@@ -146,28 +148,30 @@ def warn_of_strings(name: Any, texts: Sequence[str], n_rows: int) -> None:
         The distinct values of the column.
     n_rows : int
         Number of rows with a value.
+    is_read : bool
+        Whether they are read, as categories, or left out.
     """
     if len(texts) <= _MOST_CATEGORIES:
         return
+    so = f"is read as {len(texts)} categories, whose order is unknown" if is_read else _LEFT_OUT
     column = f"X[{shown(name)}]"
     conversions = (
         (_NUMBER, "numbers", _to_numeric(column, texts)),
-        (_DATE, "dates", f"pd.to_datetime({column}, errors='coerce')"),
+        (_DATE, "dates", f"pd.to_datetime({column}, dayfirst=True), or False"),
     )
     for pattern, kind, conversion in conversions:
         if _nearly_all(pattern, texts):
             warn(
-                f"Column {shown(name)} of X holds {kind} as text and is read as {len(texts)} "
-                f"categories, whose order is unknown. Convert it: {conversion}. If they are "
-                'codes, give it the dtype "category": then there is no such warning.'
+                f"Column {shown(name)} of X holds {kind} as text and {so}. Convert it: "
+                f'{conversion}. If they are codes, give it the dtype "category": then there is '
+                "no such warning."
             )
             return
     if are_nearly_distinct(len(texts), n_rows):
         warn(
-            f"Column {shown(name)} of X holds strings that are nearly all different: each is read "
-            "as an id, from which nothing can be learnt. If it is text, turn it into numbers "
-            'first, for example with skrub\'s StringEncoder (user guide, "Text and dates"); if it '
-            "is an id, drop it. For a column of dtype category there is no such warning."
+            f"Column {shown(name)} of X holds strings that are nearly all different and {so}. If "
+            "it is text, turn it into numbers first, for example with skrub's StringEncoder (user "
+            'guide, "Text and dates"). To read it as categories, give it the dtype "category".'
         )
 
 

@@ -149,6 +149,100 @@ def test_parts_of_a_second_count_the_same_in_all_units(X, y):
     same(make_tiny().fit(table, y), make_tiny().fit(fine, y), table, fine)
 
 
+# -- dates as text --------------------------------------------------------------------------------
+
+
+#: How days may be written.
+WRITTEN = {
+    "ISO": "%Y-%m-%d",
+    "month": "%b %d %Y",
+    "day first": "%d.%m.%Y",
+    "month first": "%m/%d/%Y",
+    "long": "%B %d, %Y",
+    "slashes": "%Y/%m/%d",
+}
+
+
+def write_days(form):
+    """Write days, of which some are missing; return them as dates, too."""
+    days = [None if day is None else datetime.date.fromordinal(day.toordinal()) for day in DATES]
+    texts = [None if day is None else day.strftime(WRITTEN[form]) for day in days]
+    return pd.Series(pd.to_datetime(pd.Series(days))), pd.Series(texts, dtype=object)
+
+
+@pytest.mark.parametrize("form", WRITTEN)
+def test_dates_as_text_are_dates(X, y, form):
+    days, texts = write_days(form)
+    rows, written = X.assign(when=days), X.assign(when=texts)
+    fitted, other = make_tiny().fit(written, y), make_tiny().fit(rows, y)
+    same(fitted, other, written, rows)
+    # A single row, one without a date, dates themselves, and spaces around them.
+    for part in (written[:1], written[3:4], rows, written.assign(when=" " + texts + " ")):
+        assert_alike(fitted.predict(part), other.predict(rows.loc[part.index]))
+    # What is no date is missing.
+    odd = written.assign(when=texts.mask(texts.index == 5, "unknown"))
+    assert_alike(fitted.predict(odd), other.predict(rows.assign(when=days.mask(days.index == 5))))
+
+
+@pytest.mark.parametrize("form", ["string", "Arrow", "polars", "array"])
+def test_dates_as_text_of_any_library_are_dates(y, form):
+    days, texts = write_days("ISO")
+    frame = pd.DataFrame({"x0": texts})
+    made = {
+        "string": lambda: frame.astype({"x0": "string"}),
+        "Arrow": lambda: pa.table({"x0": texts.tolist()}),
+        "polars": lambda: pl.DataFrame({"x0": texts.tolist()}),
+        "array": lambda: texts.to_numpy()[:, np.newaxis],
+    }[form]()
+    rows = pd.DataFrame({"x0": days})
+    same(make_tiny().fit(made, y), make_tiny().fit(rows, y), made, rows)
+
+
+@pytest.mark.parametrize("ending", ["Z", "+09:00"])
+def test_times_as_text_with_an_offset_are_read_in_utc(X, y, ending):
+    zone = datetime.timezone(datetime.timedelta(hours=9 if ending != "Z" else 0))
+    texts = [day and day.astimezone(zone).strftime(f"%Y-%m-%dT%H:%M:%S{ending}") for day in DATES]
+    table = X.assign(when=pd.Series(texts, dtype=object))
+    fitted, parts = make_tiny().fit(table, y), with_parts(X, DATES)
+    same(fitted, make_tiny().fit(parts, y), table, parts)
+
+
+def test_text_that_is_written_differently_than_in_fit_warns(X, y):
+    _, texts = write_days("ISO")
+    fitted = make_tiny().fit(X.assign(when=texts), y)
+    with pytest.warns(UserWarning, match=r"No value of column 'when' .* \(ISO8601\): .* missing"):
+        predicted = fitted.predict(X.assign(when="Jun 12 1998"))
+    assert_alike(predicted, fitted.predict(X.assign(when=None)))
+    with pytest.raises(ValueError, match="'when' of X held dates in fit but is of dtype float"):
+        fitted.predict(X.assign(when=1.0))
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["20240501", "20240502"],
+        ["01.02.2024", "03.04.2024"],
+        ["2024-05-01", "a day"],
+        ["May", "June"],
+        ["1.2.3", "1.2.4"],
+        ["12:30", "13:40"],
+    ],
+)
+def test_other_text_is_categories(X, y, texts):
+    table = X.assign(when=np.resize(texts, N))
+    fitted = make_tiny().fit(table, y)
+    other = make_tiny().fit(table.astype({"when": "category"}), y)
+    same(fitted, other, table, table)
+
+
+def test_text_that_is_named_as_categories_is_no_date(X, y):
+    _, texts = write_days("ISO")
+    table = X.assign(when=texts.fillna("2024-01-01"))
+    named = make_tiny(categorical_features=["shop", "when"]).fit(table, y)
+    declared = make_tiny().fit(table.astype({"when": "category"}), y)
+    same(named, declared, table, table)
+
+
 # -- changes between fit and predict --------------------------------------------------------------
 
 
@@ -199,6 +293,54 @@ def test_a_sparse_matrix_has_no_dates(y):
 @pytest.fixture
 def table(X):
     return X.assign(when=pd.to_datetime(naive(DATES)))
+
+
+def test_text_in_files_is_read_as_in_memory(X, y, tmp_path):
+    days, texts = write_days("month")
+    path = tmp_path / "rows.parquet"
+    rows = pa.Table.from_pandas(pd.concat([X.assign(when=texts), y], axis=1))
+    pq.write_table(rows, path, row_group_size=13)
+    fitted = make_tiny().fit(path, list(y))
+    table = X.assign(when=days)
+    other = make_tiny().fit(table, y)
+    assert_alike(fitted.predict(X.assign(when=texts)), fitted.predict(table))
+    first, second = (model._encoder.features for model in (fitted, other))
+    assert_alike(first.transform(table)[0], second.transform(table)[0])
+    export.predict_to_parquet(fitted, path, tmp_path / "predicted.parquet")
+    predicted = pd.read_parquet(tmp_path / "predicted.parquet")
+    assert_alike(predicted["price"], fitted.predict(table)["price"])
+
+
+def test_models_that_read_text_as_dates_are_saved(X, y, tmp_path):
+    days, texts = write_days("day first")
+    table = X.assign(when=texts)
+    fitted = make_tiny().fit(table, y)
+    export.save(fitted, tmp_path / "model")
+    for loaded in (export.load(tmp_path / "model"), pickle.loads(pickle.dumps(fitted))):
+        same(fitted, loaded, table, table)
+    runtime = pytest.importorskip("onnxruntime")
+    export.to_onnx(fitted, tmp_path / "model.onnx")
+    session = runtime.InferenceSession(tmp_path / "model.onnx")
+    seconds = (days - pd.Timestamp(0)).dt.total_seconds()
+    given = {"zeta": X["zeta"].to_numpy(), "when": seconds.to_numpy()}
+    given = {name: column[:, np.newaxis] for name, column in given.items()}
+    given["shop"] = X["shop"].to_numpy(object)[:, np.newaxis]
+    (found,) = session.run(["label.price"], given)
+    assert_alike(found, fitted.predict(table)["price"])
+
+
+def test_boosting_reads_text_as_the_same_dates(X, y):
+    days, texts = write_days("ISO")
+    rows, written = X.assign(when=days), X.assign(when=texts)
+    same(make_boosting().fit(written, y), make_boosting().fit(rows, y), written, rows)
+
+
+def test_known_labels_are_read_beside_text(X, y):
+    days, texts = write_days("ISO")
+    rows, written = X.assign(when=days), X.assign(when=texts)
+    fitted, other = (make_tiny(early_stopping=True).fit(part, y) for part in (written, rows))
+    known = y[["late"]]
+    assert_alike(fitted.predict(written, known=known), other.predict(rows, known=known))
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv"])

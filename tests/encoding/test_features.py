@@ -15,15 +15,16 @@ import pyarrow as pa
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from makers import make_encoder, read_table
+from makers import assert_alike, make_encoder, make_tiny, read_table
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 
-from sklearn_ple import PLERegressor
+from sklearn_ple import PLERegressor, export
 from sklearn_ple.encoding import scaling
 from sklearn_ple.encoding.categories import MISSING, UNKNOWN
 from sklearn_ple.encoding.features import FeatureEncoder
+from sklearn_ple.ensemble import PerTaskClassifierRegressor
 from sklearn_ple.tables.frames import to_pandas
 from sklearn_ple.tables.reading import FeatureReader
 
@@ -1368,3 +1369,46 @@ def test_text_is_told_from_ids_by_all_rows():
         FeatureEncoder().learn_categories(X.iloc[::10], [X])
     with pytest.warns(UserWarning, match="nearly all different"):
         learn(X.iloc[::10])
+
+
+@pytest.fixture
+def orders():
+    """Rows with a comment of their own each, and the same without the comment."""
+    rng = np.random.default_rng(0)
+    bare = pd.DataFrame({"size": rng.normal(size=120), "shop": rng.choice(["a", "b"], 120)})
+    return bare.assign(comment=[f"note {k} of {rng.random()}" for k in range(120)]), bare
+
+
+@pytest.mark.filterwarnings("ignore:Column 'comment' of X holds strings")
+def test_strings_that_are_nearly_all_different_are_left_out(orders, tmp_path):
+    X, bare = orders
+    y = pd.DataFrame({"late": bare["size"] > 0, "price": bare["size"]})
+    for make in (make_tiny, lambda: PerTaskClassifierRegressor(random_state=0)):
+        fitted, other = make().fit(X, y), make().fit(bare, y)
+        assert_alike(fitted.predict(X.assign(comment="new")), other.predict(bare))
+    fitted = make_tiny().fit(X, y)
+    export.save(fitted, tmp_path / "model")
+    assert_alike(export.load(tmp_path / "model").predict(X), fitted.predict(X))
+    # As declared categories they are read.
+    declared = make_tiny().fit(X.astype({"comment": "category"}), y)
+    assert learn(read(X)).cardinalities_ == [4]
+    assert not np.allclose(declared.predict(X)["price"], fitted.predict(X)["price"])
+
+
+@pytest.mark.filterwarnings("ignore:Column 'comment' of X holds strings")
+def test_a_graph_needs_no_column_that_is_left_out(orders, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    X, bare = orders
+    fitted = make_tiny().fit(X, bare["size"].to_numpy())
+    export.to_onnx(fitted, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    given = {name: X[name].to_numpy()[:, np.newaxis] for name in X}
+    given |= {name: given[name].astype(object) for name in ("shop", "comment")}
+    (found,) = session.run(None, {entry.name: given[entry.name] for entry in session.get_inputs()})
+    assert_alike(found, fitted.predict(X))
+
+
+def test_a_model_of_strings_alone_leaves_none_out(orders):
+    X, _ = orders
+    with pytest.warns(UserWarning, match="'comment' of X .* is read as 120 categories"):
+        assert learn(read(X[["comment"]])).cardinalities_ == [122]

@@ -177,11 +177,11 @@ NUMBERS = ["?", *(f"{1000 + 7 * number}" for number in range(N - 1))]
             [f" -{number},5e3" for number in range(N)],
             r"numbers .* pd\.to_numeric\(X\['c'\]\.str\.replace\(',', '\.'\), errors='coerce'\)",
         ),
+        # Whether the day or the month comes first cannot be told.
         (
-            [str(day.date()) for day in pd.date_range("2020-02-01", periods=N)],
-            r"dates as text.*pd\.to_datetime\(X\['c'\]",
+            [f"{k % 12 + 1:02d}.{k % 11 + 1:02d}.2020" for k in range(N)],
+            r"dates as text.*pd\.to_datetime\(X\['c'\], dayfirst=True\), or False",
         ),
-        (pd.date_range("2020-02-01", periods=N).astype(str) + "T10:15:00Z", "dates as text"),
     ],
 )
 @pytest.mark.parametrize("n_copies", [1, 3])
@@ -192,6 +192,23 @@ def test_numbers_and_dates_as_text_in_features_warn(table, values, conversion, n
     with pytest.warns(UserWarning, match=f"Column 'c' of X holds {conversion}") as record:
         model().fit(X, y)
     assert len(record) == 1
+
+
+@pytest.mark.parametrize(
+    ("form", "message"),
+    [
+        ("customer {}", r"strings that are nearly all different and is left out.*StringEncoder"),
+        ("{}", r"numbers as text and is left out.*pd\.to_numeric"),
+    ],
+)
+def test_a_column_that_is_left_out_warns_once(table, form, message):
+    X, y = (pd.concat([own] * 3, ignore_index=True) for own in table)
+    X["c"] = [form.format(number) for number in range(len(X))]
+    with pytest.warns(UserWarning, match=f"Column 'c' of X holds {message}") as record:
+        fitted = model().fit(X, y)
+    assert len(record) == 1
+    # Unknown values of what is not read are nothing to warn of.
+    fitted.predict(X.assign(c="new"))
 
 
 def test_declared_and_few_codes_in_features_do_not_warn(table):
