@@ -178,7 +178,8 @@ class CategoryEncoder:
             warn(
                 f"No value of column {shown(name)} of X was a category in fit. Categories in fit: "
                 f"{known}. Values now: {_list(some)}, which count as unknown. Check whether "
-                "they are written differently."
+                "they are written differently.",
+                about=f"X[{shown(name)}]",
             )
 
 

@@ -135,7 +135,8 @@ def read_text(column: pd.Series, layout: str, zone: str | None = None) -> pd.Ser
     if column.name is not None and texts.notna().any() and not dates.notna().any():
         warn(
             f"No value of column {shown(column.name)} of X is a date as it was written in fit "
-            f"({layout}): all count as missing. Check whether they are written differently."
+            f"({layout}): all count as missing. Check whether they are written differently.",
+            about=f"X[{shown(column.name)}]",
         )
     return dates if zone else dates.dt.tz_localize(None)
 

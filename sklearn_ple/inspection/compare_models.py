@@ -27,7 +27,7 @@ from ..tasks import Task
 from ..utils.checks import shown
 from ..utils.constraints import BETWEEN_0_AND_1, CV, LISTED, N_JOBS, check_arguments, is_estimator
 from ..utils.progress import progress_bar
-from ..utils.warn import warn
+from ..utils.warn import warn, without_repeats
 from .comparison import DUMMY, Comparison, check_compared
 
 _BOOSTING = "boosting"
@@ -56,6 +56,7 @@ def _make_models() -> dict[str, Any]:
     random_state=["random_state"],
     verbose=["verbose"],
 )
+@without_repeats()
 def compare(
     X: Any,
     y: Any,

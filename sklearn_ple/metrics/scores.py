@@ -345,5 +345,6 @@ def score_task(scored: ScoredTask, metric: Any, argument: str = "metrics") -> fl
         )
     else:
         for warning in caught:
-            warn(f"Task {scored.name!r}: {warning}", type(warning))
+            about = getattr(warning, "about", None)
+            warn(f"Task {scored.name!r}: {warning}", type(warning), about)
     return score

@@ -133,7 +133,8 @@ def warn_of_outliers(names: Sequence[str], spreads: np.ndarray) -> None:
             warn(
                 f"Column {name!r} of X has outliers so large that its other numbers can hardly be "
                 f"told apart: 90 % of them lie within {spread:.1g} standard deviations. Replace "
-                "the outliers by NaN, clip them, or take logarithms."
+                "the outliers by NaN, clip them, or take logarithms.",
+                about=f"X[{shown(name)}]",
             )
 
 
@@ -164,14 +165,16 @@ def warn_of_strings(name: Any, texts: Sequence[str], n_rows: int, is_read: bool)
             warn(
                 f"Column {shown(name)} of X holds {kind} as text and {so}. Convert it: "
                 f'{conversion}. If they are codes, give it the dtype "category": then there is '
-                "no such warning."
+                "no such warning.",
+                about=column,
             )
             return
     if are_nearly_distinct(len(texts), n_rows):
         warn(
             f"Column {shown(name)} of X holds strings that are nearly all different and {so}. If "
             "it is text, turn it into numbers first, for example with skrub's StringEncoder (user "
-            'guide, "Text and dates"). To read it as categories, give it the dtype "category".'
+            'guide, "Text and dates"). To read it as categories, give it the dtype "category".',
+            about=column,
         )
 
 

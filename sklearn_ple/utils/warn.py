@@ -17,9 +17,10 @@ from typing import Any
 import joblib
 import sklearn
 import skorch
+import tqdm
 
 # Code between the user's line and a warning. (`skip_file_prefixes` needs Python 3.12.)
-_FOLDERS = [Path(package.__file__).parent for package in (joblib, sklearn, skorch)]
+_FOLDERS = [Path(package.__file__).parent for package in (joblib, sklearn, skorch, tqdm)]
 _FOLDERS.append(Path(__file__).parents[1])
 _MODULES = [contextlib.__file__, copy.__file__, pickle.__file__]
 _INSIDE = (
@@ -28,7 +29,9 @@ _INSIDE = (
 )
 
 
-def warn(message: str | Warning, category: type[Warning] = UserWarning) -> None:
+def warn(
+    message: str | Warning, category: type[Warning] = UserWarning, about: str | None = None
+) -> None:
     """Issue a warning that refers to the line of the user's code that called the package.
 
     A line that fits many models, as a search does, is warned once, unless the user's filters ask
@@ -40,9 +43,13 @@ def warn(message: str | Warning, category: type[Warning] = UserWarning) -> None:
         The message.
     category : type, default=UserWarning
         The category of the warning.
+    about : str, default=None
+        What it is about, such as a column; see `without_repeats`.
     """
     if isinstance(message, str):
         message = category(message)
+        if about is not None:
+            message.__dict__["about"] = about
     if _is_collected(message):
         return
     frame: Any = sys._getframe(1)
@@ -82,13 +89,19 @@ def collected(category: type[Warning] = Warning) -> Iterator[list[Warning]]:
 
 @contextlib.contextmanager
 def without_repeats() -> Iterator[None]:
-    """Context manager that shows warnings of the same text once, at its end."""
+    """Context manager that shows warnings once, at its end.
+
+    Of warnings of the same text, or about the same, only the first is shown.
+    """
     found: list[Warning] = []
     try:
         with collected() as found:
             yield
     finally:
-        for warning in {(type(warning), str(warning)): warning for warning in found}.values():
+        distinct: dict[Any, Warning] = {}
+        for warning in found:
+            distinct.setdefault((type(warning), getattr(warning, "about", str(warning))), warning)
+        for warning in distinct.values():
             warn(warning)
 
 

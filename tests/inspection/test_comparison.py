@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 import torch
 from joblib import parallel_config
-from makers import make_table, make_tiny
+from makers import make_complete_table, make_table, make_tiny
 from numpy.testing import assert_allclose
 from scipy import sparse, stats
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning, UndefinedMetricWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import r2_score
-from sklearn.model_selection import KFold, RepeatedKFold, StratifiedKFold
+from sklearn.model_selection import GroupKFold, KFold, RepeatedKFold, StratifiedKFold
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -511,3 +511,17 @@ def test_wrong_arguments_beside_scores_are_named(arguments, message):
     scores = pd.DataFrame(rows, columns=COLUMNS)
     with pytest.raises(ValueError, match=message):
         Comparison.from_scores(scores, **({"reference": "single_task"} | arguments))
+
+
+@pytest.mark.filterwarnings("ignore:No value of column 'town'")
+def test_a_column_is_warned_of_once_at_the_line_of_the_user():
+    X, y = make_complete_table(120)
+    X["town"] = np.repeat([f"town {k}" for k in range(40)], 3)
+    X["code"] = [f"{number}.5" for number in np.repeat(np.arange(40), 3)]
+    # No town, and no code, of a test fold is in its training rows.
+    folds = GroupKFold(3).split(X, groups=X["town"])
+    models = {"network": make_tiny(), "boosting": None}
+    with pytest.warns(UserWarning, match="Column 'code' of X holds numbers") as record:
+        compare(X, y, models, cv=list(folds), verbose=1)
+    assert [str(warning.message).split("'")[1] for warning in record] == ["code", "town"]
+    assert {warning.filename for warning in record} == {__file__}
