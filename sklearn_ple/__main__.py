@@ -134,6 +134,10 @@ def parse_comparison(argv: Sequence[str]) -> argparse.Namespace:
     add("file", type=Path, help="a table, as CSV or Parquet")
     targets = "columns to predict, such as churn,ltv; empty where unknown"
     add("--targets", required=True, default=argparse.SUPPRESS, help=targets)
+    kinds = "kinds of targets that are not found right, such as churn=binary,ltv=tweedie"
+    add("--task-types", default="", help=kinds)
+    add("--drop", default="", help="columns to leave out, such as id,name")
+    add("--sample", type=int, default=argparse.SUPPRESS, help="number of rows to draw")
     add("--cv", type=int, default=5, help="number of folds")
     add("--seed", type=int, default=0, help="seed of the models")
     add("--report", type=Path, default=Path("report.html"), help="the page to write")
@@ -155,8 +159,16 @@ def compare_on_file(argv: Sequence[str]) -> None:
     """Compare models on three quarters of a table, and report on the best on the other rows."""
     args = parse_comparison(argv)
     X, y = read_file(args.file, args.targets.split(","))
+    if lacking := [name for name in filter(None, args.drop.split(",")) if name not in X]:
+        raise ValueError(f"--drop names {lacking}, which are no features: they are {list(X)}.")
+    X = X.drop(columns=list(filter(None, args.drop.split(","))))
+    if (n_rows := vars(args).get("sample", len(X))) < len(X):
+        X = X.sample(n_rows, random_state=args.seed).sort_index()
+        y = y.loc[X.index]
+    kinds_of = dict(pair.split("=", 1) for pair in filter(None, args.task_types.split(",")))
     X_train, X_test, y_train, y_test = train_multi_task_split(X, y, random_state=args.seed)
-    found = inspection.compare(X_train, y_train, cv=args.cv, random_state=args.seed)
+    options = {"task_types": kinds_of or "auto", "cv": args.cv, "random_state": args.seed}
+    found = inspection.compare(X_train, y_train, **options)
     best = found.best()
     kinds = pd.DataFrame({"kind": best.task_types_, "labels": y.notna().sum()})
     print(f"{args.file}: {len(X)} rows, {X.shape[1]} features")

@@ -129,6 +129,19 @@ def test_models_are_compared_on_a_file(few_models, ending, tmp_path, capsys):
     assert "How well each task is predicted" in page.read_text("utf-8")
 
 
+@pytest.mark.usefixtures("unpainted")
+def test_columns_rows_and_kinds_can_be_chosen(few_models, tmp_path, capsys):
+    X, y = make_table(80)
+    X.join(y).to_csv(tmp_path / "rows.csv", index=False)
+    command = ["compare", str(tmp_path / "rows.csv"), "--targets", "late,price", "--cv", "2"]
+    command += ["--drop", "a,grade", "--sample", "60", "--task-types", "price=huber"]
+    assert main([*command, "--report", str(tmp_path / "page.html")]) == 0
+    text = capsys.readouterr().out
+    assert "60 rows, 3 features" in text and "huber" in text
+    assert main([*command[:4], "--drop", "none"]) == 1
+    assert "--drop names ['none']" in capsys.readouterr().err.splitlines()[-1]
+
+
 @pytest.mark.parametrize(
     ("name", "targets", "message"),
     [
