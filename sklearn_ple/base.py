@@ -432,12 +432,13 @@ class MultiTaskEstimator(Predictor, Parameters):
         True
         """
         check_is_fitted(self)
-        temperatures, start = self.temperatures_, FewerTasks(self._fitted, task_types, freeze)
+        calibration = self.temperatures_, self.intercepts_
+        start = FewerTasks(self._fitted, task_types, freeze)
         settings = self._settings.replace(checkpoint_dir=None)
         fit = Fit(settings, FeatureReader(self), start)
         self._run(fit, Arguments(X, y, sample_weight, groups=groups))
         if freeze:
-            self.temperatures_ = temperatures
+            self.temperatures_, self.intercepts_ = calibration
         return self
 
     # -- what a fit is made of ------------------------------------------------------------------

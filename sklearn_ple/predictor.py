@@ -19,7 +19,7 @@ from .nn import Body
 from .nn.drawing import Outline, draw_html
 from .nn.records import join_weights, record_outputs
 from .predictions.blocks import by_blocks, predict_blocks
-from .predictions.calibration import find_temperatures
+from .predictions.calibration import find_corrections, join_corrections, split_corrections
 from .predictions.copula import Copula
 from .predictions.intervals import Deviations
 from .predictions.joint import Distributions
@@ -64,6 +64,7 @@ class Predictor(TransformerMixin, MultiTaskModel):
         self.net_, self._encoder, self._deviations, self._rng, self.device_ = fitted[:5]
         self._network_params, self._split_seed = fitted.network, fitted.split_seed
         self.temperatures_: dict[str, float] = {}
+        self.intercepts_: dict[str, list[float]] = {}
         self._set_tasks(fitted.encoder.targets)
         self.history_ = public_history(fitted.net.history)
         self.n_iter_ = len(self.history_)
@@ -144,8 +145,11 @@ class Predictor(TransformerMixin, MultiTaskModel):
         parts = self._encoder.targets.split_outputs(means.numpy())
         if not self.temperatures_:
             return parts
-        pairs = zip(self.tasks_, parts, strict=True)
-        calibrated = [part / self.temperatures_.get(task.name, 1.0) for task, part in pairs]
+        corrections = join_corrections(self.temperatures_, self.intercepts_)
+        calibrated = [
+            corrections[task.name].apply(part) if task.name in corrections else part
+            for task, part in zip(self.tasks_, parts, strict=True)
+        ]
         return self._encoder.dependence.ordered(calibrated)
 
     def _predict_labels(self, X: Any) -> list[np.ndarray]:
@@ -383,9 +387,13 @@ class Predictor(TransformerMixin, MultiTaskModel):
     def calibrate(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Calibrate the probabilities of every task with classes, on rows that fit has not used.
 
-        The logits of a task are divided by one number, its temperature, which minimises the log
-        loss. Predicted labels do not change. To calibrate by isotonic regression, pass a task's
-        view to scikit-learn's `CalibratedClassifierCV`, within a `FrozenEstimator`.
+        The logits of a task are divided by one number, its temperature, and each class has an
+        intercept, which is then added. Both minimise the log loss. So the mean probability of a
+        class is its share among the labels of these rows, also after ``class_weight`` or training
+        rows that were chosen by their labels; predicted labels may change. A class without a label
+        here has the effect of its ``class_weight`` taken back. To calibrate by isotonic
+        regression, pass a task's view to scikit-learn's `CalibratedClassifierCV`, within a
+        `FrozenEstimator`.
 
         Calibration affects everything that follows from the probabilities, until the estimator is
         fitted or calibrated again. Tasks that are numbers are not calibrated, nor are tasks
@@ -408,7 +416,8 @@ class Predictor(TransformerMixin, MultiTaskModel):
         Returns
         -------
         self : object
-            The calibrated estimator. ``temperatures_`` contains the temperatures, by task.
+            The calibrated estimator. ``temperatures_`` and ``intercepts_`` contain the
+            temperatures and intercepts, by task.
 
         Raises
         ------
@@ -417,6 +426,9 @@ class Predictor(TransformerMixin, MultiTaskModel):
 
         References
         ----------
+        J. Platt. "Probabilistic Outputs for Support Vector Machines". Advances in Large Margin
+        Classifiers, 1999.
+
         C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger. "On Calibration of Modern Neural Networks".
         ICML 2017.
         """
@@ -425,7 +437,10 @@ class Predictor(TransformerMixin, MultiTaskModel):
         # Labels that follow from others alone would be of a single class.
         labelled = weights.any(axis=0)
         self._encoder.dependence.complete(codes, weights)
-        self.temperatures_ = find_temperatures(self.tasks_, parts, codes, weights * labelled)
+        found = find_corrections(
+            self.tasks_, parts, codes, weights * labelled, self._settings.class_weight
+        )
+        self.temperatures_, self.intercepts_ = split_corrections(found)
         return self
 
     # -- representations and gates --------------------------------------------------------------

@@ -104,6 +104,34 @@ def weigh_classes(
     return weighed
 
 
+def find_shifts(
+    targets: np.ndarray, weights: np.ndarray, tasks: Sequence[Task], class_weight: Any
+) -> list[np.ndarray]:
+    """Compute by how much class weights raise the logits of each class.
+
+    A network that learns with weights predicts probabilities in proportion to the true ones times
+    the weights (Elkan, "The Foundations of Cost-Sensitive Learning", IJCAI 2001).
+
+    Parameters
+    ----------
+    targets, weights : ndarray of shape (n_rows, n_tasks)
+        Encoded labels, of which "balanced" is computed, and their weights.
+    tasks : sequence of Task
+        The fitted tasks.
+    class_weight : object
+        Parameter of the estimators.
+
+    Returns
+    -------
+    list of ndarray of shape (n_classes,)
+        The logarithms of the weights of each task; a single 0 for tasks without any.
+    """
+    per_task = ClassTotals(tasks).add(targets, weights).balance(class_weight)
+    factors = _compute_factors(tasks, per_task)
+    # The logits of a class of weight 0 are as low as training got them.
+    return [np.log(np.where(by_class > 0, by_class, 1.0)) for by_class in factors]
+
+
 def _compute_factors(tasks: Sequence[Task], per_task: Mapping[str, Any]) -> list[np.ndarray]:
     """Return the weight of each class, for each task; a single 1 for tasks without any."""
     return [

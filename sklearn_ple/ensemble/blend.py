@@ -10,6 +10,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from ..estimators.ple import PLEClassifierRegressor
+from ..predictions.calibration import join_corrections, split_corrections
 from ..predictions.copula import Copula
 from ..predictions.errors import find_quantile
 from ..predictions.joint import Distributions
@@ -73,6 +74,8 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
         The fitted models of each estimator, whose predictions are averaged.
     temperatures_ : dict of str to float
         The temperatures of the tasks after ``calibrate``, empty before.
+    intercepts_ : dict of str to list of float
+        The intercepts of their classes after ``calibrate``, empty before.
     classes_ : ndarray, or list of (ndarray or None)
         The sorted classes of each task; None for numbers. For a 1-D y the classes themselves.
     tasks_ : list of Task
@@ -230,13 +233,14 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
         members = {name: whole.run(estimator) for name, estimator in bar}
         learnt = Learnt.of(rows, members, self.weights)
         self._errors, self._sizes = learnt.errors, learnt.sizes
-        self._found_temperatures = learnt.temperatures
+        self._found_corrections = learnt.corrections
         self._found_copula = learnt.copula
         names = rows.targets.names, list(members)
         self.weights_ = pd.DataFrame(learnt.weights, *names)
         self.scores_ = pd.DataFrame(learnt.scores, names[0], [*members, "blend"])
         self.models_ = {name: member.models for name, member in members.items()}
         self.temperatures_: dict[str, float] = {}
+        self.intercepts_: dict[str, list[float]] = {}
         self._target_encoder = rows.targets
         self._set_tasks(rows.targets)
         return self
@@ -287,9 +291,10 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
             np.tensordot(of_task, np.stack(parts), 1)
             for of_task, parts in zip(weights, zip(*found, strict=True), strict=True)
         ]
+        corrections = join_corrections(self.temperatures_, self.intercepts_)
         return [
-            softmax(take_logarithms(part) / self.temperatures_[task.name], axis=1)
-            if task.name in self.temperatures_
+            softmax(corrections[task.name].apply(take_logarithms(part)), axis=1)
+            if task.name in corrections
             else part
             for task, part in zip(self.tasks_, parts, strict=True)
         ]
@@ -299,8 +304,9 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
         """Calibrate the probabilities by the out-of-fold predictions.
 
         The logarithms of the probabilities of a task are divided by one number, its temperature,
-        for which the log loss of the out-of-fold predictions is least. Predicted labels do not
-        change. Tasks without such predictions are not calibrated.
+        and each class has an intercept, which is then added. The log loss of the out-of-fold
+        predictions is least for these. Predicted labels may change. Tasks without such predictions
+        are not calibrated.
 
         Returns
         -------
@@ -318,11 +324,11 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
         ICML 2017.
         """
         check_is_fitted(self)
-        if not self._found_temperatures:
+        if not self._found_corrections:
             raise ValueError(
                 "There are no out-of-fold predictions to calibrate by: fit to more rows."
             )
-        self.temperatures_ = dict(self._found_temperatures)
+        self.temperatures_, self.intercepts_ = split_corrections(self._found_corrections)
         return self
 
     def _check_errors(self, positions: Sequence[int]) -> None:

@@ -74,7 +74,9 @@ def _(model: BlendClassifierRegressor, table: GraphTable) -> list[TaskValues]:
             least = nodes.keep(np.array(np.finfo(np.float64).tiny))
             logits = nodes.add("Log", [nodes.add("Max", [part, least])])
             divisor = nodes.keep(np.array(temperatures[task.name]))
-            part = nodes.add("Softmax", [nodes.add("Div", [logits, divisor])], axis=1)
+            added = nodes.keep(np.array(model.intercepts_[task.name]))
+            logits = nodes.add("Add", [nodes.add("Div", [logits, divisor]), added])
+            part = nodes.add("Softmax", [logits], axis=1)
         predicted.append(_finish(task, part, nodes))
     return predicted
 

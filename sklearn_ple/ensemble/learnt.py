@@ -10,7 +10,7 @@ import pandas as pd
 from ..encoding.dependence import Dependence
 from ..metrics.scores import score_task
 from ..metrics.views import ScoredTask, to_plain_array
-from ..predictions.calibration import find_temperature
+from ..predictions.calibration import Correction, find_correction
 from ..predictions.copula import Copula
 from ..predictions.errors import StandardisedErrors
 from ..predictions.joint import Distributions, encode_labels, learn_copula
@@ -52,8 +52,8 @@ class Learnt:
         The errors of each task that is a number; None without out-of-fold predictions.
     sizes : list of float
         The standard deviation of each task, as a multiple of `deviate`.
-    temperatures : dict of str to float
-        The temperature of each task with classes, by its name.
+    corrections : dict of str to Correction
+        The correction of the logarithms of probabilities, for each task with classes.
     copula : Copula or None
         How the tasks depend on each other; None without out-of-fold predictions.
     """
@@ -62,7 +62,7 @@ class Learnt:
     scores: np.ndarray
     errors: list[StandardisedErrors | None]
     sizes: list[float]
-    temperatures: dict[str, float]
+    corrections: dict[str, Correction]
     copula: Copula | None
 
     @classmethod
@@ -105,8 +105,8 @@ class Learnt:
         triples = list(zip(tasks, blended, labelled, strict=True))
         learnt = [_learn_errors(*triple) for triple in triples]
         sizes, errors = map(list, zip(*learnt, strict=True))
-        temperatures = {
-            task.name: find_temperature(
+        corrections = {
+            task.name: find_correction(
                 take_logarithms(part[own.numbers]), own.values.astype(int), own.weights
             )
             for task, part, own in triples
@@ -126,7 +126,7 @@ class Learnt:
             [_score(task, part[k], table[task.name]) for part in parts]
             for k, task in enumerate(tasks)
         ]
-        return cls(mix, np.array(scores), errors, sizes, temperatures, copula)
+        return cls(mix, np.array(scores), errors, sizes, corrections, copula)
 
 
 def _learn_errors(

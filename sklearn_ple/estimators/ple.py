@@ -109,6 +109,9 @@ class PLEClassifierRegressor(_Progressive):
         gives the classes of a task the same total weight, including that of ``sample_weight``: in
         ``partial_fit`` by the labels of each call, and in ``X_val`` by its own. By itself it
         applies to all tasks with classes, and a dict from label to weight to a single task.
+        Weights change labels and probabilities: a class of twice the weight has twice the odds,
+        and the mean probability is no longer the share of the class. ``calibrate`` takes this
+        back.
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
         Which columns of X are categories: names, positions or a boolean mask of all of them; None
         for no column. "from_dtype" selects categorical and string columns, but not dates as text,
@@ -350,6 +353,8 @@ class PLEClassifierRegressor(_Progressive):
         The network.
     temperatures_ : dict of str to float
         The numbers by which ``calibrate`` divides logits, by task; empty after fit.
+    intercepts_ : dict of str to list of float
+        The numbers that ``calibrate`` then adds to each logit, by task; empty after fit.
     net_ : skorch.NeuralNet
         The skorch net that contains the network.
     device_ : str

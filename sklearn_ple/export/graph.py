@@ -26,12 +26,19 @@ class PredictionGraph(nn.Module):
         The fitted encoder.
     temperatures : dict of str to float
         The temperatures of calibrated tasks, by their names.
+    intercepts : dict of str to list of float
+        The intercepts of their outputs.
     """
 
     divisors: Tensor
+    intercepts: Tensor
 
     def __init__(
-        self, network: TabularNetwork, encoder: TableEncoder, temperatures: Mapping[str, float]
+        self,
+        network: TabularNetwork,
+        encoder: TableEncoder,
+        temperatures: Mapping[str, float],
+        intercepts: Mapping[str, list[float]],
     ):
         super().__init__()
         dtype = next(network.parameters()).dtype
@@ -45,7 +52,9 @@ class PredictionGraph(nn.Module):
         self.dependent = list(encoder.dependence.pairs) if temperatures else []
         n_outputs = [task.n_outputs for task in self.tasks]
         divisors = np.repeat([temperatures.get(task.name, 1.0) for task in self.tasks], n_outputs)
+        added = [intercepts.get(task.name, np.zeros(task.n_outputs)) for task in self.tasks]
         self.register_buffer("divisors", torch.as_tensor(divisors))
+        self.register_buffer("intercepts", torch.as_tensor(np.concatenate(added)))
         self.eval().requires_grad_(False)
 
     def forward(self, numbers: Tensor | None, codes: Tensor | None) -> list[Tensor]:
@@ -75,7 +84,7 @@ class PredictionGraph(nn.Module):
             read = torch.cat([read, self.statistics(codes)], dim=1)
         # As in the estimators, outputs are averaged, calibrated and decoded in float64.
         members = self.network.member_outputs(read, codes).double()
-        outputs = self.network.mean(members) / self.divisors
+        outputs = self.network.mean(members) / self.divisors + self.intercepts
         parts = list(outputs.split([task.n_outputs for task in self.tasks], dim=1))
         for task, other in self.dependent:
             parts[task] = torch.minimum(parts[task], parts[other])

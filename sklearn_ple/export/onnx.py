@@ -226,7 +226,8 @@ def _(model: Parameters) -> list[FeatureEncoder]:
 def _(model: Parameters, table: GraphTable) -> list[TaskValues]:
     from onnx import compose
 
-    graph = PredictionGraph(model.module_, model._encoder, model.temperatures_)
+    calibration = model.temperatures_, model.intercepts_
+    graph = PredictionGraph(model.module_, model._encoder, *calibration)
     try:
         traced = _trace(graph, model._encoder.features).graph
     except Exception as error:

@@ -45,6 +45,7 @@ STATE: dict[str, Any] = {
     "_encoder.n_bins": int,
     "_deviations": Deviations | None,
     "temperatures_": dict[str, float],
+    "intercepts_": dict[str, list[float]],
     "_rng": np.random.RandomState,
     "_split_seed": int,
     "_sklearn_output_config": dict[str, Any] | None,
@@ -140,7 +141,8 @@ def put_together(model: Any, state: dict[str, Any]) -> None:
     network = describe_network(settings.owner, settings.parameters)
     learnt = net, encoder, deviations, state["_rng"], device, network
     model._settle(Fitted(*learnt, state["_split_seed"]))
-    model.temperatures_ = state["temperatures_"]
+    _check_intercepts(state, encoder.tasks)
+    model.temperatures_, model.intercepts_ = state["temperatures_"], state["intercepts_"]
 
 
 def _make_encoder(settings: Settings, state: dict[str, Any]) -> TableEncoder:
@@ -203,6 +205,13 @@ def _check_deviations(deviations: Deviations, n_tasks: int) -> None:
     for errors in filter(None, deviations.errors):
         if {errors.values.shape, errors.weights.shape} != {(errors.values.size,)}:
             raise ValueError("it does not have one weight for each error")
+
+
+def _check_intercepts(state: dict[str, Any], tasks: Sequence[Task]) -> None:
+    """Check that each task with a temperature has an intercept for each of its outputs."""
+    sizes = {task.name: task.n_outputs for task in tasks if task.name in state["temperatures_"]}
+    if {name: len(part) for name, part in state["intercepts_"].items()} != sizes:
+        raise ValueError("it does not have one intercept for each output with a temperature")
 
 
 def _check_copula(copula: Copula, tasks: Sequence[Task]) -> None:

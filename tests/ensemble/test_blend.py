@@ -117,6 +117,7 @@ def test_calibration_minimises_the_out_of_fold_log_loss():
     # Deep trees are too sure.
     assert blend.temperatures_["late"] > 1
     logs = np.log(before.clip(np.finfo(float).tiny)) / blend.temperatures_["late"]
+    logs += blend.intercepts_["late"]
     odds = np.exp(logs - logs.max(axis=1, keepdims=True))
     np.testing.assert_allclose(after, odds / odds.sum(axis=1, keepdims=True))
     X_new, y_new = make_table(900, seed=1)
@@ -131,7 +132,8 @@ def test_calibration_minimises_the_out_of_fold_log_loss():
         )
     ]
     assert new[1] < new[0]
-    assert blend.fit(X, y).temperatures_ == {}
+    blend.fit(X, y)
+    assert blend.temperatures_ == blend.intercepts_ == {}
 
 
 # -- weights --------------------------------------------------------------------------------------

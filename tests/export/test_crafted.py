@@ -149,6 +149,7 @@ def test_an_array_is_used_once(craft):
         (("state", "net_.lr"), {"$float": ["nan"]}, "net_.lr of the state is of type float"),
         (("state", "net_.lr"), {"$float": ["-1.0"]}, "net_.lr is not above zero"),
         (("state", "temperatures_"), {"$dict": [["m", {"$float": ["0.0"]}]]}, "not above zero"),
+        (("state", "intercepts_"), {"$dict": [["m", []]]}, "one intercept for each output"),
         (("task", 1, "delta"), "wide", "delta of a Huber is of type str"),
         (("task", 1, "predict"), 3, "a Huber does not have the attributes"),
         (("task", 1, "mean"), {"$float": ["inf"]}, "mean of a Huber is of type float"),

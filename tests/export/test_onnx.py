@@ -154,7 +154,8 @@ def by_graph(model, X):
     numbers = X.iloc[:, features.number_positions_].to_numpy(float)
     codes = features.encode_categories(X, range(len(features.columns_))).astype(np.int64)
     parts = [torch.tensor(part) if part.shape[1] else None for part in (numbers, codes)]
-    graph = PredictionGraph(model.module_, model._encoder, model.temperatures_)
+    calibration = model.temperatures_, model.intercepts_
+    graph = PredictionGraph(model.module_, model._encoder, *calibration)
     with torch.no_grad():
         found = [part.numpy() for part in graph(*parts)]
     outputs = dict(zip(name_outputs(description), found, strict=True))

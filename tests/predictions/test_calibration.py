@@ -1,27 +1,26 @@
-"""`calibrate`: against scikit-learn's calibration of one task at a time, and loops of our own."""
+"""`calibrate`: against logistic curves by scikit-learn, and searches of our own."""
 
 import inspect
 import pickle
-import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
-import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import minimize
 from scipy.special import expit, logit, softmax
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, log_loss
-from sklearn.utils.fixes import parse_version
 
 import sklearn_ple
 from sklearn_ple import ESMMClassifier, PLEClassifier, PLEClassifierRegressor, PLERegressor
 from sklearn_ple.metrics import multitask_scores
-from sklearn_ple.predictions.calibration import find_temperature
+from sklearn_ple.predictions.calibration import find_correction
 from sklearn_ple.tasks import Multiclass
 
 TINY = {
@@ -69,32 +68,30 @@ def model(fitted):
     return pickle.loads(fitted)
 
 
-def by_scikit_learn(model, name, X, y, weights=None):
-    """Calibrate a task's view with scikit-learn, on the rows with its label."""
-    if parse_version(sklearn.__version__) < parse_version("1.8"):
-        pytest.skip("this scikit-learn has no temperature scaling")
+def by_logistic_regression(model, name, X, y, weights=None):
+    """Learn a task's classes from its scores alone, on the rows with its label.
+
+    Slopes of their own for each class are more than a temperature, so this is for two classes.
+    """
     there = y[name].notna().to_numpy()
-    view = FrozenEstimator(model.task_view(name))
-    calibrated = CalibratedClassifierCV(view, method="temperature", ensemble=False)
+    scores = model.task_view(name).decision_function(X[there]).reshape(-1, 1)
     weights = None if weights is None else weights[there]
-    with warnings.catch_warnings():
-        # That a frozen estimator is not fitted by the weights.
-        warnings.filterwarnings("ignore", "Since FrozenEstimator does not appear to accept")
-        return calibrated.fit(X[there], y[name][there].to_numpy(), sample_weight=weights)
+    curve = LogisticRegression(C=1e10, tol=1e-10, max_iter=10_000)
+    return curve.fit(scores, y[name][there].to_numpy(), sample_weight=weights)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("name", CLASS_TASKS)
-def test_equals_scikit_learn_task_by_task(data, held_out, model, name, weighted):
+def test_equals_the_logistic_curve_of_two_classes(data, held_out, model, weighted):
     X, y = held_out
     weights = np.random.RandomState(2).uniform(0.1, 3, size=len(X)) if weighted else None
-    wanted = by_scikit_learn(model, name, X, y, weights).predict_proba(data[0])
-    proba = model.calibrate(X, y, sample_weight=weights).predict_proba(data[0])
-    assert_allclose(proba[list(y).index(name)], wanted, atol=1e-6)
+    curve = by_logistic_regression(model, "paid", X, y, weights)
+    wanted = curve.predict_proba(model.decision_function(data[0])[0].reshape(-1, 1))
+    proba = model.calibrate(X, y, sample_weight=weights).predict_proba(data[0])[0]
+    assert_allclose(proba, wanted, atol=1e-5)
 
 
 @pytest.mark.parametrize("k", [0, 2])
-def test_temperature_has_the_least_log_loss(held_out, model, k):
+def test_correction_has_the_least_log_loss(held_out, model, k):
     X, y = held_out
     name, there = y.columns[k], y.iloc[:, k].notna().to_numpy()
     logits = model.decision_function(X)[k][there]
@@ -102,33 +99,90 @@ def test_temperature_has_the_least_log_loss(held_out, model, k):
         logits = np.column_stack([-logits / 2, logits / 2])
     codes = np.unique(y[name][there], return_inverse=True)[1]
 
-    def loss(t):
-        return -np.log(softmax(logits / t, axis=1)[np.arange(len(codes)), codes]).mean()
+    def loss(parameters):
+        p = softmax(logits / np.exp(parameters[0]) + parameters[1:], axis=1)
+        return -np.log(p[np.arange(len(codes)), codes]).mean()
 
-    losses = {t: loss(t) for t in np.geomspace(0.1, 20, 200)}
-    best = min(losses, key=losses.get)
-    temperature = model.calibrate(X, y).temperatures_[name]
-    assert temperature == pytest.approx(best, rel=0.03)
-    assert loss(temperature) <= min(losses.values())
+    model.calibrate(X, y)
+    added = model.intercepts_[name]
+    added = added if len(added) > 1 else [-added[0] / 2, added[0] / 2]
+    found = np.array([np.log(model.temperatures_[name]), *added])
+    best = loss(found)
+    # The loss is flat here in every direction, and higher a step away.
+    for step in 0.05 * np.vstack([np.eye(len(found)), -np.eye(len(found))]):
+        assert best < loss(found + step) < best + 0.01
+    by_search = minimize(loss, np.zeros(len(found)), method="Nelder-Mead", tol=1e-9)
+    assert best <= by_search.fun + 1e-8
+
+
+def test_mean_probabilities_are_the_shares_of_the_classes(held_out, model):
+    X, y = held_out
+    model.calibrate(X, y)
+    for name, proba in zip(y, model.predict_proba(X), strict=True):
+        if proba is not None:
+            there = y[name].notna()
+            shares = y[name].value_counts(normalize=True).sort_index()
+            assert_allclose(proba[there].mean(axis=0), shares, atol=1e-5)
+
+
+@pytest.mark.parametrize("class_weight", ["balanced", [{"yes": 30.0}]])
+def test_class_weights_no_longer_show_in_probabilities(class_weight, seed):
+    X, y = make_data(3000, seed)
+    rng = np.random.RandomState(seed)
+    rare = X["a"] + rng.normal(size=len(X)) > 2.6
+    y = np.where(rare, "yes", "no")
+    parameters = TINY | {"max_epochs": 12, "random_state": seed}
+    fitted = PLEClassifier(class_weight=class_weight, **parameters).fit(X[:1500], y[:1500])
+    true = rare[2250:]
+
+    def shown():
+        proba = fitted.predict_proba(X[2250:])[:, 1]
+        return proba.mean(), log_loss(true, proba)
+
+    before, loss_before = shown()
+    fitted.calibrate(X[1500:2250], y[1500:2250])
+    after, loss_after = shown()
+    rate = true.mean()
+    assert before > 5 * rate
+    # The shares of 750 labels differ by chance.
+    assert abs(after - rate) < 4 * np.sqrt(2 * rate / 750)
+    base = rare[1500:2250].mean()
+    assert loss_after < log_loss(true, np.full(len(true), base)) < loss_before
+
+
+def test_weight_of_a_class_without_labels_is_taken_back(data, held_out):
+    X, y = held_out
+    weights = {"colour": {"red": 8.0}}
+    model = PLEClassifierRegressor(class_weight=weights, **TINY).fit(*data)
+    before = model.decision_function(X)[2]
+    there = y["colour"] != "red"
+    model.calibrate(X[there], y[there])
+    temperature, added = model.temperatures_["colour"], model.intercepts_["colour"]
+    assert_allclose(model.decision_function(X)[2], before / temperature + added, atol=1e-6)
+    # Beside the mean of the other two classes.
+    assert added[2] - np.mean(added[:2]) == pytest.approx(-np.log(8), abs=1e-6)
 
 
 def test_temperature_of_overconfident_logits_is_found_again(seed):
     rng = np.random.RandomState(seed)
     logits = rng.normal(size=(20_000, 4))
     codes = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
-    found = find_temperature(3 * logits, codes, np.ones(len(logits)))
-    assert found == pytest.approx(3, rel=0.05)
+    shift = np.array([2.0, 0.0, -1.0, -1.0])
+    found = find_correction(3 * (logits + shift), codes, np.ones(len(logits)))
+    assert found.temperature == pytest.approx(3, rel=0.05)
+    assert_allclose(found.intercepts, -shift, atol=0.15)
     binary = rng.normal(size=(20_000, 1))
     codes = (rng.uniform(size=20_000) < expit(binary[:, 0])).astype(int)
-    found = find_temperature(0.5 * binary, codes, np.ones(len(binary)))
-    assert found == pytest.approx(0.5, rel=0.1)
+    found = find_correction(0.5 * binary - 1, codes, np.ones(len(binary)))
+    assert found.temperature == pytest.approx(0.5, rel=0.1)
+    assert found.intercepts == pytest.approx([2], abs=0.2)
 
 
 def test_separable_labels_have_a_finite_temperature():
     outputs = np.array([[-2.0], [-1.0], [1.0], [2.0]])
-    found = find_temperature(outputs, np.array([0, 0, 1, 1]), np.ones(4))
-    assert 0 < found < 0.1
-    assert np.isfinite(outputs / found).all()
+    found = find_correction(outputs, np.array([0, 0, 1, 1]), np.ones(4))
+    assert 0 < found.temperature < 0.1
+    assert np.isfinite(found.apply(outputs)).all()
 
 
 def test_probabilities_labels_and_scores_agree(data, held_out, model):
@@ -154,19 +208,14 @@ def test_probabilities_labels_and_scores_agree(data, held_out, model):
     assert_array_equal(model.task_view("colour").predict_proba(X), proba[2])
 
 
-def test_temperature_keeps_the_labels(data, held_out, model):
-    X, _ = data
-    before = model.predict(X)
-    after = model.calibrate(*held_out).predict(X)
-    pd.testing.assert_frame_equal(after, before)
-
-
 @pytest.mark.parametrize("k", [0, 2])
-def test_scores_are_logits_divided_by_the_temperature(data, held_out, model, k):
+def test_scores_are_corrected_logits(data, held_out, model, k):
     X, y = data
     logits = model.decision_function(X)[k]
     scores = model.calibrate(*held_out).decision_function(X)[k]
-    assert_allclose(scores, logits / model.temperatures_[y.columns[k]])
+    name = y.columns[k]
+    added = model.intercepts_[name] if k else model.intercepts_[name][0]
+    assert_allclose(scores, logits / model.temperatures_[name] + added)
 
 
 def test_log_loss_of_the_rows_does_not_grow(held_out, model):
@@ -224,7 +273,7 @@ def test_training_forgets_the_calibration(data, held_out, model, again):
     model.calibrate(*held_out)
     assert not np.allclose(model.predict_proba(X)[0], before)
     getattr(model, again)(*data)
-    assert model.temperatures_ == {}
+    assert model.temperatures_ == model.intercepts_ == {}
     if again == "fit":
         assert_array_equal(model.predict_proba(X)[0], before)
 
@@ -250,9 +299,9 @@ def test_one_dimensional_y_of_either_kind(task_types):
     X, y = load_iris(return_X_y=True)
     y = (y == 1).astype(int)
     model = PLEClassifier(task_types=task_types, **TINY).fit(X, y)
-    frame = pd.DataFrame({"y": y})
-    wanted = by_scikit_learn(model, "y", X, frame).predict_proba(X)
-    assert_allclose(model.calibrate(X, y).predict_proba(X), wanted, atol=1e-6)
+    curve = by_logistic_regression(model, "y", X, pd.DataFrame({"y": y}))
+    wanted = curve.predict_proba(model.decision_function(X).reshape(-1, 1))
+    assert_allclose(model.calibrate(X, y).predict_proba(X), wanted, atol=1e-5)
     assert list(model.temperatures_) == ["y"]
 
 
@@ -294,7 +343,8 @@ def test_purchase_is_never_more_probable_than_click():
     assert (purchase <= click).all()
     # Each calibrated alone, and then the lesser one.
     alone = [
-        expit(logits / model.temperatures_[name]) for name, logits in zip(y, raw, strict=True)
+        expit(logits / model.temperatures_[name] + model.intercepts_[name])
+        for name, logits in zip(y, raw, strict=True)
     ]
     assert_allclose(click, alone[0], atol=1e-9)
     assert_allclose(purchase, np.minimum(*alone), atol=1e-9)
