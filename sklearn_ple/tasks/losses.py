@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..nn.shapes import check_tensor
+from ..utils.checks import is_ours
 from .constant import constant
 from .task import Task
 
@@ -71,6 +72,8 @@ class TaskLosses:
     def __init__(self, tasks: Sequence[Task]):
         self.names = [task.name for task in tasks]
         self.groups = group_tasks(tasks)
+        #: Groups of a user's losses, whose rows have not been checked yet.
+        self._unchecked = [group for group in self.groups if not is_ours(type(group.task))]
         # For each output the position of its task.
         self._owners = tuple(k for k, task in enumerate(tasks) for _ in range(task.n_outputs))
 
@@ -129,11 +132,39 @@ class TaskLosses:
             read = part.unflatten(-1, (-1, task.n_outputs))
             losses.append(task.loss(read, targets[..., positions]))
             check_tensor(f"{type(task).__name__}.loss", losses[-1], read.shape[:-1])
+        for group in list(self._unchecked):
+            if self._has_own_rows(group, outputs, targets, labelled):
+                self._unchecked.remove(group)
         every = losses[0] if len(losses) == 1 else torch.cat(losses, dim=-1)
         # A task of your own may have no finite loss at zero.
         every = torch.where(labelled, every, 0.0)
         of_losses = (weights * every).sum(dim=-2)
         return torch.stack([of_losses, weights.sum(dim=-2).expand_as(of_losses)])
+
+    @staticmethod
+    def _has_own_rows(group: Group, outputs: Tensor, targets: Tensor, labelled: Tensor) -> bool:
+        """Check that losses read the outputs of their own rows; return whether rows sufficed.
+
+        An index into the wrong axis, such as ``outputs[:, 0]``, often gives the right shape.
+        """
+        task, positions, columns = group
+        one = labelled[(-1,) * (labelled.dim() - 2)][:, positions.start]
+        if len(rows := one.nonzero()[:2, 0]) < 2:
+            return False
+        read = outputs.detach()[..., rows, columns].unflatten(-1, (-1, task.n_outputs))
+        with torch.enable_grad():
+            losses = task.loss(read.requires_grad_(), targets[..., rows, positions])
+            if not losses.requires_grad:
+                return True
+            # Of the last of the members, rows and tasks.
+            (slopes,) = torch.autograd.grad(losses.flatten()[-1], read)
+        if slopes.any() and not slopes.flatten(end_dim=-2)[-1].any():
+            raise ValueError(
+                f"{type(task).__name__}.loss compares the targets with outputs of other rows: "
+                "outputs has the shape (..., n_outputs) and targets (...), so take an output by "
+                "outputs[..., 0], for example."
+            )
+        return True
 
     @staticmethod
     def means(sums: Tensor) -> Tensor:

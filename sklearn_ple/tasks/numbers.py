@@ -153,7 +153,21 @@ class Regression(NumberTask):
         return (labels - self.mean) / self.scale
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Compute the squared error."""
+        """Compute the squared error.
+
+        Parameters
+        ----------
+        outputs : Tensor of shape (..., n_outputs)
+            The network's outputs. Members, rows and tasks come first: take an output by
+            ``outputs[..., 0]``, not by ``outputs[:, 0]``.
+        targets : Tensor of shape (...)
+            The standardised labels; 0 where the label is missing, whose loss is not counted.
+
+        Returns
+        -------
+        losses : Tensor of shape (...)
+            The loss of each target.
+        """
         return (outputs[..., 0] - targets) ** 2
 
     def average(self, outputs: Tensor, weights: Tensor) -> Tensor:

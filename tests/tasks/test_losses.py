@@ -15,6 +15,7 @@ from sklearn.metrics import (
     mean_tweedie_deviance,
 )
 
+from sklearn_ple import PLERegressor
 from sklearn_ple.nn import PLE
 from sklearn_ple.tasks import TASK_KINDS, Ordinal, Quantile, Regression, TaskLosses, group_tasks
 
@@ -487,3 +488,45 @@ def test_a_loss_of_another_shape_or_type_is_an_error(change, found):
     )
     with pytest.raises(ValueError, match=message):
         TaskLosses([task]).sums(*parts)
+
+
+def test_a_loss_of_other_rows_is_an_error_although_its_shape_is_right(seed):
+    class LogCosh(Regression):
+        def loss(self, outputs, targets):
+            return torch.log(torch.cosh(outputs[:, 0] - targets))
+
+    class Own(LogCosh):
+        def loss(self, outputs, targets):
+            return torch.log(torch.cosh(outputs[..., 0] - targets))
+
+    class Centred(LogCosh):
+        def loss(self, outputs, targets):
+            own = outputs[..., 0]
+            return (own - own.mean(dim=-2, keepdim=True) - targets) ** 2
+
+    rng = np.random.default_rng(seed)
+    X, y = rng.normal(size=(60, 3)), rng.normal(size=60)
+    for n_members in (1, 2):
+        wrong = PLERegressor(task_types=LogCosh(), n_members=n_members, max_epochs=1)
+        with pytest.raises(
+            ValueError, match=r"LogCosh.loss compares .* other rows: .*\[\.\.\., 0"
+        ):
+            wrong.fit(X, y)
+    # Other rows may have an influence, too.
+    for kind in (Own(), Centred()):
+        PLERegressor(task_types=kind, n_members=2, max_epochs=1, random_state=seed).fit(X, y)
+
+
+def test_rows_of_a_loss_are_checked_as_soon_as_two_have_labels():
+    class FirstRow(Regression):
+        def loss(self, outputs, targets):
+            return (outputs[:1, ..., 0] - targets) ** 2
+
+    losses = TaskLosses([FirstRow().fit(np.array([0.0, 2.0]), np.ones(2), None)])
+    rng = np.random.default_rng(0)
+    outputs, targets = torch.from_numpy(rng.normal(size=(2, 5, 1)))
+    for n_labels in (0, 1):
+        weights = (torch.arange(5) < n_labels).double().unsqueeze(1)
+        assert losses.sums(outputs, targets, weights).isfinite().all()
+    with pytest.raises(ValueError, match="outputs of other rows"):
+        losses.sums(outputs, targets, torch.ones(5, 1))
