@@ -2,16 +2,15 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.base import clone
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor
-from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import has_fit_parameter
@@ -24,10 +23,11 @@ from ..metrics import multitask_scores
 from ..tables.frames import take_rows
 from ..tables.groups import read_groups
 from ..tasks import Task
-from ..utils.checks import shown
-from ..utils.constraints import BETWEEN_0_AND_1, CV, LISTED, N_JOBS, check_arguments, is_estimator
+from ..utils.constraints import BETWEEN_0_AND_1, CV, LISTED, N_JOBS, check_arguments
+from ..utils.interrupts import stopping_at_once
 from ..utils.progress import progress_bar
 from ..utils.warn import warn, without_repeats
+from .candidates import Candidate, check_metrics, read_models
 from .comparison import DUMMY, Comparison, check_compared
 
 _BOOSTING = "boosting"
@@ -85,7 +85,8 @@ def compare(
     y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
         The labels. NaN, None or NA where a task has no label.
     models : dict, default=None
-        Models by name. None compares guessing ("dummy"), boosting per task with defaults and
+        Models by name. A model has no score of tasks whose kind it cannot learn, such as survival
+        for boosting. None compares guessing ("dummy"), boosting per task with defaults and
         lightly tuned ("boosting, tuned": five settings), networks with hard sharing and with PLE,
         and the blend of boosting and PLE. A model is:
 
@@ -109,7 +110,8 @@ def compare(
         Weights of the rows, or of every single label, in fits and in scores.
     task_types : str, list or dict, default="auto"
         The kind of every task, as in :class:`~sklearn_ple.PLEClassifierRegressor`. It is passed to
-        models whose own ``task_types`` is "auto".
+        models whose own ``task_types`` is "auto". By default the kind decides the metric, so that
+        all models must have the same.
     reference : str, default=None
         The model that the others are compared with; None for "boosting", or for the first model if
         there is none of this name.
@@ -132,15 +134,16 @@ def compare(
     Raises
     ------
     ValueError
-        If the data are invalid, if there are fewer than 2 models or folds, or if the reference is
-        not one of the models.
+        If the data are invalid, if there are fewer than 2 models or folds, if the reference is
+        not one of the models, or if models would score a task by different metrics.
     TypeError
         If a model is none of the above.
 
     Warns
     -----
     ConvergenceWarning
-        If Ctrl-C ends the comparison early. It then rests on the folds that are complete.
+        If Ctrl-C ends the comparison early. It ends at once, also in the training of a network,
+        and rests on the folds that are complete, of which there must be two.
 
     See Also
     --------
@@ -172,10 +175,12 @@ def compare(
     """
     reader = PerTaskClassifierRegressor(task_types=task_types)
     rows = LabelledRows.read(reader, X, y, sample_weight)
-    candidates = _read_models(_make_models() if models is None else models, rows, task_types)
+    known = _make_models()
+    candidates = read_models(known if models is None else models, known, rows, task_types)
     if reference is None:
         reference = _BOOSTING if _BOOSTING in candidates else next(iter(candidates), "")
-    check_compared({name: tasks for name, (_, tasks) in candidates.items()}, reference)
+    check_compared(candidates, reference)
+    check_metrics(candidates, rows.targets.names, metrics)
     table = rows.frame()
     if groups is not None:
         groups = read_groups(groups, len(table))
@@ -194,8 +199,9 @@ def compare(
     bar = progress_bar(fits, total=len(jobs), desc="Fitting", unit="fit", disable=not verbose)
     found = []
     try:
-        for result in bar:
-            found.append(result)
+        with stopping_at_once():
+            for result in bar:
+                found.append(result)
     except KeyboardInterrupt:
         if len(found) < 2 * len(candidates):
             raise
@@ -212,71 +218,53 @@ def compare(
     columns = ["model", "task", "repeat", "score", "fit_seconds", "row_ms"]
     overlap = np.mean([len(test) / len(train) for train, test in splits])
 
-    def refit(name: str) -> Any:
-        estimator, tasks = candidates[name]
-        # As it was passed or, for a model of some tasks only, these columns.
-        labels = y if tasks == list(table) else table[tasks]
-        options = _pass_groups(estimator, groups)
-        return fit_weighted(clone(estimator), rows.X, labels, sample_weight, **options)
-
+    kept = Refit(candidates, (rows.X, y, table, weights, groups))
     return Comparison.from_scores(
         pd.DataFrame(scores, columns=columns),
         reference=reference,
         confidence=confidence,
         overlap=float(overlap),
         repeats=f"{n_folds} folds",
-        refit=refit,
+        refit=kept,
     )
 
 
-#: An estimator, and the names of its tasks.
-Candidate = tuple[Any, list[str]]
+@dataclass
+class Refit:
+    """Fits a model of a comparison to all rows, which are left out of pickles.
 
+    Attributes
+    ----------
+    candidates : dict of str to Candidate
+        The models by name.
+    rows : tuple or None
+        X, y as it was passed, the labels as a frame, weights of the labels or None, and groups.
+    """
 
-def _read_models(
-    models: Mapping[str, Any], rows: LabelledRows, task_types: Any
-) -> dict[str, Candidate]:
-    """Return the estimator of each model, with the kinds of the tasks, and its tasks."""
-    known, found = _make_models(), {}
-    for name, given in models.items():
-        if not isinstance(name, str):
-            raise TypeError(f"models has the name {shown(name)}: names must be texts.")
-        model = known.get(name) if given is None else given
-        if isinstance(model, tuple) and len(model) == 2:
-            model = PerTaskClassifierRegressor(*model)
-        if not is_estimator(model):
-            raise TypeError(
-                f"models has {shown(model)} for {name!r}: it must be an estimator, a pair of a "
-                f"classifier and a regressor, or None for one of {list(known)}."
-            )
-        found[name] = _read_model(model, rows, task_types)
-        if not found[name][1]:
+    candidates: dict[str, Candidate]
+    rows: Any
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled."""
+        return vars(self) | {"rows": None}
+
+    def __call__(self, name: str) -> Any:
+        """Fit the model of this name."""
+        if self.rows is None:
             raise ValueError(
-                f"models has {shown(model)} for {name!r}, but no task is of its kind."
+                "A comparison that was loaded does not hold the rows: fit the best model, "
+                f"{name!r}, to them yourself."
             )
-    return found
-
-
-def _read_model(model: Any, rows: LabelledRows, task_types: Any) -> Candidate:
-    names = rows.targets.names
-    if isinstance(model, (MultiOutputClassifier, MultiOutputRegressor)):
-        model = model.estimator
-    if not hasattr(_find_last(model), "task_types"):
-        family = is_classifier(model) - is_regressor(model)
-        if not family:
-            return model, names
-        # A model of a single target.
-        tasks = [task.name for task in rows.targets.tasks if task.has_classes is (family > 0)]
-        model = PerTaskClassifierRegressor(**{"classifier" if family > 0 else "regressor": model})
-        return rows.configure(model, task_types, only=tasks), tasks
-    return rows.configure(model, task_types), names
-
-
-def _find_last(model: Any) -> Any:
-    """Return the last step of a pipeline, or the estimator of a search."""
-    while isinstance(model, Pipeline) or (hasattr(model, "estimator") and hasattr(model, "refit")):
-        model = model[-1] if isinstance(model, Pipeline) else model.estimator
-    return model
+        estimator, tasks = self.candidates[name]
+        X, y, table, weights, groups = self.rows
+        # As it was passed or, for a model of some tasks only, these columns.
+        if tasks != list(table):
+            y = table[tasks]
+            weights = (
+                None if weights is None else weights[:, list(map(table.columns.get_loc, tasks))]
+            )
+        options = _pass_groups(estimator, groups)
+        return fit_weighted(clone(estimator), X, y, weights, **options)
 
 
 def _pass_groups(model: Any, groups: np.ndarray | None) -> dict[str, Any]:

@@ -1,8 +1,7 @@
 """The result of a comparison: scores, costs, gains over a reference, and verdicts."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -125,8 +124,8 @@ class Comparison(Result):
         ------
         ValueError
             If a column is missing, or if there are two scores of a model, a task and a repeat; if
-            the reference is not one of the models or is the only one, or lacks the scores of a
-            task; if ``confidence`` is not between 0 and 1; or if ``overlap`` is negative.
+            the reference is not one of the models or is the only one; if ``confidence`` is not
+            between 0 and 1; or if ``overlap`` is negative.
         TypeError
             If the scores are no DataFrame.
         """
@@ -134,8 +133,7 @@ class Comparison(Result):
         if (again := scores.duplicated(_KEYS)).any():
             first = {name: scores.loc[again, name].tolist()[0] for name in _KEYS}
             raise ValueError(f"scores has several rows of {first}: keep one of them.")
-        models = scores.groupby("model", sort=False)["task"]
-        check_compared({name: list(tasks) for name, tasks in models}, reference)
+        check_compared(scores["model"], reference)
         if repeats is None:
             n_repeats = scores["repeat"].nunique()
             repeats = "1 repeat" if n_repeats == 1 else f"{n_repeats} repeats"
@@ -193,7 +191,18 @@ class Comparison(Result):
         verdicts : list of str
             A sentence for each task.
         """
-        return [self._judge(task, rows) for task, rows in self.gains.groupby("task", sort=False)]
+        verdicts = [
+            self._judge(task, rows) for task, rows in self.gains.groupby("task", sort=False)
+        ]
+        if self.scores.empty:
+            return verdicts
+        table = self.table
+        for task in table.index.difference(self.gains["task"], sort=False):
+            found = ", ".join(
+                f"{name} has {score:.3f}" for name, score in table.loc[task].dropna().items()
+            )
+            verdicts.append(f"{task}: {self.reference} has no score; {found}.")
+        return verdicts
 
     def _judge(self, task: Any, rows: pd.DataFrame) -> str:
         found = _decide(rows)
@@ -269,18 +278,13 @@ def _decide(gains: pd.DataFrame) -> np.ndarray:
     return np.select(conditions, [_GAINS, _LOSES, _EQUAL, _NO_INTERVAL], default=_UNDECIDED)
 
 
-def check_compared(tasks: Mapping[str, Iterable[Any]], reference: str) -> None:
-    """Check that there is a reference and something to compare, given the tasks of each model."""
-    if reference not in tasks or len(tasks) < 2:
+def check_compared(names: Iterable[str], reference: str) -> None:
+    """Check that there is a reference and something to compare it with."""
+    names = list(dict.fromkeys(names))
+    if reference not in names or len(names) < 2:
         raise ValueError(
             f"reference={reference!r} must be one of at least two models, but they are "
-            f"{list(tasks)}: add a model."
-        )
-    known = set(tasks[reference])
-    if lacking := [task for task in dict.fromkeys(chain(*tasks.values())) if task not in known]:
-        raise ValueError(
-            f"The reference {reference!r} has no scores of the tasks {lacking}: add them, or "
-            "leave out these tasks."
+            f"{names}: add a model."
         )
 
 
@@ -290,7 +294,9 @@ def _compute_gains(
     """Compute mean and interval of the paired differences from the reference."""
     table = scores.pivot(index="repeat", columns=["model", "task"], values="score")
     pairs = scores[["model", "task"]].drop_duplicates()
-    pairs = pairs[pairs["model"] != reference].reset_index(drop=True)
+    # Where the reference has no score, nobody gains over it.
+    known = pairs["task"][pairs["model"] == reference]
+    pairs = pairs[(pairs["model"] != reference) & pairs["task"].isin(known)].reset_index(drop=True)
     own, others = (
         table[pd.MultiIndex.from_frame(part)] for part in (pairs, pairs.assign(model=reference))
     )

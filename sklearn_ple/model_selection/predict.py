@@ -18,6 +18,7 @@ from ..utils._sklearn import StrOptions, _num_samples
 from ..utils.checks import check_lengths, naming
 from ..utils.constraints import CV, ESTIMATOR, LISTED, N_JOBS, check_arguments
 from ..utils.inner import tasks_of
+from ..utils.interrupts import stopping_at_once
 from ..utils.warn import warn
 from .split import to_splitter
 
@@ -86,6 +87,8 @@ def cross_val_predict(
         has classes in some folds and numbers in others.
     AttributeError
         If the estimator does not have the method.
+    KeyboardInterrupt
+        If Ctrl-C ends it, also in the training of a network: predictions would be incomplete.
 
     Warns
     -----
@@ -155,18 +158,20 @@ def _fit_folds(
     estimator: Any, X: Any, y: Any, splitter: Any, options: dict[str, Any]
 ) -> tuple[list[Any], list[np.ndarray]]:
     """Fit a clone for each fold, and return the clones and the rows of the folds."""
-    fitted = cross_validate(
-        estimator,
-        X,
-        y,
-        cv=splitter,
-        # Only the fitted clones are needed.
-        scoring=lambda *_: 0.0,
-        error_score="raise",
-        return_estimator=True,
-        return_indices=True,
-        **options,
-    )
+    # A network whose training Ctrl-C ends early would spoil the predictions of its fold.
+    with stopping_at_once():
+        fitted = cross_validate(
+            estimator,
+            X,
+            y,
+            cv=splitter,
+            # Only the fitted clones are needed.
+            scoring=lambda *_: 0.0,
+            error_score="raise",
+            return_estimator=True,
+            return_indices=True,
+            **options,
+        )
     models, folds = fitted["estimator"], fitted["indices"]["test"]
     if not np.array_equal(np.sort(np.concatenate(folds)), np.arange(_num_samples(X))):
         raise ValueError(

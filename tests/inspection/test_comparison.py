@@ -1,6 +1,10 @@
 """Gains are the differences that a loop by hand finds, their intervals those of scipy."""
 
 import itertools
+import os
+import pickle
+import signal
+import sys
 
 import numpy as np
 import pandas as pd
@@ -18,12 +22,13 @@ from sklearn.model_selection import GroupKFold, KFold, RepeatedKFold, Stratified
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from skorch.callbacks import Callback
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor
-from sklearn_ple.ensemble import BlendClassifierRegressor
+from sklearn_ple.ensemble import BlendClassifierRegressor, PerTaskClassifierRegressor
 from sklearn_ple.inspection import Comparison, compare
 from sklearn_ple.inspection.compare_models import _make_models
-from sklearn_ple.model_selection import MultiTaskKFold
+from sklearn_ple.model_selection import MultiTaskKFold, cross_val_predict
 from sklearn_ple.tasks import Regression
 
 
@@ -364,6 +369,66 @@ def test_after_an_interruption_the_complete_folds_count(data, last):
     assert found.repeats == "2 folds"
 
 
+class Pressing(Callback):
+    """Presses Ctrl-C in a network's epoch, and perhaps once more in what follows."""
+
+    def __init__(self, n_before):
+        self.n_before = n_before
+
+    def on_epoch_end(self, net, **_):
+        if os.getpid() == PRESSED["pid"]:
+            PRESSED["n_epochs"] += 1
+            if PRESSED["n_epochs"] > self.n_before:
+                os.kill(os.getpid(), signal.SIGINT)
+
+
+PRESSED = {"pid": os.getpid(), "n_epochs": 0}
+
+
+@pytest.mark.usefixtures("ctrl_c")
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+@pytest.mark.parametrize("n_before", [0, 8])
+def test_ctrl_c_in_a_network_ends_the_comparison_at_once(data, n_before):
+    X, y = data[0], data[1].fillna(0)
+    PRESSED["n_epochs"] = 0
+    network = make_tiny(max_epochs=3, early_stopping=False, callbacks=[Pressing(n_before)])
+    models = {"boosting": Ridge(), "PLE": network}
+    if not n_before:
+        with pytest.raises(KeyboardInterrupt):
+            compare(X, y, models, cv=4, verbose=0)
+    else:
+        with pytest.warns(ConvergenceWarning, match="it rests on 2 of 4 folds"):
+            found = compare(X, y, models, cv=4, verbose=0)
+        assert found.scores["repeat"].unique().tolist() == [0, 1]
+    # No epoch, and no fit, came after it.
+    assert PRESSED["n_epochs"] == n_before + 1
+    # Ctrl-C is what it was.
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.usefixtures("ctrl_c")
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+def test_ctrl_c_ends_cross_validation(data):
+    PRESSED["n_epochs"] = 0
+    network = make_tiny(max_epochs=3, callbacks=[Pressing(1)])
+    with pytest.raises(KeyboardInterrupt):
+        cross_val_predict(network, data[0], data[1].fillna(0), cv=3)
+    assert PRESSED["n_epochs"] == 2
+
+
+def test_comparisons_can_be_pickled_without_the_rows(data):
+    found = measure(MODELS, *data, cv=3, random_state=0)
+    written = pickle.dumps(found)
+    assert data[0]["a"].to_numpy().tobytes() not in written
+    again = pickle.loads(written)
+    assert str(again) == str(found)
+    assert again.gains.equals(found.gains)
+    with pytest.raises(ValueError, match="does not hold the rows: fit the best model, 'up', to"):
+        again.best()
+    assert found.best().skill == (0.6, 0.6)
+
+
 def test_networks_are_compared():
     rng = np.random.RandomState(0)
     X = pd.DataFrame(rng.normal(size=(80, 3)), columns=list("abc"))
@@ -424,15 +489,76 @@ def test_models_need_names(data):
         measure({"single_task": Noisy(), 1: Noisy()}, *data, cv=3)
 
 
-def test_models_need_tasks_of_their_kind_and_the_reference_all(data):
+def test_models_need_tasks_of_their_kind(data):
     X, y = data[0], data[1].fillna(0)
     with pytest.raises(ValueError, match="models has .* for 'a', but no task is of its kind"):
         measure({"single_task": Noisy(), "a": LogisticRegression()}, X, y)
+
+
+def test_a_task_that_the_reference_cannot_learn_has_scores_but_no_gains(data):
+    X, y = data[0], data[1].fillna(0)
     y = y.assign(sign=y["one"] > 0)
-    # An error before any fit: the shapes do not suit the skill.
-    models = {"single_task": Ridge(), "pair": (LogisticRegression(), Noisy("none"))}
-    with pytest.raises(ValueError, match=r"'single_task' has no scores of the tasks \['sign'\]"):
-        measure(models, X, y)
+    models = {"single_task": Ridge(), "pair": (LogisticRegression(), Ridge())}
+    found = measure(models, X, y, cv=3, random_state=0)
+    assert found.table.loc["sign"].isna().tolist() == [True, False]
+    assert found.gains["task"].tolist() == ["one", "two"]
+    assert found.verdicts()[-1] == (
+        f"sign: single_task has no score; pair has {found.table.loc['sign', 'pair']:.3f}."
+    )
+    assert found.best().predict(X).shape == (90, 3)
+
+
+def make_times(n_rows=90):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(n_rows, 2)), columns=["a", "b"])
+    times = np.exp(X["a"] + 0.3 * rng.normal(size=n_rows))
+    end = times.where(rng.random(n_rows) < 0.7, -times)
+    return X, pd.DataFrame({"end": end, "price": X["b"] + rng.normal(size=n_rows)})
+
+
+def test_what_cannot_learn_a_kind_has_no_score_there_and_the_rest_goes_on():
+    X, y = make_times()
+    models = {
+        "boosting": (None, Ridge()),
+        "numbers": Ridge(),
+        "PLE": make_tiny(max_epochs=20),
+        "blend": BlendClassifierRegressor(
+            [("pair", PerTaskClassifierRegressor()), ("n", make_tiny())]
+        ),
+        "networks": BlendClassifierRegressor([("a", make_tiny()), ("b", make_tiny())]),
+    }
+    found = compare(X, y, models, cv=2, task_types={"end": "survival"}, verbose=0, random_state=0)
+    has_score = found.table.notna()
+    assert has_score.loc["price"].all()
+    assert has_score.loc["end"].to_dict() == {
+        "boosting": False,
+        "numbers": False,
+        "PLE": True,
+        "blend": False,
+        "networks": True,
+    }
+    assert found.table.loc["end", "PLE"] > 0.6
+
+
+def test_scores_of_different_metrics_are_not_subtracted():
+    X, y = make_times()
+    y["end"] = y["end"].abs()
+    survival = make_tiny(task_types={"end": "survival", "price": "huber"})
+    models = {"boosting": None, "PLE": survival}
+    message = (
+        "Task 'end' is of kind 'regression' for the model 'boosting' and of kind 'survival' for "
+        "'PLE'"
+    )
+    with pytest.raises(ValueError, match=message):
+        compare(X, y, models, verbose=0)
+    metrics = {"price": "r2", "end": lambda true, predicted: np.corrcoef(true, predicted)[0, 1]}
+    found = compare(X, y, models, cv=2, metrics=metrics, verbose=0, random_state=0)
+    assert found.table.notna().all(axis=None)
+    # Kinds of one metric may differ: ordinal classes, and classes.
+    y = pd.DataFrame({"grade": np.arange(90) % 3})
+    models = {name: make_tiny(task_types=name) for name in ("ordinal", "multiclass")}
+    found = compare(X, y, models, cv=2, verbose=0, random_state=0)
+    assert found.gains["mean"].notna().all()
 
 
 def test_failure_names_the_model(data):
@@ -503,7 +629,6 @@ def test_scores_of_another_form_are_an_error():
         ({"confidence": 95}, "'confidence' parameter .* Got 95"),
         ({"overlap": -1}, "'overlap' parameter .* Got -1"),
         ({"overlap": "a third"}, "'overlap' parameter .* Got 'a third'"),
-        ({}, r"'single_task' has no scores of the tasks \['b'\]"),
     ],
 )
 def test_wrong_arguments_beside_scores_are_named(arguments, message):
