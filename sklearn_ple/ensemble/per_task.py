@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 from sklearn.base import clone, is_regressor
 from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import Pipeline
@@ -24,6 +25,7 @@ from .boosting import TRIED, TreeColumns, make_boosting
 from .growing import Part, TaskRows, fit_boosting
 from .rows import LabelledRows, fit_weighted
 from .state import EnsembleModel
+from .text import as_categories, learn_categories
 
 
 class PerTaskClassifierRegressor(EnsembleModel):
@@ -64,6 +66,8 @@ class PerTaskClassifierRegressor(EnsembleModel):
     columns_ : TreeColumns or None
         The transformer that makes the columns of boosting by default, for all tasks at once; None
         if it is used for no task.
+    categories_ : dict of str to list
+        The values of the columns of text.
     classes_ : ndarray, or list of (ndarray or None)
         The sorted classes of each task; None for numbers. For a 1-D y the classes themselves.
     tasks_ : list of Task
@@ -155,7 +159,8 @@ class PerTaskClassifierRegressor(EnsembleModel):
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            The features, which are passed to the models as they are.
+            The features, which are passed to the models as they are. Only text is passed as
+            categories, unless the model is a pipeline, whose steps may read it.
         y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
             The labels. NaN, None or NA where a task has no label.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
@@ -230,6 +235,9 @@ class PerTaskClassifierRegressor(EnsembleModel):
         is_weighted = is_weighted or self.class_weight is not None
         given = self._read_models(rows)
         self._reads_columns = [model is None for model in given]
+        # A pipeline has its own steps for text.
+        self._reads_text = [isinstance(_unwrap(model), Pipeline) for model in given]
+        self.categories_ = learn_categories(rows.X)
         self.columns_: Any = None
         if any(self._reads_columns):
             labelled = np.flatnonzero(rows.weights.any(axis=1))
@@ -254,7 +262,7 @@ class PerTaskClassifierRegressor(EnsembleModel):
         """Return the rows that have a label of each task, and what its model reads of them."""
         codes = targets.encode(rows.labels)
         weights = weigh_classes(rows.weights, codes, targets.tasks, self.class_weight)
-        tables = _make_tables(rows.X, self.columns_, self._reads_columns)
+        tables = self._make_tables(rows.X)
         listed = []
         for k, (task, column, X) in enumerate(
             zip(targets.tasks, rows.labels, tables, strict=True)
@@ -264,6 +272,13 @@ class PerTaskClassifierRegressor(EnsembleModel):
             X = X if there.all() else take_rows(X, np.flatnonzero(there))
             listed.append(TaskRows(X, y, weights[there, k] if is_weighted else None))
         return listed
+
+    def _make_tables(self, X: Any) -> list[Any]:
+        """Return what the model of each task reads: X, categories for text, or boosting's."""
+        own = self.columns_.transform(X) if self.columns_ else None
+        coded = as_categories(X, self.categories_)
+        pairs = zip(self._reads_columns, self._reads_text, strict=True)
+        return [own if is_default else X if reads else coded for is_default, reads in pairs]
 
     def _run(self, parts: Sequence[Sequence[Part]], rows: LabelledRows) -> list[list[Any]]:
         """Fit the models of each task to one or more parts of the rows."""
@@ -305,7 +320,7 @@ class PerTaskClassifierRegressor(EnsembleModel):
 
     def _predict_tasks(self, X: Any) -> list[np.ndarray]:
         X = LabelledRows.check_columns(self, X)
-        tables = _make_tables(X, self.columns_, self._reads_columns)
+        tables = self._make_tables(X)
         # The models may warn of the same columns.
         with without_repeats():
             return [
@@ -324,10 +339,9 @@ class PerTaskClassifierRegressor(EnsembleModel):
         return super()._predict_classes(X, known)
 
 
-def _make_tables(X: Any, columns: TreeColumns | None, reads_columns: Sequence[bool]) -> list[Any]:
-    """Return what the model of each task reads: X, or the columns for trees, made once."""
-    table = columns.transform(X) if columns else None
-    return [table if reads else X for reads in reads_columns]
+def _unwrap(model: Any) -> Any:
+    """Return the estimator of a search, or the model itself."""
+    return model.estimator if hasattr(model, "estimator") and hasattr(model, "refit") else model
 
 
 def _check_model(task: Task, model: Any, is_weighted: bool) -> None:
@@ -359,7 +373,22 @@ def _fit_task(
         return [fit_weighted(part.model, *part.rows) for part in parts]
     except Exception as error:
         error.add_note(f"This was the model of task {name!r}.")
+        _explain_text(error, parts[0])
         raise
+
+
+def _explain_text(error: Exception, part: Part) -> None:
+    """Add what may help if a model has failed on a table with text."""
+    X, name = part.rows.X, type(part.model).__name__
+    texts = []
+    if isinstance(X, pd.DataFrame):
+        texts = X.select_dtypes("category").columns.tolist()
+    if texts and not isinstance(_unwrap(part.model), Pipeline):
+        error.add_note(
+            f"X has text or categories, such as in column {texts[0]!r}. If {name} cannot read "
+            f"them, pass a pipeline that encodes them, such as make_pipeline(TableVectorizer(), "
+            f"{name}()) with skrub, or one with scikit-learn's OneHotEncoder."
+        )
 
 
 def _predict_model(task: Task, model: Any, X: Any) -> np.ndarray:

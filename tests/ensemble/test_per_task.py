@@ -9,7 +9,7 @@ from joblib import parallel_config
 from makers import each_check, make_table
 from sklearn import config_context
 from sklearn.base import clone
-from sklearn.compose import make_column_transformer
+from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
@@ -131,6 +131,60 @@ def test_models_by_default_read_text_gaps_and_many_categories():
     assert scores["high"] > 0.85
     unseen = X.iloc[test].assign(shop="new")
     assert np.isfinite(model.predict(unseen)["sales"]).all()
+
+
+def make_texts(n_rows=120, seed=0):
+    rng = np.random.default_rng(seed)
+    X = pd.DataFrame({"city": rng.choice(["Bonn", "Graz", "Wien"], n_rows)})
+    X["open"] = rng.choice([True, False, None], n_rows)
+    X["n"] = rng.normal(size=n_rows)
+    price = X["city"].map({"Bonn": 0.0, "Graz": 2.0, "Wien": -1.0}) + 0.1 * X["n"]
+    return X, pd.DataFrame({"price": price, "dear": price > 0.5})
+
+
+@pytest.mark.parametrize("library", ["sklearn", "lightgbm"])
+def test_models_read_text_as_categories(library):
+    if library == "lightgbm":
+        lightgbm = pytest.importorskip("lightgbm")
+        options = {"n_estimators": 30, "min_child_samples": 5, "verbose": -1, "n_jobs": 1}
+        models = lightgbm.LGBMClassifier(**options), lightgbm.LGBMRegressor(**options)
+    else:
+        models = HistGradientBoostingClassifier(), HistGradientBoostingRegressor()
+    X, y = make_texts()
+    fitted = PerTaskClassifierRegressor(*models).fit(X, y)
+    new, true = make_texts(60, seed=1)
+    assert multitask_scores(fitted, new, true)["price"] > 0.9
+    coded = X.assign(city=X["city"].astype("category"), open=X["open"].astype("category"))
+    by_hand = clone(models[1]).fit(coded, y["price"])
+    held = new.assign(
+        city=pd.Categorical(new["city"], coded["city"].cat.categories),
+        open=pd.Categorical(new["open"], coded["open"].cat.categories),
+    )
+    expected = by_hand.predict(held)
+    np.testing.assert_allclose(fitted.predict(new)["price"].astype(float), expected)
+    # In whatever form strings come, and with cities that were not seen in fit.
+    other = new.assign(city=new["city"].astype("string"))
+    np.testing.assert_allclose(fitted.predict(other)["price"].astype(float), expected)
+    unseen = fitted.predict(new.assign(city="Rom"))["price"].astype(float)
+    held["city"] = pd.Categorical([None] * 60, coded["city"].cat.categories)
+    np.testing.assert_allclose(unseen, by_hand.predict(held))
+    again = pickle.loads(pickle.dumps(fitted)).predict(new)
+    pd.testing.assert_frame_equal(again, fitted.predict(new))
+
+
+def test_pipelines_read_text_themselves_and_an_error_says_so():
+    X, y = make_texts()
+    steps = make_column_transformer(
+        (OneHotEncoder(), make_column_selector(dtype_include=[object, "str"])),
+        remainder="passthrough",
+    )
+    piped = PerTaskClassifierRegressor(regressor=make_pipeline(steps, Ridge()))
+    X["open"] = X["open"].fillna("unknown").astype(str)
+    assert multitask_scores(piped.fit(X, y[["price"]]), X, y[["price"]])["price"] > 0.9
+    with pytest.raises(ValueError, match="could not convert") as caught:
+        PerTaskClassifierRegressor(regressor=Ridge()).fit(X, y[["price"]])
+    notes = "\n".join(caught.value.__notes__)
+    assert "in column 'city'" in notes and "make_pipeline(TableVectorizer(), Ridge())" in notes
 
 
 def test_models_by_default_do_not_depend_on_how_the_table_is_represented(table):
