@@ -1,7 +1,7 @@
 """Comparison of models on the rows of a user: same folds, scores with intervals, and costs."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -19,22 +19,36 @@ from ..ensemble import BlendClassifierRegressor, PerTaskClassifierRegressor
 from ..ensemble.rows import LabelledRows, fit_weighted
 from ..estimators.bottoms import SharedBottomClassifierRegressor
 from ..estimators.ple import PLEClassifierRegressor
-from ..metrics import multitask_scores
+from ..metrics.jackknife import N_BLOCKS, compute_pseudo_values, deal_blocks
+from ..metrics.reading import read_tasks
+from ..metrics.scores import assign_metrics, score_task
+from ..metrics.views import ScoredTask
 from ..tables.frames import take_rows
 from ..tables.groups import read_groups
 from ..tasks import Task
-from ..utils.constraints import BETWEEN_0_AND_1, CV, LISTED, N_JOBS, check_arguments
+from ..utils.constraints import (
+    BETWEEN_0_AND_1,
+    CV,
+    LISTED,
+    N_JOBS,
+    NOT_NEGATIVE,
+    check_arguments,
+)
 from ..utils.interrupts import stopping_at_once
 from ..utils.progress import progress_bar
 from ..utils.warn import warn, without_repeats
 from .candidates import Candidate, check_metrics, read_models
-from .comparison import DUMMY, Comparison, check_compared
+from .comparison import Comparison, check_compared
+from .paired import PairedRows
+from .verdicts import DUMMY
 
 _BOOSTING = "boosting"
+#: Models that are only compared if they are asked for: they take most of the time.
+_ON_REQUEST = ("boosting, tuned",)
 
 
 def _make_models() -> dict[str, Any]:
-    """Return the models that are compared by default."""
+    """Return the models that have a name, most of which are compared by default."""
     return {
         DUMMY: PerTaskClassifierRegressor(DummyClassifier(strategy="prior"), DummyRegressor()),
         _BOOSTING: PerTaskClassifierRegressor(),
@@ -52,6 +66,7 @@ def _make_models() -> dict[str, Any]:
     task_types=[str, LISTED, dict, type, Task],
     reference=[str, None],
     confidence=[BETWEEN_0_AND_1],
+    margin=[NOT_NEGATIVE],
     n_jobs=N_JOBS,
     random_state=["random_state"],
     verbose=["verbose"],
@@ -69,6 +84,7 @@ def compare(
     reference: str | None = None,
     metrics: Any = None,
     confidence: float = 0.95,
+    margin: float = 0.01,
     n_jobs: int | None = None,
     random_state: Any = None,
     verbose: int = 1,
@@ -86,9 +102,9 @@ def compare(
         The labels. NaN, None or NA where a task has no label.
     models : dict, default=None
         Models by name. A model has no score of tasks whose kind it cannot learn, such as survival
-        for boosting. None compares guessing ("dummy"), boosting per task with defaults and
-        lightly tuned ("boosting, tuned": five settings), networks with hard sharing and with PLE,
-        and the blend of boosting and PLE. A model is:
+        for boosting. None compares guessing ("dummy"), boosting per task, networks with hard
+        sharing and with PLE, and the blend of boosting and PLE. ``{"boosting, tuned": None}`` is
+        boosting with the best of five settings. A model is:
 
         - an estimator of this package, alone, in a pipeline or in a search;
         - a classifier or a regressor for a single target, such as ``LGBMRegressor()``, or one of
@@ -119,6 +135,9 @@ def compare(
         What to score by, as in :func:`~sklearn_ple.metrics.multitask_scores`.
     confidence : float, default=0.95
         Confidence of the intervals, between 0 and 1.
+    margin : float, default=0.01
+        A difference of scores that does not matter. Only if the intervals of all gains lie within
+        it is the verdict that there is no difference that matters.
     n_jobs : int or None, default=None
         Number of fits at a time, as in :class:`joblib.Parallel`.
     random_state : int, RandomState instance or None, default=None
@@ -151,14 +170,31 @@ def compare(
 
     Notes
     -----
-    The intervals are Student's, for the differences within each fold. Folds share most of their
-    training rows, so their differences vary less than those of new data would. The variance is
-    corrected by Nadeau and Bengio's factor, ``1 / n_folds + n_test / n_train`` instead of ``1 /
-    n_folds``. Every task has its own interval, without a correction for their number. A fold in
-    which a task's score is undefined does not count for that task.
+    The gain of a fold has the variance of its test rows and that of the trainings. That of the
+    rows is found by the jackknife: the rows of a fold are dealt to 20 blocks, or whole groups are,
+    and both models are scored without each block in turn. For ROC AUC this is DeLong's variance
+    of paired curves, in blocks. What the gains of the folds differ by beyond it is the variance of
+    the trainings. As folds share most of their training rows, it is multiplied by Nadeau and
+    Bengio's factor, ``1 / n_folds + n_test / n_train`` instead of ``1 / n_folds``. The intervals
+    are Student's, with the degrees of freedom of Welch and Satterthwaite. If a fold has too few
+    labels for blocks, the variance between the folds counts alone, with the same factor. Repeats
+    that test the same rows, as in :class:`sklearn.model_selection.RepeatedKFold`, are taken into
+    account; use them where rows are few. Rows that depend on each other need ``groups``.
+
+    "Better" means that the interval is above zero. Otherwise the verdict is the chance of a gain
+    above zero, as in the correlated Bayesian t-test of Benavoli et al., or that there is no
+    difference that matters, if all intervals lie within the margin. Every task and model has an
+    interval of its own, without a correction for their number. A fold in which a task's score is
+    undefined does not count for that task.
 
     References
     ----------
+    A. Benavoli, G. Corani, J. Demšar, M. Zaffalon. "Time for a Change: a Tutorial for Comparing
+    Multiple Classifiers Through Bayesian Analysis". JMLR 18, 2017.
+
+    E. R. DeLong, D. M. DeLong, D. L. Clarke-Pearson. "Comparing the Areas under Two or More
+    Correlated Receiver Operating Characteristic Curves". Biometrics 44, 1988.
+
     C. Nadeau, Y. Bengio. "Inference for the Generalization Error". Machine Learning 52, 2003.
 
     Examples
@@ -176,7 +212,9 @@ def compare(
     reader = PerTaskClassifierRegressor(task_types=task_types)
     rows = LabelledRows.read(reader, X, y, sample_weight)
     known = _make_models()
-    candidates = read_models(known if models is None else models, known, rows, task_types)
+    if models is None:
+        models = {name: model for name, model in known.items() if name not in _ON_REQUEST}
+    candidates = read_models(models, known, rows, task_types)
     if reference is None:
         reference = _BOOSTING if _BOOSTING in candidates else next(iter(candidates), "")
     check_compared(candidates, reference)
@@ -210,19 +248,28 @@ def compare(
         said = f"it rests on {n_folds} of {len(splits)} folds."
         warn(f"The comparison was interrupted: {said}", ConvergenceWarning)
     scores = [
-        [name, task, fold, score, seconds, ms]
+        [name, task, fold, score, seconds, ms, *values]
         for (fold, name), (of_tasks, seconds, ms) in zip(jobs, found, strict=False)
-        for task, score in of_tasks.items()
+        for task, (score, values) in of_tasks.items()
         if fold < n_folds
     ]
-    columns = ["model", "task", "repeat", "score", "fit_seconds", "row_ms"]
+    keys = ["model", "task", "repeat"]
+    columns = [*keys, "score", "fit_seconds", "row_ms"]
+    every = pd.DataFrame(scores, columns=[*columns, *range(N_BLOCKS)])
+    tested = [test for _, test in splits[:n_folds]]
+    shared = [
+        [len(np.intersect1d(a, b)) / np.sqrt(len(a) * len(b)) for b in tested] for a in tested
+    ]
+    paired = PairedRows(every.set_index(keys)[list(range(N_BLOCKS))], pd.DataFrame(shared))
     overlap = np.mean([len(test) / len(train) for train, test in splits])
 
     kept = Refit(candidates, (rows.X, y, table, weights, groups))
     return Comparison.from_scores(
-        pd.DataFrame(scores, columns=columns),
+        every[columns],
         reference=reference,
         confidence=confidence,
+        margin=margin,
+        paired=paired,
         overlap=float(overlap),
         repeats=f"{n_folds} folds",
         refit=kept,
@@ -267,6 +314,20 @@ class Refit:
         return fit_weighted(clone(estimator), X, y, weights, **options)
 
 
+def _score_rows(
+    tasks: Sequence[ScoredTask], metrics: Any, groups: np.ndarray | None, seed: int
+) -> dict[str, tuple[float, np.ndarray]]:
+    """Score each task, and compute its pseudo-values; models of one seed have the same blocks."""
+    metrics = assign_metrics(metrics, [scored.name for scored in tasks])
+    found = {}
+    for scored in tasks:
+        metric = metrics[scored.name]
+        score = score_task(scored, metric)
+        blocks = deal_blocks(scored, groups, np.random.RandomState(seed))
+        found[scored.name] = score, compute_pseudo_values(scored, metric, score, blocks)
+    return found
+
+
 def _pass_groups(model: Any, groups: np.ndarray | None) -> dict[str, Any]:
     """Return the groups as an argument of fit, if there are any and it accepts them."""
     return {} if groups is None or not has_fit_parameter(model, "groups") else {"groups": groups}
@@ -274,13 +335,13 @@ def _pass_groups(model: Any, groups: np.ndarray | None) -> dict[str, Any]:
 
 def _fit_and_score(
     name: str, candidate: Candidate, data: Any, split: Any, seed: int, metrics: Any
-) -> tuple[dict[str, float], float, float]:
+) -> tuple[dict[str, tuple[float, np.ndarray]], float, float]:
     """Fit a clone in one fold.
 
     Returns
     -------
-    scores : dict of str to float
-        The scores by task.
+    scores : dict of str to (float, ndarray of shape (n_blocks,))
+        The score of each task, and its pseudo-values.
     fit_seconds, row_ms : float
         The CPU time of the fit, and that of the prediction of a row in milliseconds.
     """
@@ -303,7 +364,9 @@ def _fit_and_score(
         clocks.append(time.process_time())
         model.predict(X_test)
         clocks.append(time.process_time())
-        scores = multitask_scores(model, X_test, y_test, metrics, weight_test)
+        of_rows = None if groups is None else groups[test]
+        scored = read_tasks(model, X_test, y_test, weight_test)
+        scores = _score_rows(scored, metrics, of_rows, seed)
     except Exception as error:
         error.add_note(f"This was the model {name!r}, with the seed {seed}.")
         raise

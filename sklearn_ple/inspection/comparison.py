@@ -6,20 +6,26 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from ..utils.checks import check_frame
 from ..utils.constraints import BETWEEN_0_AND_1, NOT_NEGATIVE, check_arguments
 from .comparison_display import ComparisonDisplay
+from .paired import PairedRows, compute_gains
 from .shown import Contents, Result
+from .verdicts import (
+    DUMMY,
+    FEW,
+    GAINS,
+    LOSES,
+    VERDICTS,
+    Decision,
+    classify,
+    decide,
+    describe_lead,
+    show_decisions,
+    without_gains,
+)
 
-#: Name of the model that guesses.
-DUMMY = "dummy"
-
-# The possible results of a task, in the order of the summary.
-_GAINS, _LOSES, _UNDECIDED, _EQUAL = "gains on", "loses on", "undecided on", "no difference on"
-_NO_INTERVAL = "no interval on"
-_VERDICTS = (_GAINS, _LOSES, _UNDECIDED, _EQUAL, _NO_INTERVAL)
 _KEYS = ["model", "task", "repeat"]
 
 
@@ -38,7 +44,8 @@ class Comparison(Result):
     gains : DataFrame
         A row for every model but the reference and every task, with the columns ``model``,
         ``task``, ``mean``, ``low`` and ``high``: the mean difference between its score and that of
-        the reference, and the bounds of the confidence interval.
+        the reference, and the bounds of the confidence interval. There may be a column ``chance``,
+        that of a true gain above zero.
     reference : str
         The model that the others are compared with.
     confidence : float
@@ -47,6 +54,10 @@ class Comparison(Result):
         What was repeated, such as "5 folds".
     refit : callable or None, default=None
         Function that fits a model, given by name, to all rows; None if it is not known how.
+    margin : float, default=0.01
+        A difference of scores that does not matter.
+    over_guessing : DataFrame or None, default=None
+        The gains over the model "dummy", in the form of ``gains``.
 
     See Also
     --------
@@ -81,10 +92,16 @@ class Comparison(Result):
     confidence: float
     repeats: str
     refit: Callable[[str], Any] | None = None
+    margin: float = 0.01
+    over_guessing: pd.DataFrame | None = None
 
     @classmethod
     @check_arguments(
-        reference=[str], confidence=[BETWEEN_0_AND_1], overlap=[NOT_NEGATIVE], repeats=[str, None]
+        reference=[str],
+        confidence=[BETWEEN_0_AND_1],
+        overlap=[NOT_NEGATIVE],
+        repeats=[str, None],
+        margin=[NOT_NEGATIVE],
     )
     def from_scores(
         cls,
@@ -95,6 +112,8 @@ class Comparison(Result):
         overlap: float = 0.0,
         repeats: str | None = None,
         refit: Callable[[str], Any] | None = None,
+        margin: float = 0.01,
+        paired: PairedRows | None = None,
     ) -> "Comparison":
         """Compute the gains from given scores.
 
@@ -114,6 +133,11 @@ class Comparison(Result):
             What was repeated, in words; by default the number of repeats.
         refit : callable or None, default=None
             Function that fits a model, given by name, to all rows.
+        margin : float, default=0.01
+            A difference of scores that does not matter.
+        paired : PairedRows, default=None
+            What :func:`compare` has learnt from the test rows. By default the intervals are
+            Student's, of the differences between repeats.
 
         Returns
         -------
@@ -137,8 +161,11 @@ class Comparison(Result):
         if repeats is None:
             n_repeats = scores["repeat"].nunique()
             repeats = "1 repeat" if n_repeats == 1 else f"{n_repeats} repeats"
-        gains = _compute_gains(scores, reference, confidence, overlap)
-        return cls(scores, gains, reference, confidence, repeats, refit)
+        evidence = confidence, overlap, paired
+        gains, guessing = compute_gains(scores, reference, *evidence), None
+        if reference != DUMMY and (scores["model"] == DUMMY).any():
+            guessing = compute_gains(scores, DUMMY, *evidence)
+        return cls(scores, gains, reference, confidence, repeats, refit, margin, guessing)
 
     def summary(self) -> str:
         """Describe in words which tasks gain and which lose.
@@ -156,13 +183,13 @@ class Comparison(Result):
             f"Gain over {self.reference} ({100 * self.confidence:g} % intervals, {self.repeats}):"
         ]
         for model, rows in self.gains.groupby("model", sort=False):
-            found = _decide(rows)
+            found = classify(rows)
             parts = [
                 f"{verdict} {', '.join(map(str, rows['task'][found == verdict]))}"
-                for verdict in _VERDICTS
+                for verdict in VERDICTS
                 if verdict in found
             ]
-            is_seesaw = _GAINS in found and _LOSES in found
+            is_seesaw = GAINS in found and LOSES in found
             seesaw = " Seesaw: some tasks gain, others lose." if is_seesaw else ""
             lines.append(f"{model}: {'; '.join(parts)}.{seesaw}")
         return "\n".join(lines)
@@ -184,41 +211,52 @@ class Comparison(Result):
     def verdicts(self) -> list[str]:
         """Say for each task, in a sentence, which model to take.
 
-        A model is better than the reference if the interval of its gain is above zero.
+        A model is better than the reference if the interval of its gain is above zero. If it is
+        not, the sentence says how probable it is that the best mean gain is a true one. There is
+        no difference that matters if the intervals of all models lie within the margin.
 
         Returns
         -------
         verdicts : list of str
             A sentence for each task.
         """
-        verdicts = [
-            self._judge(task, rows) for task, rows in self.gains.groupby("task", sort=False)
+        return [decision.sentence for decision in self._decide()]
+
+    @property
+    def decisions(self) -> pd.DataFrame:
+        """The verdicts as a table: the leader of each task, its lead, and how sure it is.
+
+        The columns are ``leader``, ``over``, ``lead``, ``low``, ``high``, ``chance`` and
+        ``verdict``. Tasks in which the reference is behind come first.
+        """
+        rows = [decision[:8] for decision in self._decide()]
+        table = pd.DataFrame(rows, columns=Decision._fields[:8]).set_index("task")
+        signs = np.where(table["leader"] == self.reference, -1.0, 1.0)
+        order = np.argsort(-signs * table["lead"].fillna(0.0), kind="stable")
+        return table.iloc[order].rename_axis(index=None)
+
+    def overview(self) -> str:
+        """Say in a line which model is ahead of the reference on how many tasks.
+
+        Returns
+        -------
+        overview : str
+            A line such as "PLE is ahead of boosting on 24 of 25 tasks, by +0.030 on average.", as
+            text.
+        """
+        return describe_lead(self.gains, self.reference)
+
+    def _decide(self) -> list[Decision]:
+        """Return the decision of each task, in their order; without gains at the end."""
+        decided = [
+            decide(task, rows, self.reference, self.margin, self.confidence, self.over_guessing)
+            for task, rows in self.gains.groupby("task", sort=False)
         ]
         if self.scores.empty:
-            return verdicts
+            return decided
         table = self.table
-        for task in table.index.difference(self.gains["task"], sort=False):
-            found = ", ".join(
-                f"{name} has {score:.3f}" for name, score in table.loc[task].dropna().items()
-            )
-            verdicts.append(f"{task}: {self.reference} has no score; {found}.")
-        return verdicts
-
-    def _judge(self, task: Any, rows: pd.DataFrame) -> str:
-        found = _decide(rows)
-        better = rows[found == _GAINS].sort_values("mean", kind="stable")
-        if len(better):
-            best = better.iloc[-1]
-            ends = " to ".join(f"{best[end]:.2g}" for end in ("low", "high"))
-            return (
-                f"{task}: {best['model']} gains {best['mean']:.2g} over {self.reference} ({ends})."
-            )
-        if set(found) == {_NO_INTERVAL}:
-            return f"{task}: too few scores to say."
-        guesses = found[(rows["model"] == DUMMY).to_numpy()]
-        if self.reference == DUMMY or (len(guesses) and guesses[0] != _LOSES):
-            return f"{task}: no model is clearly better than guessing."
-        return f"{task}: {self.reference} is enough; no model is clearly better."
+        others = table.index.difference(self.gains["task"], sort=False)
+        return decided + [without_gains(task, table.loc[task], self.reference) for task in others]
 
     def best(self) -> Any:
         """Fit the best model to all rows.
@@ -263,19 +301,19 @@ class Comparison(Result):
     def _contents(self) -> Contents:
         if self.scores.empty:
             caption = f"Gains over {self.reference}, {self.repeats}"
-            rows = self.gains.set_index(["model", "task"])
-            return caption, rows.map("{:+.3f}".format), self.verdicts()
+            rows = self.gains.set_index(["model", "task"])[["mean", "low", "high"]]
+            return caption, rows.map("{:+.3f}".format), self._tell()
         # The scores have three digits, the costs two.
         parts = [self.table.map("{:.3f}".format), self.costs.map("{:.2g}".format)]
         caption = f"Scores, means of {self.repeats}, more is better"
-        return caption, pd.concat(parts), self.verdicts()
+        return caption, pd.concat(parts), self._tell()
 
-
-def _decide(gains: pd.DataFrame) -> np.ndarray:
-    """Decide for each gain whether its interval excludes zero."""
-    low, high = gains["low"], gains["high"]
-    conditions = [low > 0, high < 0, (low == 0) & (high == 0), low.isna()]
-    return np.select(conditions, [_GAINS, _LOSES, _EQUAL, _NO_INTERVAL], default=_UNDECIDED)
+    def _tell(self) -> list[str]:
+        """Return the verdicts or, for many tasks, a line and a table."""
+        verdicts = self.verdicts()
+        if len(verdicts) <= FEW:
+            return verdicts
+        return [self.overview(), *show_decisions(self.decisions)]
 
 
 def check_compared(names: Iterable[str], reference: str) -> None:
@@ -286,22 +324,3 @@ def check_compared(names: Iterable[str], reference: str) -> None:
             f"reference={reference!r} must be one of at least two models, but they are "
             f"{names}: add a model."
         )
-
-
-def _compute_gains(
-    scores: pd.DataFrame, reference: str, confidence: float, overlap: float
-) -> pd.DataFrame:
-    """Compute mean and interval of the paired differences from the reference."""
-    table = scores.pivot(index="repeat", columns=["model", "task"], values="score")
-    pairs = scores[["model", "task"]].drop_duplicates()
-    # Where the reference has no score, nobody gains over it.
-    known = pairs["task"][pairs["model"] == reference]
-    pairs = pairs[(pairs["model"] != reference) & pairs["task"].isin(known)].reset_index(drop=True)
-    own, others = (
-        table[pd.MultiIndex.from_frame(part)] for part in (pairs, pairs.assign(model=reference))
-    )
-    gains = own - others.to_numpy()
-    mean, n = gains.mean().to_numpy(), gains.count().to_numpy()
-    error = gains.std().to_numpy() * np.sqrt(1 / np.maximum(n, 1) + overlap)
-    half = error * stats.t.ppf((1 + confidence) / 2, n - 1)
-    return pairs.assign(mean=mean, low=mean - half, high=mean + half)

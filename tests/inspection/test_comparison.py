@@ -1,5 +1,6 @@
 """Gains are the differences that a loop by hand finds, their intervals those of scipy."""
 
+import importlib
 import itertools
 import os
 import pickle
@@ -14,10 +15,10 @@ from joblib import parallel_config
 from makers import make_complete_table, make_table, make_tiny
 from numpy.testing import assert_allclose
 from scipy import sparse, stats
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.exceptions import ConvergenceWarning, UndefinedMetricWarning
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.metrics import r2_score
+from sklearn.metrics import r2_score, roc_auc_score
 from sklearn.model_selection import GroupKFold, KFold, RepeatedKFold, StratifiedKFold
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
@@ -28,8 +29,10 @@ from sklearn_ple import PLEClassifierRegressor, PLERegressor
 from sklearn_ple.ensemble import BlendClassifierRegressor, PerTaskClassifierRegressor
 from sklearn_ple.inspection import Comparison, compare
 from sklearn_ple.inspection.compare_models import _make_models
+from sklearn_ple.metrics.jackknife import compute_pseudo_values, deal_blocks
+from sklearn_ple.metrics.views import ScoredTask
 from sklearn_ple.model_selection import MultiTaskKFold, cross_val_predict
-from sklearn_ple.tasks import Regression
+from sklearn_ple.tasks import Binary, Regression
 
 
 class Noisy(BaseEstimator):
@@ -126,7 +129,9 @@ def test_scores_on_folds_are_those_of_the_folds(data):
     ],
 )
 def test_interval_over_folds_has_the_correction_of_nadeau_and_bengio(data, cv, n_splits):
-    gain = measure(MODELS, *data, cv=cv, random_state=0)
+    scores = measure(MODELS, *data, cv=cv, random_state=0).scores
+    overlap = 1 / (n_splits - 1)
+    gain = Comparison.from_scores(scores, reference="single_task", overlap=overlap)
     for model, task in itertools.product(["up", "seesaw"], ["one", "two"]):
         differences = by_hand(gain, model, task)
         n = len(differences)
@@ -204,7 +209,8 @@ def test_rows_that_do_not_match_are_an_error(data):
 def test_summary_says_who_gains_and_loses(data):
     models = {**MODELS, "down": Noisy((0.0, 0.0)), "same": Noisy((0.3, 0.3))}
     folds = [(np.arange(90), np.arange(90) % 3 == 0)] * 5
-    gain = measure(models, *data, cv=folds, random_state=0)
+    scores = measure(models, *data, cv=folds, random_state=0).scores
+    gain = Comparison.from_scores(scores, reference="single_task", repeats="5 folds")
     assert gain.summary().splitlines() == [
         "Gain over single_task (95 % intervals, 5 folds):",
         "up: gains on one, two.",
@@ -216,11 +222,29 @@ def test_summary_says_who_gains_and_loses(data):
 
 VERDICTS = [
     # The dummy's gain, the rival's, and the verdict.
-    ((-0.3, -0.2), (0.01, 0.03), "a: rival gains 0.02 over boosting (0.01 to 0.03)."),
-    ((-0.3, -0.2), (-0.01, 0.03), "a: boosting is enough; no model is clearly better."),
-    ((-0.3, -0.2), (-0.05, -0.03), "a: boosting is enough; no model is clearly better."),
-    ((-0.3, 0.2), (-0.01, 0.03), "a: no model is clearly better than guessing."),
-    ((np.nan, np.nan), (np.nan, np.nan), "a: too few scores to say."),
+    ((-0.3, -0.2), (0.01, 0.03), "rival gains 0.02 over boosting (0.01 to 0.03)."),
+    (
+        (-0.3, -0.2),
+        (-0.01, 0.03),
+        "rival is probably better than boosting, by 0.01 (chance 84 %).",
+    ),
+    (
+        (-0.3, -0.2),
+        (-0.03, 0.01),
+        "boosting is probably better than rival, by 0.01 (chance 84 %).",
+    ),
+    ((-0.3, -0.2), (-0.05, -0.03), "boosting gains 0.04 over rival (0.03 to 0.05)."),
+    (
+        (-0.3, -0.2),
+        (-0.009, 0.007),
+        "no difference that matters, all gains over boosting are within ±0.01.",
+    ),
+    (
+        (-0.3, 0.2),
+        (-0.05, -0.03),
+        "boosting gains 0.04 over rival (0.03 to 0.05); it is not clearly better than guessing.",
+    ),
+    ((np.nan, np.nan), (np.nan, np.nan), "too few scores to say."),
 ]
 
 
@@ -230,7 +254,182 @@ def test_a_sentence_says_which_model_to_take(dummy, rival, verdict):
         [name, "a", np.mean(ends), *ends] for name, ends in (("dummy", dummy), ("rival", rival))
     ]
     gains = pd.DataFrame(rows, columns=["model", "task", "mean", "low", "high"])
-    assert Comparison(pd.DataFrame(), gains, "boosting", 0.95, "5 folds").verdicts() == [verdict]
+    found = Comparison(pd.DataFrame(), gains, "boosting", 0.95, "5 folds")
+    assert found.verdicts() == [f"a: {verdict}"]
+
+
+def test_the_best_of_several_models_decides_and_all_must_lie_within_the_margin():
+    rows = [
+        ["x", "a", 0.02, 0.01, 0.03],
+        ["y", "a", 0.03, -0.01, 0.07],
+        ["x", "b", 0.001, -0.003, 0.005],
+        ["y", "b", 0.002, -0.008, 0.012],
+    ]
+    gains = pd.DataFrame(rows, columns=["model", "task", "mean", "low", "high"])
+    found = Comparison(pd.DataFrame(), gains, "boosting", 0.95, "5 folds")
+    # Of models that are clearly better the best, even if another might be.
+    assert found.decisions["leader"].to_dict() == {"a": "x", "b": "y"}
+    assert found.decisions["verdict"].tolist() == ["better", "probably better"]
+    wide = Comparison(pd.DataFrame(), gains, "boosting", 0.95, "5 folds", margin=0.02)
+    assert wide.decisions["verdict"].tolist() == ["better", "no difference that matters"]
+
+
+def test_a_model_that_does_not_beat_guessing_is_not_praised_alone():
+    keys = itertools.product(("dummy", "boosting", "PLE"), range(6))
+    steps = {"dummy": 0.5, "boosting": 0.4, "PLE": 0.5}
+    noise = np.random.default_rng(0).normal(size=(3, 6)) * 0.01
+    rows = [
+        (model, "a", k, steps[model] + noise[list(steps).index(model), k]) for model, k in keys
+    ]
+    scores = pd.DataFrame(rows, columns=COLUMNS)
+    (verdict,) = Comparison.from_scores(scores, reference="boosting").verdicts()
+    assert verdict.startswith("a: PLE gains 0.09")
+    assert verdict.endswith("; it is not clearly better than guessing.")
+
+
+def test_many_tasks_are_told_by_a_line_and_a_sorted_table():
+    rng = np.random.default_rng(0)
+    rows = [
+        (model, f"t{task}", fold, 0.5 + 0.01 * (task - 1) * (model == "PLE") + 0.01 * rng.normal())
+        for model in ("boosting", "PLE")
+        for task in range(25)
+        for fold in range(5)
+    ]
+    found = Comparison.from_scores(pd.DataFrame(rows, columns=COLUMNS), reference="boosting")
+    means = found.gains["mean"]
+    line = f"PLE is ahead of boosting on {(means > 0).sum()} of 25 tasks, by {means.mean():+.3f} "
+    assert found.overview() == line + "on average."
+    table = found.decisions
+    signed = table["lead"].where(table["leader"] == "PLE", -table["lead"])
+    assert signed.is_monotonic_decreasing and len(table) == 25
+    by_task = found.gains.set_index("task").loc[table.index]
+    assert_allclose(signed, by_task["mean"])
+    assert_allclose(
+        table["chance"].where(table["leader"] == "PLE", 1 - table["chance"]), by_task["chance"]
+    )
+    text = str(found)
+    assert text.index(line) < text.index("leader")
+    assert "t24: " not in text and "t24" in text.split("leader")[1].splitlines()[1]
+    assert "<table" in found._repr_html_()
+
+
+# -- intervals by rows ----------------------------------------------------------------------------
+
+
+class ByColumn(RegressorMixin, BaseEstimator):
+    """Predicts a column as it is."""
+
+    def __init__(self, column=0):
+        self.column = column
+
+    def fit(self, X, y):
+        self.is_fitted_ = True
+        return self
+
+    def predict(self, X):
+        return np.asarray(X)[:, self.column]
+
+
+def make_binary():
+    return Binary().fit(np.arange(2), np.ones(2), None)
+
+
+def make_columns(n_rows, seed, noise=(1.0, 1.0)):
+    """Columns that predict y, each with an error of its own."""
+    rng = np.random.default_rng(seed)
+    y = rng.normal(size=n_rows)
+    X = y[:, np.newaxis] + rng.normal(size=(n_rows, 2)) * noise
+    return pd.DataFrame(X, columns=["a", "b"]), pd.DataFrame({"y": y})
+
+
+def test_without_training_the_variance_is_that_of_the_rows():
+    X, y = make_columns(400, seed=0)
+    models = {"a": ByColumn(0), "b": ByColumn(1)}
+    widths, expected = [], []
+    for metric, of_rows in (
+        ("neg_mean_squared_error", lambda e: e**2),
+        ("neg_mean_absolute_error", np.abs),
+    ):
+        found = compare(X, y, models, cv=5, metrics=metric, verbose=0, random_state=0)
+        (gain,) = found.gains.itertuples(index=False)
+        errors = of_rows(X.to_numpy() - y.to_numpy())
+        differences = errors[:, 0] - errors[:, 1]
+        assert gain.mean == pytest.approx(differences.mean())
+        widths.append(gain.high - gain.low)
+        expected.append(2 * 1.96 * differences.std() / np.sqrt(400))
+    # The variance of the folds may be greater by chance, and is then added.
+    ratio = np.divide(widths, expected)
+    assert (ratio > 0.75).all() and (ratio < 1.9).all()
+
+
+def test_the_chance_is_that_of_the_interval(data):
+    found = measure(MODELS, *data, cv=4, random_state=0)
+    for gain in found.gains.itertuples(index=False):
+        assert (gain.chance > 0.975) == (gain.low > 0)
+        assert (gain.chance < 0.025) == (gain.high < 0)
+        assert (gain.chance > 0.5) == (gain.mean > 0)
+
+
+def test_pseudo_values_of_roc_auc_are_those_of_delong(seed):
+    rng = np.random.default_rng(seed)
+    labels = pd.Series(rng.permutation(np.arange(40) % 2))
+    scores = rng.normal(size=40) + labels.to_numpy()
+    proba = np.column_stack([1 - scores, scores])
+    responses = {"predict_proba": lambda: proba, "predict": lambda: (scores > 0.5).astype(int)}
+    scored = ScoredTask("a", labels, make_binary(), np.array([0, 1]), responses)
+    blocks = deal_blocks(scored, None, np.random.RandomState(seed))
+    assert np.bincount(blocks).tolist() == [2] * 20
+    assert all(labels[blocks == block].sum() == 1 for block in range(20))
+    values = compute_pseudo_values(scored, None, roc_auc_score(labels, scores), blocks)
+    # DeLong's variance, by the placements of each positive among the negatives and vice versa.
+    above = scores[labels == 1][:, None] > scores[labels == 0]
+    delong = above.mean(axis=1).var(ddof=1) / 20 + above.mean(axis=0).var(ddof=1) / 20
+    assert values.mean() == pytest.approx(above.mean(), abs=0.02)
+    # Without two blocks, as by scikit-learn.
+    for block in (0, 7):
+        there = blocks != block
+        without = (20 * above.mean() - values[block]) / 19
+        assert without == pytest.approx(roc_auc_score(labels[there], scores[there]))
+    # Blocks pair positives with negatives at random, which the 20 values estimate only roughly.
+    assert 0.3 < values.var(ddof=1) / 20 / delong < 2.5
+
+
+def test_groups_of_rows_are_dealt_together_and_unlabelled_rows_nowhere():
+    labels = pd.Series(np.where(np.arange(90) % 9 == 0, np.nan, np.arange(90.0)))
+    scored = ScoredTask("a", labels, Regression())
+    groups = np.arange(90) // 3
+    blocks = deal_blocks(scored, groups, np.random.RandomState(0))
+    assert ((blocks < 0) == labels.isna()).all()
+    assert all(len(set(blocks[(groups == g) & (blocks >= 0)])) == 1 for g in range(30))
+    # Too few groups for blocks.
+    few = deal_blocks(scored, groups % 4, np.random.RandomState(0))
+    assert np.isnan(compute_pseudo_values(scored, "r2", 0.5, few)).all()
+
+
+def test_copies_of_rows_say_nothing_new_if_they_are_a_group():
+    rng = np.random.default_rng(0)
+    labels = pd.Series(np.repeat(rng.normal(size=100), 9))
+    predicted = labels.to_numpy() + np.repeat(rng.normal(size=100), 9)
+    scored = ScoredTask("a", labels, Regression(), responses={"predict": lambda: predicted})
+    score = -((labels - predicted) ** 2).mean()
+    alone, together = (
+        compute_pseudo_values(scored, "neg_mean_squared_error", score, blocks).var()
+        for blocks in (
+            deal_blocks(scored, groups, np.random.RandomState(0))
+            for groups in (None, np.arange(900) // 9)
+        )
+    )
+    assert together == pytest.approx(9 * alone, rel=0.6)
+
+
+def test_repeats_of_the_same_rows_are_no_new_rows():
+    X, y = make_columns(200, seed=0)
+    models, options = {"a": ByColumn(0), "b": ByColumn(1)}, {"verbose": 0, "random_state": 0}
+    once = compare(X, y, models, cv=5, metrics="neg_mean_squared_error", **options).gains.iloc[0]
+    folds = RepeatedKFold(n_splits=5, n_repeats=4, random_state=0)
+    often = compare(X, y, models, cv=folds, metrics="neg_mean_squared_error", **options)
+    width = np.ptp(often.gains.iloc[0][["low", "high"]])
+    assert 0.6 < width / np.ptp(once[["low", "high"]]) < 1.4
 
 
 def test_print_and_notebooks_show_scores_costs_and_verdicts(data):
@@ -310,6 +509,16 @@ def test_defaults_are_guessing_boosting_networks_and_their_blend():
     names = ["dummy", "boosting", "boosting, tuned", "hard sharing", "PLE", "blend"]
     assert list(found.table) == names
     assert found.table.loc["late", "dummy"] == 0.5
+
+
+def test_tuned_boosting_is_compared_on_request_only(data, monkeypatch):
+    known = {"dummy": Ridge(1e9), "boosting": Ridge(), "boosting, tuned": Ridge(0.1)}
+    module = importlib.import_module("sklearn_ple.inspection.compare_models")
+    monkeypatch.setattr(module, "_make_models", lambda: known)
+    X, y = data[0], data[1].fillna(0)
+    assert list(compare(X, y, cv=2, verbose=0).table) == ["dummy", "boosting"]
+    found = compare(X, y, dict.fromkeys(known), cv=2, verbose=0)
+    assert list(found.table) == list(known)
 
 
 def test_groups_and_weights_are_passed_on():
@@ -590,7 +799,8 @@ def test_gains_are_measured_from_scores_that_are_there_already():
     (found,) = gain.gains.itertuples(index=False)
     low, high = stats.t.interval(0.9, 1, loc=0.2, scale=stats.sem([0.1, 0.3]))
     assert found[:2] == ("ple", "a")
-    assert_allclose(found[2:], [0.2, low, high])
+    assert_allclose(found[2:5], [0.2, low, high])
+    assert found.chance == pytest.approx(stats.t.cdf(0.2 / stats.sem([0.1, 0.3]), 1))
     assert gain.repeats == "2 repeats"
 
 
