@@ -81,7 +81,7 @@ def main():
     parser_of(__doc__).parse_args()
     runs = [
         (*run, *tables)
-        for tables, run in product(((0.0, 300), (0.3, 60)), product(KINDS, MODELS, SIZES))
+        for tables, run in product(((0.0, 120), (0.3, 40)), product(KINDS, MODELS, SIZES))
     ]
     measure_all("verdicts", ("kind", "model", "n_rows", "loss", "n_tables"), runs, measure)
 

@@ -9,6 +9,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from .nn import Body, EventLink, JointLogits
+from .parameters.elsewhere import ARGUMENTS
 from .parameters.fields import parameter, with_parameters
 from .parameters.settings import Architecture, Settings
 from .parameters.shared import WIDTHS, Parameters, class_weight
@@ -164,7 +165,7 @@ class MultiTaskEstimator(Predictor, Parameters):
     # -- fit ------------------------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=True)
-    @hinting(eval_set="pass the rows as X_val and their labels as y_val")
+    @hinting(**ARGUMENTS)
     def fit(
         self,
         X: Any,

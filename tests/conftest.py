@@ -111,6 +111,13 @@ def unpainted(monkeypatch):
     monkeypatch.setattr("matplotlib.figure.Figure.findobj", lambda *_, **__: [])
 
 
+@pytest.fixture(autouse=True)
+def console(monkeypatch):
+    """Let what pytest captures stand for a console, on which bars are shown."""
+    for kind in ("CaptureIO", "EncodedFile"):
+        monkeypatch.setattr(f"_pytest.capture.{kind}.isatty", lambda _: True, raising=False)
+
+
 @pytest.fixture
 def ctrl_c():
     """Let SIGINT interrupt the test: a shell's processes in the background ignore it."""

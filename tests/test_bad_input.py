@@ -78,6 +78,37 @@ def test_the_name_of_another_packages_argument_hints_at_ours(X, y):
         make_tiny().fit(X, y, eval_sets=[(X, y)])
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("monotone_constraints", "PerTaskClassifierRegressor"),
+        ("early_stopping_rounds", "n_iter_no_change"),
+        ("cat_features", "categorical_features"),
+        ("eval_metric", "early_stopping .*multitask_scores"),
+    ],
+)
+def test_parameters_of_boosting_hint_at_ours(X, y, name, hint):
+    message = f"^PLEClassifierRegressor has no argument '{name}': .*{hint}"
+    with pytest.raises(TypeError, match=message):
+        make_tiny(**{name: [1]})
+    with pytest.raises(TypeError, match=f"fit has no argument '{name}': .*{hint}"):
+        make_tiny().fit(X, y, **{name: [1]})
+
+
+def test_attributes_of_boosting_hint_at_ours(X, y):
+    fitted = make_tiny().fit(X, y)
+    with pytest.raises(AttributeError, match="'feature_importances_': .*multitask_importance"):
+        fitted.feature_importances_  # noqa: B018
+    with pytest.raises(AttributeError, match="'best_iteration_': see history_"):
+        fitted.best_iteration_  # noqa: B018
+    assert not hasattr(fitted, "feature_importances_")
+    with pytest.raises(AttributeError, match="has no attribute 'importances_'"):
+        fitted.importances_  # noqa: B018
+    numbers = make_tiny(PLERegressor).fit(X, y[["area"]])
+    with pytest.raises(AttributeError, match="predict_proba"):
+        numbers.predict_proba(X)
+
+
 def test_integers_of_many_values_warn(X, y):
     y["area"] = np.arange(N)
     with pytest.warns(

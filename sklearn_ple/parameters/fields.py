@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any, TypeVar, dataclass_transform
 
-from ..utils.checks import is_ours
+from ..utils.checks import hinting, is_ours
 from .docstrings import complete_docstring
+from .elsewhere import ARGUMENTS
 
 _T = TypeVar("_T")
 # Marks a parameter without a published value, for which None would be a valid value.
@@ -130,6 +131,9 @@ def with_parameters(owner: type[_T]) -> type[_T]:
     constraints |= {n: row["constraint"] for n, row in rows.items() if "constraint" in row}
     made._parameter_constraints = constraints
     signature = inspect.signature(made.__init__)
+    if "max_epochs" in rows:
+        unknown = {name: hint for name, hint in ARGUMENTS.items() if name not in rows}
+        made.__init__ = hinting(**unknown)(made.__init__)
     order = [signature.parameters[name] for name in ["self", *rows]]
     made.__init__.__signature__ = signature.replace(parameters=order)
     complete_docstring(made)

@@ -90,10 +90,10 @@ def hinting(**hints: str) -> Callable[[_Method], _Method]:
         @wraps(method)
         def call(self: Any, *args: Any, **kwargs: Any) -> Any:
             for name in kwargs.keys() & hints.keys():
-                raise TypeError(
-                    f"{type(self).__name__}.{method.__name__} has no argument {name!r}: "
-                    f"{hints[name]}."
-                )
+                what = type(self).__name__
+                if method.__name__ != "__init__":
+                    what += f".{method.__name__}"
+                raise TypeError(f"{what} has no argument {name!r}: {hints[name]}.")
             return method(self, *args, **kwargs)
 
         return cast(_Method, call)

@@ -17,7 +17,7 @@ def write_line(text: str) -> None:
 
 
 def progress_bar(*args: Any, **options: Any) -> Any:
-    """Create a progress bar of tqdm that is not wider than 100 columns.
+    """Create a progress bar of tqdm that is not wider than 100 columns, on a console only.
 
     Parameters
     ----------
@@ -34,6 +34,9 @@ def progress_bar(*args: Any, **options: Any) -> Any:
     if sys.stderr is None:
         # A program without a console has nowhere to show it.
         options["disable"] = True
+    elif not options.get("disable") and not in_notebook:
+        # In a file, such as a log, each state would be a line: tqdm leaves it out there.
+        options["disable"] = None
     columns = min(_COLUMNS, get_terminal_size((_COLUMNS, 1)).columns)
 
     class Bar(tqdm):

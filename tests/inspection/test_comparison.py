@@ -1,6 +1,7 @@
 """Gains are the differences that a loop by hand finds, their intervals those of scipy."""
 
 import importlib
+import io
 import itertools
 import os
 import pickle
@@ -660,6 +661,13 @@ def test_progress_is_shown_if_asked_for(data, capsys):
     assert capsys.readouterr().err == ""
     measure(MODELS, *data, cv=2, verbose=1)
     assert "Fitting: 100%" in (shown := capsys.readouterr().err) and "6/6" in shown
+
+
+def test_no_bar_is_written_to_a_log(data, monkeypatch):
+    log = io.StringIO()
+    monkeypatch.setattr("sys.stderr", log)
+    measure(MODELS, *data, cv=2, verbose=1)
+    assert log.getvalue() == ""
 
 
 @pytest.mark.parametrize(
