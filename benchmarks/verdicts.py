@@ -80,8 +80,8 @@ def measure(kind, model, n_rows, loss, n_tables):
 def main():
     parser_of(__doc__).parse_args()
     runs = [
-        (*run, *tables)
-        for tables, run in product(((0.0, 120), (0.3, 40)), product(KINDS, MODELS, SIZES))
+        (kind, model, n_rows, *tables)
+        for n_rows, tables, kind, model in product(SIZES, ((0.0, 120), (0.3, 40)), KINDS, MODELS)
     ]
     measure_all("verdicts", ("kind", "model", "n_rows", "loss", "n_tables"), runs, measure)
 

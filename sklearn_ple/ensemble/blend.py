@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from scipy.special import softmax
+from sklearn.ensemble import VotingRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -245,14 +246,22 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
         self._set_tasks(rows.targets)
         return self
 
+    def _list_estimators(self) -> Any:
+        """Return the estimators, which may be those by default."""
+        if self.estimators is not None:
+            return self.estimators
+        return [
+            ("network", PLEClassifierRegressor()),
+            ("boosting", PerTaskClassifierRegressor()),
+        ]
+
+    def _sk_visual_block_(self) -> Any:
+        """Show the estimators beside each other in scikit-learn's HTML display."""
+        return VotingRegressor(self._list_estimators())._sk_visual_block_()
+
     def _name_estimators(self, rows: LabelledRows) -> dict[str, Any]:
         """Return clones of the estimators by name, with kinds of tasks and seeds."""
-        given = self.estimators
-        if given is None:
-            given = [
-                ("network", PLEClassifierRegressor()),
-                ("boosting", PerTaskClassifierRegressor()),
-            ]
+        given = self._list_estimators()
         pairs: list[Any] = [pair for pair in given if isinstance(pair, tuple) and len(pair) == 2]
         named = dict(pairs) if all(isinstance(name, str) for name, _ in pairs) else {}
         if not given or len(named) < len(given) or not all(map(is_estimator, named.values())):

@@ -80,6 +80,12 @@ class EnsembleModel(Stateful, MultiTaskModel):
         The encoder of the targets.
     """
 
+    # scikit-learn's HTML display links to this page.
+    _doc_link_module = "sklearn_ple"
+    _doc_link_template = (
+        "https://sklearn-ple.readthedocs.io/en/latest/generated/"
+        "sklearn_ple.ensemble.{estimator_name}.html"
+    )
     _target_encoder: TargetEncoder
     _converted: ClassVar[tuple[str, ...]] = ("_target_encoder",)
 

@@ -11,14 +11,17 @@ from ..utils.constraints import check_arguments
 from . import style
 from .shown import Display
 
+#: The part of a gain by which a cell is coloured if the interval includes zero.
+PALE = 0.35
+
 
 @dataclass(eq=False, repr=False)
 class ComparisonDisplay(Display):
     """Heat map of the gains of tasks over a reference.
 
-    There is a row for each model and a column for each task. Cells of undecided gains have no
-    colour. A row with both colours improves some tasks at the expense of others, which Tang et al.
-    call the seesaw phenomenon.
+    There is a row for each task and a column for each model. Cells of undecided gains are pale. A
+    column with both colours improves some tasks at the expense of others, which Tang et al. call
+    the seesaw phenomenon.
 
     It is recommended to use the method ``plot`` of what :func:`compare` returns. All parameters
     are stored as attributes.
@@ -40,7 +43,7 @@ class ComparisonDisplay(Display):
         The figure that contains the axes.
     image_ : matplotlib AxesImage
         The heat map.
-    texts_ : ndarray of matplotlib Text of shape (n_models, n_tasks)
+    texts_ : ndarray of matplotlib Text of shape (n_tasks, n_models)
         The mean gains in the cells, with a star if the interval excludes zero.
 
     See Also
@@ -104,8 +107,8 @@ class ComparisonDisplay(Display):
         # A norm that the user passes has its own limits.
         limits = {} if "norm" in kwargs else {"vmin": -reach, "vmax": reach}
         excludes_zero = ((low > 0) | (high < 0)).to_numpy()
-        # A colour would be read as a finding.
-        shown = np.where(excludes_zero, values, np.where(np.isnan(values), np.nan, 0.0))
+        # A strong colour would be read as a finding.
+        shown = np.where(excludes_zero, values, PALE * values)
         texts = style.format_numbers(values, n_digits=2, sign="+")
         texts[excludes_zero] += "*"
         look, names = {"cmap": "RdBu"} | limits | kwargs, (mean.index, mean.columns)
@@ -115,7 +118,7 @@ class ComparisonDisplay(Display):
         # Two lines, which fit above a single column of numbers.
         self.image_.axes.set_title(
             f"gain over {style.shorten(self.reference)}\n"
-            f"(* {100 * self.confidence:g} % interval without zero)",
+            f"(* {100 * self.confidence:g} % interval without zero; others pale)",
             fontsize="medium",
             parse_math=False,
         )
@@ -123,6 +126,6 @@ class ComparisonDisplay(Display):
         return self
 
     def _table(self, column: str) -> pd.DataFrame:
-        """Return a column of the gains as a table, with a row per model and a column per task."""
-        table = self.gains.pivot(index="model", columns="task", values=column)
-        return table.loc[self.gains["model"].unique(), self.gains["task"].unique()]
+        """Return a column of the gains as a table, with a row per task and a column per model."""
+        table = self.gains.pivot(index="task", columns="model", values=column)
+        return table.loc[self.gains["task"].unique(), self.gains["model"].unique()]

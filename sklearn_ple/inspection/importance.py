@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
 from ..metrics import multitask_scores
+from ..utils._sklearn import StrOptions
 from ..utils.constraints import BETWEEN_0_AND_1, COUNT, ESTIMATOR, N_JOBS, check_arguments
 from ..utils.inner import tasks_of
 from ..utils.progress import progress_bar
@@ -22,6 +23,8 @@ from .style import AXES, DARK_GREY, draw_heat_map, format_numbers, import_pyplot
 #: Name of the mean over the tasks in tables of tasks.
 MEAN = "mean of tasks"
 _N_SHOWN = 10
+#: With more tasks than this, and than features, the tasks are rows of the heat map.
+FEW_TASKS = 9
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -360,8 +363,10 @@ class ImportanceDisplay(Display):
     """Heat map of the importance of each feature for each task, most important features first.
 
     A row of the heat map is a column of X or a group of columns. A column of the heat map is a
-    task, and the last one is the mean of the tasks. Each number is the drop of the task's score
-    when the feature is shuffled. It is in brackets if its confidence interval includes zero.
+    task, and the last one is the mean of the tasks. If there are ten tasks or more, and more than
+    features, it is the other way round, so that the picture fits into a page. Each number is the
+    drop of the task's score when the feature is shuffled. It is in brackets if its confidence
+    interval includes zero.
 
     It is recommended to use `from_estimator`, or the method ``plot`` of what
     :func:`multitask_importance` returns. All parameters are stored as attributes.
@@ -380,8 +385,8 @@ class ImportanceDisplay(Display):
     image_ : matplotlib AxesImage
         The heat map.
     texts_ : ndarray of matplotlib Text of shape (n_shown, n_tasks + 1)
-        The numbers in the cells of the heat map. With a single task there is no column for the
-        mean.
+        The numbers in the cells of the heat map, by feature and task, also where many tasks are
+        its rows. With a single task there is no column for the mean.
 
     See Also
     --------
@@ -412,14 +417,14 @@ class ImportanceDisplay(Display):
     importance: MultiTaskImportance
 
     @classmethod
-    @check_arguments(max_features=[COUNT, None], ax=AXES)
+    @check_arguments(max_features=[COUNT, None, StrOptions({"auto"})], ax=AXES)
     def from_estimator(
         cls,
         estimator: Any,
         X: Any,
         y: Any,
         *,
-        max_features: int | None = 20,
+        max_features: int | str | None = "auto",
         ax: Any = None,
         **kwargs: Any,
     ) -> "ImportanceDisplay":
@@ -434,8 +439,8 @@ class ImportanceDisplay(Display):
             The features, preferably of rows that were not used to fit the estimator.
         y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
             The labels. NaN, None or NA where a task has no label.
-        max_features : int or None, default=20
-            Largest number of features to draw; None for all.
+        max_features : int, None or "auto", default="auto"
+            Largest number of features to draw, as in `plot`.
         ax : matplotlib Axes or None, default=None
             The axes to draw into; None for a new figure.
         **kwargs : dict
@@ -457,9 +462,9 @@ class ImportanceDisplay(Display):
         importance = multitask_importance(estimator, X, y, **kwargs)
         return cls(importance).plot(ax, max_features=max_features)
 
-    @check_arguments(max_features=[COUNT, None], ax=AXES)
+    @check_arguments(max_features=[COUNT, None, StrOptions({"auto"})], ax=AXES)
     def plot(
-        self, ax: Any = None, *, max_features: int | None = 20, **kwargs: Any
+        self, ax: Any = None, *, max_features: int | str | None = "auto", **kwargs: Any
     ) -> "ImportanceDisplay":
         """Draw the importances.
 
@@ -467,9 +472,10 @@ class ImportanceDisplay(Display):
         ----------
         ax : matplotlib Axes or None, default=None
             The axes to draw into; None for a new figure.
-        max_features : int or None, default=20
+        max_features : int, None or "auto", default="auto"
             Largest number of features to draw, those with the highest mean over the tasks; None
-            for all. The label of the x-axis states how many are not shown.
+            for all; "auto" for 20 or, with ten tasks or more, 10. The label of the x-axis states
+            how many are not shown.
         **kwargs : dict
             Passed to :meth:`matplotlib.axes.Axes.imshow`.
 
@@ -488,6 +494,8 @@ class ImportanceDisplay(Display):
         import_pyplot()
         from matplotlib.colors import PowerNorm
 
+        if isinstance(max_features, str):
+            max_features = 20 if len(self.importance.tasks) <= FEW_TASKS else 10
         means = self.importance.select(max_features)
         reach = np.nanmax(means.to_numpy(), initial=0.0) or 1.0
         style: dict[str, Any] = {"cmap": "Blues"}
@@ -497,18 +505,23 @@ class ImportanceDisplay(Display):
             style["norm"] = PowerNorm(0.5, **limits)
         texts, values = self.importance.write(max_features).to_numpy(), np.maximum(means, 0)
         label, style = "drop of the score", style | kwargs
-        drawn = draw_heat_map(ax, values, texts, (means.index, means.columns), label, **style)
-        self.image_, self.texts_ = drawn
+        # The longer side is the height, so that the picture fits into a page.
+        turned, names = means.shape[1] > max(FEW_TASKS, len(means)), (means.index, means.columns)
+        if turned:
+            texts, values, names = texts.T, values.T, names[::-1]
+        self.image_, written = draw_heat_map(ax, values, texts, names, label, **style)
+        self.texts_ = written.T if turned else written
         self.ax_, self.figure_ = self.image_.axes, self.image_.axes.figure
-        self._describe(*means.shape)
+        self._describe(len(means), means.shape[1], turned)
         return self
 
-    def _describe(self, n_rows: int, n_columns: int) -> None:
+    def _describe(self, n_features: int, n_tasks: int, turned: bool) -> None:
         ax = self.ax_
-        if n_columns > 1:
+        if n_tasks > 1:
             # A gap separates the mean from the tasks.
-            ax.axvline(n_columns - 1.5, color="white", linewidth=5)
-        if rest := len(self.importance.features) - n_rows:
+            gap = {"color": "white", "linewidth": 5}
+            (ax.axhline if turned else ax.axvline)(n_tasks - 1.5, **gap)
+        if rest := len(self.importance.features) - n_features:
             ax.set_xlabel(f"not shown: {rest} that matter less on the mean", color=DARK_GREY)
         if self.importance.importances.shape[2] > 1:
             percent = f"{100 * self.importance.confidence:g} %"

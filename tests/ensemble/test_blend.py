@@ -458,3 +458,11 @@ def test_checks_of_scikit_learn(estimator, check):
     if check.func.__name__.startswith("check_sample_weight_equivalence"):
         pytest.xfail("labels repeated are in other folds than a label that weighs as much")
     check(estimator)
+
+
+@pytest.mark.parametrize("estimators", [None, [("trees", trees()), ("linear", linear())]])
+def test_notebooks_show_the_parts_and_a_link(estimators):
+    shown = BlendClassifierRegressor(estimators)._repr_html_()
+    for name in ("network", "boosting") if estimators is None else ("trees", "linear"):
+        assert f">{name}<" in shown
+    assert "generated/sklearn_ple.ensemble.BlendClassifierRegressor.html" in shown

@@ -30,8 +30,8 @@ def test_names_are_shown_as_they_are():
     display = ComparisonDisplay(gains, reference="$_$").plot()
     display.figure_.canvas.draw()
     ax = display.ax_
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["_$_$", "some_system_1"]
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["$^$", "longer_task_1"]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["_$_$", "some_system_1"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["$^$", "longer_task_1"]
     assert ax.get_title().startswith("gain over $_$\n")
 
 
@@ -39,13 +39,17 @@ def test_names_are_shown_as_they_are():
 def test_heat_map_holds_the_gains(n_tasks):
     gains = make_gains(n_systems=4, n_tasks=n_tasks)
     display = ComparisonDisplay(gains, reference="alone").plot()
-    values = gains["mean"].to_numpy().reshape(4, n_tasks)
+    values = gains["mean"].to_numpy().reshape(4, n_tasks).T
     decided = ((by_hand := display.gains)["low"] > 0) | (by_hand["high"] < 0)
-    shown = np.where(decided.to_numpy().reshape(values.shape), values, 0)
-    np.testing.assert_array_equal(display.image_.get_array(), shown)
+    drawn = np.asarray(display.image_.get_array())
+    decided = decided.to_numpy().reshape(4, n_tasks).T
+    np.testing.assert_array_equal(drawn[decided], values[decided])
+    # The others have a colour, too, but a pale one.
+    pale = drawn[~decided] / values[~decided]
+    assert (pale > 0.1).all() and (pale < 0.5).all()
     reach = np.abs(values).max()
     assert display.image_.get_clim() == (-reach, reach)
-    excludes_zero = (gains["low"] * gains["high"] > 0).tolist()
+    excludes_zero = decided.ravel().tolist()
     for text, value, without_zero in zip(
         display.texts_.flat, values.flat, excludes_zero, strict=True
     ):
@@ -54,9 +58,9 @@ def test_heat_map_holds_the_gains(n_tasks):
             value, abs=0.05 * reach
         )
     ax = display.ax_
-    assert [label.get_text() for label in ax.get_yticklabels()] == list(gains["model"].unique())
-    assert [label.get_text() for label in ax.get_xticklabels()] == list(gains["task"].unique())
-    assert ax.get_title() == "gain over alone\n(* 95 % interval without zero)"
+    assert [label.get_text() for label in ax.get_xticklabels()] == list(gains["model"].unique())
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(gains["task"].unique())
+    assert ax.get_title() == "gain over alone\n(* 95 % interval without zero; others pale)"
 
 
 SCALES = [(1000.0, "+1000*"), (1e-4, "+0.00010*"), (0, "+0.0"), (-5e6, "−5.0e+06*")]
@@ -77,7 +81,7 @@ def test_undefined_gains_are_left_blank():
     gains.loc[1, ["low", "high"]] = np.nan
     display = ComparisonDisplay(gains).plot()
     display.figure_.draw_without_rendering()
-    texts = [text.get_text() for text in display.texts_.flat]
+    texts = [text.get_text() for text in display.texts_.T.flat]
     assert texts[0] == "–"
     assert not texts[1].endswith("*")
 
@@ -92,6 +96,13 @@ def test_texts_do_not_overlap(n_systems, n_tasks):
     assert all(room.x0 <= box.x0 and box.x1 <= room.x1 for box in boxes)
     for position, box in enumerate(boxes):
         assert box.count_overlaps(boxes[position + 1 :]) == 0
+
+
+def test_many_tasks_fit_into_the_width_of_a_notebook():
+    display = ComparisonDisplay(make_gains(n_systems=4, n_tasks=25)).plot()
+    width, height = display.figure_.get_size_inches()
+    assert width < 9 and height > 8
+    assert display.texts_.shape == (25, 4)
 
 
 @pytest.mark.parametrize("length", [20, 60, 200])

@@ -777,6 +777,14 @@ def test_numbers_of_any_unit_can_be_read(unit, wanted, tmp_path):
 
 
 @pytest.mark.usefixtures("unpainted")
+def test_a_single_task_shares_nothing(tmp_path):
+    X, y = make_table()
+    model = PLEClassifierRegressor(**TINY).fit(X, y[["late"]])
+    report = MultiTaskReport.from_estimator(model, X, y[["late"]], n_bootstrap=2, importance=False)
+    assert "What the tasks share" not in Page(write(report, tmp_path)).text
+
+
+@pytest.mark.usefixtures("unpainted")
 def test_the_page_says_nothing_of_gates_validation_or_a_twin_that_are_not_there(tmp_path):
     X, y = make_table()
     model = SharedBottomClassifierRegressor(**TINY, early_stopping=True).fit(X, y)
