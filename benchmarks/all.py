@@ -58,7 +58,7 @@ STEPS = (
         (name,)
         for name in ("ablation", "gates", "growth", "memory", "speed", "calibration", "coverage")
     ),
-    *((name,) for name in ("known", "joint", "survival", "latency", "n_jobs")),
+    *((name,) for name in ("known", "joint", "survival", "latency", "n_jobs", "verdicts")),
     ("streaming", "--impressions", "10000000"),
     *((f"paper.{name}",) for name in ("synthetic", "census", "ali_ccp", "conflict")),
 )

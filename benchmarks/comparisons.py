@@ -64,7 +64,8 @@ def gains(scores, reference, overlap=0.0):
     tall = scores.rename_axis(columns="task").stack().rename("score").reset_index()
     tall = tall.rename(columns={"seed": "repeat", "system": "model"})
     found = Comparison.from_scores(tall, reference=reference, overlap=overlap).gains
-    return found.rename(columns={"model": "system"}).set_index(["system", "task"])
+    found = found.rename(columns={"model": "system"}).set_index(["system", "task"])
+    return found[["mean", "low", "high"]]
 
 
 # -- ranks ----------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ MODELS = {
         DecisionTreeRegressor(max_depth=4, random_state=0),
     ),
 }
-SIZES = (150, 500)
+SIZES = (200,)
 N_COLUMNS, CV = 10, 5
 
 
@@ -81,7 +81,7 @@ def main():
     parser_of(__doc__).parse_args()
     runs = [
         (kind, model, n_rows, *tables)
-        for n_rows, tables, kind, model in product(SIZES, ((0.0, 120), (0.3, 40)), KINDS, MODELS)
+        for n_rows, tables, kind, model in product(SIZES, ((0.0, 80), (0.3, 20)), KINDS, MODELS)
     ]
     measure_all("verdicts", ("kind", "model", "n_rows", "loss", "n_tables"), runs, measure)
 

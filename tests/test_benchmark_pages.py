@@ -26,6 +26,7 @@ PAGES = (
     "which_balancing",
     "which_network",
     "sources",
+    "verdicts",
 )
 #: Parts of other pages that quote tables: between two texts.
 QUOTING = {

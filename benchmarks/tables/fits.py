@@ -247,5 +247,20 @@ def survival():
     yield "survival", cells(means, **forms, **{"cpu_seconds|CPU seconds": "{:.2g}"})
 
 
+def verdicts():
+    runs = results("verdicts")
+    keys = ["kind", "model"]
+    order = pd.MultiIndex.from_frame(runs[keys].drop_duplicates())
+    shares = runs.pivot(index=keys, columns="loss", values=["found", "found_by_folds"])
+    found = 100 * shares.loc[order]
+    found.columns = ["error", "power", "error_by_folds", "power_by_folds"]
+    found.loc[("mean", ""), :] = found.mean()
+    found = found.reset_index("model")
+    forms = {"model|models": str, "error|error, %": "{:.1f}"}
+    forms |= {"error_by_folds|error by folds alone": "{:.1f}", "power|found, %": "{:.0f}"}
+    forms |= {"power_by_folds|found by folds alone": "{:.0f}"}
+    yield "verdicts", cells(found, **forms).rename_axis("target")
+
+
 PARTS = (ablation, gates, sizes, growth, memory, streaming, speed, n_jobs)
-PARTS += (latency, calibration, coverage, known, joint, survival)
+PARTS += (latency, calibration, coverage, known, joint, survival, verdicts)

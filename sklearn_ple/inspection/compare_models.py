@@ -185,7 +185,7 @@ def compare(
     above zero, as in the correlated Bayesian t-test of Benavoli et al., or that there is no
     difference that matters, if all intervals lie within the margin. Every task and model has an
     interval of its own, without a correction for their number. A fold in which a task's score is
-    undefined does not count for that task.
+    undefined does not count for that task. :doc:`/verdicts` counts how often the intervals err.
 
     References
     ----------

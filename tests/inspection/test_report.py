@@ -777,6 +777,21 @@ def test_numbers_of_any_unit_can_be_read(unit, wanted, tmp_path):
 
 
 @pytest.mark.usefixtures("unpainted")
+@pytest.mark.parametrize("n_tasks", [2, 12])
+def test_of_many_tasks_each_is_opened_by_a_click(n_tasks, tmp_path):
+    X, y = make_table(60)
+    y = pd.DataFrame({f"t{k}": X["b"] + k * X["c"] for k in range(n_tasks)})
+    model = SharedBottomClassifierRegressor(**TINY).fit(X[["b", "c"]], y)
+    report = MultiTaskReport.from_estimator(
+        model, X[["b", "c"]], y, n_bootstrap=2, importance=False
+    )
+    report.to_html(tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text("utf-8")
+    assert text.count("<details>") == text.count("</details>") == (n_tasks if n_tasks > 8 else 0)
+    assert text.count("<summary>t") + text.count("<h3>t") == n_tasks
+
+
+@pytest.mark.usefixtures("unpainted")
 def test_a_single_task_shares_nothing(tmp_path):
     X, y = make_table()
     model = PLEClassifierRegressor(**TINY).fit(X, y[["late"]])
