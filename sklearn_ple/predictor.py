@@ -22,6 +22,7 @@ from .parameters.elsewhere import ATTRIBUTES
 from .predictions.blocks import by_blocks, predict_blocks
 from .predictions.calibration import find_corrections, join_corrections, split_corrections
 from .predictions.copula import Copula
+from .predictions.errors import to_units
 from .predictions.intervals import Deviations
 from .predictions.joint import Distributions
 from .predictions.multi_task import (
@@ -262,7 +263,8 @@ class Predictor(TransformerMixin, MultiTaskModel):
         else:
             members = self._member_outputs(X)
             labels = targets.decode(self._outputs(self.net_.module_.mean(members)))
-            deviations = learnt.compute(members.numpy())
+            found = learnt.compute(members.numpy())
+            deviations = list(map(to_units, targets.tasks, labels, found))
         y = self._join_labels(labels, positions, X)
         return y, form.assemble_floats([deviations[k] for k in positions], index)
 

@@ -133,8 +133,8 @@ def _append_tasks(encoder: TableEncoder, added: TargetEncoder) -> TableEncoder:
     grown, before = copy.copy(encoder), encoder.targets
     for task in added.tasks:
         task.added = True
-    grown.targets = copy.copy(before)
-    grown.targets.tasks = [*before.tasks, *added.tasks]
+    grown.targets = before.copy()
+    grown.targets.tasks += added.tasks
     grown.targets.form = _join_forms(before.form, added.form)
     grown.order = [*encoder.order, *range(len(before.tasks), len(grown.tasks))]
     grown.dependence = Dependence(encoder.depends_on, grown.tasks)

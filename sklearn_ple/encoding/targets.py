@@ -206,6 +206,37 @@ class TargetEncoder:
         pairs = zip(self.tasks, outputs, strict=True)
         return [array_of(task, "predict", of_task) for task, of_task in pairs]
 
+    def copy(self) -> "TargetEncoder":
+        """Return an encoder with copies of the tasks, which may learn from other errors."""
+        copied = copy.copy(self)
+        copied.tasks = list(map(copy.copy, self.tasks))
+        return copied
+
+    @property
+    def learns_errors(self) -> bool:
+        """Whether any task learns from errors."""
+        return any(type(task).learn_errors is not Task.learn_errors for task in self.tasks)
+
+    def learn_errors(
+        self, outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray, adds: bool = False
+    ) -> None:
+        """Let each task learn from the errors of outputs, see `Task.learn_errors`.
+
+        Parameters
+        ----------
+        outputs : ndarray of shape (n_rows, sum of n_outputs)
+            The outputs of the network.
+        targets, weights : ndarray of shape (n_rows, n_tasks)
+            The encoded labels of the same rows, and their weights, which are 0 for missing labels.
+        adds : bool, default=False
+            Whether what was learnt from other rows before still counts.
+        """
+        parts = self.split_outputs(outputs)
+        columns = zip(self.tasks, parts, targets.T, weights.T, strict=True)
+        for task, output, target, weight in columns:
+            if (there := weight > 0).any():
+                task.learn_errors(output[there], target[there], weight[there], adds)
+
     def score(
         self,
         predicted: Sequence[np.ndarray],

@@ -13,7 +13,7 @@ from ..encoding.categories import UNKNOWN
 from ..encoding.features import FeatureEncoder
 from ..encoding.statistics import TargetStatistics
 from ..tables.reading import FeatureReader
-from ..tasks import Task
+from ..tasks import Log, Task
 from .state import Stateful
 
 # Boosting by histograms reads no more categories of a column.
@@ -77,6 +77,14 @@ def make_boosting(
         return boosting
     statistics = Statistics(task, columns.n_codes_)
     return Pipeline([("statistics", statistics), ("boosting", boosting)])
+
+
+def learns_targets(task: Task) -> bool:
+    """Return whether boosting learns the encoded labels of a task: logarithms, by their squares.
+
+    The task turns predictions into means, as it does with the outputs of a network.
+    """
+    return isinstance(task, Log)
 
 
 def fill_rare_columns(X: np.ndarray) -> np.ndarray:
@@ -169,7 +177,8 @@ class Statistics(TransformerMixin, Stateful):
     Parameters
     ----------
     task : Task
-        The fitted task. Its classes are passed to ``fit`` as their positions.
+        The fitted task. Its classes are passed to ``fit`` as their positions, and its labels in
+        the form in which they are learnt, see `learns_targets`.
     n_codes : list of int
         Number of codes of each of these columns, which are the last ones.
 
@@ -200,7 +209,8 @@ class Statistics(TransformerMixin, Stateful):
         columns : ndarray of shape (n_samples, n_columns)
             The columns. The statistics of a row are learnt without its own label.
         """
-        labels = y if self.task.has_classes else self.task.encode(np.asarray(y))
+        is_encoded = self.task.has_classes or learns_targets(self.task)
+        labels = y if is_encoded else self.task.encode(np.asarray(y))
         targets = np.asarray(labels, dtype=np.float64)[:, np.newaxis]
         self.statistics_ = TargetStatistics(range(len(self.n_codes)))
         numbers, codes = self._split(X)

@@ -18,7 +18,7 @@ from ..export.onnx import add_model, list_encoders
 from ..tasks import Task
 from ..utils.inner import find_inner_estimator
 from .blend import BlendClassifierRegressor
-from .boosting import TreeColumns
+from .boosting import TreeColumns, learns_targets
 from .per_task import PerTaskClassifierRegressor
 
 
@@ -173,9 +173,19 @@ def _add_task(task: Task, model: Any, columns: _Columns) -> str:
         # Some classes of the task may have had no label.
         places = np.eye(len(task.classes))[np.asarray(model.classes_, dtype=int)]
         return nodes.add("MatMul", [part, nodes.keep(places)])
-    if np.isfinite(task.lowest):
+    if learns_targets(task):
+        part = _exponentiate(task, part, nodes)
+    elif np.isfinite(task.lowest):
         part = nodes.add("Max", [part, nodes.keep(np.array(float(task.lowest)))])
     return nodes.add("Reshape", [part, nodes.keep(np.array([-1]))])
+
+
+def _exponentiate(task: Any, part: str, nodes: Nodes) -> str:
+    """Turn standardised logarithms into means."""
+    shift = nodes.keep(np.array(task.mean + task.smearing))
+    logs = nodes.add("Mul", [part, nodes.keep(np.array(task.scale))])
+    largest = nodes.keep(np.log(np.array(np.finfo(np.float64).max)))
+    return nodes.add("Exp", [nodes.add("Min", [nodes.add("Add", [logs, shift]), largest])])
 
 
 def _add_boosting(model: Any, columns: _Columns) -> str:

@@ -59,6 +59,31 @@ class TaskRows(NamedTuple):
         return TaskRows(self.X[rows], self.y[rows], weights)
 
 
+class Predicted(NamedTuple):
+    """Labels that were predicted by models that were not trained on them, if there are such.
+
+    Attributes
+    ----------
+    outputs : ndarray of shape (n_labels, 1)
+        The predictions, in the form of the labels that the models learn.
+    targets, weights : ndarray of shape (n_labels,)
+        These labels, and their weights.
+    """
+
+    outputs: np.ndarray
+    targets: np.ndarray
+    weights: np.ndarray
+
+    @classmethod
+    def of(cls, models: Sequence[Any], rows: Sequence[TaskRows]) -> "Predicted":
+        """Predict rows, each part of them by its model."""
+        pairs = zip(models, rows, strict=True)
+        outputs = [model.predict(part.X) for model, part in pairs]
+        weights = [np.ones(len(p.y)) if p.weights is None else p.weights for p in rows]
+        targets = np.concatenate([part.y for part in rows])
+        return cls(np.concatenate(outputs)[:, np.newaxis], targets, np.concatenate(weights))
+
+
 @dataclass(frozen=True, eq=False)
 class Part:
     """A model of a task that is to be fitted, and its rows.
@@ -157,7 +182,9 @@ class Growth:
         return [part.model for part in self._parts]
 
 
-def fit_boosting(parts: Sequence[Part], settings: Sequence[dict[str, float]]) -> list[Any]:
+def fit_boosting(
+    parts: Sequence[Part], settings: Sequence[dict[str, float]], predicts: bool = False
+) -> tuple[list[Any], Predicted | None]:
     """Fit boosting to several parts of the rows of a task, with the same number of trees.
 
     Trees are added to all models until their held-out labels, taken together, are predicted no
@@ -169,25 +196,35 @@ def fit_boosting(parts: Sequence[Part], settings: Sequence[dict[str, float]]) ->
         The models and their rows. Without any held-out labels, each part is divided into folds.
     settings : sequence of dict
         Parameters of boosting; those with the least loss of held-out labels are taken.
+    predicts : bool, default=False
+        Whether to also predict the held-out labels.
 
     Returns
     -------
-    list of estimator
+    models : list of estimator
         The fitted model of each part.
+    predicted : Predicted or None
+        With ``predicts``, the held-out labels; where none could be held out, the labels of the
+        first part.
     """
     judges = [part for part in parts if part.can_judge()]
     if not judges and len(parts) > 1:
-        return [model for part in parts for model in fit_boosting([part], settings)]
+        alone = [fit_boosting([part], settings, predicts) for part in parts]
+        return [model for models, _ in alone for model in models], alone[0][1]
     folds = judges or [part for part in parts[0].divide() if part.can_judge()]
     if not folds:
-        return [part.fit(settings[0], _TREES_OF_FEW_LABELS) for part in parts]
+        models = [part.fit(settings[0], _TREES_OF_FEW_LABELS) for part in parts]
+        return models, Predicted.of(models[:1], [parts[0].rows]) if predicts else None
     grown = [Growth(folds, setting) for setting in settings]
     best = min(range(len(grown)), key=lambda k: grown[k].loss)
-    fitted = dict(zip(folds, grown[best].finish(), strict=True))
-    return [
+    found = grown[best].finish()
+    fitted = dict(zip(folds, found, strict=True))
+    models = [
         fitted[part] if part in fitted else part.fit(settings[best], grown[best].n_trees)
         for part in parts
     ]
+    apart: list[Any] = [part.held_out for part in folds]
+    return models, Predicted.of(found, apart) if predicts else None
 
 
 def _start(part: Part, setting: dict[str, float]) -> Part:

@@ -12,7 +12,7 @@ from ..metrics.scores import score_task
 from ..metrics.views import ScoredTask, to_plain_array
 from ..predictions.calibration import Correction, find_correction
 from ..predictions.copula import Copula
-from ..predictions.errors import StandardisedErrors
+from ..predictions.errors import StandardisedErrors, centre_errors, find_errors
 from ..predictions.joint import Distributions, encode_labels, learn_copula
 from ..tasks import Task, array_of
 from .members import Member
@@ -136,13 +136,14 @@ def _learn_errors(
     if task.has_classes or not len(own.numbers):
         return 1.0, None
     predicted = blended[own.numbers]
-    errors, deviations = own.values - predicted, deviate(task, predicted)
-    size = StandardisedErrors.standardise(errors, deviations, own.weights).find_size()
+    errors, deviations = find_errors(task, own.values, predicted), deviate(task, predicted)
+    centred = centre_errors(task, errors, own.weights)
+    size = StandardisedErrors.standardise(centred, deviations, own.weights).find_size()
     return size, StandardisedErrors.standardise(errors, size * deviations, own.weights)
 
 
 def deviate(task: Task, predicted: np.ndarray, size: float = 1.0) -> np.ndarray:
-    """Return the standard deviations of labels around predicted numbers; NaN for classes."""
+    """Return the standard deviations of errors of predicted numbers; NaN for classes."""
     if task.has_classes:
         return np.full(len(predicted), np.nan)
     return size * np.sqrt(array_of(task, "variance", predicted))

@@ -21,8 +21,8 @@ from ..utils.constraints import ESTIMATOR, LISTED, N_JOBS, is_estimator
 from ..utils.progress import progress_bar
 from ..utils.restoring import restoring
 from ..utils.warn import without_repeats
-from .boosting import TRIED, TreeColumns, make_boosting
-from .growing import Part, TaskRows, fit_boosting
+from .boosting import TRIED, TreeColumns, learns_targets, make_boosting
+from .growing import Part, Predicted, TaskRows, fit_boosting
 from .rows import LabelledRows, fit_weighted
 from .state import EnsembleModel
 from .text import as_categories, learn_categories
@@ -99,7 +99,9 @@ class PerTaskClassifierRegressor(EnsembleModel):
     or more. Then a model with the best number of trees is fitted to all rows. They are at most
     1,500, and 50 for less than 20 labels. In a blend its own folds serve instead, see `fit_folds`.
 
-    Counts and amounts have the Poisson loss, and quantiles the absolute error of the median.
+    Counts and amounts have the Poisson loss, and quantiles the absolute error of the median. Of
+    tasks of kind "log" the logarithms are learnt by squared error, and turned into means by the
+    errors of the labels that were set aside, as in a network.
     ``tune`` tries five settings and takes the one with the least loss of the labels set aside: the
     default, the learning rate 0.03 instead of 0.1, and 4, 8 and 16 leaves. Columns of X are read
     as the networks read them: numbers, text, any number of categories, and missing values.
@@ -179,7 +181,8 @@ class PerTaskClassifierRegressor(EnsembleModel):
         """
         rows = LabelledRows.read(self, X, y, sample_weight)
         parts = self._prepare(rows, sample_weight is not None)
-        self._keep(rows, [models[0] for models in self._run([[part] for part in parts], rows)])
+        models, apart = zip(*self._run([[part] for part in parts], rows), strict=True)
+        self._keep(rows, [model for (model,) in models], apart)
         return self
 
     @_fit_context(prefer_skip_nested_validation=False)
@@ -190,7 +193,8 @@ class PerTaskClassifierRegressor(EnsembleModel):
 
         Boosting by default has the same number of trees in all folds: the one that predicts the
         rows best that the folds leave out, taken together. Their labels are used for nothing
-        else. A fold that leaves out no rows gets this number, too.
+        else, but to turn logarithms into means. A fold that leaves out no rows gets this number,
+        too.
 
         An estimator of your own may have this method, too: `BlendClassifierRegressor` then calls
         it instead of fitting clones itself.
@@ -223,9 +227,9 @@ class PerTaskClassifierRegressor(EnsembleModel):
             read.append(rows)
             apart = whole.take(test) if len(test) else None
             parts.append(model._prepare(rows, is_weighted, apart))
-        fitted = models[0]._run(list(zip(*parts, strict=True)), whole)
-        for model, rows, own in zip(models, read, zip(*fitted, strict=True), strict=True):
-            model._keep(rows, own)
+        found, held_out = zip(*models[0]._run(list(zip(*parts, strict=True)), whole), strict=True)
+        for model, rows, own in zip(models, read, zip(*found, strict=True), strict=True):
+            model._keep(rows, own, held_out)
         return models
 
     def _prepare(
@@ -256,6 +260,11 @@ class PerTaskClassifierRegressor(EnsembleModel):
             apart = self._list_rows(held_out, rows.targets, is_weighted)
         return list(map(Part, models, trained, apart))
 
+    def _learns_targets(self, tasks: Sequence[Task]) -> list[bool]:
+        """Return of which tasks the models learn the encoded labels."""
+        pairs = zip(tasks, self._reads_columns, strict=True)
+        return [reads and learns_targets(task) for task, reads in pairs]
+
     def _list_rows(
         self, rows: LabelledRows, targets: TargetEncoder, is_weighted: bool
     ) -> list[Any]:
@@ -264,11 +273,13 @@ class PerTaskClassifierRegressor(EnsembleModel):
         weights = weigh_classes(rows.weights, codes, targets.tasks, self.class_weight)
         tables = self._make_tables(rows.X)
         listed = []
+        are_encoded = self._learns_targets(targets.tasks)
         for k, (task, column, X) in enumerate(
             zip(targets.tasks, rows.labels, tables, strict=True)
         ):
             there = column.mask
-            y = codes[there, k].astype(int) if task.has_classes else column.observed.astype(float)
+            y = codes[there, k] if are_encoded[k] else column.observed
+            y = codes[there, k].astype(int) if task.has_classes else y.astype(float)
             X = X if there.all() else take_rows(X, np.flatnonzero(there))
             listed.append(TaskRows(X, y, weights[there, k] if is_weighted else None))
         return listed
@@ -280,13 +291,23 @@ class PerTaskClassifierRegressor(EnsembleModel):
         pairs = zip(self._reads_columns, self._reads_text, strict=True)
         return [own if is_default else X if reads else coded for is_default, reads in pairs]
 
-    def _run(self, parts: Sequence[Sequence[Part]], rows: LabelledRows) -> list[list[Any]]:
-        """Fit the models of each task to one or more parts of the rows."""
+    def _run(self, parts: Sequence[Sequence[Part]], rows: LabelledRows) -> list[Any]:
+        """Fit the models of each task to one or more parts of the rows.
+
+        Returns
+        -------
+        list of (list of estimator, Predicted or None)
+            The models of each task and, if they learn encoded labels, held-out labels.
+        """
         settings = TRIED if self.tune else TRIED[:1]
         calls = (
-            delayed(_fit_task)(name, of_task, settings if is_default else None)
-            for name, of_task, is_default in zip(
-                rows.targets.names, parts, self._reads_columns, strict=True
+            delayed(_fit_task)(name, of_task, settings if is_default else None, predicts)
+            for name, of_task, is_default, predicts in zip(
+                rows.targets.names,
+                parts,
+                self._reads_columns,
+                self._learns_targets(rows.targets.tasks),
+                strict=True,
             )
         )
         fitted = Parallel(self.n_jobs, return_as="generator")(calls)
@@ -294,8 +315,11 @@ class PerTaskClassifierRegressor(EnsembleModel):
         with without_repeats():
             return list(bar)
 
-    def _keep(self, rows: LabelledRows, models: Sequence[Any]) -> None:
-        """Keep the fitted model of each task."""
+    def _keep(self, rows: LabelledRows, models: Sequence[Any], apart: Sequence[Any]) -> None:
+        """Keep the fitted model of each task, which learns from the errors of held-out labels."""
+        for task, predicted in zip(rows.targets.tasks, apart, strict=True):
+            if predicted is not None:
+                task.learn_errors(*predicted)
         self.estimators_: dict[str, Any] = dict(zip(rows.targets.names, models, strict=True))
         self._target_encoder = rows.targets
         self._set_tasks(rows.targets)
@@ -323,9 +347,10 @@ class PerTaskClassifierRegressor(EnsembleModel):
         tables = self._make_tables(X)
         # The models may warn of the same columns.
         with without_repeats():
+            are_encoded = self._learns_targets(self.tasks_)
             return [
-                _predict_model(task, self.estimators_[task.name], table)
-                for task, table in zip(self.tasks_, tables, strict=True)
+                _predict_model(task, self.estimators_[task.name], table, is_encoded)
+                for task, table, is_encoded in zip(self.tasks_, tables, are_encoded, strict=True)
             ]
 
     def _predict_classes(self, X: Any, known: Any = None) -> list[np.ndarray | None]:
@@ -364,13 +389,13 @@ def _check_model(task: Task, model: Any, is_weighted: bool) -> None:
 
 
 def _fit_task(
-    name: str, parts: Sequence[Part], settings: Sequence[dict[str, float]] | None
-) -> list[Any]:
+    name: str, parts: Sequence[Part], settings: Sequence[dict[str, float]] | None, predicts: bool
+) -> tuple[list[Any], Predicted | None]:
     """Fit the models of a task to one or more parts of the rows; without settings, as given."""
     try:
         if settings is not None:
-            return fit_boosting(parts, settings)
-        return [fit_weighted(part.model, *part.rows) for part in parts]
+            return fit_boosting(parts, settings, predicts)
+        return [fit_weighted(part.model, *part.rows) for part in parts], None
     except Exception as error:
         error.add_note(f"This was the model of task {name!r}.")
         _explain_text(error, parts[0])
@@ -391,10 +416,12 @@ def _explain_text(error: Exception, part: Part) -> None:
         )
 
 
-def _predict_model(task: Task, model: Any, X: Any) -> np.ndarray:
+def _predict_model(task: Task, model: Any, X: Any, is_encoded: bool) -> np.ndarray:
     """Predict the probabilities of all classes of a task, or its numbers."""
     if not task.has_classes:
         predicted = np.asarray(model.predict(X), dtype=np.float64).ravel()
+        if is_encoded:
+            return task.predict(predicted[:, np.newaxis])
         return np.maximum(predicted, task.lowest)
     if not hasattr(model, "predict_proba"):
         return np.eye(len(task.classes))[np.asarray(model.predict(X), dtype=int)]

@@ -12,6 +12,38 @@ from scipy.special import ndtr, ndtri
 from ..tasks import Task, find_unit
 from ..utils.warn import warn
 
+# The greatest variance of logarithms whose standard deviation is a float in units of the mean.
+_GREATEST_VARIANCE = 700.0
+
+
+def find_errors(task: Task, labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Return the errors of a task: labels minus predictions, or the difference of logarithms."""
+    return np.log(labels) - np.log(predicted) if task.log_scale else labels - predicted
+
+
+def add_errors(task: Task, predicted: np.ndarray, errors: np.ndarray) -> np.ndarray:
+    """Return the possible numbers that have given errors: the inverse of `find_errors`."""
+    if not task.log_scale:
+        return np.maximum(predicted + errors, task.lowest)
+    floats = np.finfo(np.float64)
+    with np.errstate(over="ignore", under="ignore"):
+        return (predicted * np.exp(errors)).clip(floats.tiny, floats.max)
+
+
+def centre_errors(task: Task, errors: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return errors without the difference of logarithms between the mean and the median."""
+    return errors - np.average(errors, weights=weights) if task.log_scale else errors
+
+
+def to_units(task: Task, predicted: np.ndarray, deviations: np.ndarray) -> np.ndarray:
+    """Return the standard deviations of numbers, given those of their errors.
+
+    For logarithms these are the standard deviations of log-normal numbers.
+    """
+    if not task.log_scale:
+        return deviations
+    return predicted * np.sqrt(np.expm1((deviations**2).clip(max=_GREATEST_VARIANCE)))
+
 
 @dataclass(frozen=True)
 class StandardisedErrors:

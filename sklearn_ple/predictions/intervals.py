@@ -6,16 +6,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy.special import logsumexp
 
 from ..encoding.targets import TargetEncoder
 from ..tables.labels import Labels
 from ..tasks import array_of, divide, find_unit
 from .copula import Copula
-from .errors import StandardisedErrors
+from .errors import StandardisedErrors, centre_errors
 
 
 class Deviations:
     """Standard deviations and intervals of predicted numbers, learnt on validation rows.
+
+    For a task with `Task.log_scale` they are those of logarithms.
 
     The square of a deviation is the sum of two terms: the weighted variance of the members'
     predictions for the row, and a factor of the task times its `Task.variance`, or the squared
@@ -115,7 +118,7 @@ class Deviations:
         """
         tasks = self.targets.tasks
         for k, (task, column) in enumerate(zip(tasks, labels, strict=True)):
-            if task.has_errors and len(column.observed):
+            if task.has_errors and not task.log_scale and len(column.observed):
                 self.units[k] = find_unit(column.observed.astype(np.float64))
         means, variances, noise = self._moments(members, self.member_weights)
         if out_of_fold is not None:
@@ -124,8 +127,9 @@ class Deviations:
         for k, (task, column) in enumerate(zip(tasks, labels, strict=True)):
             if task.has_errors and (there := column.mask).any():
                 weight = weights[there, k]
-                errors = column.observed / self.units[k] - means[k, there]
-                lacking = np.average(errors**2 - variances[k, there], weights=weight)
+                errors = self._scale(k, column.observed) - means[k, there]
+                centred = centre_errors(task, errors, weight)
+                lacking = np.average(centred**2 - variances[k, there], weights=weight)
                 self.factors[k] = max(lacking, 0.0) / np.average(noise[k, there], weights=weight)
                 # If nearly all weight is on one member, it may be negative.
                 squares = variances[k] + self.factors[k] * noise[k]
@@ -176,6 +180,11 @@ class Deviations:
         result[1] = scale[:, np.newaxis] * pattern
         return result
 
+    def _scale(self, k: int, numbers: np.ndarray) -> np.ndarray:
+        """Return numbers of a task on the scale of its errors, so that squares do not overflow."""
+        task = self.targets.tasks[k]
+        return np.log(numbers) if task.log_scale else divide(numbers, self.units[k])
+
     def _moments(self, members: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Compute the weighted mean and variance of the numbers that members predict.
 
@@ -191,15 +200,24 @@ class Deviations:
         for k, (task, part) in enumerate(zip(tasks, parts, strict=True)):
             if task.has_errors:
                 rows = part.reshape(-1, part.shape[2])
-                predictions = divide(task.predict(rows).reshape(part.shape[:2]), self.units[k])
-                mean = result[0, k] = weights[:, k] @ predictions
+                predictions = self._scale(k, task.predict(rows)).reshape(part.shape[:2])
+                mean = result[0, k] = _average(task, predictions, weights[:, k])
                 # Without validation labels there is no unit, and deviations will be NaN.
                 with np.errstate(over="ignore"):
                     result[1, k] = weights[:, k] @ (predictions - mean) ** 2
-                if hasattr(task, "predict_quantiles") and len(task.levels) > 1:
+                has_ends = hasattr(task, "predict_quantiles") and not task.log_scale
+                if has_ends and len(task.levels) > 1:
                     quantiles = task.predict_quantiles(rows) / self.units[k]
                     widths = np.ptp(quantiles, axis=1).reshape(part.shape[:2])
                     result[2, k] = (weights[:, k] @ widths) ** 2
                 else:
-                    result[2, k] = array_of(task, "variance", mean * self.units[k])
+                    means = np.exp(mean) if task.log_scale else mean * self.units[k]
+                    result[2, k] = array_of(task, "variance", means)
         return result
+
+
+def _average(task: Any, predictions: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the weighted mean of the members' predictions, which may be logarithms."""
+    if task.log_scale:
+        return logsumexp(predictions, b=weights[:, np.newaxis], axis=0)
+    return weights @ predictions

@@ -15,7 +15,7 @@ from ..tables.plausibility import warn_of_order
 from ..tasks import Task
 from ..utils.checks import naming
 from .copula import Copula
-from .errors import StandardisedErrors, find_quantile
+from .errors import StandardisedErrors, find_quantile, to_units
 from .margins import Margin, Numbers, make_margins
 from .propagation import draw_latents, infer_clusters
 
@@ -245,7 +245,11 @@ class Joint:
 
     def spread(self) -> list[np.ndarray]:
         """Return the standard deviation of each number, 0 if it is known; NaN for other tasks."""
-        result = [part.copy() for part in self.distributions.deviations]
+        law = self.distributions
+        result = [
+            to_units(task, predicted, deviations).copy()
+            for task, predicted, deviations in zip(self.tasks, *law[:2], strict=True)
+        ]
         for rows, k, margin, others in self._improved_numbers():
             result[k][rows] = margin.spread(*others)
         for k, task in enumerate(self.tasks):

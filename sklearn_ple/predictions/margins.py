@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import log_ndtr, ndtr, ndtri, softmax
+from scipy.special import log_ndtr, logsumexp, ndtr, ndtri, softmax
 
 from ..tasks import Count, Quantile, Survival, Task
-from .errors import StandardisedErrors
+from .errors import StandardisedErrors, add_errors, find_errors, to_units
 
 #: Log probabilities of labels, and means and variances of latent variables.
 Moments = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -18,6 +18,8 @@ Moments = tuple[np.ndarray, np.ndarray, np.ndarray]
 # Precision of a latent variable whose label is a known number.
 _PRECISION = 1e4
 _LEAST_PROBABILITY = 1e-9
+# With smaller deviations of logarithms, mean and median are the same.
+_LEAST_DEVIATION = 1e-6
 # Points and weights for integrals over a standard normal variable.
 _POINTS = np.linspace(-4.8, 4.8, 25)
 _WEIGHTS = softmax(-0.5 * _POINTS**2)
@@ -114,7 +116,7 @@ class Numbers(Margin):
         there = self.deviations > 0
         # An error too large for a float is infinite, and counts as the greatest known one.
         with np.errstate(over="ignore"):
-            errors = labels - self.predicted
+            errors = find_errors(self.task, labels, self.predicted)
             return np.divide(errors, self.deviations, out=np.zeros_like(errors), where=there)
 
     def expect(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
@@ -123,16 +125,21 @@ class Numbers(Margin):
         return self.place(shift.clip(-_MOST_DEVIATIONS, _MOST_DEVIATIONS))
 
     def _locate(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
-        """Return the mean, or the median, of the standardised errors."""
+        """Return the standardised error of the mean, or of the median, of the numbers."""
         if isinstance(self.task, Quantile):
             return self.errors.from_normal(mean)
-        return self.errors.from_normal(spread_points(mean, variance)) @ _WEIGHTS
+        errors = self.errors.from_normal(spread_points(mean, variance))
+        if not self.task.log_scale:
+            return errors @ _WEIGHTS
+        scale = np.maximum(self.deviations, _LEAST_DEVIATION)
+        return logsumexp(scale[:, np.newaxis] * errors, b=_WEIGHTS, axis=1) / scale
 
     def spread(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
         """Return the standard deviations of the numbers, which known labels make smaller."""
         after, before = self._find_variance(mean, variance), self._find_variance(*_PRIOR)
         share = np.divide(after, before, out=np.ones_like(after), where=before > 0)
-        return self.deviations * np.sqrt(share)
+        deviations = self.deviations * np.sqrt(share)
+        return to_units(self.task, self.expect(mean, variance), deviations)
 
     def _find_variance(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
         errors = self.errors.from_normal(spread_points(mean, variance))
@@ -150,7 +157,7 @@ class Numbers(Margin):
 
     def place(self, errors: Any) -> np.ndarray:
         """Return the numbers whose standardised errors are given."""
-        return np.maximum(self.predicted + errors * self.deviations, self.task.lowest)
+        return add_errors(self.task, self.predicted, errors * self.deviations)
 
 
 class Ordered(Margin):

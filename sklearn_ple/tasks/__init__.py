@@ -4,6 +4,7 @@ from .classes import ONE_VS_REST_AUC, Binary, ClassTask, Multiclass, Ordinal, ac
 from .concordance import concordance_index
 from .huber import Huber
 from .hurdle import Hurdle
+from .log import Log
 from .losses import TaskLosses, group_tasks
 from .numbers import (
     Amount,
@@ -30,6 +31,7 @@ TASK_KINDS: dict[str, type[Task]] = {
         Multiclass,
         Ordinal,
         Regression,
+        Log,
         Huber,
         Quantile,
         Count,
@@ -46,6 +48,7 @@ __all__ = [
     "Count",
     "Huber",
     "Hurdle",
+    "Log",
     "Multiclass",
     "NumberTask",
     "Ordinal",

@@ -81,6 +81,18 @@ def check_unit(name: str, unit: float) -> None:
         raise ValueError(f"the unit of the task {name!r} is not above zero")
 
 
+def read_levels(levels: Any) -> list[float]:
+    """Check the levels of quantiles, and return them in ascending order, with the median."""
+    values = np.array(levels)
+    inside = values.dtype.kind == "f" and bool(((values > 0) & (values < 1)).all())
+    if values.ndim != 1 or not inside:
+        raise ValueError(
+            "levels must be a list of numbers between 0 and 1, such as [0.1, 0.5, 0.9], not "
+            f"{shown(levels)}."
+        )
+    return sorted({0.5, *values.tolist()})
+
+
 class NumberTask(Task):
     """A task whose labels are numbers.
 
@@ -224,14 +236,7 @@ class Quantile(Regression):
 
     def __init__(self, levels: Sequence[float] = (0.05, 0.5, 0.95)):
         super().__init__()
-        values = np.array(levels)
-        inside = values.dtype.kind == "f" and bool(((values > 0) & (values < 1)).all())
-        if values.ndim != 1 or not inside:
-            raise ValueError(
-                "levels must be a list of numbers between 0 and 1, such as [0.1, 0.5, 0.9], not "
-                f"{shown(levels)}."
-            )
-        self.levels = sorted({0.5, *values.tolist()})
+        self.levels = read_levels(levels)
         self.n_outputs = len(self.levels)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:

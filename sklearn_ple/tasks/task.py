@@ -36,6 +36,9 @@ class Task(ABC):
         it only if each output predicts the target itself, as with squared error.
     lowest : float, default=-inf
         Least possible number: prediction intervals do not go below it.
+    log_scale : bool, default=False
+        Whether numbers are positive and errors are differences of logarithms, from which standard
+        deviations and intervals are found.
     name : str
         Name of the column; empty until an estimator is fitted.
     classes : ndarray or None
@@ -63,8 +66,8 @@ class Task(ABC):
 
     The other attributes and methods are optional:
 
-    - `words`, `metric`, `censored`, `has_errors`, `linear_start` and, for numbers, `variance` and
-      `lowest` have defaults.
+    - `words`, `metric`, `censored`, `has_errors`, `linear_start` and, for numbers, `variance`,
+      `lowest` and `log_scale` have defaults, and `learn_errors` does nothing.
     - `loss` and `average` are called once for all adjacent columns of a `group`, on the task of
       the first column. Each column is a group of its own by default; override `group` if they
       depend only on what a group shares, which is faster.
@@ -80,37 +83,37 @@ class Task(ABC):
 
     Examples
     --------
-    A kind of number whose logarithm is learnt, with squared error:
+    A kind of number whose square root is learnt, with squared error:
 
     >>> import numpy as np
     >>> from sklearn_ple import PLERegressor
     >>> from sklearn_ple.tasks import Regression
-    >>> class Log(Regression):
-    ...     kind = "log"
-    ...     words = "a number on a logarithmic scale"
+    >>> class Root(Regression):
+    ...     kind = "root"
+    ...     words = "a number by its square root"
     ...
     ...     def fit(self, labels, weights, classes):
-    ...         return super().fit(np.log1p(labels), weights, classes)
+    ...         return super().fit(np.sqrt(labels), weights, classes)
     ...
     ...     def encode(self, labels):
-    ...         return super().encode(np.log1p(labels))
+    ...         return super().encode(np.sqrt(labels))
     ...
     ...     def predict(self, outputs):
-    ...         return np.expm1(super().predict(outputs))
-    >>> cost = np.array([0.0, 3.0, 15.0])
-    >>> task = Log().fit(cost, weights=np.ones(3), classes=None)
-    >>> targets = task.encode(cost)
+    ...         return super().predict(outputs) ** 2
+    >>> visits = np.array([0.0, 4.0, 16.0])
+    >>> task = Root().fit(visits, weights=np.ones(3), classes=None)
+    >>> targets = task.encode(visits)
     >>> targets.round(2)
     array([-1.22,  0.  ,  1.22])
     >>> task.predict(targets[:, np.newaxis]).round(2)
-    array([ 0.,  3., 15.])
+    array([ 0.,  4., 16.])
 
     >>> X = np.array([[0.0], [1.0], [2.0]])
     >>> model = PLERegressor(
-    ...     task_types={"y": Log()}, max_epochs=1, n_members=1
-    ... ).fit(X, cost)
+    ...     task_types={"y": Root()}, max_epochs=1, n_members=1
+    ... ).fit(X, visits)
     >>> model.task_types_
-    {'y': 'log'}
+    {'y': 'root'}
     """
 
     kind: ClassVar[str]
@@ -119,6 +122,7 @@ class Task(ABC):
     censored: ClassVar[bool] = False
     linear_start: ClassVar[bool] = False
     lowest: ClassVar[float] = -np.inf
+    log_scale: ClassVar[bool] = False
     added: bool = False
     # A subclass need not call this class's __init__.
     name: str = ""
@@ -271,6 +275,26 @@ class Task(ABC):
             The predicted labels: classes, or numbers in the units of the labels.
         """
 
+    def learn_errors(  # noqa: B027
+        self, outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray, adds: bool = False
+    ) -> None:
+        """Learn from the errors of a network in training, and once it is trained.
+
+        By default nothing is learnt.
+
+        Parameters
+        ----------
+        outputs : ndarray of shape (n_labels, n_outputs)
+            The network's outputs for rows that it was not trained on or, without any, for rows
+            that it was trained on.
+        targets : ndarray of shape (n_labels,)
+            The encoded labels of these rows.
+        weights : ndarray of shape (n_labels,)
+            Weights of the labels.
+        adds : bool, default=False
+            Whether what was learnt from other rows before still counts, as in ``partial_fit``.
+        """
+
     def traced_predict(self, outputs: Tensor) -> Tensor:
         """Compute what `predict` returns with torch operations only, for export to ONNX.
 
@@ -313,7 +337,8 @@ class Task(ABC):
     def variance(self, means: np.ndarray) -> np.ndarray:
         """Return how the variance of labels depends on their mean, up to a constant factor.
 
-        Standard deviations and prediction intervals are estimated from it.
+        With `log_scale` it is the variance of their logarithms. Standard deviations and prediction
+        intervals are estimated from it.
 
         Parameters
         ----------

@@ -40,7 +40,7 @@ from .split import Split, naming_validation_rows
 from .start import Fitted, Start
 from .stopping import Patience
 from .stream_rows import stream_rows
-from .validation import HeldOut, OutOfFold, Validation
+from .validation import SAMPLE, HeldOut, OutOfFold, Validation
 
 
 class Training(NamedTuple):
@@ -237,6 +237,8 @@ class Fit:
             # It comes last, and takes what time is left.
             if self.budget is not None:
                 self.budget.end_training()
+            if first.validation is None:
+                self._learn_errors(net, first)
             deviations = self._measure(net, first)
         if again is None or second is None:
             return self._settle(net, first.encoder, deviations)
@@ -261,6 +263,15 @@ class Fit:
             )
         return deviations
 
+    def _learn_errors(self, net: MultiTaskNet, training: Training) -> None:
+        """Let tasks learn from errors of rows that were trained on, as there are no others."""
+        targets = training.encoder.targets
+        if targets.learns_errors:
+            rows = training.rows.head(len(training.rows))
+            rows = rows.take(np.arange(0, len(rows), -(-len(rows) // SAMPLE)))
+            outputs = net.module_.mean(compute_outputs(net, rows)).numpy()
+            targets.learn_errors(outputs, *rows.read_labels(), adds=self.start.goes_on)
+
     def _learn_deviations(
         self,
         deviations: Deviations,
@@ -274,8 +285,9 @@ class Fit:
         outputs = sample.average(mean, members).numpy()
         if self.keeps_unseen and self._numbers is not None:
             self.unseen = self._numbers[sample.numbers], outputs
-        of_rows = deviations.learn(members.numpy(), *sample[2:])
         parts = encoder.targets.split_outputs(outputs)
+        encoder.targets.learn_errors(outputs, *sample.rows.read_labels())
+        of_rows = deviations.learn(members.numpy(), *sample[2:])
         known = Distributions(encoder.targets.predict(parts), of_rows, deviations.errors, parts)
         labels = encode_labels(encoder.tasks, sample.labels)
         # Processes that train together must all learn the same.

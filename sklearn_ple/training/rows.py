@@ -146,6 +146,12 @@ class TableRows:
             return array
         return array.index_select(0, self._rows)
 
+    def read_labels(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return targets and weights of the rows, both as float64 of shape (n_rows, n_tasks)."""
+        targets: Any = self.array("targets")
+        weights: Any = self.array("weights")
+        return targets.cpu().double().numpy(), weights.cpu().double().numpy()
+
     @property
     def mean_weights(self) -> Tensor:
         """Average weight of a row, of shape (n_tasks,); 0 for a task without any label."""

@@ -207,8 +207,9 @@ class LastFit(Start):
         return read(arguments, settings, features, self.fitted.encoder.targets.form)
 
     def encode(self, table: AnyTable, settings: Settings, classes: Any) -> Encoding:
-        """Encode the table with the encoder of the last fit."""
-        encoder = self.fitted.encoder
+        """Encode the table with the encoder of the last fit, whose tasks may learn anew."""
+        encoder = copy.copy(self.fitted.encoder)
+        encoder.targets = encoder.targets.copy()
         return encoder, encoder.apply_again(table, settings.class_weight)
 
     def _set_weights(self, net: MultiTaskNet, encoder: TableEncoder) -> None:

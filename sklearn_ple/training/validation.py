@@ -19,8 +19,8 @@ from ..tasks.mean import MemberMean, relative_losses
 from ..utils.warn import warn
 from .rows import ShuffledRows, TableRows
 
-# Number of rows from which standard deviations are estimated with the outputs of all members.
-_SAMPLE = 3000
+#: Number of rows from which standard deviations are estimated with the outputs of all members.
+SAMPLE = 3000
 # What to do if all labels of a task are in the same part.
 _CHOOSE_OTHERS = (
     "Set another validation_split, or pass X_val and y_val, so that both parts have labels of it."
@@ -233,7 +233,11 @@ class Validation(ABC):
         if not np.isfinite(outputs).all():
             return
         # In float32, labels far from zero would lose digits, and large ones overflow.
-        parts = self.targets.split_outputs(outputs.astype(np.float64))
+        outputs = outputs.astype(np.float64)
+        if self.targets.learns_errors:
+            rows = self.rows.take(self.numbers.ravel())
+            self.targets.learn_errors(outputs, *rows.read_labels())
+        parts = self.targets.split_outputs(outputs)
         scores = self.targets.score(self.targets.decode(parts), self.labels, self.weights)
         history.record("valid_task_scores", scores)
         there = [score for score in scores if not np.isnan(score)]
@@ -362,7 +366,7 @@ class OutOfFold(Validation):
         all others.
         """
         n_members, n_rows = self.numbers.shape
-        n_taken = min(n_rows, -(-_SAMPLE // n_members))
+        n_taken = min(n_rows, -(-SAMPLE // n_members))
         places = np.arange(self.numbers.size).reshape(n_members, n_rows)[:, :n_taken].ravel()
         members = np.arange(n_members).repeat(n_taken)
         numbers = self.numbers[:, :n_taken].ravel()

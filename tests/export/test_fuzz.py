@@ -48,7 +48,7 @@ ODD = [
     *({"$entries": ["O", [10**6] * 3, []]}, {"$float": ["nan"]}, {"$tuple": [1, 2]}),
     *({"$dtype": ["numpy", "O"]}, {"$dtype": ["numpy", "V9"]}, {"$dtype": ["pandas", "Int64"]}),
     *({"$scalar": [ARRAY]}, {"$scalar": [{"$array": ARRAY}]}, {"$unknown": 1}),
-    *({"$class": "Binary"}, {"$class": "os.system"}, {"$class": "Log"}, {"$class": "State"}),
+    *({"$class": "Binary"}, {"$class": "os.system"}, {"$class": "Root"}, {"$class": "State"}),
     *({"$object": [{"$class": "Quantile"}, {}]}, {"$object": [{"$class": "PLERegressor"}, {}]}),
     *({"$index": [{"$dtype": ["numpy", "i8"]}, [1, 2]]}, {"$dict": [[1, 2]]}, {"$dict": 1}),
     *({"$timestamp": [0, "Europe"]}, {"$timestamp": [0, "dateutil//dev/zero"]}),

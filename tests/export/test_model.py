@@ -26,9 +26,9 @@ from twins import (
     KINDS,
     LABELS,
     RNG,
-    Log,
     N,
     Narrow,
+    Root,
     Scaled,
     Squares,
     assert_equal,
@@ -344,11 +344,11 @@ def test_models_of_half_precision_predict_the_same(tmp_path, monkeypatch):
 
 OWN = [
     (
-        {"task_types": {"count": Log()}},
-        Log,
+        {"task_types": {"count": Root()}},
+        Root,
         "Parameter 'task_types'['count'] contains an object of ",
     ),
-    ({"task_types": {"count": Log}}, Log, "Parameter 'task_types'['count'] contains the class "),
+    ({"task_types": {"count": Root}}, Root, "Parameter 'task_types'['count'] contains the class "),
     (
         {"numeric_embedding": Squares()},
         Squares,
@@ -380,12 +380,12 @@ def test_classes_of_ones_own_need_trust(parameters, cls, message, tmp_path):
 
 
 def test_trust_is_in_classes_of_different_names():
-    with pytest.raises(TypeError, match="trusted contains 'Log': it must contain classes"):
-        export.load("unread", trusted=["Log"])
-    with pytest.raises(TypeError, match="'trusted' parameter .* Got <class .*Log'>"):
-        export.load("unread", trusted=Log)
-    with pytest.raises(ValueError, match="trusted contains two classes with the name 'Log'"):
-        export.load("unread", trusted=[Log, type("Log", (), {})])
+    with pytest.raises(TypeError, match="trusted contains 'Root': it must contain classes"):
+        export.load("unread", trusted=["Root"])
+    with pytest.raises(TypeError, match="'trusted' parameter .* Got <class .*Root'>"):
+        export.load("unread", trusted=Root)
+    with pytest.raises(ValueError, match="trusted contains two classes with the name 'Root'"):
+        export.load("unread", trusted=[Root, type("Root", (), {})])
 
 
 @pytest.mark.parametrize("ours", [PLEClassifierRegressor, Quantile])

@@ -77,6 +77,7 @@ LABELS = pd.DataFrame(
         ),
         "two": RNG.choice([0.0, 1.0], N),
         "regression": SIGNAL * 1e-7,
+        "log": 1e5 * np.exp(SIGNAL),
         "huber": 1e6 + SIGNAL,
         "quantile": SIGNAL.astype(np.float32),
         "count": RNG.poisson(3, N),

@@ -24,9 +24,9 @@ from twins import (
     KINDS,
     LABELS,
     RNG,
-    Log,
     N,
     Narrow,
+    Root,
     Scaled,
     Squares,
     assert_equal,
@@ -219,8 +219,8 @@ def test_what_is_set_for_other_tools_is_left_out():
 @pytest.mark.parametrize(
     ("parameters", "cls"),
     [
-        ({"task_types": {"count": Log()}}, Log),
-        ({"task_types": {"count": Log}}, Log),
+        ({"task_types": {"count": Root()}}, Root),
+        ({"task_types": {"count": Root}}, Root),
         ({"numeric_embedding": Squares()}, Squares),
         ({"balancing": Scaled(2)}, Scaled),
         ({"cls": Narrow}, Narrow),

@@ -30,7 +30,8 @@ def make_task(kind, name="y", n_classes=3):
         return task.fit(np.array([0, 1]), np.ones(2), None)
     if kind in ("multiclass", "ordinal"):
         return task.fit(np.arange(n_classes), np.ones(n_classes), None)
-    labels = np.array([1.0, -3.0, 2.0] if kind == "survival" else [0.0, 2.0])
+    several = {"survival": [1.0, -3.0, 2.0], "log": [1.0, np.exp(2.0)]}
+    labels = np.array(several.get(kind, [0.0, 2.0]))
     return task.fit(labels, np.ones(len(labels)), None)
 
 
@@ -76,7 +77,7 @@ def naive_loss(kind, output, target):
             for level, quantile in zip((0.05, 0.5, 0.95), output, strict=True)
         ]
         return 2 * np.mean(losses)
-    if kind == "regression":
+    if kind in ("regression", "log"):
         return (output[0] - target) ** 2
     if kind == "huber":
         return 2 * huber(1.345, output[0] - target)
@@ -136,7 +137,7 @@ ORDERS = [
 @pytest.mark.parametrize("kinds", ORDERS, ids=",".join)
 @pytest.mark.parametrize("share", [0.6, 1.0])
 def test_the_joint_loss_is_a_double_loop_over_tasks_and_labels(kinds, share):
-    tasks, outputs, targets, weights = problem(0, kinds, share=share)
+    tasks, outputs, targets, weights = problem(1, kinds, share=share)
     task_weights = np.linspace(0.5, 3.0, len(kinds))
     loss, task_losses, _ = evaluate(tasks, outputs, targets, weights, task_weights)
     expected = naive_task_losses(tasks, outputs, targets, weights)
@@ -168,7 +169,7 @@ def test_each_loss_is_scikit_learns(kind):
     tasks, outputs, targets, weights = problem(4, [kind], n_rows=50, share=1.0)
     task, weights_1d = tasks[0], weights[:, 0]
     _, task_losses, _ = evaluate(tasks, outputs, targets, weights)
-    if kind == "regression":
+    if kind in ("regression", "log"):
         expected = mean_squared_error(targets, outputs, sample_weight=weights_1d)
     elif kind == "count":
         rates = np.exp(outputs)
@@ -389,7 +390,7 @@ def test_a_loss_that_overflows_without_label_is_inert(kind, size, dtype):
     task_losses.sum().backward()
     at_zero = {"binary": np.log(2), "multiclass": np.log(3), "regression": 0.0, "count": 1.0}
     # Of three classes the first is above itself by 2/3, above the second by 1/3: both are wrong.
-    at_zero |= {"ordinal": np.log(3 / np.sqrt(2)), "quantile": 0.0, "huber": 0.0}
+    at_zero |= {"ordinal": np.log(3 / np.sqrt(2)), "quantile": 0.0, "huber": 0.0, "log": 0.0}
     at_zero |= {"tweedie": 2.0, "hurdle": np.log(2), "survival": np.log(3)}
     assert task_losses.tolist() == pytest.approx([at_zero[kind], np.log(2)], rel=1e-6)
     assert torch.isfinite(outputs.grad).all()

@@ -21,6 +21,7 @@ from sklearn_ple.tasks import (
     Count,
     Huber,
     Hurdle,
+    Log,
     Multiclass,
     Ordinal,
     Quantile,
@@ -33,7 +34,7 @@ from sklearn_ple.tasks.classes import mean_one_vs_rest_auc
 from sklearn_ple.tasks.numbers import compute_r2
 
 CLASS_KINDS = [Binary, Multiclass, Ordinal]
-NUMBER_KINDS = [Regression, Huber, Quantile, Count, Tweedie, Hurdle, Survival]
+NUMBER_KINDS = [Regression, Log, Huber, Quantile, Count, Tweedie, Hurdle, Survival]
 
 #: Labels of two classes, by what they are.
 TWO_CLASSES = {
@@ -44,6 +45,10 @@ TWO_CLASSES = {
     "bools": np.array([False, True, True, False]),
     "strings": np.array(["no", "yes", "yes", "no"], dtype=object),
 }
+
+
+#: Labels of kinds that learn no zeros.
+LEAST = {"survival": np.array([-1, 1]), "log": np.array([1, 3])}
 
 
 def fitted(kind, labels, weights=None, classes=None):
@@ -68,7 +73,7 @@ def perfect_outputs(task, targets):
 def test_kinds_are_known_by_their_names():
     kinds = [*CLASS_KINDS, *NUMBER_KINDS]
     assert list(TASK_KINDS.items()) == [(kind.__name__.lower(), kind) for kind in kinds]
-    assert [kind.has_classes for kind in kinds] == [True] * 3 + [False] * 7
+    assert [kind.has_classes for kind in kinds] == [True] * 3 + [False] * 8
     assert [kind for kind in kinds if kind().has_errors] == NUMBER_KINDS[:-1]
 
 
@@ -93,7 +98,7 @@ def test_kinds_say_what_they_are_and_what_scores_them():
     amounts = Count(), Tweedie(1.2), Hurdle()
     assert [task.metric._kwargs["power"] for task in amounts] == [1, 1.2, 1.5]
     assert len({kind.words for kind in TASK_KINDS.values()}) == len(TASK_KINDS)
-    assert [kind for kind in TASK_KINDS.values() if kind.linear_start] == [Regression]
+    assert [kind for kind in TASK_KINDS.values() if kind.linear_start] == [Regression, Log]
     assert {kind().name for kind in TASK_KINDS.values()} == {""}
 
 
@@ -453,7 +458,7 @@ def test_bools_can_be_taken_as_numbers(kind):
 def test_losses_keep_the_shape_of_the_targets():
     targets = torch.tensor([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
     for name, kind in TASK_KINDS.items():
-        task = fitted(kind, np.array([-1, 1] if name == "survival" else [0, 1]))
+        task = fitted(kind, LEAST.get(name, np.array([0, 1])))
         losses = task.loss(torch.zeros(3, 2, task.n_outputs), targets)
         assert losses.shape == (3, 2)
         assert (losses >= 0).all()
@@ -465,7 +470,10 @@ def draw_members(task, seed, n_members=4, n_rows=6):
 
 @given(st.sampled_from(list(TASK_KINDS)), st.integers(0, 1000))
 def test_the_average_of_networks_predicts_their_mean_prediction(kind, seed):
-    several = {"multiclass": np.array([0, 1, 2, 1]), "survival": np.array([3.0, 1.0, -2.0, 7.0])}
+    several = LEAST | {
+        "multiclass": np.array([0, 1, 2, 1]),
+        "survival": np.array([3.0, 1.0, -2.0, 7.0]),
+    }
     task = fitted(TASK_KINDS[kind], several.get(kind, np.array([0, 1, 1, 0])))
     members = draw_members(task, seed)
     predict = task.predict_proba if task.has_classes else task.predict
