@@ -21,6 +21,7 @@ from .dependence import Dependence
 from .features import FeatureEncoder
 from .numeric import EmbeddingMaker, choose_width, learn_maker
 from .ridge import learn_linear_start
+from .scales import choose_scales
 from .scaling import WeightedRows
 from .screening import screen_columns
 from .statistics import (
@@ -167,6 +168,8 @@ class TableEncoder:
         """
         self.targets = TargetEncoder(self.task_types, self.family, self.classes)
         self.targets.fit(table.labels, table.form, table.weights)
+        sample = table.sample
+        choose_scales(self.targets, table.labels, table.weights, sample.features, sample.labels)
         self.dependence = Dependence(self.depends_on, self.tasks)
         names = self.targets.names
         self.order = (sort_names(names) if self.by_name else np.arange(len(names))).tolist()

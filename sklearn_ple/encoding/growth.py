@@ -18,6 +18,7 @@ from ..tasks import count_labels
 from ..utils.checks import check_lengths
 from .dependence import Dependence
 from .encoder import Encoded, TableEncoder
+from .scales import choose_scales
 from .targets import TargetEncoder
 
 
@@ -97,11 +98,13 @@ def grow(
     kinds = assign_kinds(drop_ignored(task_types), form.names)
     added = {name: kinds[name] for place, name in enumerate(form.names) if place in new}
     targets = TargetEncoder(added, encoder.family)
-    targets.fit([labels[place] for place in new], form.take(new), given[:, new])
+    columns = [labels[place] for place in new]
+    targets.fit(columns, form.take(new), given[:, new])
+    choose_scales(targets, columns, given[:, new], features)
     grown = _append_tasks(encoder, targets)
     grown.task_weights = task_weights
-    columns = dict(zip(form.names, labels, strict=True))
-    of_all = [columns.get(task.name) or _make_unlabelled(task, len(given)) for task in grown.tasks]
+    by_name = dict(zip(form.names, labels, strict=True))
+    of_all = [by_name.get(task.name) or _make_unlabelled(task, len(given)) for task in grown.tasks]
     grown.targets.check_same(of_all, grown.targets.form)
     weights = np.zeros((len(given), len(of_all)))
     weights[:, grown.targets.positions(form.names)] = given

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..tables.form import TargetForm
-from ..tables.kinds import assign_kinds, drop_ignored, make_task, split_kind
+from ..tables.kinds import assign_kinds, drop_ignored, is_auto, make_task, split_kind
 from ..tables.labels import Labels, as_frame, check_type, read_targets
 from ..tables.plausibility import warn_of_order
 from ..tasks import Task, array_of, by_task, class_array, score_of
@@ -125,6 +125,18 @@ class TargetEncoder:
                 f"{column.observed[0]!r} for example: convert it to numbers."
             )
         return task
+
+    def has_open_scale(self, k: int) -> bool:
+        """Return whether a task is a number, and nobody said on which scale it is learnt."""
+        if self.tasks[k].kind != "regression":
+            return False
+        types = assign_kinds(drop_ignored(self.task_types), self.form.names)
+        return is_auto(types[self.form.names[k]])
+
+    def replace(self, k: int, kind: str, column: Labels, weights: np.ndarray) -> None:
+        """Replace a task by one of another kind, which is fitted to the labels of a column."""
+        task = self._make_task(kind, column)
+        self.tasks[k] = task.fit(column.observed, weights, None)
 
     def encode(self, labels: list[Labels]) -> np.ndarray:
         """Encode labels as targets, of shape (n_rows, n_tasks); 0 for missing labels."""

@@ -184,8 +184,10 @@ def _exponentiate(task: Any, part: str, nodes: Nodes) -> str:
     """Turn standardised logarithms into means."""
     shift = nodes.keep(np.array(task.mean + task.smearing))
     logs = nodes.add("Mul", [part, nodes.keep(np.array(task.scale))])
-    largest = nodes.keep(np.log(np.array(np.finfo(np.float64).max)))
-    return nodes.add("Exp", [nodes.add("Min", [nodes.add("Add", [logs, shift]), largest])])
+    least, greatest = (nodes.keep(np.array(end)) for end in (task.least, task.greatest))
+    return nodes.add(
+        "Exp", [nodes.add("Clip", [nodes.add("Add", [logs, shift]), least, greatest])]
+    )
 
 
 def _add_boosting(model: Any, columns: _Columns) -> str:

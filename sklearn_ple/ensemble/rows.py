@@ -14,16 +14,18 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import validate_data
 
+from ..encoding.scales import choose_scales
 from ..encoding.targets import TargetEncoder
 from ..model_selection.split import list_folds
 from ..predictions.multi_task import index_of
 from ..tables.frames import take_rows, takeable
-from ..tables.kinds import assign_kinds, drop_ignored, find_ignored
+from ..tables.kinds import assign_kinds, drop_ignored, find_ignored, is_auto
 from ..tables.labels import Labels, read_targets
 from ..tables.plausibility import warn_of_order
-from ..tables.reading import check_in_memory
+from ..tables.reading import FeatureReader, check_in_memory
 from ..tables.weights import weigh
 from ..utils.checks import check_lengths, naming
+from ..utils.warn import collected
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +71,13 @@ class LabelledRows:
         warn_of_order(X=X, y=y, sample_weight=sample_weight)
         labels, weights = weigh(labels, sample_weight)
         targets = TargetEncoder(estimator.task_types, None).fit(labels, form, weights)
+        if any(map(targets.has_open_scale, range(len(labels)))):
+            features = None
+            # What networks and boosting cannot read is for models of the user's own.
+            with suppress(TypeError, ValueError), collected():
+                features = FeatureReader(clone(estimator)).read(X, reset=True)
+            if features is not None:
+                choose_scales(targets, labels, weights, features)
         return cls(X, labels, weights, targets)
 
     def frame(self) -> pd.DataFrame:
@@ -158,11 +167,6 @@ class LabelledRows:
         with suppress(TypeError):
             validate_data(estimator, X, reset=reset, skip_check_array=True)
         return X
-
-
-def is_auto(value: Any) -> bool:
-    """Return whether a parameter is "auto"."""
-    return isinstance(value, str) and value == "auto"
 
 
 def fit_weighted(model: Any, X: Any, y: Any, weights: Any, **options: Any) -> Any:

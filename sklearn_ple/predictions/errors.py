@@ -17,8 +17,13 @@ _GREATEST_VARIANCE = 700.0
 
 
 def find_errors(task: Task, labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Return the errors of a task: labels minus predictions, or the difference of logarithms."""
-    return np.log(labels) - np.log(predicted) if task.log_scale else labels - predicted
+    """Return the errors of a task: labels minus predictions, or the difference of logarithms.
+
+    A label without a logarithm counts as predicted without an error.
+    """
+    if not task.log_scale:
+        return labels - predicted
+    return np.log(np.where(labels > 0, labels, predicted)) - np.log(predicted)
 
 
 def add_errors(task: Task, predicted: np.ndarray, errors: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from ..encoding.targets import TargetEncoder
 from ..tables.labels import Labels
 from ..tasks import array_of, divide, find_unit
 from .copula import Copula
-from .errors import StandardisedErrors, centre_errors
+from .errors import StandardisedErrors, centre_errors, find_errors
 
 
 class Deviations:
@@ -127,7 +127,7 @@ class Deviations:
         for k, (task, column) in enumerate(zip(tasks, labels, strict=True)):
             if task.has_errors and (there := column.mask).any():
                 weight = weights[there, k]
-                errors = self._scale(k, column.observed) - means[k, there]
+                errors = self._find_errors(k, column.observed, means[k, there])
                 centred = centre_errors(task, errors, weight)
                 lacking = np.average(centred**2 - variances[k, there], weights=weight)
                 self.factors[k] = max(lacking, 0.0) / np.average(noise[k, there], weights=weight)
@@ -179,6 +179,13 @@ class Deviations:
         scale = np.divide(sizes, mean, out=np.zeros_like(mean), where=mean > 0)
         result[1] = scale[:, np.newaxis] * pattern
         return result
+
+    def _find_errors(self, k: int, labels: np.ndarray, means: np.ndarray) -> np.ndarray:
+        """Return errors of a task, given means of `_moments`."""
+        task = self.targets.tasks[k]
+        if task.log_scale:
+            return find_errors(task, labels, np.exp(means))
+        return divide(labels, self.units[k]) - means
 
     def _scale(self, k: int, numbers: np.ndarray) -> np.ndarray:
         """Return numbers of a task on the scale of its errors, so that squares do not overflow."""

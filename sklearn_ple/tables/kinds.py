@@ -56,6 +56,11 @@ def find_ordered(task_types: Any, names: Sequence[str]) -> set[str]:
     return {n for n, kind in kinds.items() if not isinstance(kind, str) or kind in _IN_ORDER}
 
 
+def is_auto(value: Any) -> bool:
+    """Return whether a parameter, or an entry of it, is "auto"."""
+    return isinstance(value, str) and value == "auto"
+
+
 def make_task(name: str, kind: Any, options: tuple) -> Task:
     """Make a task of a kind, which is not "auto"; raise an error unless it has these options."""
     what = f"task_types of target {name!r}"

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from .numbers import Regression, exact, read_levels
@@ -18,8 +17,8 @@ _LEAST_LABELS = 10
 _MOST_BEFORE = 1000
 # Distance between the quartiles of a normal distribution, in standard deviations.
 _QUARTILE_RANGE = 1.3489795
-# The exponential function of greater numbers is no float.
-_LARGEST = float(np.log(np.finfo(np.float64).max))
+# The logarithms of the least and the greatest positive float.
+_SMALLEST, _LARGEST = (float(np.log(x)) for x in (np.nextafter(0, 1), np.finfo(np.float64).max))
 
 
 class Log(Regression):
@@ -29,7 +28,9 @@ class Log(Regression):
     which is about the median. The latter is multiplied by the mean of the exponentiated errors,
     which is known as smearing [1]_. The errors are those of rows that the network was not trained
     on, or of training rows if there are no others. Errors of more than four standard deviations,
-    as the quartiles estimate them, count as four, so that no single row decides.
+    as the quartiles estimate them, count as four, so that no single row decides. Predictions stay
+    within the range of the labels: far away from them, the exponential function of a line would
+    soon be larger than any.
 
     Standard deviations and intervals are found for logarithms, too, so that the ends of intervals
     are above zero and in proportion to the prediction.
@@ -44,6 +45,8 @@ class Log(Regression):
     ----------
     levels : list of float
         The quantiles, in ascending order.
+    least, greatest : float
+        The logarithms of the least and the greatest known label.
     smearing : float
         The logarithm of the mean of the exponentiated errors; 0 until errors are known.
     ends : ndarray of shape (n_levels,)
@@ -67,6 +70,8 @@ class Log(Regression):
     log_scale = True
     lowest = 0.0
     levels: list[float]
+    least: float
+    greatest: float
     smearing: float
     ends: np.ndarray
     n_errors: int
@@ -77,9 +82,17 @@ class Log(Regression):
 
     def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Self:
         """Learn the weighted mean and standard deviation of the logarithms."""
-        super().fit(self._take_logs(labels), weights, classes)
+        logs = self._take_logs(labels)
+        super().fit(logs, weights, classes)
+        self.least, self.greatest = float(logs.min()), float(logs.max())
         self.smearing, self.ends, self.n_errors = 0.0, np.zeros(len(self.levels)), 0
         return self
+
+    def check_learnt(self) -> None:
+        """Check that there is a quantile of the errors for each level."""
+        super().check_learnt()
+        if np.shape(self.ends) != (len(self.levels),):
+            raise ValueError(f"the task {self.name!r} does not have a quantile for each level")
 
     def _take_logs(self, labels: np.ndarray) -> np.ndarray:
         labels = labels.astype(np.float64)
@@ -92,8 +105,9 @@ class Log(Regression):
         return np.log(labels)
 
     def encode(self, labels: np.ndarray) -> np.ndarray:
-        """Standardise the logarithms of the labels."""
-        return super().encode(self._take_logs(labels))
+        """Standardise the logarithms of the labels; later ones of 0 or less count as the least."""
+        labels = labels.astype(np.float64)
+        return super().encode(np.log(np.where(labels > 0, labels, np.exp(self.least))))
 
     @property
     def group(self) -> tuple:
@@ -108,9 +122,12 @@ class Log(Regression):
         self, outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray, adds: bool = False
     ) -> None:
         """Learn the mean and the quantiles of the errors, unless they are too few."""
+        logs = targets * self.scale + self.mean
+        self.least = min(self.least, float(logs.min()))
+        self.greatest = max(self.greatest, float(logs.max()))
         if len(targets) < _LEAST_LABELS:
             return
-        errors = (targets - outputs[:, 0]) * self.scale
+        errors = logs - super().predict(outputs)
         levels = [0.25, 0.5, 0.75, *self.levels]
         found = np.quantile(errors, levels, weights=weights, method="inverted_cdf")
         low, middle, high = found[:3]
@@ -125,19 +142,15 @@ class Log(Regression):
 
     def predict(self, outputs: np.ndarray) -> np.ndarray:
         """Return the predicted mean."""
-        return _exponentiate(super().predict(outputs) + self.smearing)
+        return np.exp((super().predict(outputs) + self.smearing).clip(self.least, self.greatest))
 
     def predict_quantiles(self, outputs: np.ndarray) -> np.ndarray:
         """Return all quantiles, of shape (n_rows, n_levels), in the units of the labels."""
-        return _exponentiate(super().predict(outputs)[:, np.newaxis] + self.ends)
+        # Quantiles are those of a mean within the range of the labels.
+        ends = np.log(self.predict(outputs))[:, np.newaxis] + self.ends - self.smearing
+        return np.exp(ends.clip(_SMALLEST, _LARGEST))
 
     def traced_predict(self, outputs: Tensor) -> Tensor:
         """Return the predicted mean."""
         logs = super().traced_predict(outputs) + exact(self.smearing)
-        return torch.minimum(logs, exact(_LARGEST)).exp()
-
-
-def _exponentiate(logs: np.ndarray) -> np.ndarray:
-    """Return positive floats of given logarithms."""
-    least = np.nextafter(0, 1)
-    return np.exp(np.minimum(logs, _LARGEST)).clip(least)
+        return logs.clamp(self.least, self.greatest).exp()

@@ -270,7 +270,8 @@ class Fit:
             rows = training.rows.head(len(training.rows))
             rows = rows.take(np.arange(0, len(rows), -(-len(rows) // SAMPLE)))
             outputs = net.module_.mean(compute_outputs(net, rows)).numpy()
-            targets.learn_errors(outputs, *rows.read_labels(), adds=self.start.goes_on)
+            labels, weights = rows.read_labels()
+            targets.learn_errors(outputs, labels, weights, adds=self.start.goes_on)
 
     def _learn_deviations(
         self,

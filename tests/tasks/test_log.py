@@ -88,10 +88,20 @@ def test_few_errors_change_nothing_and_others_add_to_those_before():
     assert task.smearing == pytest.approx(2.0)
 
 
-def test_means_are_finite_whatever_the_outputs():
-    task = learnt(RNG.normal(size=50))
-    high, low = task.predict(np.array([[1e4], [-1e4]]))
-    assert np.isfinite(high) and low > 0
+def test_means_stay_within_the_range_of_labels():
+    task, outputs = fitted([1.0, 5.0]), np.array([[1e4], [-1e4]])
+    task.learn_errors(np.zeros((1, 1)), task.encode(np.array([20.0])), np.ones(1))
+    assert_alike(task.predict(outputs), np.array([20.0, 1.0]))
+    assert_alike(task.traced_predict(torch.as_tensor(outputs)).numpy(), np.array([20.0, 1.0]))
+    assert np.isfinite(task.predict_quantiles(outputs)).all()
+
+
+def test_later_labels_without_a_logarithm_count_as_the_least():
+    task = fitted([2.0, 5.0])
+    assert_alike(task.encode(np.array([0.0, -1.0, 2.0])), task.encode(np.full(3, 2.0)))
+    model = make_tiny(PLERegressor, task_types="log")
+    model.fit(X, COST, X_val=X[:50], y_val=np.append(COST[:49], 0.0))
+    assert np.isfinite(model.predict_interval(X[:5])).all()
 
 
 def test_networks_predict_means_and_medians(model):
