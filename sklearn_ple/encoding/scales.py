@@ -41,6 +41,8 @@ def choose_scales(
 ) -> None:
     """Turn tasks of numbers whose kind is open into the kind "log", where it is clearly better.
 
+    All that was inferred and may be in doubt is told here, at most one line for each doubt.
+
     The scale is that of Box and Cox [1]_ with the greater likelihood of the errors, of which only
     the number itself and its logarithm are compared: the errors of ridge regressions of either, in
     rows that are left out, one at a time. Both predict the mean, so that only the way changes.
@@ -53,8 +55,8 @@ def choose_scales(
         The columns of y.
     weights : ndarray of shape (n_rows, n_tasks)
         The weights of the labels.
-    features : DataFrame or sparse matrix
-        The features, as `FeatureReader` returns them.
+    features : DataFrame, sparse matrix or None
+        The features, as `FeatureReader` returns them. With None, no kind changes.
     sample : sequence of Labels, optional
         The labels of the rows of the features; by default ``labels``.
 
@@ -63,15 +65,17 @@ def choose_scales(
     .. [1] G. E. P. Box, D. R. Cox. "An Analysis of Transformations". Journal of the Royal
            Statistical Society, Series B 1964.
     """
-    chosen = [
-        k
-        for k, column in enumerate(sample or labels)
-        if targets.has_open_scale(k) and _is_better(column, labels[k], features)
-    ]
-    for k in chosen:
-        targets.replace(k, "log", labels[k], weights[labels[k].mask, k])
-    if chosen:
-        _tell([labels[k].name for k in chosen])
+    sample, logs, doubted = sample or labels, [], {}
+    for k, column in enumerate(labels):
+        if not targets.has_open_scale(k):
+            continue
+        if features is not None and _is_better(sample[k], column, features):
+            targets.replace(k, "log", column, weights[column.mask, k])
+            logs.append(column.name)
+        elif targets.family is None and (held := column.describe_doubt()):
+            doubted[column.name] = held
+    _tell_logs(logs)
+    _tell_doubts(doubted)
 
 
 def _is_better(column: Labels, whole: Labels, features: Any) -> bool:
@@ -152,14 +156,30 @@ def _encode(features: Any) -> np.ndarray:
     return np.hstack([numbers.clip(-_FARTHEST, _FARTHEST), *indicators])
 
 
-def _tell(names: list[str]) -> None:
+def _tell_logs(names: list[str]) -> None:
     """Say once which logarithms are learnt, and which word says otherwise."""
+    if not names:
+        return
     several = len(names) > 1
     who = f"Targets {names} are" if several else f"Target {names[0]!r} is"
     what = "their logarithms are learnt" if several else "its logarithm is learnt"
-    entries = ", ".join(f"{name!r}: 'log'" for name in names)
     warn(
         f"{who} positive with errors in proportion to size: {what}, and the mean predicted. To "
-        f"confirm this, pass task_types={{{entries}}}; 'regression' learns the numbers "
-        "themselves."
+        f"confirm this, pass task_types={dict.fromkeys(names, 'log')}; 'regression' learns the "
+        "numbers themselves."
+    )
+
+
+def _tell_doubts(doubted: dict[str, str]) -> None:
+    """Say once which numbers are treated as a regression, but may be classes."""
+    if not doubted:
+        return
+    names, (held, *others) = list(doubted), dict.fromkeys(doubted.values())
+    several = len(names) > 1
+    who = f"Targets {names} hold" if several else f"Target {names[0]!r} holds"
+    what = "whole numbers" if others else held
+    warn(
+        f"{who} {what} and {'are' if several else 'is'} treated as a regression. To confirm this, "
+        f"pass task_types={dict.fromkeys(names, 'regression')}. Otherwise pass 'multiclass', "
+        "'ordinal', 'count' or 'quantile' instead."
     )

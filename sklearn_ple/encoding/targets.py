@@ -246,7 +246,7 @@ class TargetEncoder:
         parts = self.split_outputs(outputs)
         columns = zip(self.tasks, parts, targets.T, weights.T, strict=True)
         for task, output, target, weight in columns:
-            if (there := weight > 0).any():
+            if (there := (weight > 0) & np.isfinite(output).all(axis=1)).any():
                 task.learn_errors(output[there], target[there], weight[there], adds)
 
     def score(

@@ -76,8 +76,7 @@ class LabelledRows:
             # What networks and boosting cannot read is for models of the user's own.
             with suppress(TypeError, ValueError), collected():
                 features = FeatureReader(clone(estimator)).read(X, reset=True)
-            if features is not None:
-                choose_scales(targets, labels, weights, features)
+            choose_scales(targets, labels, weights, features)
         return cls(X, labels, weights, targets)
 
     def frame(self) -> pd.DataFrame:

@@ -77,6 +77,9 @@ class PLEClassifierRegressor(_Progressive):
         - "binary" and "multiclass": classes;
         - "ordinal": classes in an order;
         - "regression": numbers;
+        - "log": positive numbers with errors in proportion to their size, such as costs. Their
+          logarithms are learnt, and their means predicted. ``("log", [0.1, 0.9])`` sets the
+          quantiles that are predicted in addition to the median;
         - "huber": numbers with outliers. ``("huber", 1.345)`` sets the error, in standard
           deviations, above which the loss is linear;
         - "quantile": numbers whose quantiles are predicted, too. ``("quantile", [0.1, 0.9])`` sets
@@ -92,9 +95,11 @@ class PLEClassifierRegressor(_Progressive):
           a y with or without it;
         - "auto": the kind follows from the labels. Strings, categories and bools are classes; they
           are ordinal if the column is an ordered categorical with more than two. Integers are
-          classes if at most 10 are distinct, else a regression. Floats are a regression, unless
-          only two whole numbers occur, such as 0.0 and 1.0. A warning names doubtful columns:
-          integers with more than 10 distinct values, and floats with 3 to 10, all whole.
+          classes if at most 10 are distinct and they do not look like counts, else a regression.
+          Floats are a regression, unless only two whole numbers occur, such as 0.0 and 1.0. A
+          regression becomes "log" where positive labels clearly have errors in proportion to their
+          size. Warnings name these, and doubtful columns: integers that are a regression, and
+          floats with 3 to 10 distinct values, all whole.
     depends_on : "previous", dict or None, default=None
         For a binary task, the name of the task that it depends on, such as ``{"purchase":
         "click"}``: the event of the first task (its second class) can happen only if that of the

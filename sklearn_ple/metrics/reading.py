@@ -237,9 +237,10 @@ def _read_labels(
     given = to_plain_array(y_pred[there])
     predicted = np.zeros(len(there), dtype=given.dtype)
     predicted[there] = given
-    distinct = np.unique(np.concatenate([to_plain_array(labels.dropna()), given]))
+    every = np.concatenate([to_plain_array(labels.dropna()), given])
+    distinct = np.unique(every)
     may_be_number = distinct.dtype.kind in "iuf"
     may_be_number &= not isinstance(labels.dtype, pd.CategoricalDtype)
-    classes = None if may_be_number and not numbers_are_classes(distinct) else distinct
+    classes = None if may_be_number and not numbers_are_classes(every) else distinct
     kind = "regression" if classes is None else "binary" if len(classes) <= 2 else "multiclass"
     return kind, classes, {"predict": lambda: predicted}

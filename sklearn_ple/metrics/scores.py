@@ -94,7 +94,7 @@ def multitask_scores(
 
     - two classes: the area under the ROC curve (ROC AUC);
     - more classes: the mean one-vs-rest ROC AUC of the classes in y;
-    - regression: R²;
+    - regression, log: R²;
     - quantile, huber: D², the share of the absolute error that is explained;
     - count: D², the share of the Poisson deviance that is explained. It corresponds to R² for the
       squared error, but is not dominated by the largest counts;
@@ -104,9 +104,9 @@ def multitask_scores(
     - survival: :func:`concordance_index`.
 
     If labels are passed as predictions, the kind of a task follows from the values of both, by the
-    rule of ``task_types="auto"``: more than 10 distinct integers are numbers, and so are floats,
-    unless they are at most two whole numbers. Other labels, and those of a categorical column of
-    y, are classes.
+    rule of ``task_types="auto"``: integers are numbers if more than 10 are distinct or if they
+    look like counts, and so are floats, unless they are at most two whole numbers. Other labels,
+    and those of a categorical column of y, are classes.
 
     Examples
     --------

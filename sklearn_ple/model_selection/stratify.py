@@ -51,7 +51,7 @@ class Strata:
             is_integer = is_class is None and types.is_integer_dtype(observed)
             numbers = observed.to_numpy(dtype=None if is_integer else np.float64)
             # Two numbers are spread like two classes, whatever they are.
-            if not numbers_are_classes(np.unique(numbers)):
+            if not numbers_are_classes(numbers):
                 # Smaller bins would have the same priority as rare classes.
                 n_bins = max(min(_MOST_BINS, int(len(numbers) * least_share / 2)), 1)
                 levels = np.arange(1, n_bins) / n_bins

@@ -10,7 +10,6 @@ from pandas.api import types
 from scipy import sparse
 
 from ..utils.checks import check_unique, described, naming, shown
-from ..utils.warn import warn
 from .form import TargetForm
 from .frames import drop_order, fill_mask, is_arrow, is_polars, to_pandas
 from .kinds import select_learnt
@@ -18,6 +17,9 @@ from .plausibility import warn_of_text
 
 #: More distinct integers than this are a quantity, not classes.
 MAX_INTEGER_CLASSES = 10
+# Fewer distinct integers are classes. The largest of counts is rarer than this share of the most
+# frequent one, and the larger half of them has a smaller share of the labels than that.
+_LEAST_COUNTS, _RARE, _UPPER_HALF = 6, 0.1, 0.25
 
 
 @dataclass(frozen=True)
@@ -89,24 +91,20 @@ class Labels:
                 f"Unknown label type: continuous. Target {self.name!r} holds fractions, but a "
                 "classifier needs classes. Use PLERegressor or PLEClassifierRegressor."
             )
-        if family == "class" or numbers_are_classes(classes):
-            return class_kind
-        is_integer = self.observed.dtype.kind in "iu"
-        if is_integer or (is_whole and len(classes) <= MAX_INTEGER_CLASSES):
-            self._warn_of_doubt()
-        return "regression"
+        is_class = family == "class" or numbers_are_classes(self.observed)
+        return class_kind if is_class else "regression"
 
-    def _warn_of_doubt(self) -> None:
-        """Warn that numbers, which are treated as a regression, may be classes."""
-        held = f"at most {MAX_INTEGER_CLASSES} distinct whole numbers as floats"
+    def describe_doubt(self) -> str:
+        """Return what numbers hold that are inferred to be a regression, but may be classes."""
+        distinct = np.unique(self.observed)
         if self.observed.dtype.kind in "iu":
-            held = f"more than {MAX_INTEGER_CLASSES} distinct integers"
-        # Their number may differ between the folds of a search, which would repeat the warning.
-        warn(
-            f"Target {self.name!r} holds {held} and is treated as a regression. To confirm this, "
-            f"pass task_types={{{self.name!r}: 'regression'}}. Otherwise pass 'multiclass', "
-            "'ordinal', 'count' or 'quantile' instead."
-        )
+            # Their number may differ between the folds of a search, which would repeat a warning.
+            if len(distinct) <= MAX_INTEGER_CLASSES:
+                return "integers that look like counts"
+            return f"more than {MAX_INTEGER_CLASSES} distinct integers"
+        is_doubtful = np.array_equal(distinct, np.round(distinct))
+        is_doubtful &= len(distinct) <= MAX_INTEGER_CLASSES
+        return f"at most {MAX_INTEGER_CLASSES} distinct whole numbers as floats" * is_doubtful
 
 
 def join_labels(parts: Sequence[np.ndarray]) -> np.ndarray:
@@ -119,12 +117,33 @@ def join_labels(parts: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def numbers_are_classes(distinct: np.ndarray) -> bool:
-    """Return whether distinct numbers are classes: at most two whole numbers, or few integers."""
+def numbers_are_classes(observed: np.ndarray) -> bool:
+    """Return whether numbers are classes: at most two whole numbers, or few distinct integers.
+
+    The latter are not if they look like counts.
+    """
+    distinct = np.unique(observed)
     if len(distinct) <= 2:
         # They are often floats: if labels are missing, or in an array with other numbers.
         return np.array_equal(distinct, np.round(distinct))
-    return distinct.dtype.kind in "iu" and len(distinct) <= MAX_INTEGER_CLASSES
+    is_few = distinct.dtype.kind in "iu" and len(distinct) <= MAX_INTEGER_CLASSES
+    return is_few and not look_like_counts(observed)
+
+
+def look_like_counts(observed: np.ndarray) -> bool:
+    """Return whether a few distinct integers look like counts, of which large ones are rare.
+
+    So a column of counts is one of numbers, also in a part of the rows that lacks the largest.
+    """
+    values, counts = np.unique(observed, return_counts=True)
+    n = len(values)
+    in_range = _LEAST_COUNTS <= n <= MAX_INTEGER_CLASSES and 0 <= values[0] <= 1
+    if not in_range or values[-1] - values[0] >= 2 * n:
+        return False
+    mode = int(counts.argmax())
+    falling, noise = counts[mode:], 2 * np.sqrt(counts[mode:-1] + counts[mode + 1 :])
+    falls = bool((np.diff(falling) <= noise).all()) and counts[-1] < _RARE * counts[mode]
+    return falls and counts[(n + 1) // 2 :].sum() < _UPPER_HALF * counts.sum()
 
 
 def _infer_dtype(column: pd.Series) -> Any:

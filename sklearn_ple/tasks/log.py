@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
+from scipy.special import logsumexp
 from torch import Tensor
 
 from .numbers import Regression, exact, read_levels
@@ -132,8 +133,8 @@ class Log(Regression):
         found = np.quantile(errors, levels, weights=weights, method="inverted_cdf")
         low, middle, high = found[:3]
         bound = _GREATEST * (float(high - low) / _QUARTILE_RANGE or float(errors.std()))
-        sizes = np.exp((errors - middle).clip(-bound, bound))
-        smearing = float(middle + np.log(np.average(sizes, weights=weights)))
+        shifts, shares = (errors - middle).clip(-bound, bound), weights / weights.sum()
+        smearing = float(middle + logsumexp(shifts, b=shares))
         n_before = min(self.n_errors, _MOST_BEFORE) if adds else 0
         self.n_errors = n_before + len(targets)
         share = len(targets) / self.n_errors

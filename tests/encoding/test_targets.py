@@ -11,7 +11,9 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from makers import make_tiny
 from scipy import sparse
+from sklearn import datasets
 from sklearn.datasets import load_linnerud
 from sklearn.utils.estimator_checks import _NotAnArray
 
@@ -293,11 +295,40 @@ def test_a_column_that_is_no_category_declares_nothing():
     [
         (np.arange(11), "more than 10 distinct integers"),
         (np.arange(3.0), "at most 10 distinct whole numbers"),
+        (np.repeat(np.arange(6), [30, 25, 14, 8, 5, 1]), "integers that look like counts"),
     ],
 )
-def test_numbers_in_doubt_warn_and_are_a_regression(y, words):
-    with pytest.warns(UserWarning, match=f"'age' holds {words}.*{{'age': 'regression'}}"):
-        assert labels_of(pd.Series(y, name="age")).infer_kind(None) == "regression"
+def test_numbers_in_doubt_are_a_regression(y, words):
+    labels = labels_of(pd.Series(y, name="age"))
+    assert labels.infer_kind(None) == "regression"
+    assert labels.describe_doubt().startswith(words)
+
+
+def test_all_numbers_in_doubt_are_told_once():
+    y = pd.DataFrame({"age": np.arange(20), "half": np.arange(20) + 0.5})
+    y["rooms"], X = np.arange(20.0) % 4, np.arange(20.0)[:, None]
+    expected = (
+        r"\['age', 'rooms'\] hold whole numbers and are treated as a regression.* "
+        r"task_types=\{'age': 'regression', 'rooms': 'regression'\}. Otherwise pass 'multiclass'"
+    )
+    with pytest.warns(UserWarning, match=expected) as caught:
+        make_tiny().fit(X, y)
+    assert len(caught) == 1
+    with pytest.warns(UserWarning, match="'age' holds more than 10 .*{'age': 'regression'}"):
+        make_tiny().fit(X, y[["age", "half"]])
+
+
+@pytest.mark.parametrize("n", [1000, 300, 120])
+@pytest.mark.parametrize("rate", [1.5, 3.0])
+def test_counts_are_numbers_in_all_parts_of_the_rows(n, rate):
+    y = np.random.default_rng(0).poisson(rate, 1000)
+    assert labels_of(y[:n]).infer_kind(None) == "regression"
+
+
+@pytest.mark.parametrize("name", ["digits", "wine", "iris"])
+def test_codes_of_classes_are_classes(name):
+    y = getattr(datasets, f"load_{name}")().target
+    assert labels_of(y).infer_kind(None) == "multiclass"
 
 
 @pytest.mark.parametrize(
@@ -321,9 +352,8 @@ def test_numbers_without_doubt_do_not_warn(y, kind):
 
 def test_physical_measurements_are_numbers():
     y = load_linnerud(as_frame=True).target
-    with pytest.warns(UserWarning, match="'Waist' holds at most 10") as caught:
-        assert {labels_of(y[name]).infer_kind(None) for name in y} == {"regression"}
-    assert len(caught) == 1
+    assert {labels_of(y[name]).infer_kind(None) for name in y} == {"regression"}
+    assert [name for name in y if labels_of(y[name]).describe_doubt()] == ["Waist"]
 
 
 def test_many_whole_numbers_that_are_named_do_not_warn():

@@ -840,3 +840,13 @@ def test_a_browser_shows_the_whole_page_at_any_width(html, tmp_path, dark):
         assert seen["images"] == 9 and seen["broken"] == 0 and seen["loaded"] == []
         assert seen["card"] == "rgb(255, 255, 255)"
         assert (seen["ground"] == "rgb(255, 255, 255)") is not dark
+
+
+def test_axes_of_positive_numbers_learnt_by_logarithms_are_logarithmic():
+    X, y = make_table()
+    costs = pd.DataFrame({"price": y["price"], "cost": np.exp(y["price"].fillna(0))})
+    model = PLERegressor(**TINY, task_types={"cost": "log"}).fit(X, costs)
+    report = MultiTaskReport.from_estimator(model, X, costs, n_bootstrap=2, importance=False)
+    axes = report.plot().axes_
+    scales = [[(ax.get_xscale(), ax.get_yscale()) for ax in row] for row in axes]
+    assert scales == [[("linear", "linear")] * 2, [("log", "log"), ("log", "linear")]]

@@ -259,11 +259,13 @@ def test_quantiles_are_frames_named_by_their_levels(data, model):
     assert frame.index.equals(pd.RangeIndex(len(X)))
 
 
-def test_only_with_a_quantile_task_there_are_quantiles(data, model):
+def test_only_of_some_kinds_there_are_quantiles(data, model):
     X, y = data
     assert hasattr(model, "predict_quantiles")
     assert not hasattr(PLEClassifier(), "predict_quantiles")
-    assert not hasattr(PLERegressor(**SMALL).fit(X, y["cost"]), "predict_quantiles")
+    for kind, has_quantiles in (("regression", False), ("log", True)):
+        alone = PLERegressor(**SMALL, task_types=kind).fit(X, y["cost"])
+        assert hasattr(alone, "predict_quantiles") is has_quantiles
     with pytest.raises(NotFittedError):
         PLERegressor().predict_quantiles(X)
 

@@ -52,6 +52,12 @@ class Observed:
             return "classes"
         return "times" if self.scored.task.censored else "numbers"
 
+    @property
+    def is_logarithmic(self) -> bool:
+        """Whether numbers are shown on logarithmic axes: all are positive, as the task says."""
+        numbers = np.concatenate([self.labels, self.predicted])
+        return self.scored.task.log_scale and bool((numbers > 0).all())
+
     def list_curves(self) -> list[tuple[str, np.ndarray, np.ndarray]]:
         """Return the name, the labels and the probabilities of each class that has a curve.
 

@@ -104,14 +104,14 @@ def _errors(observed: Observed) -> tuple[Any, ...]:
         f"Labels range from {labels.min():.4g} to {labels.max():.4g}, predictions from "
         f"{predicted.min():.4g} to {predicted.max():.4g}."
     )
-    return description, partial(_draw_errors, "actual_vs_predicted", labels, predicted)
+    return description, partial(_draw_errors, "actual_vs_predicted", observed)
 
 
 def _residuals(observed: Observed) -> tuple[Any, ...]:
     labels, predicted = observed.labels, observed.predicted
     low, high = np.quantile(labels - predicted, [0.05, 0.95])
     description = f"90 % of the residuals are between {low:.3g} and {high:.3g}."
-    return description, partial(_draw_errors, "residual_vs_predicted", labels, predicted)
+    return description, partial(_draw_errors, "residual_vs_predicted", observed)
 
 
 def _events(observed: Observed) -> tuple[Any, ...]:
@@ -123,14 +123,18 @@ def _events(observed: Observed) -> tuple[Any, ...]:
     )
 
 
-def _draw_errors(kind: Any, labels: np.ndarray, predicted: np.ndarray, ax: Any) -> None:
+def _draw_errors(kind: Any, observed: Observed, ax: Any) -> None:
     # Imported here, because matplotlib is needed only for drawing.
     from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
     dots = {"s": 9, "alpha": 0.4, "color": PALETTE[0], "linewidth": 0}
+    numbers = observed.labels, observed.predicted
     PredictionErrorDisplay.from_predictions(
-        labels, predicted, kind=kind, random_state=0, ax=ax, scatter_kwargs=dots
+        *numbers, kind=kind, random_state=0, ax=ax, scatter_kwargs=dots
     )
+    if observed.is_logarithmic:
+        ax.set(xscale="log", yscale="log" if kind == "actual_vs_predicted" else "linear")
+        return
     # Ticks at round numbers, instead of five from the smallest to the largest value.
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(6))
