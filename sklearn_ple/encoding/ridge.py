@@ -11,7 +11,7 @@ from ..nn.inputs import clip_smoothly
 from ..tasks import Task
 
 # Penalties among which generalized cross-validation chooses.
-_PENALTIES = (1e1, 1e2, 1e3, 1e4)
+_PENALTIES = (1e-2, 1e-1, 1e0, 1e1, 1e2, 1e3, 1e4)
 # Greatest number of rows, and of numbers in them, from which a regression is learnt.
 _MAX_ROWS, _MAX_NUMBERS = 50_000, 2**21
 
