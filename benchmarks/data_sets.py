@@ -14,6 +14,7 @@ import ratings
 from scipy.io import arff
 from sklearn.datasets import (
     get_data_home,
+    load_digits,
     load_linnerud,
     make_friedman1,
     make_multilabel_classification,
@@ -346,6 +347,48 @@ def polynomials(n_train=10_000, n_test=5_000):
 FURTHER_SETS = (star, randhie, minneapolis_stops, nmes1988, loans, many_labels, polynomials)
 FURTHER_SETS = by_name(*FURTHER_SETS, linnerud)
 SETS = DATA_SETS | MULAN_SETS | FURTHER_SETS
+
+
+def digits():
+    """Load scikit-learn's digits: 64 pixels; which digit, whether odd, whether it has a loop."""
+    X, digit = load_digits(return_X_y=True, as_frame=True)
+    y = pd.DataFrame({"digit": digit, "odd": digit % 2, "loop": digit.isin([0, 6, 8, 9])})
+    kinds = {"digit": "multiclass", "odd": "binary", "loop": "binary"}
+    return split(X, y.astype(int).astype(str), kinds, n_train=1200)
+
+
+def meats():
+    """modeldata's meats: water, fat and protein of meat, from 100 absorbances."""
+    table, kinds = of_r("modeldata", "meats"), dict.fromkeys(MEATS, "regression")
+    return split(table.drop(columns=MEATS), table[MEATS], kinds, n_train=160)
+
+
+MEATS = ["water", "fat", "protein"]
+
+
+def leaves():
+    """modeldata's leaf_id_flavia: 32 species, from measures of the shape of a leaf."""
+    table = of_r("modeldata", "leaf_id_flavia")
+    X, y = table.select_dtypes("number"), table[["species"]].astype(str)
+    return split(X, y, {"species": "multiclass"}, n_train=1400)
+
+
+def diamonds():
+    """ggplot2's diamonds: price and weight, from size, cut, colour and clarity."""
+    table, targets = of_r("ggplot2", "diamonds"), ["price", "carat"]
+    y = table[targets].astype(float)
+    return split(table.drop(columns=targets), y, dict.fromkeys(y, "regression"), n_train=8000)
+
+
+def concrete():
+    """modeldata's concrete: the strength of concrete, from what it is made of and its age."""
+    table, target = of_r("modeldata", "concrete"), ["compressive_strength"]
+    kinds = dict.fromkeys(target, "regression")
+    return split(table.drop(columns=target), table[target], kinds, n_train=750)
+
+
+#: Sets with little noise, where there is much to learn.
+LEARNABLE = by_name(digits, meats, leaves, diamonds, concrete)
 #: Larger sets to compare ways of balancing by, with four members and two seeds to save time.
 LARGE = ("star", "many_labels", "census")
 #: Sets whose rows are in chronological order; held-out rows are later than fitted ones.
@@ -356,7 +399,7 @@ SPLIT_AT_RANDOM = [name for name in SETS if name not in CHRONOLOGICAL]
 
 def without_test_rows(name, seed):
     """Split the training part of a set again: the "test" rows are validation rows."""
-    data = SETS[name]()
+    data = (SETS | LEARNABLE)[name]()
     X, y, groups = data.X_train, data.y_train, data.groups_train
     if groups is not None:
         return split_groups(X, y, data.kinds, groups, share=0.25, seed=seed)

@@ -1,0 +1,76 @@
+"""Errors and CPU seconds of defaults where labels have little noise, so that much can be learnt.
+
+The laws are the generated tables `learnable` of `laws.py` in the folder of the data, with two
+targets each; "noisy" is the control. Of real tables, rows of the training part that are held out
+are scored. The error is 1 - R² of numbers, and the share of wrong classes. Fits that are in
+results/learnable.json are skipped.
+"""
+
+import runpy
+import time
+from functools import cache
+from itertools import product
+
+import numpy as np
+from common import measure_all, parser_of
+from data_sets import LEARNABLE, DataSet, raw, without_test_rows
+from peers import PEERS
+from sklearn.metrics import r2_score
+
+KEY = ("data", "n_rows", "model", "seed")
+LAWS = ("friedman", "physics", "grid", "arm", "noisy")
+SIZES = (300, 500, 1000, 2000, 4000, 8000)
+MODELS = {name: PEERS[name] for name in ("PLE", "LightGBM", "CatBoost")}
+
+
+@cache
+def draw(n_rows, seed):
+    return runpy.run_path(str(raw("laws.py")))["learnable"](n_rows, seed)
+
+
+def take(name, n_rows, seed):
+    """Return the rows to train on and to score."""
+    if name in LEARNABLE:
+        return without_test_rows(name, seed)
+    X, y, X_held, y_held = draw(n_rows, seed)[name]
+    return DataSet(X, X_held, y, y_held, dict.fromkeys(y, "regression"))
+
+
+def compute_error(kind, labels, scores, classes):
+    """Compute the error; `scores` are numbers, or probabilities of all classes or the second."""
+    if kind == "regression":
+        return 1 - r2_score(labels, scores)
+    scores = np.asarray(scores)
+    number = scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0.5).astype(int)
+    return float(np.mean(classes[number] != labels.to_numpy()))
+
+
+def measure(name, n_rows, model, seed):
+    data = take(name, n_rows, seed)
+    start = time.process_time()
+    predict = MODELS[model](data.X_train, data.y_train, data.kinds, seed)
+    seconds = time.process_time() - start
+    found = predict(data.X_test)
+    errors = {
+        task: compute_error(kind, data.y_test[task], found[task], np.unique(data.y_train[task]))
+        for task, kind in data.kinds.items()
+    }
+    mean = float(np.mean(list(errors.values())))
+    return {"error": mean, "errors": errors, "fit_cpu_seconds": round(seconds, 3)}
+
+
+def main():
+    names = [*LAWS, *LEARNABLE]
+    parser = parser_of(__doc__, n_seeds=1, models=MODELS, data=names)
+    parser.add_argument("--rows", nargs="+", type=int, default=SIZES, help="of the laws")
+    options = parser.parse_args()
+    runs = [
+        (name, n_rows, model, seed)
+        for seed, name, model in product(range(options.seeds), options.data, options.models)
+        for n_rows in ([None] if name in LEARNABLE else options.rows)
+    ]
+    measure_all("learnable", KEY, runs, measure)
+
+
+if __name__ == "__main__":
+    main()
