@@ -135,7 +135,7 @@ def test_probabilities_and_their_calibration_stay(table, fitted, grown):
     X, y, _ = table
     model = copy.deepcopy(fitted).calibrate(X, y)
     _, before = model.predict_proba(X)
-    assert_allclose(grown.predict_proba(X)[1], before, atol=1e-6)
+    assert_allclose(grown.predict_proba(X)[1], before, atol=1e-5)
     assert grown.temperatures_["kind"] == model.temperatures_["kind"]
 
 
@@ -354,7 +354,8 @@ def test_a_grown_estimator_is_like_any_other(table, grown, tmp_path):
     export.save(grown, tmp_path / "model.safetensors")
     loaded = export.load(tmp_path / "model.safetensors")
     pd.testing.assert_frame_equal(loaded.predict(X), before)
-    pd.testing.assert_frame_equal(loaded.add_task(X, X["b"]).predict(X).iloc[:, :3], before)
+    again = loaded.add_task(X, X["b"]).predict(X).iloc[:, :3]
+    pd.testing.assert_frame_equal(again, before, atol=1e-5)
 
 
 def test_columns_to_ignore_and_kinds_in_a_list_are_no_obstacle(table):

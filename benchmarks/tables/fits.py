@@ -262,5 +262,25 @@ def verdicts():
     yield "verdicts", cells(found, **forms).rename_axis("target")
 
 
-PARTS = (ablation, gates, sizes, growth, memory, streaming, speed, n_jobs)
+def learnable():
+    """Show errors and times of tables with little noise, by table and number of rows."""
+    runs = results("learnable")
+    keys = ["data", "n_rows"]
+    order = pd.MultiIndex.from_frame(runs[keys].drop_duplicates())
+    found = runs.groupby([*keys, "model"], dropna=False)[["error", "fit_cpu_seconds"]].mean()
+    found = found.unstack().loc[order]
+    names = [name for name in SIZED if name in found["error"]]
+    spent = found["fit_cpu_seconds"].add_suffix(" seconds")
+    shown = found["error"].join(spent).reset_index("n_rows")
+    forms = {"n_rows|rows": "{:,.0f}"} | dict.fromkeys(names, error)
+    forms |= {f"{name} seconds|{name}, s": seconds for name in names}
+    yield "learnable", cells(shown, **forms).rename_axis("table")
+
+
+def error(value):
+    """Write an error with two digits, or three if it is large."""
+    return f"{value:.3f}" if value >= 0.1 else f"{value:.2g}"
+
+
+PARTS = (ablation, gates, sizes, learnable, growth, memory, streaming, speed, n_jobs)
 PARTS += (latency, calibration, coverage, known, joint, survival, verdicts)

@@ -544,7 +544,7 @@ def test_the_penalty_keeps_subspaces_apart(orthogonality, is_orthogonal, numbers
     first, second = torch.nn.functional.normalize(weights, dim=2).split(2, dim=1)
     # Cosines of the angles between what activations of the two subspaces read.
     cosines = (first @ second.mT).abs()
-    assert (cosines.max() < 0.05) == is_orthogonal
+    assert (cosines.max() < 0.1) == is_orthogonal
 
 
 @pytest.mark.parametrize(

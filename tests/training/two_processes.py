@@ -233,6 +233,8 @@ def ended_by_one(rank):
 def bars():
     """Return what a fit shows in this process."""
     shown = io.StringIO()
+    # On a console alone there are bars.
+    shown.isatty = lambda: True
     with contextlib.redirect_stderr(shown):
         PLEClassifierRegressor(**SMALL | EXPERTS, verbose=1).fit(*make_data())
     return shown.getvalue()

@@ -132,7 +132,7 @@ def test_temperatures_are_those_of_memory(fitted, frame, folder, weight):
     other.calibrate(
         rows.select(FEATURES), rows.select(tasks), None if weight is None else frame[weight]
     )
-    assert one.temperatures_ == pytest.approx(other.temperatures_, rel=1e-6)
+    assert one.temperatures_ == pytest.approx(other.temperatures_, rel=1e-4)
 
 
 def test_one_task_is_predicted_as_arrays(frame, folder):
