@@ -49,6 +49,7 @@ STEPS = (
     accuracy([name for name in TUNED_PEERS if "TabM" not in name], TUNED_SETS, 1),
     ("members", "--seeds", "1"),
     ("sizes",),
+    ("learnable",),
     ("blend",),
     ("networks",),
     ("balancing", "--cost"),

@@ -271,10 +271,11 @@ def learnable():
     found = found.unstack().loc[order]
     names = [name for name in SIZED if name in found["error"]]
     spent = found["fit_cpu_seconds"].add_suffix(" seconds")
-    shown = found["error"].join(spent).reset_index("n_rows")
-    forms = {"n_rows|rows": "{:,.0f}"} | dict.fromkeys(names, error)
+    shown = found["error"].join(spent)
+    shown.index = [name if np.isnan(n) else f"{name}, {n:,.0f} rows" for name, n in shown.index]
+    forms = dict.fromkeys(names, error)
     forms |= {f"{name} seconds|{name}, s": seconds for name in names}
-    yield "learnable", cells(shown, **forms).rename_axis("table")
+    yield "learnable", cells(shown, **forms).rename(str.capitalize).rename_axis("table")
 
 
 def error(value):
