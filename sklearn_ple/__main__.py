@@ -4,9 +4,10 @@
 """
 
 import argparse
+import re
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,15 +15,18 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import TimeSeriesSplit, train_test_split
 from threadpoolctl import threadpool_limits
 
 from . import PLEClassifierRegressor, inspection
 from .datasets import fetch_census_income, load_nhefs
 from .ensemble import BlendClassifierRegressor, PerTaskClassifierRegressor
-from .inspection import MultiTaskReport, TrainingHistoryDisplay
+from .inspection import MultiTaskReport, TrainingHistoryDisplay, compare_models
 from .metrics import multitask_scores
 from .model_selection import train_test_split as train_multi_task_split
+from .tables.user_file import read_user_file
+from .tasks import TASK_KINDS
+from .utils.warn import collected, list_distinct
 
 _MODELS = ["PLE", "boosting", "blend", "dummy"]
 _METRICS = {"regression": "R²", "binary": "AUC", "multiclass": "mean AUC"}
@@ -54,16 +58,26 @@ def census_income(seed: int) -> list[pd.DataFrame]:
 
 
 class Case(NamedTuple):
-    """A table, the kinds of its tasks, and the models per task to compare with."""
+    """A table, the kinds of its tasks, what it is, and the models per task to compare with."""
 
     load: Callable[[int], list[pd.DataFrame]]
     task_types: dict[str, str] | str
+    about: str
     boosting: PerTaskClassifierRegressor = PerTaskClassifierRegressor()
 
 
 CASES = {
-    "nhefs": Case(nhefs, dict.fromkeys(["sbp", "dbp", "cholesterol"], "regression")),
-    "census-income": Case(census_income, "auto"),
+    "nhefs": Case(
+        nhefs,
+        dict.fromkeys(["sbp", "dbp", "cholesterol"], "regression"),
+        "six targets of a health survey, which comes with the package",
+    ),
+    "census-income": Case(
+        census_income,
+        "auto",
+        "two targets of Census-Income, which is read from the folder that the environment "
+        "variable SKLEARN_PLE_DATA names or from scikit-learn's data home, or else downloaded",
+    ),
 }
 
 
@@ -100,92 +114,156 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m sklearn_ple",
-        description="Learn all tasks of a real table with one network (Progressive Layered "
-        "Extraction); print its scores on held-out rows beside those of boosting per task and of "
-        "the blend of both, and draw the history of training. To compare models on a table of "
-        "yours: python -m sklearn_ple compare --help",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        description="Learn all targets of a table with one network (Progressive Layered "
+        "Extraction), and compare it with other models. Without a command, nhefs is run.",
+        epilog="Example: python -m sklearn_ple compare customers.csv --targets churn,ltv",
     )
-    table = (
-        "the table: nhefs comes with the package; census-income is read from the folder that the "
-        "environment variable SKLEARN_PLE_DATA names or from scikit-learn's data home, or else "
-        "downloaded"
+    commands = parser.add_subparsers(dest="command", required=True)
+    add_comparison(commands)
+    for name, case in CASES.items():
+        add_case(commands, name, case.about)
+    is_command = argv and (not argv[0].startswith("-") or argv[0] in ("-h", "--help"))
+    return parser.parse_args(argv if is_command else ["nhefs", *argv])
+
+
+def add_case(commands: Any, name: str, about: str) -> None:
+    """Add the command of a table of the package."""
+    parser = commands.add_parser(
+        name,
+        help=f"learn {about}",
+        description=f"Learn {about}; print the network's scores on held-out rows beside those of "
+        "boosting per task and of the blend of both, and draw the history of training.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     epochs = "largest number of passes over the data (default: depends on the number of rows)"
     device = "where to train: cpu, cuda, cuda:1, mps; auto uses a GPU if there is one"
     add = parser.add_argument
-    add("data", nargs="?", default="nhefs", choices=list(CASES), help=table)
     add("--epochs", type=int, default=argparse.SUPPRESS, help=epochs)
     add("--seed", type=int, default=0, help="seed of the models, and of the split of nhefs")
     add("--device", default="auto", help=device)
     add("--output", type=Path, default=Path(), help="folder for the picture, made if missing")
-    return parser.parse_args(argv)
+    parser.set_defaults(job=compare_on_case)
 
 
-def parse_comparison(argv: Sequence[str]) -> argparse.Namespace:
-    """Read the command line of a comparison."""
-    parser = argparse.ArgumentParser(
-        prog="python -m sklearn_ple compare",
+def add_comparison(commands: Any) -> None:
+    """Add the command that compares models on a file."""
+    parser = commands.add_parser(
+        "compare",
+        help="compare models on a table of yours",
         description="Compare boosting, networks and their blend on the rows of a file, for all "
         "targets, and write a report on the best model.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        epilog="Example: python -m sklearn_ple compare customers.csv --targets churn,ltv",
     )
-    add = parser.add_argument
-    add("file", type=Path, help="a table, as CSV or Parquet")
+    add, names = parser.add_argument, {"type": split_names, "default": []}
+    file = (
+        "a table: CSV of any separator, decimal mark and encoding, also compressed; Excel "
+        "(.xlsx), of which the first sheet is read; or Parquet"
+    )
+    add("file", type=Path, help=file)
     targets = "columns to predict, such as churn,ltv; empty where unknown"
-    add("--targets", required=True, default=argparse.SUPPRESS, help=targets)
+    add("--targets", type=split_names, required=True, metavar="COLUMNS", help=targets)
     kinds = "kinds of targets that are not found right, such as churn=binary,ltv=tweedie"
-    add("--task-types", default="", help=kinds)
-    add("--drop", default="", help="columns to leave out, such as id,name")
-    add("--sample", type=int, default=argparse.SUPPRESS, help="number of rows to draw")
-    add("--cv", type=int, default=5, help="number of folds")
-    add("--seed", type=int, default=0, help="seed of the models")
-    add("--report", type=Path, default=Path("report.html"), help="the page to write")
-    return parser.parse_args(argv)
+    add("--task-types", **names, metavar="KINDS", help=kinds)
+    drop = "columns to leave out, such as id,name"
+    add("--drop", **names, metavar="COLUMNS", help=drop)
+    groups = "column of the group of each row, such as a patient: no group is divided"
+    add("--groups", metavar="COLUMN", help=groups)
+    ordered = (
+        "the rows are in the order of time, the oldest first: models are validated and tested on "
+        "later rows than they are trained on"
+    )
+    add("--by-time", action="store_true", help=ordered)
+    models = "models to compare, such as ple,boosting,boosting-tuned (default: all but the last)"
+    add("--models", **names, help=models)
+    add("--sample", type=int, metavar="N", help="number of rows to draw (default: all)")
+    add("--cv", type=int, default=5, metavar="N", help="number of folds (default: %(default)s)")
+    add("--seed", type=int, default=0, help="seed of the models (default: %(default)s)")
+    report = "the page to write (default: %(default)s)"
+    add("--report", type=Path, default=Path("report.html"), metavar="PATH", help=report)
+    parser.set_defaults(job=compare_on_file)
 
 
-def read_file(path: Path, targets: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read a table, and split its columns into features and targets."""
-    readers = {".csv": pd.read_csv, ".parquet": pd.read_parquet}
-    if path.suffix.lower() not in readers:
-        raise ValueError(f"{path} ends in {path.suffix!r}: the file must be CSV or Parquet.")
-    table = readers[path.suffix.lower()](path)
-    if lacking := [name for name in targets if name not in table]:
-        raise ValueError(f"{path} has no columns {lacking}: it has {list(table)}.")
-    return table.drop(columns=list(targets)), table[list(targets)]
+def split_names(text: str) -> list[str]:
+    """Return the names that are divided by commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def compare_on_file(argv: Sequence[str]) -> None:
+def read_kinds(entries: Sequence[str]) -> dict[str, str] | str:
+    """Return the kinds of the targets."""
+    if wrong := [entry for entry in entries if "=" not in entry]:
+        raise ValueError(
+            f"--task-types names no kind of {wrong}: write {wrong[0]}=KIND, where KIND is one of "
+            f"{list(TASK_KINDS)}."
+        )
+    return {
+        name.strip(): kind.strip() for name, kind in (e.split("=", 1) for e in entries)
+    } or "auto"
+
+
+def choose_models(words: Sequence[str], by_time: bool) -> dict[str, Any]:
+    """Return the models to compare by name; for rows in time, they validate on the last ones."""
+    known = compare_models.make_models()
+    names = {"-".join(re.findall(r"\w+", name.lower())): name for name in known}
+    if lacking := [word for word in words if word.lower() not in names]:
+        raise ValueError(f"--models names {lacking}: the models are {list(names)}.")
+    chosen = [names[word.lower()] for word in words]
+    chosen = chosen or [name for name in known if name not in compare_models.ON_REQUEST]
+    models = {name: known[name] for name in chosen}
+    if not by_time:
+        return models
+    if "blend" in models:
+        pairs = [("network", PLEClassifierRegressor()), ("boosting", PerTaskClassifierRegressor())]
+        models["blend"] = BlendClassifierRegressor(pairs, cv=TimeSeriesSplit())
+    for model in models.values():
+        splits = [name for name in model.get_params() if name.endswith("validation_split")]
+        model.set_params(**dict.fromkeys(splits, "last"))
+    return models
+
+
+def take_columns(table: pd.DataFrame, names: Sequence[str], what: str) -> pd.DataFrame:
+    """Remove columns from a table, and return them."""
+    if lacking := [name for name in names if name not in table]:
+        raise ValueError(f"{what} names {lacking}, but the columns are {list(table)}.")
+    return pd.DataFrame({name: table.pop(name) for name in names})
+
+
+def compare_on_file(args: argparse.Namespace) -> None:
     """Compare models on three quarters of a table, and report on the best on the other rows."""
-    args = parse_comparison(argv)
-    X, y = read_file(args.file, args.targets.split(","))
-    if lacking := [name for name in filter(None, args.drop.split(",")) if name not in X]:
-        raise ValueError(f"--drop names {lacking}, which are no features: they are {list(X)}.")
-    X = X.drop(columns=list(filter(None, args.drop.split(","))))
-    if (n_rows := vars(args).get("sample", len(X))) < len(X):
-        X = X.sample(n_rows, random_state=args.seed).sort_index()
-        y = y.loc[X.index]
-    kinds_of = dict(pair.split("=", 1) for pair in filter(None, args.task_types.split(",")))
-    X_train, X_test, y_train, y_test = train_multi_task_split(X, y, random_state=args.seed)
-    options = {"task_types": kinds_of or "auto", "cv": args.cv, "random_state": args.seed}
-    found = inspection.compare(X_train, y_train, **options)
+    if args.by_time and args.groups:
+        raise ValueError("--by-time divides rows by their order, and --groups does not: drop one.")
+    kinds_of, models = read_kinds(args.task_types), choose_models(args.models, args.by_time)
+    X = read_user_file(args.file)
+    if args.sample is not None and args.sample < len(X):
+        X = X.sample(args.sample, random_state=args.seed).sort_index()
+    y = take_columns(X, args.targets, "--targets")
+    take_columns(X, args.drop, "--drop")
+    groups = take_columns(X, [args.groups], "--groups")[args.groups] if args.groups else None
+    options: dict[str, Any] = {"task_types": kinds_of, "cv": args.cv, "random_state": args.seed}
+    if args.by_time:
+        options["cv"], n_train = TimeSeriesSplit(args.cv), len(X) * 3 // 4
+        train, test = X.index[:n_train], X.index[n_train:]
+    else:
+        how = {"groups": groups, "task_types": kinds_of, "random_state": args.seed}
+        train, test = train_multi_task_split(X, y, X.index, **how)[-2:]
+    if groups is not None:
+        options["groups"] = groups[train]
+    found = inspection.compare(X.loc[train], y.loc[train], models, **options)
     best = found.best()
     kinds = pd.DataFrame({"kind": best.task_types_, "labels": y.notna().sum()})
     print(f"{args.file}: {len(X)} rows, {X.shape[1]} features")
     print(f"\n{kinds.to_string()}\n\n{found}\n")
-    report = MultiTaskReport.from_estimator(best, X_test, y_test, random_state=args.seed)
+    report = MultiTaskReport.from_estimator(best, X.loc[test], y.loc[test], random_state=args.seed)
     report.to_html(args.report)
-    print(f"Report on {type(best).__name__}, on {len(X_test)} other rows: {args.report}")
+    print(f"Report on {type(best).__name__}, on {len(test)} other rows: {args.report}")
 
 
-def compare_on_case(argv: Sequence[str]) -> None:
+def compare_on_case(args: argparse.Namespace) -> None:
     """Compare the models on a table of the package, and draw the training of the network."""
-    args = parse(argv)
-    case = CASES[args.data]
+    case = CASES[args.command]
     args.output.mkdir(parents=True, exist_ok=True)
     X_train, X_test, y_train, y_test = case.load(args.seed)
     print(
-        f"{args.data}: {len(X_train)} rows to train on, {len(X_test)} to test, "
+        f"{args.command}: {len(X_train)} rows to train on, {len(X_test)} to test, "
         f"{X_train.shape[1]} features, {y_train.shape[1]} tasks"
     )
     epochs = vars(args).get("epochs", "auto")
@@ -199,19 +277,28 @@ def compare_on_case(argv: Sequence[str]) -> None:
     except ImportError as error:
         print(f"No picture of the training history. {error}")
         return
-    path = args.output / f"training_history-{args.data}.png"
+    path = args.output / f"training_history-{args.command}.png"
     display.figure_.savefig(path, dpi=150)
     print(f"Training history: {path}")
 
 
+@contextmanager
+def printing_warnings() -> Iterator[None]:
+    """Context manager that prints each warning once, at the end, and none twice about a column."""
+    with collected() as found:
+        try:
+            yield
+        finally:
+            for warning in list_distinct(found):
+                print("warning:", *str(warning).split(), file=sys.stderr)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a job; return 0, or 1 if there are no data or an option cannot be met."""
-    argv = sys.argv[1:] if argv is None else argv
-    job, options = compare_on_case, argv
-    if argv[:1] == ["compare"]:
-        job, options = compare_on_file, argv[1:]
+    args = parse(sys.argv[1:] if argv is None else argv)
     try:
-        job(options)
+        with printing_warnings():
+            args.job(args)
     except (OSError, ValueError, TypeError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

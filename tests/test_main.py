@@ -7,11 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from makers import make_table, make_tiny
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
+from sklearn_ple import inspection
 from sklearn_ple.__main__ import CASES, main
 from sklearn_ple.datasets import _census_income
 from sklearn_ple.ensemble import PerTaskClassifierRegressor
@@ -67,8 +69,7 @@ def test_the_command_prints_a_table_and_draws_a_picture_without_a_network(tmp_pa
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, encoding="utf-8"
     )
     assert run.returncode == 0, run.stderr
-    assert "Warning" not in run.stderr
-    assert "Training" not in run.stderr  # the progress bar, which a log does not need
+    assert run.stderr == ""  # a progress bar is drawn in a terminal only
     lines = run.stdout.splitlines()
     (head,) = [place for place, line in enumerate(lines) if line.split()[:2] == ["task", "kind"]]
     rows = lines[head + 1 : head + 1 + len(TASKS)]
@@ -100,8 +101,8 @@ def test_the_same_seed_prints_the_same_table_whether_a_picture_can_be_drawn_or_n
 def few_models(monkeypatch):
     """Guessing, and a small network."""
     module = importlib.import_module("sklearn_ple.inspection.compare_models")
-    kept = {"dummy": module._make_models()["dummy"], "PLE": make_tiny()}
-    monkeypatch.setattr(module, "_make_models", lambda: kept)
+    kept = {"dummy": module.make_models()["dummy"], "PLE": make_tiny()}
+    monkeypatch.setattr(module, "make_models", lambda: kept)
 
 
 @pytest.mark.usefixtures("unpainted")
@@ -142,11 +143,78 @@ def test_columns_rows_and_kinds_can_be_chosen(few_models, tmp_path, capsys):
     assert "--drop names ['none']" in capsys.readouterr().err.splitlines()[-1]
 
 
+@pytest.fixture
+def calls(monkeypatch):
+    """What the models would be compared on; the comparison itself ends in an error."""
+    found = []
+
+    def keep(X, y, models, **options):
+        found.append((X, y, models, options))
+        raise ValueError("kept")
+
+    monkeypatch.setattr(inspection, "compare", keep)
+    return found
+
+
+def test_groups_are_not_divided_and_are_no_feature(calls, tmp_path):
+    X, y = make_table(80)
+    X.assign(patient=np.arange(80) % 16).join(y).to_csv(tmp_path / "rows.csv", index=False)
+    command = ["compare", str(tmp_path / "rows.csv"), "--targets", "late,price"]
+    assert main([*command, "--groups", "patient"]) == 1
+    ((train, _, _, options),) = calls
+    assert "patient" not in train and 0 < len(train) < 80
+    patients = train.index.to_numpy() % 16
+    assert options["groups"].tolist() == patients.tolist()
+    assert (np.bincount(patients)[np.unique(patients)] == 5).all()
+
+
+def test_rows_in_time_are_validated_and_tested_later(calls, tmp_path):
+    X, y = make_table(80)
+    X.join(y).to_csv(tmp_path / "rows.csv", index=False)
+    command = ["compare", str(tmp_path / "rows.csv"), "--targets", "late,price", "--by-time"]
+    assert main(command) == 1
+    ((train, _, models, options),) = calls
+    assert train.index.tolist() == list(range(60))
+    assert all(max(a) < min(b) for a, b in options["cv"].split(train))
+    assert models["PLE"].validation_split == models["hard sharing"].validation_split == "last"
+    assert models["blend"].get_params()["network__validation_split"] == "last"
+
+
+def test_models_are_chosen_by_name(calls, tmp_path, capsys):
+    X, y = make_table(20)
+    X.join(y).to_csv(tmp_path / "rows.csv", index=False)
+    command = ["compare", str(tmp_path / "rows.csv"), "--targets", "late,price", "--models"]
+    main([*command, "PLE,hard-sharing, boosting-tuned"])
+    assert list(calls[0][2]) == ["PLE", "hard sharing", "boosting, tuned"]
+    main(command[:-1])
+    assert list(calls[1][2]) == ["dummy", "boosting", "hard sharing", "PLE", "blend"]
+    capsys.readouterr()
+    assert main([*command, "none"]) == 1
+    assert "--models names ['none']: the models are" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--task-types", "price"], "write price=KIND"),
+        (["--groups", "none"], "--groups names ['none']"),
+        (["--groups", "a", "--by-time"], "drop one"),
+    ],
+)
+def test_options_that_say_nothing_end_in_a_message(calls, options, message, tmp_path, capsys):
+    X, y = make_table(20)
+    X.join(y).to_csv(tmp_path / "rows.csv", index=False)
+    command = ["compare", str(tmp_path / "rows.csv"), "--targets", "late,price"]
+    assert main([*command, *options]) == 1
+    assert message in capsys.readouterr().err.splitlines()[-1]
+    assert calls == []
+
+
 @pytest.mark.parametrize(
     ("name", "targets", "message"),
     [
-        ("rows.csv", "late,none", "has no columns ['none']"),
-        ("rows.txt", "late", "must be CSV or Parquet"),
+        ("rows.csv", "late,none", "--targets names ['none']"),
+        ("rows.json", "late", "must be CSV or Parquet"),
         ("other.csv", "late", "other.csv"),
     ],
 )
@@ -166,9 +234,16 @@ def test_help_explains_every_option(monkeypatch, capsys):
         runpy.run_module("sklearn_ple", run_name="__main__")
     assert stop.value.code == 0
     text = capsys.readouterr().out
-    for option in ["{nhefs,census-income}", "--epochs", "--seed", "--device", "--output"]:
-        assert option in text
-    assert "SKLEARN_PLE_DATA" in text
+    for part in ["compare", "nhefs", "census-income", "SKLEARN_PLE_DATA", "compare customers.csv"]:
+        assert part in text
+    for command, options in {
+        "nhefs": ["--epochs", "--seed", "--device", "--output"],
+        "compare": ["--task-types", "--groups", "--by-time", "--models", "compare customers.csv"],
+    }.items():
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        text = capsys.readouterr().out
+        assert all(option in text for option in options)
 
 
 def test_a_download_that_fails_ends_in_a_message(monkeypatch, tmp_path, capsys):

@@ -44,11 +44,11 @@ from .verdicts import DUMMY
 
 _BOOSTING = "boosting"
 #: Models that are only compared if they are asked for: they take most of the time.
-_ON_REQUEST = ("boosting, tuned",)
+ON_REQUEST = ("boosting, tuned",)
 
 
-def _make_models() -> dict[str, Any]:
-    """Return the models that have a name, most of which are compared by default."""
+def make_models() -> dict[str, Any]:
+    """Return the models that have a name; those not in `ON_REQUEST` are compared by default."""
     return {
         DUMMY: PerTaskClassifierRegressor(DummyClassifier(strategy="prior"), DummyRegressor()),
         _BOOSTING: PerTaskClassifierRegressor(),
@@ -211,9 +211,9 @@ def compare(
     """
     reader = PerTaskClassifierRegressor(task_types=task_types)
     rows = LabelledRows.read(reader, X, y, sample_weight)
-    known = _make_models()
+    known = make_models()
     if models is None:
-        models = {name: model for name, model in known.items() if name not in _ON_REQUEST}
+        models = {name: model for name, model in known.items() if name not in ON_REQUEST}
     candidates = read_models(models, known, rows, task_types)
     if reference is None:
         reference = _BOOSTING if _BOOSTING in candidates else next(iter(candidates), "")

@@ -10,8 +10,8 @@ import pandas as pd
 from ..utils.checks import shown
 from ..utils.warn import warn
 
-#: Texts that often stand for a missing label.
-_MISSING = {"", "?", "-", "na", "n/a", "nan", "none", "null", "<na>", "missing"}
+#: Texts that often stand for a missing value, in lower case.
+MISSING = {"", "?", "-", "na", "n/a", "nan", "none", "null", "<na>", "missing"}
 _NUMBER = re.compile(r"\s*[-+]?\d+([.,]\d*)?([eE][-+]?\d+)?\s*")
 # Day or month first: the encoder reads such dates if it can tell which.
 _DATE = re.compile(r"\s*\d{1,2}[./-]\d{1,2}[./-]\d{4}\b.*")
@@ -97,7 +97,7 @@ def warn_of_text(name: str, classes: np.ndarray, n_labels: int) -> None:
         Number of labels.
     """
     texts = [label for label in classes if isinstance(label, str)]
-    missing = [text for text in texts if text.strip().lower() in _MISSING]
+    missing = [text for text in texts if text.strip().lower() in MISSING]
     if missing:
         warn(
             f"Target {name!r} has classes that may stand for missing labels: {missing}. If they "

@@ -10,7 +10,7 @@ import pickle
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -98,11 +98,16 @@ def without_repeats() -> Iterator[None]:
         with collected() as found:
             yield
     finally:
-        distinct: dict[Any, Warning] = {}
-        for warning in found:
-            distinct.setdefault((type(warning), getattr(warning, "about", str(warning))), warning)
-        for warning in distinct.values():
+        for warning in list_distinct(found):
             warn(warning)
+
+
+def list_distinct(found: Iterable[Warning]) -> list[Warning]:
+    """Return the first of the warnings of the same text, or about the same."""
+    distinct: dict[Any, Warning] = {}
+    for warning in found:
+        distinct.setdefault((type(warning), getattr(warning, "about", str(warning))), warning)
+    return list(distinct.values())
 
 
 def _is_collected(message: Warning) -> bool:

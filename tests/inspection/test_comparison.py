@@ -29,7 +29,7 @@ from skorch.callbacks import Callback
 from sklearn_ple import PLEClassifierRegressor, PLERegressor
 from sklearn_ple.ensemble import BlendClassifierRegressor, PerTaskClassifierRegressor
 from sklearn_ple.inspection import Comparison, compare
-from sklearn_ple.inspection.compare_models import _make_models
+from sklearn_ple.inspection.compare_models import make_models
 from sklearn_ple.metrics.jackknife import compute_pseudo_values, deal_blocks
 from sklearn_ple.metrics.views import ScoredTask
 from sklearn_ple.model_selection import MultiTaskKFold, cross_val_predict
@@ -502,9 +502,9 @@ def test_models_of_single_targets_are_fitted_to_each_task():
 
 def test_defaults_are_guessing_boosting_networks_and_their_blend():
     X, y = make_table(150)
-    for name, model in _make_models().items():
+    for name, model in make_models().items():
         assert "random_state" in model.get_params(), name
-    models = dict.fromkeys(_make_models()) | {"PLE": make_tiny(), "hard sharing": make_tiny()}
+    models = dict.fromkeys(make_models()) | {"PLE": make_tiny(), "hard sharing": make_tiny()}
     models["blend"] = BlendClassifierRegressor([("network", make_tiny())])
     found = compare(X, y[["late", "price"]], models, cv=2, random_state=0, verbose=0)
     names = ["dummy", "boosting", "boosting, tuned", "hard sharing", "PLE", "blend"]
@@ -515,7 +515,7 @@ def test_defaults_are_guessing_boosting_networks_and_their_blend():
 def test_tuned_boosting_is_compared_on_request_only(data, monkeypatch):
     known = {"dummy": Ridge(1e9), "boosting": Ridge(), "boosting, tuned": Ridge(0.1)}
     module = importlib.import_module("sklearn_ple.inspection.compare_models")
-    monkeypatch.setattr(module, "_make_models", lambda: known)
+    monkeypatch.setattr(module, "make_models", lambda: known)
     X, y = data[0], data[1].fillna(0)
     assert list(compare(X, y, cv=2, verbose=0).table) == ["dummy", "boosting"]
     found = compare(X, y, dict.fromkeys(known), cv=2, verbose=0)
