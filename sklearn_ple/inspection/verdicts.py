@@ -1,4 +1,4 @@
-"""Verdicts on gains: better, probably better, or no difference that matters."""
+"""Verdicts on gains: better, probably better, no difference that matters, or undecided."""
 
 from typing import Any, NamedTuple
 
@@ -17,7 +17,9 @@ _NO_INTERVAL = "no interval on"
 VERDICTS = (GAINS, LOSES, _UNDECIDED, _EQUAL, _NO_INTERVAL)
 
 _BETTER, _PROBABLY, _SAME = "better", "probably better", "no difference that matters"
-_UNKNOWN = "too few scores"
+_UNKNOWN, _OPEN = "too few scores", "undecided"
+# With a smaller chance of a gain, nothing is probable.
+_PROBABLE = 0.75
 
 
 class Decision(NamedTuple):
@@ -113,6 +115,9 @@ def decide(
     if inside:
         words = f"no difference that matters, all gains over {reference} are within ±{margin:g}"
         return Decision(*made, _SAME, f"{task}: {words}{guess}.")
+    if chance < _PROBABLE:
+        words = f"undecided, {leader} is better than {over} with a chance of {100 * chance:.0f} %"
+        return Decision(*made, _OPEN, f"{task}: {words}{guess}.")
     words = f"{leader} is probably better than {over}, by {lead:.2g} (chance {100 * chance:.0f} %)"
     return Decision(*made, _PROBABLY, f"{task}: {words}{guess}.")
 

@@ -234,6 +234,11 @@ VERDICTS = [
         (-0.03, 0.01),
         "boosting is probably better than rival, by 0.01 (chance 84 %).",
     ),
+    (
+        (-0.3, -0.2),
+        (-0.02, 0.03),
+        "undecided, rival is better than boosting with a chance of 65 %.",
+    ),
     ((-0.3, -0.2), (-0.05, -0.03), "boosting gains 0.04 over rival (0.03 to 0.05)."),
     (
         (-0.3, -0.2),
@@ -270,7 +275,7 @@ def test_the_best_of_several_models_decides_and_all_must_lie_within_the_margin()
     found = Comparison(pd.DataFrame(), gains, "boosting", 0.95, "5 folds")
     # Of models that are clearly better the best, even if another might be.
     assert found.decisions["leader"].to_dict() == {"a": "x", "b": "y"}
-    assert found.decisions["verdict"].tolist() == ["better", "probably better"]
+    assert found.decisions["verdict"].tolist() == ["better", "undecided"]
     wide = Comparison(pd.DataFrame(), gains, "boosting", 0.95, "5 folds", margin=0.02)
     assert wide.decisions["verdict"].tolist() == ["better", "no difference that matters"]
 
