@@ -1,6 +1,7 @@
 """Models of every kind, and whether what is loaded is the same as what was saved."""
 
 import re
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -89,13 +90,21 @@ def assert_equal(one, other):
 
 
 def attributes(value, name="model"):
-    """Name all attributes of an estimator and of the objects of the package that it holds."""
+    """Name all attributes of an estimator and of the objects of the package that it holds.
+
+    What is computed from the others when it is first needed is left out.
+    """
     if isinstance(value, (list, tuple)):
         return {found for part in value for found in attributes(part, name)}
     ours = type(value).__module__.startswith(("sklearn_ple", __name__))
     if not ours or isinstance(value, (torch.nn.Module, MultiTaskNet)):
         return {name}
-    return {name}.union(*(attributes(part, f"{name}.{own}") for own, part in vars(value).items()))
+    held = {
+        own: part
+        for own, part in vars(value).items()
+        if not isinstance(getattr(type(value), own, None), cached_property)
+    }
+    return {name}.union(*(attributes(part, f"{name}.{own}") for own, part in held.items()))
 
 
 def shown(parameters):
