@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.tree import DecisionTreeRegressor
 
+from ..tasks import Task
+
 # From more rows, or more rows times targets, a sample is drawn, which is as good.
 _MAX_ROWS = 50_000
 _MAX_TARGETS = 10_000_000
@@ -67,6 +69,11 @@ def learn_edges(
         _cut_column(np.append(column, extremes).astype(np.float32), outputs, row_weights, n_bins)
         for column, extremes in zip(numbers.T, zip(least, greatest, strict=True), strict=True)
     ]
+
+
+def count_classes(tasks: Sequence[Task]) -> list[int]:
+    """Return the number of classes of each task; 0 for a task with numbers."""
+    return [len(task.classes) if task.has_classes else 0 for task in tasks]
 
 
 def standardise_labels(

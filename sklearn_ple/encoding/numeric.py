@@ -12,7 +12,7 @@ from ..nn import Axis, NumericEmbedding
 from ..nn.members import Members
 from ..tasks import Task
 from ..utils.checks import show_options
-from .bins import learn_edges
+from .bins import count_classes, learn_edges
 from .probe import are_better_plain
 
 # Greatest number of rows in which atoms are sought.
@@ -171,11 +171,6 @@ def learn_maker(
     maker = copy.deepcopy(kind)
     maker.learn(numbers, targets, weights, tasks, n_bins)
     return maker
-
-
-def count_classes(tasks: Sequence[Task]) -> list[int]:
-    """Return the number of classes of each task; 0 for a task with numbers."""
-    return [len(task.classes) if task.has_classes else 0 for task in tasks]
 
 
 def choose_width(n_columns: int) -> int:

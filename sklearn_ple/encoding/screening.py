@@ -7,7 +7,7 @@ from scipy import stats
 from sklearn.utils import gen_batches
 
 from ..tasks import Task
-from .bins import standardise_labels
+from .bins import count_classes, standardise_labels
 
 # Each member reads at least this many columns, and one for each three rows it is trained on.
 _LEAST_READ, _ROWS_PER_COLUMN = 64, 3
@@ -102,7 +102,7 @@ def compute_p_values(
         The p-values, for the numbers of each task and for the indicators of all its classes but
         the first; 1 where a correlation is undefined.
     """
-    n_classes = [len(task.classes) if task.has_classes else 0 for task in tasks]
+    n_classes = count_classes(tasks)
     outputs = standardise_labels(targets, weights, n_classes)
     weights = weights.repeat([max(1, n - 1) for n in n_classes], axis=1)
     total = np.maximum(weights.sum(axis=0), np.finfo(np.float64).tiny)
