@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .bins import cut_evenly, standardise_labels
+from .left_out import compute_left_out
 
 # Fewer rows show nothing, and more cost time.
 _LEAST_ROWS, _ROWS = 50, 600
@@ -17,6 +18,7 @@ _CLEAR = 4.0
 _FARTHEST = 5.0
 # Penalties of the kernel regressions, in units of the mean eigenvalue.
 _PENALTIES = 10.0 ** np.arange(-4, 3)
+_LEAST_FREE = 1e-9
 
 
 def are_better_plain(
@@ -109,20 +111,14 @@ def compute_errors(features: np.ndarray, outputs: np.ndarray, there: np.ndarray)
     ndarray of shape (n_rows, n_outputs)
         The errors; 0 where there is no label.
     """
-    n = len(features)
     kernel = compute_tangent_kernel(features)
     kernel += kernel.mean() - kernel.mean(axis=0) - kernel.mean(axis=1)[:, None]
     values, vectors = np.linalg.eigh(kernel)
-    values = values.clip(min=0)
-    along = vectors.T @ (outputs - outputs.mean(axis=0))
-    errors = []
+    values, errors = values.clip(min=0), []
     for penalty in _PENALTIES * values.mean():
-        left = penalty / (values + penalty)
-        # One minus the leverage of each row, of which the mean has 1 / n.
-        free = (vectors**2 @ left - 1 / n).clip(min=1e-9)
-        residuals = vectors @ (left[:, None] * along) / free[:, None]
+        left_out = compute_left_out(vectors, values, outputs, penalty, _LEAST_FREE)
         # An error of zero has no logarithm.
-        errors.append(np.where(there, np.maximum(residuals**2, 1e-12), 0.0))
+        errors.append(np.where(there, np.maximum(left_out**2, 1e-12), 0.0))
     best = np.argmin([each.sum(axis=0) for each in errors], axis=0)
     return np.stack(errors)[best, :, np.arange(outputs.shape[1])].T
 

@@ -11,6 +11,7 @@ from ..tables.frames import take_rows
 from ..tables.labels import Labels
 from ..utils.warn import collected, warn
 from .features import FeatureEncoder
+from .left_out import compute_left_out
 from .targets import TargetEncoder
 
 # Of fewer labels, a few extreme ones decide which scale seems better.
@@ -27,6 +28,7 @@ _LEAST_GAIN = 0.45
 # decide.
 _EXTREME = 0.01
 _PENALTIES = (1.0, 10.0, 100.0, 1000.0)
+_LEAST_FREE = 0.05
 # Degrees of freedom of the errors: nearly normal, but a wild error does not decide alone.
 _DEGREES = 10
 _FARTHEST = 10.0
@@ -128,10 +130,7 @@ def _measure(basis: np.ndarray, squares: np.ndarray, labels: np.ndarray, penalty
 
     They are those of Student's t distribution of the scale that fits best.
     """
-    shares = squares / (squares + penalty)
-    leverage = basis**2 @ shares + 1 / len(labels)
-    centred = labels - labels.mean()
-    errors = (centred - basis @ (shares * (basis.T @ centred))) / (1 - leverage).clip(min=0.05)
+    errors = compute_left_out(basis, squares, labels[:, np.newaxis], penalty, _LEAST_FREE)[:, 0]
     scale = np.median(np.abs(errors)) or np.abs(errors).max() or 1.0
     for _ in range(30):
         counts = (_DEGREES + 1) / (_DEGREES + (errors / scale) ** 2)
