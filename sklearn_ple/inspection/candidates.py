@@ -123,15 +123,9 @@ def check_metrics(candidates: Mapping[str, Candidate], names: Sequence[str], met
         if given[name] is not None:
             continue
         found: dict[Any, tuple[str, str]] = {}
-        for model, (estimator, tasks) in candidates.items():
-            if name not in tasks:
-                continue
-            for path, value in estimator.get_params().items():
-                if path.rpartition("__")[2] == "task_types" and not is_auto(value):
-                    entry = assign_kinds(value, tasks)[name]
-                    if not is_auto(entry):
-                        task = _make(name, entry)
-                        found.setdefault(_describe_metric(task), (model, task.kind))
+        for model, candidate in candidates.items():
+            for task in _list_settled(candidate, name):
+                found.setdefault(_describe_metric(task), (model, task.kind))
         if len(found) > 1:
             (first, kind), (other, other_kind), *_ = found.values()
             raise ValueError(
@@ -140,6 +134,20 @@ def check_metrics(candidates: Mapping[str, Candidate], names: Sequence[str], met
                 f"pass its kind to compare, task_types={{{name!r}: ...}}, and not to the models, "
                 f"or a metric for both, metrics={{{name!r}: ...}}."
             )
+
+
+def _list_settled(candidate: Candidate, name: str) -> list[Any]:
+    """Return the tasks of a name whose kinds a model and its parts were given."""
+    estimator, tasks = candidate
+    if name not in tasks:
+        return []
+    given = [
+        value
+        for path, value in estimator.get_params().items()
+        if path.rpartition("__")[2] == "task_types" and not is_auto(value)
+    ]
+    entries = [assign_kinds(value, tasks)[name] for value in given]
+    return [_make(name, entry) for entry in entries if not is_auto(entry)]
 
 
 def _make(name: str, entry: Any) -> Any:

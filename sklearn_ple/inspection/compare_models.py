@@ -1,10 +1,9 @@
 """Comparison of models on the rows of a user: same folds, scores with intervals, and costs."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -228,52 +227,86 @@ def compare(
     seeds = check_random_state(random_state).randint(np.iinfo(np.int32).max, size=len(splits))
     weights = None if sample_weight is None else rows.weights
     data = rows.X, table, weights, groups
-    jobs = list(product(range(len(splits)), candidates))
-    calls = (
-        delayed(_fit_and_score)(name, candidates[name], data, splits[k], int(seeds[k]), metrics)
-        for k, name in jobs
-    )
-    fits = Parallel(n_jobs=n_jobs, return_as="generator")(calls)
-    bar = progress_bar(fits, total=len(jobs), desc="Fitting", unit="fit", disable=not verbose)
-    found = []
-    try:
-        with stopping_at_once():
-            for result in bar:
-                found.append(result)
-    except KeyboardInterrupt:
-        if len(found) < 2 * len(candidates):
-            raise
-    n_folds = len(found) // len(candidates)
-    if n_folds < len(splits):
-        said = f"it rests on {n_folds} of {len(splits)} folds."
+    folds = list(zip(splits, seeds.tolist(), strict=True))
+    found = _run(candidates, folds, data, metrics, n_jobs, verbose)
+    tested = [test for _, test in splits[: len(found)]]
+    if len(found) < len(splits):
+        said = f"it rests on {len(found)} of {len(splits)} folds."
         warn(f"The comparison was interrupted: {said}", ConvergenceWarning)
-    scores = [
-        [name, task, fold, score, seconds, ms, *values]
-        for (fold, name), (of_tasks, seconds, ms) in zip(jobs, found, strict=False)
-        for task, (score, values) in of_tasks.items()
-        if fold < n_folds
-    ]
-    keys = ["model", "task", "repeat"]
-    columns = [*keys, "score", "fit_seconds", "row_ms"]
-    every = pd.DataFrame(scores, columns=[*columns, *range(N_BLOCKS)])
-    tested = [test for _, test in splits[:n_folds]]
-    shared = [
-        [len(np.intersect1d(a, b)) / np.sqrt(len(a) * len(b)) for b in tested] for a in tested
-    ]
-    paired = PairedRows(every.set_index(keys)[list(range(N_BLOCKS))], pd.DataFrame(shared))
+    scores, paired = _tabulate(candidates, found, tested)
     overlap = np.mean([len(test) / len(train) for train, test in splits])
-
-    kept = Refit(candidates, (rows.X, y, table, weights, groups))
     return Comparison.from_scores(
-        every[columns],
+        scores,
         reference=reference,
         confidence=confidence,
         margin=margin,
         paired=paired,
         overlap=float(overlap),
-        repeats=f"{n_folds} folds",
-        refit=kept,
+        repeats=f"{len(found)} folds",
+        refit=Refit(candidates, (rows.X, y, table, weights, groups)),
     )
+
+
+class Scored(NamedTuple):
+    """The scores of a model in a fold, and their costs.
+
+    Attributes
+    ----------
+    of_tasks : dict of str to (float, ndarray of shape (n_blocks,))
+        The score of each task, and its pseudo-values.
+    fit_seconds, row_ms : float
+        The CPU time of the fit, and that of the prediction of a row in milliseconds.
+    """
+
+    of_tasks: dict[str, tuple[float, np.ndarray]]
+    fit_seconds: float
+    row_ms: float
+
+
+def _run(
+    candidates: Mapping[str, Candidate],
+    folds: Sequence[tuple[Any, int]],
+    data: Any,
+    metrics: Any,
+    n_jobs: int | None,
+    verbose: int,
+) -> list[list[Scored]]:
+    """Fit all models in each fold; after Ctrl-C return the folds that are complete, if two are."""
+    jobs = [(name, split, seed) for split, seed in folds for name in candidates]
+    calls = (
+        delayed(_fit_and_score)(name, candidates[name], data, split, seed, metrics)
+        for name, split, seed in jobs
+    )
+    fits = Parallel(n_jobs=n_jobs, return_as="generator")(calls)
+    bar = progress_bar(fits, total=len(jobs), desc="Fitting", unit="fit", disable=not verbose)
+    found: list[Scored] = []
+    n_models = len(candidates)
+    try:
+        with stopping_at_once():
+            found.extend(bar)
+    except KeyboardInterrupt:
+        if len(found) < 2 * n_models:
+            raise
+    return [found[k : k + n_models] for k in range(0, len(found) - n_models + 1, n_models)]
+
+
+def _tabulate(
+    names: Iterable[str], found: Sequence[Sequence[Scored]], tested: Sequence[np.ndarray]
+) -> tuple[pd.DataFrame, PairedRows]:
+    """Return the scores of all folds as a table, and what their test rows say about them."""
+    rows = [
+        [name, task, fold, score, scored.fit_seconds, scored.row_ms, *values]
+        for fold, of_fold in enumerate(found)
+        for name, scored in zip(names, of_fold, strict=True)
+        for task, (score, values) in scored.of_tasks.items()
+    ]
+    keys, blocks = ["model", "task", "repeat"], list(range(N_BLOCKS))
+    columns = [*keys, "score", "fit_seconds", "row_ms"]
+    every = pd.DataFrame(rows, columns=[*columns, *blocks])
+    shared = [
+        [len(np.intersect1d(a, b)) / np.sqrt(len(a) * len(b)) for b in tested] for a in tested
+    ]
+    return every[columns], PairedRows(every.set_index(keys)[blocks], pd.DataFrame(shared))
 
 
 @dataclass
@@ -335,16 +368,8 @@ def _pass_groups(model: Any, groups: np.ndarray | None) -> dict[str, Any]:
 
 def _fit_and_score(
     name: str, candidate: Candidate, data: Any, split: Any, seed: int, metrics: Any
-) -> tuple[dict[str, tuple[float, np.ndarray]], float, float]:
-    """Fit a clone in one fold.
-
-    Returns
-    -------
-    scores : dict of str to (float, ndarray of shape (n_blocks,))
-        The score of each task, and its pseudo-values.
-    fit_seconds, row_ms : float
-        The CPU time of the fit, and that of the prediction of a row in milliseconds.
-    """
+) -> Scored:
+    """Fit a clone in one fold, and score it."""
     estimator, tasks = candidate
     X, y, weights, groups = data
     train, test = split
@@ -371,4 +396,4 @@ def _fit_and_score(
         error.add_note(f"This was the model {name!r}, with the seed {seed}.")
         raise
     fit_seconds, seconds = np.diff(clocks).tolist()
-    return scores, fit_seconds, 1000 * seconds / len(test)
+    return Scored(scores, fit_seconds, 1000 * seconds / len(test))
