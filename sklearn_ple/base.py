@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from inspect import signature
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from .nn import Body, EventLink, JointLogits
-from .parameters.elsewhere import ARGUMENTS
+from .parameters.elsewhere import ARGUMENTS, ATTRIBUTES
 from .parameters.fields import parameter, with_parameters
 from .parameters.settings import Architecture, Settings
 from .parameters.shared import WIDTHS, Parameters, class_weight
@@ -161,6 +161,16 @@ class MultiTaskEstimator(Predictor, Parameters):
             along the chain.
         """
         return JointLogits(columns, positions)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Raise an error that hints at ours for an attribute that boosting would have."""
+            if name in ATTRIBUTES:
+                kind = type(self).__name__
+                raise AttributeError(f"{kind} has no attribute {name!r}: {ATTRIBUTES[name]}.")
+            # The error of a property or method that is not available says why.
+            return object.__getattribute__(self, name)
 
     # -- fit ------------------------------------------------------------------------------------
 

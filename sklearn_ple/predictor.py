@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsIndex
+from typing import Any, ClassVar, Self, SupportsIndex
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,6 @@ from .export.skops import convert_attributes, keep_attributes, restore_attribute
 from .nn import Body
 from .nn.drawing import Outline, draw_html
 from .nn.records import join_weights, record_outputs
-from .parameters.elsewhere import ATTRIBUTES
 from .predictions.blocks import by_blocks, predict_blocks
 from .predictions.calibration import find_corrections, join_corrections, split_corrections
 from .predictions.copula import Copula
@@ -70,16 +69,6 @@ class Predictor(TransformerMixin, MultiTaskModel):
         self._set_tasks(fitted.encoder.targets)
         self.history_ = public_history(fitted.net.history)
         self.n_iter_ = len(self.history_)
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            """Raise an error that hints at ours for an attribute that boosting would have."""
-            if name in ATTRIBUTES:
-                kind = type(self).__name__
-                raise AttributeError(f"{kind} has no attribute {name!r}: {ATTRIBUTES[name]}.")
-            # The error of a property or method that is not available says why.
-            return object.__getattribute__(self, name)
 
     @property
     def _targets(self) -> TargetEncoder:
