@@ -89,7 +89,7 @@ def find_layout(column: pd.Series) -> str | None:
     -------
     str or None
         A format of ``strftime`` or "ISO8601". None if less than nine tenths of the distinct texts
-        are dates of one layout, or if it cannot be told whether day or month comes first.
+        are dates of one layout, or if it is not clear whether day or month comes first.
     """
     known = column.dropna()
     first = known.iloc[:_GUESSED].astype("string").str.strip()

@@ -43,7 +43,8 @@ def choose_scales(
 ) -> None:
     """Turn tasks of numbers whose kind is open into the kind "log", where it is clearly better.
 
-    All that was inferred and may be in doubt is told here, at most one line for each doubt.
+    Warnings name the tasks whose inferred kind may be wrong: one for logarithms, and one for
+    numbers that may be classes.
 
     The scale is that of Box and Cox [1]_ with the greater likelihood of the errors, of which only
     the number itself and its logarithm are compared: the errors of ridge regressions of either, in
@@ -76,8 +77,8 @@ def choose_scales(
             logs.append(column.name)
         elif targets.family is None and (held := column.describe_doubt()):
             doubted[column.name] = held
-    _tell_logs(logs)
-    _tell_doubts(doubted)
+    _warn_of_logs(logs)
+    _warn_of_doubts(doubted)
 
 
 def _is_better(column: Labels, whole: Labels, features: Any) -> bool:
@@ -155,8 +156,8 @@ def _encode(features: Any) -> np.ndarray:
     return np.hstack([numbers.clip(-_FARTHEST, _FARTHEST), *indicators])
 
 
-def _tell_logs(names: list[str]) -> None:
-    """Say once which logarithms are learnt, and which word says otherwise."""
+def _warn_of_logs(names: list[str]) -> None:
+    """Warn once of all logarithms that are learnt, and name the kind that avoids them."""
     if not names:
         return
     several = len(names) > 1
@@ -169,8 +170,8 @@ def _tell_logs(names: list[str]) -> None:
     )
 
 
-def _tell_doubts(doubted: dict[str, str]) -> None:
-    """Say once which numbers are treated as a regression, but may be classes."""
+def _warn_of_doubts(doubted: dict[str, str]) -> None:
+    """Warn once of all numbers that are treated as a regression, but may be classes."""
     if not doubted:
         return
     names, (held, *others) = list(doubted), dict.fromkeys(doubted.values())

@@ -236,7 +236,7 @@ class Comparison(Result):
         return table.iloc[order].rename_axis(index=None)
 
     def overview(self) -> str:
-        """Say in a line which model is ahead of the reference on how many tasks.
+        """Describe in a line which model is ahead of the reference on how many tasks.
 
         Returns
         -------
@@ -302,13 +302,13 @@ class Comparison(Result):
         if self.scores.empty:
             caption = f"Gains over {self.reference}, {self.repeats}"
             rows = self.gains.set_index(["model", "task"])[["mean", "low", "high"]]
-            return caption, rows.map("{:+.3f}".format), self._tell()
+            return caption, rows.map("{:+.3f}".format), self._list_verdicts()
         # The scores have three digits, the costs two.
         parts = [self.table.map("{:.3f}".format), self.costs.map("{:.2g}".format)]
         caption = f"Scores, means of {self.repeats}, more is better"
-        return caption, pd.concat(parts), self._tell()
+        return caption, pd.concat(parts), self._list_verdicts()
 
-    def _tell(self) -> list[str]:
+    def _list_verdicts(self) -> list[str]:
         """Return the verdicts or, for many tasks, a line and a table."""
         verdicts = self.verdicts()
         if len(verdicts) <= FEW:

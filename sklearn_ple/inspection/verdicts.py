@@ -108,7 +108,7 @@ def decide(
         lead, low, high, chance = -lead, -high, -low, 1 - chance
     made = task, leader, over, lead, low, high, chance
     inside = bool((rivals["low"] >= -margin).all() and (rivals["high"] <= margin).all())
-    guess = _doubt(task, leader, gains, reference, over_guessing)
+    guess = _compare_with_guessing(task, leader, gains, reference, over_guessing)
     if low > 0:
         words = f"{leader} gains {lead:.2g} over {over} ({low:.2g} to {high:.2g})"
         return Decision(*made, _BETTER, f"{task}: {words}{guess}.")
@@ -130,14 +130,14 @@ def _find_chance(gain: pd.Series, confidence: float) -> float:
     return float(stats.norm.cdf(gain["mean"] / error)) if error else float(gain["mean"] > 0)
 
 
-def _doubt(
+def _compare_with_guessing(
     task: Any,
     leader: str,
     gains: pd.DataFrame,
     reference: str,
     over_guessing: pd.DataFrame | None,
 ) -> str:
-    """Say so if the leader is not clearly better than guessing."""
+    """Return a remark if the leader is not clearly better than guessing, or an empty text."""
     if DUMMY in (leader, reference):
         return ""
     low = np.inf
@@ -159,7 +159,7 @@ def without_gains(task: Any, scores: pd.Series, reference: str) -> Decision:
 
 
 def describe_lead(gains: pd.DataFrame, reference: str) -> str:
-    """Say in a line which model is ahead on how many tasks, and by how much on average."""
+    """Describe in a line which model is ahead on how many tasks, and by how much on average."""
     rivals = gains[gains["model"] != DUMMY] if (gains["model"] != DUMMY).any() else gains
     means = rivals.pivot(index="task", columns="model", values="mean")
     best = means.mean().idxmax()

@@ -13,7 +13,7 @@ from ..utils.warn import warn
 #: Texts that often stand for a missing value, in lower case.
 MISSING = {"", "?", "-", "na", "n/a", "nan", "none", "null", "<na>", "missing"}
 _NUMBER = re.compile(r"\s*[-+]?\d+([.,]\d*)?([eE][-+]?\d+)?\s*")
-# Day or month first: the encoder reads such dates if it can tell which.
+# Day or month first: the encoder reads such dates if only one order is possible.
 _DATE = re.compile(r"\s*\d{1,2}[./-]\d{1,2}[./-]\d{4}\b.*")
 #: With so many classes in y, or categories in X, texts of digits are codes.
 _MOST_CODES, _MOST_CATEGORIES = 10, 20

@@ -16,7 +16,7 @@ from .written import read_written
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zip", ".zst")
 _DELIMITED, _EXCEL = (".csv", ".tsv", ".txt"), (".xlsx", ".xlsm")
 _SEPARATORS = ",;\t|"
-# So many characters and lines tell the separator.
+# The separator is found in so many characters and lines.
 _SAMPLE, _N_LINES = 100_000, 200
 
 

@@ -11,17 +11,13 @@ from .plausibility import MISSING
 
 # Text is numbers if so great a share of it is.
 _NEARLY_ALL = 0.95
+# Words for no and yes, in English and other European languages.
 _NO_YES = [
-    *(("no", "yes"), ("n", "y"), ("false", "true"), ("f", "t"), ("off", "on"), ("nein", "ja")),
-    *(
-        ("n", "j"),
-        ("falsch", "wahr"),
-        ("non", "oui"),
-        ("faux", "vrai"),
-        ("no", "si"),
-        ("no", "sí"),
-    ),
-    *(("falso", "vero"), ("não", "sim"), ("nie", "tak"), ("nej", "ja"), ("nee", "ja")),
+    tuple(pair.split("/"))
+    for pair in (
+        "no/yes n/y false/true f/t off/on nein/ja n/j falsch/wahr non/oui faux/vrai no/si no/sí "
+        "falso/vero não/sim nie/tak nej/ja nee/ja"
+    ).split()
 ]
 _MONEY = (
     r"[€$£¥₹₩₽₺]|(?i:EUR|USD|GBP|CHF|JPY|CAD|AUD|SEK|NOK|DKK|PLN|CZK|INR|BRL|kr\.?|Fr\.|Rs\.?|zł)"
@@ -52,8 +48,8 @@ def read_written(table: pd.DataFrame, decimal: str = ".") -> pd.DataFrame:
     table : DataFrame of shape (n_rows, n_columns)
         The table.
     decimal : {".", ","}, default="."
-        The decimal mark where the table does not tell. It tells if a column is numbers with one of
-        both marks only, unlike "1,234".
+        The decimal mark of columns such as "1,234", which may be read in two ways. It is not used
+        if another column can be read with one of both marks only, which then holds for all.
 
     Returns
     -------
