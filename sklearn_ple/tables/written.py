@@ -13,11 +13,23 @@ from .plausibility import MISSING
 _NEARLY_ALL = 0.95
 # Words for no and yes, in English and other European languages.
 _NO_YES = [
-    tuple(pair.split("/"))
-    for pair in (
-        "no/yes n/y false/true f/t off/on nein/ja n/j falsch/wahr non/oui faux/vrai no/si no/sí "
-        "falso/vero não/sim nie/tak nej/ja nee/ja"
-    ).split()
+    ("no", "yes"),
+    ("n", "y"),
+    ("false", "true"),
+    ("f", "t"),
+    ("off", "on"),
+    ("nein", "ja"),
+    ("n", "j"),
+    ("falsch", "wahr"),
+    ("non", "oui"),
+    ("faux", "vrai"),
+    ("no", "si"),
+    ("no", "sí"),
+    ("falso", "vero"),
+    ("não", "sim"),
+    ("nie", "tak"),
+    ("nej", "ja"),
+    ("nee", "ja"),
 ]
 _MONEY = (
     r"[€$£¥₹₩₽₺]|(?i:EUR|USD|GBP|CHF|JPY|CAD|AUD|SEK|NOK|DKK|PLN|CZK|INR|BRL|kr\.?|Fr\.|Rs\.?|zł)"
