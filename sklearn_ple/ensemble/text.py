@@ -28,5 +28,6 @@ def as_categories(X: Any, categories: Mapping[Any, list[Any]]) -> Any:
         # Categories of objects, as a dtype of strings may differ from that of fit.
         index = pd.Index(known, dtype=object)
         codes = index.get_indexer(X[name].astype(object))
-        X[name] = pd.Categorical.from_codes(codes, index)
+        # As text also for bools, which pandas warns of as categories.
+        X[name] = pd.Categorical.from_codes(codes, index.map(str))
     return X
