@@ -6,7 +6,6 @@ task, `laws.py` in the folder of the data. Fits that are in results/sizes.json a
 """
 
 import runpy
-import time
 from functools import cache
 from itertools import product
 
@@ -14,7 +13,7 @@ import numpy as np
 import pandas as pd
 from common import measure_all, parser_of
 from data_sets import SETS, DataSet, raw, score
-from peers import NAMES, NUMBERS, PEERS, by_column, one_per_task, scores, texts
+from peers import NAMES, NUMBERS, PEERS, by_column, fit_timed, one_per_task, scores, texts
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegressionCV, RidgeCV
 from sklearn.pipeline import make_pipeline
@@ -85,15 +84,13 @@ def measure(name, n_rows, model, seed):
     data = cut(name, n_rows, seed)
     if data is None or (model == "CatBoost" and n_rows > MOST_FOR_CATBOOST.get(name, n_rows)):
         return None
-    start = time.process_time()
-    predict = MODELS[model](data.X_train, data.y_train, data.kinds, seed)
-    seconds = time.process_time() - start
+    predict, seconds = fit_timed(MODELS[model], data, seed)
     found = predict(data.X_test)
     # In "several", five tasks are noise, of which there are no labels to score.
     kinds = {task: kind for task, kind in data.kinds.items() if data.y_test[task].notna().any()}
     of_tasks = {t: float(score(kind, data.y_test[t], found[t])) for t, kind in kinds.items()}
     mean = float(np.mean(list(of_tasks.values())))
-    return {"score": mean, "scores": of_tasks, "fit_cpu_seconds": round(seconds, 3)}
+    return {"score": mean, "scores": of_tasks, "fit_cpu_seconds": seconds}
 
 
 def main():
