@@ -1,6 +1,7 @@
 """Settings of the whole run. Nothing global is seeded: an estimator's seed is its own affair."""
 
 import gc
+import importlib
 import os
 import secrets
 import signal
@@ -10,7 +11,7 @@ import matplotlib
 import pytest
 import torch
 from hypothesis import settings
-from makers import NIGHTLY
+from makers import NIGHTLY, make_tiny
 from matplotlib import pyplot as plt
 
 from sklearn_ple.utils import warn
@@ -116,6 +117,14 @@ def console(monkeypatch):
     """Let what pytest captures stand for a console, on which bars are shown."""
     for kind in ("CaptureIO", "EncodedFile"):
         monkeypatch.setattr(f"_pytest.capture.{kind}.isatty", lambda _: True, raising=False)
+
+
+@pytest.fixture
+def few_models(monkeypatch):
+    """Guessing and a small network, as all that the command compares."""
+    module = importlib.import_module("sklearn_ple.inspection.compare_models")
+    kept = {"dummy": module.make_models()["dummy"], "PLE": make_tiny()}
+    monkeypatch.setattr(module, "make_models", lambda: kept)
 
 
 @pytest.fixture

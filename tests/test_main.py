@@ -1,6 +1,5 @@
 """`python -m sklearn_ple`: the table, the picture, and what is said when something is missing."""
 
-import importlib
 import os
 import runpy
 import subprocess
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from makers import make_table, make_tiny
+from makers import make_table
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
@@ -95,14 +94,6 @@ def test_the_same_seed_prints_the_same_table_whether_a_picture_can_be_drawn_or_n
     assert main(command) == 0
     again, _, note = capsys.readouterr().out.partition("No picture")
     assert again == table and "pip install 'sklearn-ple[plots]'" in note
-
-
-@pytest.fixture
-def few_models(monkeypatch):
-    """Guessing, and a small network."""
-    module = importlib.import_module("sklearn_ple.inspection.compare_models")
-    kept = {"dummy": module.make_models()["dummy"], "PLE": make_tiny()}
-    monkeypatch.setattr(module, "make_models", lambda: kept)
 
 
 @pytest.mark.usefixtures("unpainted")

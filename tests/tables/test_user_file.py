@@ -2,12 +2,10 @@
 
 import datetime
 import gzip
-import importlib
 
 import numpy as np
 import pandas as pd
 import pytest
-from makers import make_tiny
 
 from sklearn_ple.__main__ import main
 from sklearn_ple.tables.user_file import read_user_file
@@ -101,13 +99,6 @@ ODD = {
         ["size", "rooms", "note"],
     ),
 }
-
-
-@pytest.fixture
-def few_models(monkeypatch):
-    module = importlib.import_module("sklearn_ple.inspection.compare_models")
-    kept = {"dummy": module.make_models()["dummy"], "PLE": make_tiny()}
-    monkeypatch.setattr(module, "make_models", lambda: kept)
 
 
 @pytest.mark.usefixtures("unpainted")
