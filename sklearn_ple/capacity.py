@@ -12,6 +12,7 @@ from .nn.levels import split_widths
 from .tables.reading import FeatureReader
 from .tables.table import TableReader
 from .training.build import make_body, make_encoder, make_inputs
+from .training.plan import EXPERTS
 from .utils.checks import check_named, naming
 from .utils.constraints import check_arguments
 from .utils.warn import warn
@@ -222,6 +223,9 @@ def _find_layers_name(estimator: Any) -> str:
 def _widths(estimator: Any) -> list[tuple[int, ...]]:
     """Return the widths of these layers for each level."""
     hidden_units = getattr(estimator, _find_layers_name(estimator), ())
+    if isinstance(hidden_units, str):
+        # The widths that a fit chooses in general.
+        hidden_units = EXPERTS[0]
     return split_widths(hidden_units, getattr(estimator, "n_levels", 1))
 
 

@@ -15,11 +15,13 @@ from ..tables.files.table import AnyTable
 from ..tables.frames import sort_names
 from ..tables.table import Table
 from ..tasks import Task, TaskWeights, count_labels
+from .bins import count_classes
 from .categories import UnknownColumns
 from .class_weights import weigh_classes
 from .dependence import Dependence
 from .features import FeatureEncoder
 from .numeric import EmbeddingMaker, choose_width, learn_maker
+from .probe import probe_numbers
 from .ridge import learn_linear_start
 from .scales import choose_scales
 from .scaling import WeightedRows
@@ -104,6 +106,8 @@ class TableEncoder:
         Scales and categories.
     maker : EmbeddingMaker or None
         Makes the embedding of numbers; None if they have no embedding.
+    has_interactions : bool
+        Whether the labels clearly depend on interactions of numbers, see `probe_numbers`.
     statistics : TargetStatistics or None
         Target statistics, the mean labels of each category; None if no column has any.
     linear_start : ndarray of shape (n_members, sum of n_outputs, n_numbers) or None
@@ -137,6 +141,7 @@ class TableEncoder:
     n_labels: np.ndarray = field(init=False)
     features: FeatureEncoder = field(init=False)
     maker: EmbeddingMaker | None = field(init=False)
+    has_interactions: bool = field(init=False, default=False)
     statistics: TargetStatistics | None = field(init=False)
     linear_start: np.ndarray | None = field(init=False)
     kept: np.ndarray | None = field(init=False, default=None)
@@ -150,6 +155,7 @@ class TableEncoder:
     def encode_features_as(self, other: "TableEncoder") -> None:
         """Take scales, categories, bins and statistics from another encoder, before `learn`."""
         self.features, self.maker, self.statistics = other.features, other.maker, other.statistics
+        self.has_interactions = other.has_interactions
 
     def learn(self, table: AnyTable, class_weight: Any = None) -> Encoded:
         """Learn tasks, scales and categories from a table, except for those that were copied.
@@ -345,8 +351,7 @@ class TableEncoder:
                 read = weights.copy()
                 if by_all is not None:
                     read[~by_all] = 0.0
-                learnt_from = numbers[:, :n_columns], targets, read, self.tasks, self.n_bins
-                started.maker = learn_maker(self.numeric_embedding, *learnt_from)
+                started._learn_embedding(numbers[:, :n_columns], targets, read)
         if self.statistics is not None and self.statistics.learnt:
             numbers = self.resume(encoded)
         elif self.statistics is not None:
@@ -363,6 +368,14 @@ class TableEncoder:
                 numbers, targets, weights, self.tasks, task_weights, *options
             )
         return started, numbers
+
+    def _learn_embedding(self, numbers: Any, targets: np.ndarray, weights: np.ndarray) -> None:
+        """Learn how the labels depend on the numbers, and whether and how to embed these."""
+        found = probe_numbers(numbers, targets, weights, count_classes(self.tasks))
+        self.has_interactions = found.interactions
+        if not (found.plain and self.numeric_embedding == "auto"):
+            learnt_from = numbers, targets, weights, self.tasks, self.n_bins
+            self.maker = learn_maker(self.numeric_embedding, *learnt_from)
 
     def _screen(self, encoded: Encoded, trained_on: np.ndarray | None) -> Any:
         """Leave out the numeric columns that no member reads; return the numbers that are left.

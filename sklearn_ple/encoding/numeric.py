@@ -13,7 +13,6 @@ from ..nn.members import Members
 from ..tasks import Task
 from ..utils.checks import show_options
 from .bins import count_classes, learn_edges
-from .probe import are_better_plain
 
 # Greatest number of rows in which atoms are sought.
 _MAX_ROWS = 50_000
@@ -157,18 +156,12 @@ def learn_maker(
     weights: Array,
     tasks: Sequence[Task],
     n_bins: int,
-) -> EmbeddingMaker | None:
+) -> EmbeddingMaker:
     """Return a copy of a maker that has learnt from a table, see `EmbeddingMaker.learn`.
 
-    The maker is given by name or as an object. With "auto" the result is None if the numbers are
-    better read as they are.
+    The maker is given by name or as an object.
     """
-    if isinstance(kind, str):
-        n_classes = count_classes(tasks)
-        if kind == "auto" and are_better_plain(numbers, targets, weights, n_classes):
-            return None
-        kind = NUMERIC_EMBEDDINGS[kind]
-    maker = copy.deepcopy(kind)
+    maker = copy.deepcopy(NUMERIC_EMBEDDINGS[kind] if isinstance(kind, str) else kind)
     maker.learn(numbers, targets, weights, tasks, n_bins)
     return maker
 

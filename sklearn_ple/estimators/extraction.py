@@ -27,7 +27,7 @@ class Extraction(MultiTaskEstimator):
         of_tasks="values",
     )
     expert_hidden_units: Any = widths(
-        default=(48,), published=(64,), by_level=True, search=[(32,), (48,), (96,), (48, 48)]
+        default="auto", published=(64,), by_level=True, search=[(32,), (48,), (96,), (64, 64)]
     )
     gate_hidden_units: Any = widths(default=(), search=None)
     tower_hidden_units: Any = towers()

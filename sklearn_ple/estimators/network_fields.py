@@ -4,6 +4,7 @@ from numbers import Real
 from typing import Any
 
 from ..base import WIDTHS, parameter
+from ..utils._sklearn import StrOptions
 from ..utils.constraints import LAYER_WIDTHS, LAYER_WIDTHS_BY_LEVEL, Number, at_least
 
 
@@ -14,13 +15,15 @@ def count(*, default: int = 1, least: int = 1, **options: Any) -> Any:
 
 def widths(
     *,
-    default: tuple[int, ...] = (64,),
+    default: tuple[int, ...] | str = (64,),
     by_level: bool = False,
     search: Any = WIDTHS,
     **options: Any,
 ) -> Any:
-    """Declare the widths of layers of a network, which may differ ``by_level``."""
-    constraint = [LAYER_WIDTHS_BY_LEVEL if by_level else LAYER_WIDTHS]
+    """Declare the widths of layers of a network, which may differ ``by_level`` or be "auto"."""
+    constraint: list[Any] = [LAYER_WIDTHS_BY_LEVEL if by_level else LAYER_WIDTHS]
+    if isinstance(default, str):
+        constraint.append(StrOptions({default}))
     return parameter(
         default=default, constraint=constraint, search=search, network=True, **options
     )

@@ -45,9 +45,11 @@ class PLEClassifierRegressor(_Progressive):
     n_specific_experts : int, list of int or dict, default=1
         Number of experts of each task, at each level: one number for all tasks, a list in the
         order of y's columns, or a dict by name (1 for a task that is not named).
-    expert_hidden_units : sequence of int or of sequences of int, default=(48,)
+    expert_hidden_units : sequence of int or of sequences of int, or "auto", default="auto"
         Widths of the layers of every expert, the same at all levels; or a sequence of widths for
-        each level, such as ``((128, 64), (32,))``.
+        each level, such as ``((128, 64), (32,))``. With "auto" they are (64, 64) if the labels
+        clearly depend on interactions of numeric columns, as a probe of some rows shows, and (48,)
+        otherwise.
     gate_hidden_units : sequence of int, default=()
         Widths of the hidden layers of every gate; empty for linear gates, as in the paper.
     specific_share : float or None, default=0.5
@@ -60,10 +62,11 @@ class PLEClassifierRegressor(_Progressive):
         Widths of the hidden layers of every task's tower; empty for linear towers.
     activation : {"relu", "gelu", "silu", "elu", "tanh"}, default="relu"
         Activation of experts, towers and hidden layers of gates.
-    dropout : float, default=0.3
+    dropout : float or "auto", default="auto"
         Share of the activations of experts and towers that are set to zero in training, on average
         over the members. With four members or more, the shares of the members are spread evenly
-        from 0 to twice the average.
+        from 0 to twice the average. With "auto" it is 0 if the labels clearly depend on
+        interactions of numeric columns, and 0.3 otherwise.
     n_members : int, default=8
         Number of networks in the ensemble. They are trained on the same batches, each with its own
         embeddings, experts and towers, and their predictions are averaged. With early stopping,
@@ -174,9 +177,10 @@ class PLEClassifierRegressor(_Progressive):
         ridge regression, with a penalty chosen by generalized cross-validation: in full in the
         first member, less in each further one, and zero in the last (half in a single member). For
         other tasks, and for sparse X, they are zero.
-    feature_dropout : float, default=0.1
+    feature_dropout : float or "auto", default="auto"
         Share of the features, including coordinates of embeddings, that are set to zero in
-        training, on average over the members as for ``dropout``.
+        training, on average over the members as for ``dropout``. With "auto" it is 0 if the labels
+        clearly depend on interactions of numeric columns, and 0.1 otherwise.
     clip_numbers : float or None, default=5.0
         The limit c of numbers, in standard deviations. Experts, gates and the linear path read a
         standardised number x as ``x / sqrt(1 + (x / c)**2)``, which is close to x for small

@@ -41,6 +41,7 @@ STATE: dict[str, Any] = {
     "_encoder.n_labels": np.ndarray,
     "_encoder.features": FeatureEncoder,
     "_encoder.maker": EmbeddingMaker | None,
+    "_encoder.has_interactions": bool,
     "_encoder.statistics": TargetStatistics | None,
     "_encoder.n_bins": int,
     "_deviations": Deviations | None,
@@ -148,7 +149,8 @@ def put_together(model: Any, state: dict[str, Any]) -> None:
 def _make_encoder(settings: Settings, state: dict[str, Any]) -> TableEncoder:
     """Return the encoder of a state, after a check that its parts fit each other."""
     encoder = make_encoder(settings)
-    for name in ("targets", "order", "n_labels", "features", "maker", "statistics"):
+    learnt = "targets", "order", "n_labels", "features", "maker", "has_interactions", "statistics"
+    for name in learnt:
         setattr(encoder, name, state[f"_encoder.{name}"])
     # Parameters are not learnt.
     for part in (encoder.targets, encoder.features):

@@ -68,8 +68,9 @@ class Settings(SharedParameters):
     validation_fraction: Any
     refit: Any
     n_bins: Any
-    # Estimators of tasks that are numbers have no such parameter.
+    # Not all estimators have these parameters.
     class_weight: Any = None
+    expert_hidden_units: Any = None
     n_left_out: int = 0
 
     def __init__(

@@ -83,7 +83,9 @@ class SharedParameters:
     activation: str = parameter(
         default="relu", constraint=[StrOptions(set(ACTIVATIONS))], network=True
     )
-    dropout: float = parameter(default=0.3, constraint=[_SHARE], search=(0.0, 0.5), published=0.0)
+    dropout: Any = parameter(
+        default="auto", constraint=[_AUTO, _SHARE], search=(0.0, 0.5), published=0.0
+    )
     n_members: int = parameter(default=8, constraint=[COUNT], published=1, network=True)
     task_types: Any = parameter(
         default="auto", constraint=[str, list, tuple, dict, Task, type], network=True
@@ -115,8 +117,8 @@ class SharedParameters:
     linear_path: bool = parameter(
         default=True, constraint=["boolean"], published=False, network=True
     )
-    feature_dropout: float = parameter(
-        default=0.1, constraint=[_SHARE], search=(0.0, 0.3), published=0.0
+    feature_dropout: Any = parameter(
+        default="auto", constraint=[_AUTO, _SHARE], search=(0.0, 0.3), published=0.0
     )
     clip_numbers: float | None = parameter(
         default=5.0,

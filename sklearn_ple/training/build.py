@@ -30,6 +30,7 @@ from .cpu import check_n_jobs
 from .history import SharedHistory
 from .net import MultiTaskNet
 from .net_params import naming, read_net_params
+from .plan import resolve_network
 
 
 def make_encoder(settings: Settings, classes: Any = None) -> TableEncoder:
@@ -94,6 +95,7 @@ def make_module(
 
 def make_inputs(settings: Settings, encoder: TableEncoder) -> InputLayer:
     """Make the layer that turns the numbers and codes of an encoder into features."""
+    settings = resolve_network(settings, encoder.has_interactions)
     members, width = Members(settings.n_members), settings.embedding_dim
     of_views = settings.architecture.views(len(encoder.tasks))
     views = Axis(tuple((task, 1) for task in of_views), members.n)
@@ -110,9 +112,15 @@ def make_inputs(settings: Settings, encoder: TableEncoder) -> InputLayer:
     )
 
 
-def body_options(settings: Settings) -> dict[str, Any]:
-    """Return the options that all networks accept, those of `~sklearn_ple.nn.Body`."""
-    return {
+def _list_options(settings: Settings) -> dict[str, Any]:
+    """Return the options that all networks accept, those of `~sklearn_ple.nn.Body`.
+
+    Beside them, the widths of experts that the fit has chosen.
+    """
+    chosen = {}
+    if isinstance(settings.parameters.get("expert_hidden_units"), str):
+        chosen["expert_hidden_units"] = settings.expert_hidden_units
+    return chosen | {
         "tower_hidden_units": tuple(settings.tower_hidden_units),
         "activation": settings.activation,
         "dropout": Members(settings.n_members).rates(settings.dropout),
@@ -138,7 +146,7 @@ def make_body(
     """
     owner, n_members = settings.owner.__name__, settings.n_members
     tasks = [encoder.tasks[k] for k in encoder.order]
-    options = body_options(settings)
+    options = _list_options(resolve_network(settings, encoder.has_interactions))
     if settings.architecture.reads_columns:
         named = encoder.features.list_names(names or None)
         options["columns"] = find_columns(inputs, encoder.indicators, named)

@@ -163,6 +163,9 @@ class Fit:
             of_all, numbers = encoder.start(encoded)
             rows = rows if numbers is encoded.numbers else rows.with_numbers(numbers)
         encoder, train = self._start_encoder(encoder, encoded, train, validation)
+        if refits:
+            # Both trainings have networks of the same size.
+            of_all.has_interactions = encoder.has_interactions
         settings = resolve(self.settings, len(train), split, validates=validation is not None)
         first = Training(train, encoder, settings, validation)
         # The number of epochs was chosen for these batches.

@@ -19,6 +19,11 @@ _LEAST_ROWS, _MOST_ROWS = 64, 2048
 # Up to this many rows, validation rows are worth training on, and a second training is fast.
 _MOST_ROWS_TO_REFIT = 30_000
 
+# In general, and where numbers interact, so that there is much to learn.
+_DROPOUT, _FEATURE_DROPOUT = (0.3, 0.0), (0.1, 0.0)
+#: Widths of the layers of experts, in general and where numbers interact.
+EXPERTS = (48,), (64, 64)
+
 #: Parameters of skorch's net that take precedence, by the estimators' parameters.
 _IN_NET_PARAMS = {"batch_size": "batch_size", "max_epochs": "max_epochs", "learning_rate": "lr"}
 
@@ -96,6 +101,22 @@ def for_one_epoch(settings: Settings) -> Settings:
         validation_split="random",
         refit=False,
         checkpoint_dir=None,
+    )
+
+
+def resolve_network(settings: Settings, has_interactions: bool) -> Settings:
+    """Replace the parameters of the network that are "auto", see `TableEncoder`."""
+    rules = {
+        "dropout": _DROPOUT,
+        "feature_dropout": _FEATURE_DROPOUT,
+        "expert_hidden_units": EXPERTS,
+    }
+    return settings.replace(
+        **{
+            name: values[has_interactions]
+            for name, values in rules.items()
+            if isinstance(getattr(settings, name), str)
+        }
     )
 
 

@@ -1,4 +1,4 @@
-"""The probe that leaves out embeddings of numbers, against naive computations and real pixels."""
+"""The probe of numbers, against naive computations, real pixels and stated laws."""
 
 import numpy as np
 import pytest
@@ -7,9 +7,9 @@ from sklearn.datasets import load_digits
 
 from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.encoding.probe import (
-    are_better_plain,
     compute_errors,
     compute_tangent_kernel,
+    probe_numbers,
 )
 
 
@@ -50,13 +50,13 @@ def test_errors_are_those_of_fits_without_the_row(monkeypatch):
         system[11, 11] = 0.0
         solved = np.linalg.solve(system, np.vstack([y[others], np.zeros((1, 2))]))
         expected[i] = (y[i] - kernel[i, others] @ solved[:11] - solved[11]) ** 2
-    np.testing.assert_allclose(compute_errors(X, y, there), expected * there, atol=1e-8)
+    np.testing.assert_allclose(compute_errors(kernel, y, there), expected * there, atol=1e-8)
 
 
 def test_pixels_are_read_as_they_are():
     X, y = load_digits(return_X_y=True)
     X = (X - X.mean(axis=0)) / np.maximum(X.std(axis=0), 1e-3)
-    assert are_better_plain(X, y[:, None], ones(y[:, None]), [10])
+    assert probe_numbers(X, y[:, None], ones(y[:, None]), [10]).plain
 
 
 @pytest.mark.parametrize("kind", ["jump", "noise", "line", "few"])
@@ -65,7 +65,7 @@ def test_embeddings_stay_unless_they_clearly_harm(kind, seed):
     X = rng.randn(30 if kind == "few" else 400, 6)
     y = {"jump": np.abs(X[:, :1]) < 0.5, "noise": rng.randn(len(X), 1), "few": X[:, :1]}
     y["line"] = X[:, :1] + rng.randn(len(X), 1)
-    assert not are_better_plain(X, y[kind].astype(float), ones(X[:, :1]), [0])
+    assert not probe_numbers(X, y[kind].astype(float), ones(X[:, :1]), [0]).plain
 
 
 def test_labels_without_weight_do_not_count(seed):
@@ -74,10 +74,10 @@ def test_labels_without_weight_do_not_count(seed):
     y = np.column_stack([digits, np.random.RandomState(seed).randn(len(X))])
     weights = ones(y)
     weights[:, 1] = 0.0
-    assert are_better_plain(X, y, weights, [10, 0])
+    assert probe_numbers(X, y, weights, [10, 0]).plain
     y[:, 1] = 7.0
-    assert are_better_plain(X, y, ones(y), [10, 0])
-    assert not are_better_plain(X, y, 0 * weights, [10, 0])
+    assert probe_numbers(X, y, ones(y), [10, 0]).plain
+    assert not probe_numbers(X, y, 0 * weights, [10, 0]).plain
 
 
 def test_a_network_has_no_embeddings_of_pixels(seed):
@@ -88,3 +88,59 @@ def test_a_network_has_no_embeddings_of_pixels(seed):
     assert fitted.module_.inputs.numeric_embedding is None
     named = PLEClassifierRegressor(numeric_embedding="bins", **options).fit(X[:300], y)
     assert named.module_.inputs.numeric_embedding is not None
+
+
+# Laws of six columns, uniform from -2 to 2.
+LAWS = {
+    "product": lambda X, noise: X[:, 0] * X[:, 1] + 0.2 * noise,
+    "arm": lambda X, noise: np.cos(X[:, 0]) + np.cos(X[:, 0] + X[:, 1]) + X[:, 2],
+    "sum": lambda X, noise: X[:, 0] + np.sin(X[:, 1]) + np.abs(X[:, 2]) + 0.2 * noise,
+    "noise": lambda X, noise: noise,
+    "product in noise": lambda X, noise: X[:, 0] * X[:, 1] + 2.5 * noise,
+}
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_interactions_are_found_where_they_explain_much(law, seed):
+    rng = np.random.RandomState(seed)
+    X = rng.uniform(-2, 2, (300, 6))
+    y = LAWS[law](X, rng.randn(300))[:, None]
+    found = probe_numbers(X, y, ones(y), [0])
+    assert found.interactions == (law in ("product", "arm"))
+
+
+def test_interactions_need_rows_for_each_column(seed):
+    X = np.random.RandomState(seed).uniform(-2, 2, (300, 16))
+    y = X[:, :1] * X[:, 1:2]
+    assert not probe_numbers(X, y, ones(y), [0]).interactions
+    assert probe_numbers(X[:, :15], y, ones(y), [0]).interactions
+
+
+@pytest.fixture(scope="module")
+def product():
+    X = np.random.RandomState(0).uniform(-2, 2, (200, 3))
+    return X, X[:, :1] * X[:, 1:2]
+
+
+def list_sizes(model):
+    """Return the widths of the experts' layers and all dropout rates of the first member."""
+    state = model.module_.state_dict()
+    layers = [value for name, value in state.items() if "experts" in name and "weight" in name]
+    rates = {
+        float(rate)
+        for module in model.module_.modules()
+        for rate in np.ravel(getattr(module, "rates", getattr(module, "p", [])))
+    }
+    return len(layers), rates
+
+
+def test_networks_of_interactions_are_deeper_and_have_no_dropout(product):
+    few = {"max_epochs": 1, "n_members": 4, "random_state": 0}
+    deep = PLEClassifierRegressor(**few).fit(*product)
+    plain = PLEClassifierRegressor(**few).fit(product[0], product[0][:, :1])
+    by_name = {"dropout": 0.3, "feature_dropout": 0.1, "expert_hidden_units": (48,)}
+    named = PLEClassifierRegressor(**few, **by_name).fit(*product)
+    assert list_sizes(named) == list_sizes(plain)
+    n_layers, rates = list_sizes(deep)
+    assert n_layers > list_sizes(plain)[0]
+    assert max(rates, default=0.0) == 0 < max(list_sizes(plain)[1])
