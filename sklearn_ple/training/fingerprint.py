@@ -5,7 +5,6 @@ from types import CodeType, FunctionType
 from typing import Any
 
 import joblib
-import numpy as np
 import pandas as pd
 import torch
 from joblib.hashing import NumpyHasher
@@ -105,14 +104,11 @@ def _describe_split(split: Split) -> dict[str, str]:
 
 def _describe_value(name: str, value: Any) -> str:
     """Represent numbers, texts and lists of these; return the hash of any other value."""
+    entries = value if isinstance(value, list | tuple) else [value]
+    if all(isinstance(entry, _SHOWN) for entry in entries):
+        return repr(list(value) if isinstance(value, tuple) else value)
     try:
-        simple = _simplify(value)
-        if isinstance(simple, list):
-            simple = [*map(_simplify, simple)]
-        entries = simple if isinstance(simple, list) else [simple]
-        if all(isinstance(entry, _SHOWN) for entry in entries):
-            return repr(simple)
-        return _Hasher("md5").hash(simple)
+        return _Hasher("md5").hash(value)
     # An object may raise any error as it is pickled.
     except Exception as error:
         raise ValueError(
@@ -122,30 +118,37 @@ def _describe_value(name: str, value: Any) -> str:
         ) from error
 
 
-def _simplify(value: Any) -> Any:
-    """Replace what has another hash in each process, or none.
+class _Hasher(NumpyHasher):
+    """joblib's hash, also of what it hashes otherwise in each process, or not at all."""
 
-    A callback is compared by its options. These are, by skorch's convention, the attributes whose
-    names do not end with an underscore. What cannot be pickled, such as the writer of a log, is no
-    option.
-    """
+    def save(self, obj: Any) -> None:
+        try:
+            super().save(_simplify(obj))
+        except TypeError as error:
+            # joblib would take it for keys of a dict that cannot be sorted, and go on.
+            raise ValueError(str(error)) from error
+
+
+def _simplify(value: Any) -> Any:
+    """Replace tensors, callbacks, code and collections by what joblib hashes by its content."""
+    if isinstance(value, Tensor):
+        return value.numpy(force=True)
     if isinstance(value, Callback):
+        # By skorch's convention a callback's options are the attributes without an underscore at
+        # the end. What cannot be pickled, such as the writer of a log, is no option.
         options = value.get_params(deep=False).items()
         return [type(value), {name: each for name, each in options if _can_be_pickled(each)}]
-    if isinstance(value, nn.Module):
-        options = {name: vars(value)[name] for name in vars(value).keys() - vars(nn.Module())}
-        return [type(value), options, dict(value.state_dict())]
-    if isinstance(value, (type, FunctionType)):
-        return _describe_code(value)
+    if isinstance(value, type):
+        return [value.__module__, value.__qualname__, *map(_find_code, value.__mro__)]
+    if isinstance(value, FunctionType):
+        cells = [cell.cell_contents for cell in value.__closure__ or ()]
+        return [value.__module__, value.__qualname__, _list_code(value), cells]
     if isinstance(value, CodeType):
         # All but the line numbers.
         return [value.co_code, value.co_varnames, value.co_names, value.co_consts]
-    if isinstance(value, Tensor):
-        return value.numpy(force=True)
-    if isinstance(value, np.generic):
-        return value.item()
     if isinstance(value, frozenset):
         return set(value)
+    # joblib also hashes which tuples are the same object.
     return list(value) if isinstance(value, tuple) else value
 
 
@@ -158,38 +161,18 @@ def _can_be_pickled(value: Any) -> bool:
     return True
 
 
-class _Hasher(NumpyHasher):
-    """joblib's hash, after what a value holds was simplified."""
-
-    def save(self, obj: Any) -> None:
-        try:
-            super().save(_simplify(obj))
-        except TypeError as error:
-            # joblib would take it for keys of a dict that cannot be sorted, and go on.
-            raise ValueError(str(error)) from error
-
-
-def _describe_code(value: type | FunctionType) -> str:
-    """Return the name of a function or class, and a hash of its code, wherever that stands."""
-    if isinstance(value, type):
-        parts: list[Any] = [_describe_members(base) for base in value.__mro__]
-    else:
-        parts = [_describe_function(value), *(c.cell_contents for c in value.__closure__ or ())]
-    return f"{value.__module__}.{value.__qualname__} {_Hasher('md5').hash(parts)}"
-
-
-def _describe_members(cls: type) -> dict[str, Any]:
-    """Describe the methods of a class, and those of its attributes that are numbers or text."""
-    members: dict[str, Any] = {}
+def _find_code(cls: type) -> dict[str, Any]:
+    """Return the code of the methods of a class, and its attributes that are numbers or text."""
+    found: dict[str, Any] = {}
     for name, member in vars(cls).items():
         function = getattr(member, "__func__", None) or getattr(member, "fget", None) or member
         if isinstance(function := unwrap(function), FunctionType):
-            members[name] = _describe_function(function)
+            # Its closure may hold the class.
+            found[name] = _list_code(function)
         elif isinstance(member, _SHOWN) and not name.startswith("__"):
-            members[name] = member
-    return members
+            found[name] = member
+    return found
 
 
-def _describe_function(function: FunctionType) -> list[Any]:
-    """Describe a function without its closure, in which a method may hold its class."""
+def _list_code(function: FunctionType) -> list[Any]:
     return [function.__code__, function.__defaults__, function.__kwdefaults__]

@@ -19,8 +19,6 @@ from sklearn_ple.tasks import Quantile
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ({"dropout": 0.25}, {"dropout": np.float32(0.25)}),
-        ({"batch_size": 64}, {"batch_size": np.int64(64)}),
         ({"expert_hidden_units": (64, 32)}, {"expert_hidden_units": [64, 32]}),
         ({"task_weights": {"c": 1, "n": 2}}, {"task_weights": {"n": 2, "c": 1}}),
         ({"net_params": {"x": {"a", "b"}}}, {"net_params": {"x": {"b", "a"}}}),
