@@ -21,12 +21,12 @@ import pyarrow as pa
 from common import in_own_process, measure_all, parser_of
 from memory import Peak
 from paper.ali_ccp import aucs, make_files
+from paper.ali_ccp_files import load_ali_ccp
 from pyarrow import parquet
 from sklearn.metrics import roc_auc_score
 from skorch.callbacks import Callback
 
 import sklearn_ple
-from sklearn_ple.datasets import fetch_ali_ccp
 from sklearn_ple.export import predict_to_parquet
 
 N_NUMBERS, N_CATEGORICAL, ROWS_OF_FILE = 24, 6, 100_000
@@ -112,8 +112,8 @@ def measure_impressions(n_impressions, system, where, folder):
     """Learn clicks and purchases; return the seconds and the areas under the curves."""
     home = make_files(n_impressions, folder)
     # The first call writes the Parquet file.
-    fetch_ali_ccp(subset="test", n_rows=1, data_home=home)
-    X, y = fetch_ali_ccp(subset="train", data_home=home, return_X_y=True)
+    load_ali_ccp(home, "test", n_rows=1)
+    X, y = load_ali_ccp(home)
     home = home / "ali_ccp"
     fields = [name for name in X if not name.startswith("D")]
     shared = {"categorical_features": fields, "n_members": 1, "embedding_dim": 8, "max_epochs": 4}

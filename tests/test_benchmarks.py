@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 
 from sklearn_ple import ESMMClassifier, PLEClassifierRegressor, SingleTaskClassifierRegressor
 from sklearn_ple.capacity import count_layers, count_parameters
-from sklearn_ple.datasets import fetch_ali_ccp, load_nhefs
+from sklearn_ple.datasets import load_nhefs
 from sklearn_ple.export import predict_to_parquet
 
 ROOT = Path(__file__).parents[1]
@@ -221,8 +221,8 @@ def entries_of(path, row):
     return {(field, own): float(weight) for field, own, weight in entries}
 
 
-def test_made_impressions_follow_their_probabilities(made):
-    y = fetch_ali_ccp(subset="test", data_home=made).target
+def test_made_impressions_follow_their_probabilities(made, modules):
+    _, y = modules("ali_ccp_files").load_ali_ccp(made, "test")
     click, purchase = np.load(made / "ali_ccp" / "truth_test.npy")
     assert len(y) == len(click) == 10_000
     assert (y["purchase"] <= y["click"]).all()
@@ -235,8 +235,8 @@ def test_made_impressions_follow_their_probabilities(made):
 
 
 @pytest.mark.parametrize("estimator", [ESMMClassifier, PLEClassifierRegressor])
-def test_made_impressions_are_learnt_from_their_file(made, tmp_path, estimator):
-    X, y = fetch_ali_ccp(subset="train", data_home=made, return_X_y=True)
+def test_made_impressions_are_learnt_from_their_file(made, modules, tmp_path, estimator):
+    X, y = modules("ali_ccp_files").load_ali_ccp(made)
     fields = [name for name in X if not name.startswith("D")]
     size = {"n_members": 1, "embedding_dim": 4, "tower_hidden_units": (8,)}
     training = {"max_epochs": 3, "batch_size": 256, "learning_rate": 0.01, "random_state": 0}

@@ -249,7 +249,7 @@ def test_environments_that_are_named_are_there():
 def test_data_templates_and_type_marker_are_shipped():
     assert (importlib.resources.files("sklearn_ple") / "py.typed").is_file()
     data = importlib.resources.files("sklearn_ple.datasets") / "data"
-    for name in ("ali_ccp.txt", "census_income.json", "nhefs.csv.gz", "nhefs.json"):
+    for name in ("census_income.json", "nhefs.csv.gz", "nhefs.json"):
         assert (data / name).is_file()
     report = importlib.resources.files("sklearn_ple.inspection.report")
     for name in ("blocks.html", "report.css", "report.html"):

@@ -1,9 +1,8 @@
 """Clicks and purchases of Ali-CCP: does sharing help a rare event that follows another?
 
-The original needs a login at https://tianchi.aliyun.com/dataset/408. Put its files where
-`fetch_ali_ccp` expects them, and pass the folder that contains `ali_ccp` as `--data`. Without
-`--data`, files in the same format are generated, whose true probabilities are known
-(impressions.py).
+The original needs a login. Put its files into a folder `ali_ccp` (see ali_ccp_files.py), and pass
+the folder that contains `ali_ccp` as `--data`. Without `--data`, files in the same format are
+generated, whose true probabilities are known (impressions.py).
 
 All tasks are learnt as in the PLE paper: clicks from all impressions, purchases from clicked ones.
 ESMM learns purchases from all impressions, as a click and a purchase after it.
@@ -16,10 +15,10 @@ from common import parser_of
 from sklearn.datasets import get_data_home
 from sklearn.metrics import roc_auc_score
 
+from paper.ali_ccp_files import load_ali_ccp
 from paper.impressions import write
 from paper.systems import STOP, run, systems
 from sklearn_ple import ESMMClassifier
-from sklearn_ple.datasets import fetch_ali_ccp
 
 SHARING = ("single-task", "MMoE", "PLE")
 #: Chosen on a fifth of the training rows, for PLE as published, among embeddings of width 4 to 16
@@ -41,7 +40,7 @@ def load(home, n_rows):
     """Load both parts, with a purchase missing if there is no click, and the truth if known."""
     data = []
     for part in ("train", "test"):
-        X, y = fetch_ali_ccp(subset=part, n_rows=n_rows, data_home=home, return_X_y=True)
+        X, y = load_ali_ccp(home, part, n_rows)
         data += [X, y.assign(purchase=y["purchase"].where(y["click"] == 1))]
     truth = home / "ali_ccp" / "truth_test.npy"
     return *data, np.load(truth) if truth.exists() else None

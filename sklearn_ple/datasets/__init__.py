@@ -1,8 +1,7 @@
 """Data sets with several tasks, ready for multi-task estimators."""
 
-from ._ali_ccp import fetch_ali_ccp
 from ._census_income import fetch_census_income
 from ._multitask import make_multitask
 from ._nhefs import load_nhefs
 
-__all__ = ["fetch_ali_ccp", "fetch_census_income", "load_nhefs", "make_multitask"]
+__all__ = ["fetch_census_income", "load_nhefs", "make_multitask"]

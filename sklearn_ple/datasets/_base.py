@@ -27,8 +27,8 @@ def list_homes(data_home: str | os.PathLike[str] | None) -> Iterator[Path]:
     yield Path(os.path.expanduser(os.environ.get("SCIKIT_LEARN_DATA", "~/scikit_learn_data")))
 
 
-def select(what: str, selected: Any, existing: Sequence[str]) -> list[str]:
-    """Return the names of the selected tasks or columns, after a check that they exist."""
+def select(selected: Any, existing: Sequence[str]) -> list[str]:
+    """Return the names of the selected tasks, after a check that they exist."""
     if selected is None:
         return list(existing)
     # Rows of an array are compared with names entry by entry, lists as a whole.
@@ -37,9 +37,9 @@ def select(what: str, selected: Any, existing: Sequence[str]) -> list[str]:
     names = [selected] if is_one else list(selected)
     unknown = [name for name in names if name not in existing]
     if unknown:
-        raise ValueError(f"Unknown {what}: {unknown}; existing {what} are {list(existing)}.")
+        raise ValueError(f"Unknown tasks: {unknown}; existing tasks are {list(existing)}.")
     if not names or len(set(names)) < len(names):
-        raise ValueError(f"{what} must be one or more different names, got {names}.")
+        raise ValueError(f"tasks must be one or more different names, got {names}.")
     return names
 
 
@@ -54,12 +54,11 @@ def read_codebook(name: str) -> dict[str, Any]:
 
 
 @contextmanager
-def naming_damage(path: Path, remedy: str, *errors: type[Exception]) -> Iterator[None]:
+def naming_damage(path: Path, remedy: str) -> Iterator[None]:
     """Context manager to read a file; errors about its content name it and the remedy."""
-    kinds: Any = (ValueError, OSError, EOFError, zlib.error, *errors)
     try:
         yield
-    except kinds as error:
+    except (ValueError, OSError, EOFError, zlib.error) as error:
         # Unlike errors of the system, those about the content of a file have no number.
         if getattr(error, "errno", None) is not None:
             raise

@@ -176,7 +176,7 @@ def fetch_census_income(
     >>> y.mean().round(3).to_dict()  # doctest: +SKIP
     {'income': 0.062, 'never_married': 0.432}
     """
-    names = select("tasks", tasks, _TASKS)
+    names = select(tasks, _TASKS)
     parts = list(_FILES) if subset == "all" else [subset]
     paths = [_locate(part, data_home, download_if_missing, n_retries, delay) for part in parts]
     book = read_codebook("census_income")

@@ -112,7 +112,7 @@ def load_nhefs(
     ((1629, 46), (1629, 2))
     """
     book = read_codebook("nhefs")
-    names = select("tasks", tasks, book["tasks"])
+    names = select(tasks, book["tasks"])
     source = files(__package__).joinpath("data", "nhefs.csv.gz")
     with source.open("rb") as file:
         raw = pd.read_csv(file, compression="gzip")

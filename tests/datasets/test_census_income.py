@@ -12,9 +12,10 @@ from threading import Thread
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.datasets import get_data_home
 
 from sklearn_ple.datasets import _census_income, fetch_census_income
-from sklearn_ple.datasets._base import read_codebook
+from sklearn_ple.datasets._base import list_homes, read_codebook
 
 COLUMNS = read_codebook("census_income")["columns"]
 TRAIN, TEST = "census-income.data.gz", "census-income.test.gz"
@@ -202,6 +203,22 @@ def test_the_first_of_three_folders_that_has_the_file_counts(monkeypatch, tmp_pa
     for path in paths:
         assert fetch_census_income(data_home=folders[0]).filenames == [str(path)]
         path.unlink()
+
+
+def test_the_home_of_sklearn_is_searched_but_not_made(monkeypatch, tmp_path):
+    homes = list(list_homes(None))
+    assert not (tmp_path / "sklearn").exists()
+    assert homes == [Path(get_data_home())]
+    monkeypatch.delenv("SCIKIT_LEARN_DATA")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert list(list_homes(None)) == [Path(get_data_home())]
+
+    def no_home(*_):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", no_home)
+    assert len(list(list_homes(None))) == 1
 
 
 def test_data_home_of_sklearn_is_made_only_when_needed(tmp_path):

@@ -115,11 +115,10 @@ def list_methods():
     }
 
 
-def fetch(load, folder, **arguments):
-    """Call a function that finds no file, once the arguments have been checked."""
-    offline = {"download_if_missing": False} if load is datasets.fetch_census_income else {}
+def fetch(folder, **arguments):
+    """Call a loader that finds no file, once the arguments have been checked."""
     with suppress(OSError):
-        load(data_home=folder, **offline, **arguments)
+        datasets.fetch_census_income(data_home=folder, download_if_missing=False, **arguments)
 
 
 def list_functions(folder):
@@ -154,12 +153,8 @@ def list_functions(folder):
             | random,
         ),
         "fetch_census_income": (
-            lambda **other: fetch(datasets.fetch_census_income, folder, **other),
+            lambda **other: fetch(folder, **other),
             {"subset": "train", "n_retries": 1, "delay": 0.1, **frame},
-        ),
-        "fetch_ali_ccp": (
-            lambda **other: fetch(datasets.fetch_ali_ccp, folder, **other),
-            {"subset": "train", "columns": None, "n_rows": 9, **frame},
         ),
         "save": (lambda **other: export.save(model, **other), {"path": path, "trusted": ()}),
         "load": (export.load, {"path": path, "trusted": ()}),

@@ -10,11 +10,10 @@ import pytest
 from fuzzing import fuzz, outcome
 from hypothesis import strategies as st
 
-from sklearn_ple.datasets import _census_income, fetch_ali_ccp, fetch_census_income
+from sklearn_ple.datasets import _census_income, fetch_census_income
 from sklearn_ple.datasets._base import read_codebook
 
 BOOK = read_codebook("census_income")
-pytest.importorskip("pyarrow")
 
 
 def damaged(data, drawn):
@@ -51,8 +50,7 @@ def home(tmp_path_factory):
         patch.setattr(_census_income, "_FILES", {"train": "train.gz"})
         own = {"train": hashlib.sha256(census()).hexdigest()}
         patch.setattr(_census_income, "_SHA256", own)
-        for name in ("census_income", "ali_ccp"):
-            (folder / name).mkdir()
+        (folder / "census_income").mkdir()
         yield folder
 
 
@@ -94,35 +92,3 @@ def test_damaged_files_of_census_income_are_named(home, drawn, inside):
             (home / "census_income" / "train.gz").write_bytes(gzip.compress(whole))
             expected = fetch_census_income(return_X_y=True, download_if_missing=False)[0]
             pd.testing.assert_frame_equal(X, expected)
-
-
-def ali_ccp():
-    entries = "\x01".join(f"{field}\x02{7 + k}\x031.5" for k, field in enumerate(["205", "508"]))
-    user = "\x01".join(f"{field}\x02{9 + k}\x030.5" for k, field in enumerate(["101", "109_14"]))
-    rows = [f"{row},{row % 2},0,key{row % 2},2,{entries}\n" for row in range(1, 7)]
-    return {
-        "sample_skeleton_train.csv": "".join(rows).encode(),
-        "common_features_train.csv": "".join(f"key{k},2,{user}\n" for k in range(2)).encode(),
-    }
-
-
-@fuzz(0.02, drawn=DAMAGE, which=st.sampled_from(["skeleton", "common", "parquet"]))
-def test_damaged_files_of_ali_ccp_are_named(home, drawn, which):
-    folder = home / "ali_ccp"
-    (folder / "ali_ccp_train.parquet").unlink(missing_ok=True)
-    names = []
-    for name, content in ali_ccp().items():
-        hit = which in name
-        names += write(folder / name, damaged(content, drawn) if hit else content) if hit else []
-        if not hit:
-            (folder / name).write_bytes(content)
-    if which == "parquet":
-        expected = fetch_ali_ccp(data_home=home, return_X_y=True)
-        path = folder / "ali_ccp_train.parquet"
-        names = write(path, damaged(path.read_bytes(), drawn))
-    with outcome(names):
-        X, y = fetch_ali_ccp(data_home=home, return_X_y=True)
-        check_table(X, y)
-        if which == "parquet":
-            pd.testing.assert_frame_equal(X, expected[0])
-            pd.testing.assert_frame_equal(y, expected[1])
