@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ClassVar, Self, SupportsIndex
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,6 @@ from torch import Tensor
 
 from .encoding.dependence import Dependence
 from .encoding.targets import TargetEncoder
-from .export.skops import convert_attributes, keep_attributes, restore_attributes
 from .nn import Body
 from .nn.drawing import Outline, draw_html
 from .nn.records import join_weights, record_outputs
@@ -521,22 +520,14 @@ class Predictor(TransformerMixin, MultiTaskModel):
             result.append({gate: frames[gate] for gate in dict.fromkeys([*of_tasks, *frames])})
         return result
 
-    # -- pickles, copies and files of skops -----------------------------------------------------
-
-    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
-        """Reduce for pickles and copies, whose state is the attributes themselves."""
-        # A subclass may have a __getstate__ of its own, which this calls.
-        with keep_attributes():
-            return super().__reduce_ex__(protocol)
+    # -- pickles and copies ---------------------------------------------------------------------
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the state with the versions of packages; plain data, except for pickles."""
-        state = convert_attributes(self, super().__getstate__())
-        return {**state, "_versions": versions()}
+        """Return the state with the versions of packages."""
+        return {**super().__getstate__(), "_versions": versions()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        saved = {name: value for name, value in state.items() if name != "_versions"}
-        super().__setstate__(restore_attributes(type(self), saved))
+        super().__setstate__({k: value for k, value in state.items() if k != "_versions"})
         if hasattr(self, "net_"):
             # skorch moves networks of a missing device to the CPU.
             self.device_ = str(self.net_.device)

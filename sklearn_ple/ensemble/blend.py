@@ -25,9 +25,9 @@ from ..utils.progress import progress_bar
 from ..utils.restoring import restoring
 from .learnt import Learnt, deviate, take_logarithms
 from .members import MemberFit, average_tasks
+from .model import EnsembleModel
 from .per_task import PerTaskClassifierRegressor
 from .rows import LabelledRows
-from .state import EnsembleModel
 
 
 class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
@@ -137,7 +137,6 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
     ['network', 'boosting', 'blend']
     """
 
-    _converted = ("_target_encoder", "weights_", "scores_", "_found_copula")
     _parameter_constraints: dict[str, list[Any]] = {
         "estimators": [list, tuple, None],
         "weights": [StrOptions({"auto", "equal"})],

@@ -4,7 +4,7 @@ from typing import Any, Self
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.pipeline import Pipeline
@@ -14,7 +14,6 @@ from ..encoding.features import FeatureEncoder
 from ..encoding.statistics import TargetStatistics
 from ..tables.reading import FeatureReader
 from ..tasks import Log, Task
-from .state import Stateful
 
 # Boosting by histograms reads no more categories of a column.
 _MOST_CATEGORIES = 254
@@ -95,7 +94,7 @@ def fill_rare_columns(X: np.ndarray) -> np.ndarray:
     return np.where((~np.isnan(X)).sum(axis=0) < _LEAST_LABELS_OF_LEAF, 0.0, X)
 
 
-class TreeColumns(TransformerMixin, Stateful):
+class TreeColumns(TransformerMixin, BaseEstimator):
     """Reads a table as the networks do, and passes it on as numbers and categories.
 
     Missing numbers and categories stay missing, and unknown categories become missing. A column of
@@ -112,8 +111,6 @@ class TreeColumns(TransformerMixin, Stateful):
     categorical_ : list of int
         Positions in the result of the other columns of categories.
     """
-
-    _converted = ("features_",)
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the categories of the columns.
@@ -169,7 +166,7 @@ class TreeColumns(TransformerMixin, Stateful):
         return np.hstack([numbers, categories, codes[:, self.many_]])
 
 
-class Statistics(TransformerMixin, Stateful):
+class Statistics(TransformerMixin, BaseEstimator):
     """Replaces the codes of columns of many categories by the target statistics of a task.
 
     It learns with `fit_transform` only, as in a pipeline: rows for training have other statistics.
@@ -187,8 +184,6 @@ class Statistics(TransformerMixin, Stateful):
     statistics_ : TargetStatistics
         The statistics of the columns.
     """
-
-    _converted = ("statistics_",)
 
     def __init__(self, task: Task, n_codes: list[int]):
         self.task = task

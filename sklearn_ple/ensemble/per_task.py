@@ -23,8 +23,8 @@ from ..utils.restoring import restoring
 from ..utils.warn import without_repeats
 from .boosting import TRIED, TreeColumns, learns_targets, make_boosting
 from .growing import Part, Predicted, TaskRows, fit_boosting
+from .model import EnsembleModel
 from .rows import LabelledRows, fit_weighted
-from .state import EnsembleModel
 from .text import as_categories, learn_categories
 
 

@@ -49,8 +49,7 @@ def save(model: Any, path: str | os.PathLike[str], *, trusted: Collection[type] 
     ------
     TypeError
         If the model is not a network of this package, or if it holds what a file cannot:
-        functions, or instances of classes that are not in ``trusted``. skops saves blends, models
-        per task and pipelines without running code, too.
+        functions, or instances of classes that are not in ``trusted``.
     ValueError
         If parameters of the network were changed since fit.
     sklearn.exceptions.NotFittedError

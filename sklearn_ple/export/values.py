@@ -74,7 +74,9 @@ class Writer:
         for codec in _CODECS.values():
             if codec.matches(value):
                 return {codec.tag: self.write(self._dump(codec, value), "")}
-        return self.write_object(value) if kind in self.names else self.write_unknown(value)
+        if kind not in self.names:
+            raise self._refuse(value)
+        return self._write_object(value)
 
     def _dump(self, codec: codecs.Codec, value: Any) -> list[Any]:
         try:
@@ -88,16 +90,16 @@ class Writer:
         self.arrays[self._place()] = native.reshape(array.shape)
         return self._place()
 
-    def write_object(self, value: Any) -> Any:
+    def _write_object(self, value: Any) -> Any:
         """Convert an object to the name of its class and its attributes."""
         cls = type(value)
         hidden = _OF_MODULES if isinstance(value, torch.nn.Module) else ()
         names = [name for name in ANNOTATED.get(cls, vars(value)) if name not in hidden]
-        named = {"$class": self.names[cls]} if cls in self.names else cls
+        named = {"$class": self.names[cls]}
         return {"$object": [named, {n: self.write(getattr(value, n), f".{n}") for n in names}]}
 
-    def write_unknown(self, value: Any) -> Any:
-        """Convert a value for which there is no codec; raises a TypeError by default."""
+    def _refuse(self, value: Any) -> TypeError:
+        """Create the error for a value for which there is no codec."""
         cls = value if isinstance(value, type) else type(value)
         what = "the class" if isinstance(value, type) else "an object of"
         name, remedy = cls.__name__, "set it to something else"
@@ -106,7 +108,7 @@ class Writer:
                 f"if you trust the class, pass trusted=[{name}] to save and load; or set "
                 "parameters that are no longer needed, such as callbacks, to None before"
             )
-        raise TypeError(
+        return TypeError(
             f"{self._place()} contains {what} {cls.__module__}.{cls.__qualname__}, which a safe "
             f"file cannot contain by itself: {remedy}."
         )

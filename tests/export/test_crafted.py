@@ -35,26 +35,22 @@ def model():
 
 @pytest.fixture(scope="module")
 def contents(model, tmp_path_factory):
-    """The header and the arrays of a safe file, and the state in a file of skops."""
+    """The header and the arrays of a safe file."""
     path = tmp_path_factory.mktemp("models") / "model"
     export.save(model, path)
-    return {"safe": container.read(path), "skops": model.__getstate__()}
+    return container.read(path)
 
 
-@pytest.fixture(params=["safe", "skops"])
-def craft(request, model, contents, tmp_path):
+@pytest.fixture
+def craft(contents, tmp_path):
     """Return a function that loads the model from a file that another function has edited."""
 
     def load(edit):
-        content = copy.deepcopy(contents[request.param])
-        if request.param == "safe":
-            edit(*content)
-            container.write(tmp_path / "model", *content)
-            return export.load(tmp_path / "model")
-        edit(content["_plain_state"]["plain"], content["_plain_state"]["arrays"])
-        return type(model).__new__(type(model)).__setstate__(content)
+        content = copy.deepcopy(contents)
+        edit(*content)
+        container.write(tmp_path / "model", *content)
+        return export.load(tmp_path / "model")
 
-    load.of_safe_file = request.param == "safe"
     return load
 
 
@@ -78,10 +74,8 @@ def test_what_is_not_edited_loads(craft):
     ],
 )
 def test_a_random_state_that_would_be_read_out_of_bounds_is_refused(craft, place, value):
-    path = ("state", "_rng") if craft.of_safe_file else ("parameters", "random_state")
-
     def edit(header, arrays):
-        find(header, path)["$random_state"][place] = value
+        find(header, ("state", "_rng"))["$random_state"][place] = value
 
     with pytest.raises(ValueError, match=r"cannot be loaded: its random state is none of NumPy"):
         craft(edit)
@@ -218,7 +212,7 @@ def test_positions_are_whole_numbers_and_what_is_missing_bools(craft, attribute,
     [(np.ones((3, 2)), "which members read it"), (np.ones((3, 7), bool), "which members read it")],
 )
 def test_columns_that_members_read_are_those_of_the_members(contents, tmp_path, read_by, message):
-    header, arrays = copy.deepcopy(contents["safe"])
+    header, arrays = copy.deepcopy(contents)
     features = find(header, ("state", "_encoder.features", "$object", 1))
     assert features["read_by_"] is None
     arrays["read"] = read_by
@@ -238,31 +232,8 @@ def test_weights_that_are_not_finite_are_refused(craft, value):
         craft(edit)
 
 
-@pytest.mark.parametrize("craft", ["skops"], indirect=True)
-@pytest.mark.parametrize(
-    "change", [lambda a: a[:0], lambda a: a.repeat(2), lambda a: a.reshape(-1, 1).repeat(2, 1)]
-)
-@pytest.mark.parametrize("name", ["exp_avg", "step"])
-def test_the_state_of_an_optimizer_fits_its_weights(craft, name, change):
-    """Kernels of torch would read and write beyond it."""
-
-    def edit(header, arrays):
-        key = next(key for key in arrays if key.endswith(f"['{name}'][0]") and "'state'" in key)
-        arrays[key] = np.ascontiguousarray(change(np.atleast_1d(arrays[key])))
-
-    with pytest.raises(ValueError, match="the state of the optimizer"):
-        craft(edit)
-
-
-def test_attributes_that_are_checked_are_not_set_beside(model, contents):
-    state = copy.deepcopy(contents["skops"])
-    state["_rng"] = np.random.RandomState(0)
-    with pytest.raises(ValueError, match=r"cannot be loaded: it sets .'_rng'. twice"):
-        type(model).__new__(type(model)).__setstate__(state)
-
-
 def test_a_header_of_very_many_lists_is_refused_before_it_is_read(contents, tmp_path):
-    header, arrays = copy.deepcopy(contents["safe"])
+    header, arrays = copy.deepcopy(contents)
     header["parameters"]["net_params"] = {"x": [[]] * (2**20 + 1)}
     with pytest.raises(ValueError, match="more than 1,048,576 lists and objects"):
         container.write(tmp_path / "model", header, arrays)
