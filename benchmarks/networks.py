@@ -6,25 +6,27 @@ layers and levels that a user gets, but four members. A quarter of each set's tr
 different ones in each split, is held out and scored; test rows are not used.
 """
 
+import sys
 from functools import partial
+from importlib import import_module
 
-from common import parser_of
+from common import ROOT, parser_of
 from data_sets import SPLIT_AT_RANDOM, score, without_test_rows
 from paper.systems import STOP, SYSTEMS, run
 from peers import predictor
 
-import sklearn_ple
 from sklearn_ple.capacity import count_layers, equal_capacity
 
 #: By default, four members cost half as much as eight, and are the fewest validated like eight.
 BASES = {"as published": STOP, "by default": {"n_members": 4}}
-#: Networks in addition to the paper's ten.
+sys.path.append(str(ROOT / "docs" / "extending"))
+#: Networks in addition to the paper's ten; those with a module are examples of docs/extending.
 SINCE = {
     "AITM": ("AITMClassifierRegressor", {}),
     "AdaTT": ("AdaTTClassifierRegressor", {}),
     "STEM": ("STEMClassifierRegressor", {}),
     "HoME": ("HoMEClassifierRegressor", {}),
-    "MultiTab-Net": ("MultiTabNetClassifierRegressor", {}),
+    "MultiTab-Net": ("multitab.MultiTabNetClassifierRegressor", {}),
 }
 NETWORKS = SYSTEMS | SINCE
 #: All have its size.
@@ -46,7 +48,8 @@ def networks(X, y, names, base, **params):
             if name in SAME_BY_DEFAULT:
                 continue
             own = {} if name == REFERENCE else own
-        maker = getattr(sklearn_ple, kind)
+        module, _, kind = kind.rpartition(".")
+        maker = getattr(import_module(module or "sklearn_ple"), kind)
         made[name] = (maker if base == "by default" else maker.as_published)(**own, **params)
     n_layers, sized = count_layers(made[REFERENCE]), {}
     for name, network in made.items():

@@ -59,7 +59,6 @@ NETWORKS = {
     "adatt": "AdaTT",
     "home": "HoME",
     "stem": "STEM",
-    "multitab": "MultiTabNet",
 }
 
 

@@ -20,7 +20,6 @@ from .estimators.bottoms import (
 from .estimators.esmm import ESMMClassifier
 from .estimators.home import HoMEClassifierRegressor
 from .estimators.mmoe import MMoEClassifierRegressor
-from .estimators.multitab import MultiTabNetClassifierRegressor
 from .estimators.stem import STEMClassifierRegressor
 from .estimators.stitched import CrossStitchClassifierRegressor, SluiceClassifierRegressor
 from .predictions.task_view import task_view
@@ -37,7 +36,6 @@ __all__ = [
     "ESMMClassifier",
     "HoMEClassifierRegressor",
     "MMoEClassifierRegressor",
-    "MultiTabNetClassifierRegressor",
     "PLEClassifier",
     "PLEClassifierRegressor",
     "PLERegressor",

@@ -416,9 +416,8 @@ class MultiTaskEstimator(Predictor, Parameters):
             If ``freeze`` is not a bool; if y has no new task or, with ``freeze=True``, also has a
             task that exists already; if X or the kind of a task does not suit the estimator; if
             parameters of the network have changed since fit; if a new task would be in a new group
-            of HoME; or if earlier tasks would read the experts or tokens of the new ones, so that
-            they cannot be frozen. The last is the case in STEM, in MultiTab-Net of several blocks,
-            and possibly in your own networks.
+            of HoME; or if earlier tasks would read the experts of the new ones, so that they
+            cannot be frozen. The last is the case in STEM, and possibly in your own networks.
         sklearn.exceptions.NotFittedError
             If the estimator is not fitted.
 

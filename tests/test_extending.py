@@ -111,6 +111,23 @@ def test_the_network_is_that_of_the_equations():
     torch.testing.assert_close(network.representations(x), torch.stack(known))
 
 
+def test_multitab_net_predicts_and_goes_on_after_a_file(data, tmp_path):
+    X, y = data
+    MultiTabNet = load("multitab", "MultiTabNetClassifierRegressor")
+    options = {"hidden_units": (8, 8), "n_members": 2, "max_epochs": 2, "random_state": 0}
+    model = MultiTabNet(**options, linear_path=False).fit(X, y)
+    # Attention is between the tokens of a row, and not between rows.
+    predictions = model.predict(X)
+    np.testing.assert_allclose(
+        model.predict(X[7:8])["weight"], predictions["weight"][7:8], rtol=1e-5
+    )
+    export.save(model, tmp_path / "model.safetensors", trusted=[MultiTabNet])
+    again = export.load(tmp_path / "model.safetensors", trusted=[MultiTabNet])
+    pd.testing.assert_frame_equal(again.predict(X), predictions)
+    with pytest.raises(ValueError, match="token_dim=16 is not a multiple of n_heads=3"):
+        MultiTabNet(n_heads=3).fit(X, y)
+
+
 @pytest.mark.usefixtures("unpainted")
 def test_the_network_has_all_that_the_package_has(tmp_path, seed):
     X, y = make_data(seed)

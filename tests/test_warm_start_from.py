@@ -16,7 +16,6 @@ import sklearn_ple
 from sklearn_ple import (
     AdaTTClassifierRegressor,
     HoMEClassifierRegressor,
-    MultiTabNetClassifierRegressor,
     PLEClassifierRegressor,
     PLERegressor,
     SharedBottomClassifierRegressor,
@@ -134,9 +133,8 @@ def test_a_gate_over_all_experts_weighs_those_of_a_task_as_before(table, tasks):
             ["c", "d"],
             [f"body.levels.0.shared_experts.layers.{layer}.bias" for layer in range(3)],
         ),
-        (MultiTabNetClassifierRegressor(**STILL), ["d"], ["body.column_tokens.layers.0.weight"]),
     ],
-    ids=["levels", "layers", "tokens"],
+    ids=["levels", "layers"],
 )
 def test_levels_and_layers_are_no_tasks(table, model, new, names):
     X, y = table

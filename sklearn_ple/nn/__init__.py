@@ -15,7 +15,6 @@ from .linear_path import LinearPath
 from .links import CalibratedLogits, EventLink, JointLogits
 from .mlp import ACTIVATIONS, BatchedLinear, BatchedMLP
 from .mmoe import MMoE
-from .multitab import MultiTabNet
 from .names import ExpertNames, GateNames
 from .ple import PLE
 from .stem import STEM
@@ -50,7 +49,6 @@ __all__ = [
     "LinearPath",
     "MMoE",
     "MemberDropout",
-    "MultiTabNet",
     "Node",
     "NumericEmbedding",
     "SharedBottom",

@@ -191,8 +191,8 @@ class Parameters(SharedParameters, BaseEstimator):
         (256, 128, 64). AdaTT has two levels, with two experts for each task. ESMM has
         embeddings of width 18 and towers of (200, 80). AITM and STEM have the widths of their
         authors' code. Cross-stitch networks have mixing matrices for each activation of a layer.
-        MultiTab-Net has embeddings of width 16, towers of (64,) and GELU. Training uses Adam with
-        a constant ``learning_rate`` of 1e-3, without ``weight_decay`` and ``weight_averaging``.
+        Training uses Adam with a constant ``learning_rate`` of 1e-3, without ``weight_decay`` and
+        ``weight_averaging``.
 
         All other parameters have their defaults, because the papers leave them open: the number
         and widths of experts and bottoms, the size of batches, and the length of training. From

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from credibility import credible
 from makers import Recorder, learn, read_table
+from multitab import MultiTabNetClassifierRegressor
 
 from sklearn_ple import (
     ESMMClassifier,
-    MultiTabNetClassifierRegressor,
     PLEClassifierRegressor,
     export,
 )

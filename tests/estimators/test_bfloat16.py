@@ -11,8 +11,8 @@ from sklearn.base import clone
 
 from sklearn_ple import (
     MMoEClassifierRegressor,
-    MultiTabNetClassifierRegressor,
     PLEClassifierRegressor,
+    SluiceClassifierRegressor,
 )
 from sklearn_ple.balancing import BALANCERS
 from sklearn_ple.datasets import load_nhefs
@@ -108,7 +108,7 @@ def test_all_ways_to_balance_work(balancing, instructions, nhefs):
     assert np.isfinite(model.history_[-1]["loss"])
 
 
-@pytest.mark.parametrize("cls", [MMoEClassifierRegressor, MultiTabNetClassifierRegressor])
+@pytest.mark.parametrize("cls", [MMoEClassifierRegressor, SluiceClassifierRegressor])
 def test_other_systems_and_partial_fit_take_it(cls, instructions, nhefs):
     X, y = nhefs
     model = cls(dtype="bfloat16", n_members=1, random_state=0, device="cpu")

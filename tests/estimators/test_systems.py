@@ -22,7 +22,6 @@ from sklearn_ple import (
     ESMMClassifier,
     HoMEClassifierRegressor,
     MMoEClassifierRegressor,
-    MultiTabNetClassifierRegressor,
     PLEClassifierRegressor,
     SharedBottomClassifierRegressor,
     SingleTaskClassifierRegressor,
@@ -30,7 +29,6 @@ from sklearn_ple import (
     STEMClassifierRegressor,
     nn,
 )
-from sklearn_ple.nn.inputs import find_columns
 
 #: Of every estimator the network, and values of its own parameters that are not the defaults.
 SYSTEMS = {
@@ -93,10 +91,6 @@ SYSTEMS = {
             "shared_gate": True,
         },
     ),
-    MultiTabNetClassifierRegressor: (
-        nn.MultiTabNet,
-        {"token_dim": 6, "n_heads": 3, "hidden_units": [6, 5]},
-    ),
     PLEClassifierRegressor: (
         nn.PLE,
         {
@@ -135,11 +129,10 @@ NOT_THE_NETWORKS = {"reads", "calibrator_weight", "stitch_rate_factor", "mixing_
 N = 120
 
 every_system = pytest.mark.parametrize("cls", SYSTEMS)
-#: Networks of gates, of subspaces, of columns and of tasks in order.
+#: Networks of gates, of subspaces and of tasks in order.
 SOME = (
     PLEClassifierRegressor,
     SluiceClassifierRegressor,
-    MultiTabNetClassifierRegressor,
     AITMClassifierRegressor,
 )
 
@@ -211,8 +204,6 @@ def test_own_parameters_reach_the_network(cls, table):
         options["steps"] = [(1, 0), (2, 1), (3, 2)]
     if "task_groups" in params:
         options["task_groups"] = {"first": [3, 2], "second": [0, 1]}
-    if network is nn.MultiTabNet:
-        options["columns"] = find_columns(fitted.module_.inputs, fitted._encoder.indicators)
     read = []
     with body.register_forward_pre_hook(lambda _, inputs: read.extend(inputs)):
         fitted.predict(X)
@@ -339,8 +330,6 @@ def test_warm_start_goes_on(cls, numbers, seed):
         ),
         (MMoEClassifierRegressor, {"n_experts": 0}, "'n_experts' parameter"),
         (CrossStitchClassifierRegressor, {"hidden_units": ()}, "hidden_units is empty"),
-        (MultiTabNetClassifierRegressor, {"hidden_units": ()}, "hidden_units is empty"),
-        (MultiTabNetClassifierRegressor, {"n_heads": 3}, "token_dim=16 is not a multiple of n_he"),
         (SluiceClassifierRegressor, {"hidden_units": (4, 6)}, r"hidden_units=\(4, 6\) do not"),
         (SluiceClassifierRegressor, {"n_subspaces": 5}, "a multiple of n_subspaces=5"),
         (AsymmetricSharingClassifierRegressor, {"reads": "next"}, "'reads' parameter"),

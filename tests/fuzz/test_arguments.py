@@ -15,7 +15,7 @@ from joblib import parallel_config
 from sklearn.utils._param_validation import validate_parameter_constraints
 
 from sklearn_ple import (
-    MultiTabNetClassifierRegressor,
+    MMoEClassifierRegressor,
     PLEClassifierRegressor,
     PLERegressor,
     capacity,
@@ -272,7 +272,7 @@ def test_parameters_are_checked(cls):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("cls", [PLERegressor, MultiTabNetClassifierRegressor])
+@pytest.mark.parametrize("cls", [PLERegressor, MMoEClassifierRegressor])
 def test_values_that_pass_the_check_work_or_are_named(cls):
     X, y = table()
     own = cls._parameter_constraints if cls is PLERegressor else inspect.get_annotations(cls)

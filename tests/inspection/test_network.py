@@ -23,7 +23,6 @@ from sklearn_ple import (
     CrossStitchClassifierRegressor,
     HoMEClassifierRegressor,
     MMoEClassifierRegressor,
-    MultiTabNetClassifierRegressor,
     PLEClassifierRegressor,
     SharedBottomClassifierRegressor,
     SluiceClassifierRegressor,
@@ -115,8 +114,6 @@ def test_other_networks_are_drawn(X):
     assert kinds(drawing(fitted(X, 3, SluiceClassifierRegressor, hidden_units=(4, 4)))) == mixed
     bottom = {"bottom": 1, "tower": 3}
     assert kinds(drawing(fitted(X, 3, SharedBottomClassifierRegressor))) == bottom
-    nodes = fitted(X, 3, MultiTabNetClassifierRegressor, hidden_units=(4, 4))
-    assert kinds(drawing(nodes)) == {"tokens": 1, "attention": 2, "tower": 3}
 
 
 @pytest.mark.parametrize(

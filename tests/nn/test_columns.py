@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from multitab import MultiTabNetClassifierRegressor
 
-from sklearn_ple import MultiTabNetClassifierRegressor
 from sklearn_ple.base import MultiTaskEstimator, with_parameters
 from sklearn_ple.encoding.numeric import EmbeddingMaker
 from sklearn_ple.nn import (

@@ -13,7 +13,6 @@ from sklearn_ple.nn import (
     CustomizedSharing,
     HoME,
     MMoE,
-    MultiTabNet,
     SharedBottom,
     SingleTask,
     Sluice,
@@ -51,7 +50,6 @@ NETWORKS = [
     (AITM, {"steps": [(0, 2)]}),
     (AdaTT, {"n_levels": 2, "n_specific_experts": 2, "gate_hidden_units": (5,)}),
     (AdaTT, {"n_levels": 3, "n_shared_experts": 2}),
-    (MultiTabNet, {"hidden_units": (6, 4)}),
 ]
 
 

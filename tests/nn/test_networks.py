@@ -1,10 +1,12 @@
 """The networks beside PLE against loops over rows, members and tasks of their equations."""
 
 import inspect
+import sys
 
 import numpy as np
 import pytest
 import torch
+from multitab import MultiTabNet
 
 import sklearn_ple
 from sklearn_ple.nn import (
@@ -17,7 +19,6 @@ from sklearn_ple.nn import (
     CustomizedSharing,
     HoME,
     MMoE,
-    MultiTabNet,
     SharedBottom,
     SingleTask,
     Sluice,
@@ -908,7 +909,8 @@ def test_groups_of_tasks_have_only_shared_experts_in_common():
 
 @pytest.mark.parametrize("cls", sorted({cls for cls, _, _ in NETWORKS.values()} | {PLE}, key=str))
 def test_defaults_are_those_of_the_estimator(cls):
-    estimator = getattr(sklearn_ple, f"{cls.__name__}ClassifierRegressor")
+    module = sys.modules[cls.__module__] if cls is MultiTabNet else sklearn_ple
+    estimator = getattr(module, f"{cls.__name__}ClassifierRegressor")
     parameters = inspect.signature(cls).parameters.values()
     defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
     # These depend on the tasks and on the table.

@@ -14,7 +14,6 @@ import sklearn_ple
 from sklearn_ple import (
     CGCClassifierRegressor,
     CrossStitchClassifierRegressor,
-    MultiTabNetClassifierRegressor,
     PLEClassifierRegressor,
     SharedBottomClassifierRegressor,
     SluiceClassifierRegressor,
@@ -110,8 +109,6 @@ def test_parameters_are_those_that_the_class_has():
     stitch = {"hidden_units", "by_channel", "stitch_rate_factor"}
     assert SHARED | stitch == set(CrossStitchClassifierRegressor.search_space())
     sluice = {"hidden_units", "n_subspaces", "orthogonality", "mixing_rate_factor"}
-    multitab = {"hidden_units", "token_dim", "n_heads"}
-    assert SHARED | multitab == set(MultiTabNetClassifierRegressor.search_space())
     assert SHARED | sluice == set(SluiceClassifierRegressor.search_space())
 
 

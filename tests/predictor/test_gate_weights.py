@@ -15,7 +15,6 @@ from sklearn_ple import (
     ESMMClassifier,
     HoMEClassifierRegressor,
     MMoEClassifierRegressor,
-    MultiTabNetClassifierRegressor,
     PLEClassifierRegressor,
     PLERegressor,
     SharedBottomClassifierRegressor,
@@ -164,12 +163,6 @@ def test_shared_parts_have_other_names_than_tasks_and_groups(X, y, cls, params, 
         for frame, other in zip(level.values(), expected.values(), strict=True):
             assert frame.columns.is_unique
             assert_allclose(frame, other)
-
-
-def test_tokens_of_tasks_have_other_names_than_columns(X, y):
-    X = X.rename(columns={"w": "token of late"})
-    weights = make_tiny(MultiTabNetClassifierRegressor).fit(X, y).gate_weights(X)
-    assert all(frame.columns.is_unique for frame in weights[0].values())
 
 
 @pytest.mark.parametrize("n_members", [1, 2])

@@ -31,8 +31,8 @@ SMALL = {
     "early_stopping": True,
     "random_state": 0,
 }
-#: Networks of subspaces and of columns, which have dropout of their own, as those of experts do.
-DROPPING = ("SluiceClassifierRegressor", "MultiTabNetClassifierRegressor")
+#: Networks of subspaces have dropout of their own, as those of experts do.
+DROPPING = ("SluiceClassifierRegressor",)
 KINDS = ("multiclass", "ordinal", "huber", "quantile", "count", "tweedie", "hurdle", "survival")
 TASKS = ["click", "buy", "amount"]
 N = 60
