@@ -24,7 +24,7 @@ sys.path.append(str(ROOT / "docs" / "extending"))
 SINCE = {
     "AITM": ("AITMClassifierRegressor", {}),
     "AdaTT": ("AdaTTClassifierRegressor", {}),
-    "STEM": ("STEMClassifierRegressor", {}),
+    "STEM": ("stem.STEMClassifierRegressor", {}),
     "HoME": ("HoMEClassifierRegressor", {}),
     "MultiTab-Net": ("multitab.MultiTabNetClassifierRegressor", {}),
 }

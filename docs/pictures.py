@@ -58,7 +58,6 @@ NETWORKS = {
     "aitm": "AITM",
     "adatt": "AdaTT",
     "home": "HoME",
-    "stem": "STEM",
 }
 
 

@@ -20,7 +20,6 @@ from .estimators.bottoms import (
 from .estimators.esmm import ESMMClassifier
 from .estimators.home import HoMEClassifierRegressor
 from .estimators.mmoe import MMoEClassifierRegressor
-from .estimators.stem import STEMClassifierRegressor
 from .estimators.stitched import CrossStitchClassifierRegressor, SluiceClassifierRegressor
 from .predictions.task_view import task_view
 
@@ -39,7 +38,6 @@ __all__ = [
     "PLEClassifier",
     "PLEClassifierRegressor",
     "PLERegressor",
-    "STEMClassifierRegressor",
     "SharedBottomClassifierRegressor",
     "SingleTaskClassifierRegressor",
     "SluiceClassifierRegressor",

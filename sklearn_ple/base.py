@@ -417,7 +417,7 @@ class MultiTaskEstimator(Predictor, Parameters):
             task that exists already; if X or the kind of a task does not suit the estimator; if
             parameters of the network have changed since fit; if a new task would be in a new group
             of HoME; or if earlier tasks would read the experts of the new ones, so that they
-            cannot be frozen. The last is the case in STEM, and possibly in your own networks.
+            cannot be frozen. The last may be the case in your own networks.
         sklearn.exceptions.NotFittedError
             If the estimator is not fitted.
 

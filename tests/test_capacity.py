@@ -80,7 +80,6 @@ LEVELS = {
     "AdaTTClassifierRegressor",
     "MMoEClassifierRegressor",
     "PLEClassifierRegressor",
-    "STEMClassifierRegressor",
 }
 #: Activations of what one task passes on to the next, which are not counted, as gates are not.
 PASSED = {"AITMClassifierRegressor": 1}
@@ -139,9 +138,9 @@ def test_networks_get_equal_depth_and_the_nearest_width(table, name, reference):
 def test_a_network_that_cannot_be_as_small_is_warned_of(table):
     systems = {
         "small": make("SharedBottomClassifierRegressor", bottom_hidden_units=(2,)),
-        "wide gates": make("STEMClassifierRegressor", gate_hidden_units=(128, 64)),
+        "wide gates": make("CGCClassifierRegressor", gate_hidden_units=(128, 64)),
     }
-    with pytest.warns(UserWarning, match="'wide gates', STEM.*, cannot be as small"):
+    with pytest.warns(UserWarning, match="'wide gates', CGC.*, cannot be as small"):
         sized = equal_capacity(systems, *table)
     assert sized["wide gates"].expert_hidden_units == (1,)
 

@@ -12,6 +12,7 @@ from makers import assert_alike
 from numpy.testing import assert_allclose
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from stem import STEMClassifierRegressor
 from torch.nn import functional as F
 
 import sklearn_ple
@@ -25,7 +26,6 @@ from sklearn_ple import (
     PLEClassifierRegressor,
     PLERegressor,
     SharedBottomClassifierRegressor,
-    STEMClassifierRegressor,
     export,
 )
 from sklearn_ple.base import MultiTaskEstimator, parameter, with_parameters
@@ -42,7 +42,7 @@ SYSTEMS = [
     *(
         getattr(sklearn_ple, name)(**TINY, numeric_embedding=None)
         for name in sklearn_ple.__all__
-        if "Regressor" in name and "STEM" not in name
+        if "Regressor" in name
     ),
     PLEClassifierRegressor(n_levels=3, expert_hidden_units=(8,), **(TINY | {"refit": True})),
     PLEClassifierRegressor(n_levels=2, n_specific_experts={"kind": 2}, **TINY),

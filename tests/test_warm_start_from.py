@@ -20,7 +20,6 @@ from sklearn_ple import (
     PLERegressor,
     SharedBottomClassifierRegressor,
     SingleTaskClassifierRegressor,
-    STEMClassifierRegressor,
     export,
 )
 from sklearn_ple.encoding.numeric import Piecewise
@@ -86,12 +85,12 @@ def test_the_same_tasks_start_where_the_other_ended(table, fit_other, system):
         s
         for s in SYSTEMS
         if not set(dir(s)) & {"by_channel", "n_subspaces", "reads", "calibrator_weight"}
-        and not isinstance(s, (AdaTTClassifierRegressor, STEMClassifierRegressor))
+        and not isinstance(s, AdaTTClassifierRegressor)
     ][:-2],
     ids=lambda system: repr(system)[:45],
 )
 def test_tasks_are_told_apart_by_name(table, fit_other, system):
-    # Networks whose tasks read each other, as cross-stitch's, AdaTT's and STEM's do, are left out.
+    # Networks whose tasks read each other, as cross-stitch's and AdaTT's do, are left out.
     X, y = table
     other = fit_other(system)
     # An order that is not its own inverse.

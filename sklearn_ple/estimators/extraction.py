@@ -1,4 +1,4 @@
-"""The base class of PLE, CGC and STEM."""
+"""The base class of PLE and CGC."""
 # The hooks are documented in MultiTaskEstimator.
 # ruff: noqa: D102
 
@@ -16,7 +16,7 @@ from .network_fields import count, towers, widths
 
 @with_parameters
 class Extraction(MultiTaskEstimator):
-    """Base class of PLE, CGC and STEM, which have experts of each task and shared experts."""
+    """Base class of PLE and CGC, which have experts of each task and shared experts."""
 
     n_shared_experts: int = count(least=0, search=(1, 4))
     n_specific_experts: Any = parameter(

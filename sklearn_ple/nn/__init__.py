@@ -17,7 +17,6 @@ from .mlp import ACTIVATIONS, BatchedLinear, BatchedMLP
 from .mmoe import MMoE
 from .names import ExpertNames, GateNames
 from .ple import PLE
-from .stem import STEM
 from .stitched import CrossStitch, Sluice
 from .tabular import TabularNetwork, TaskOrder
 from .towers import Towers
@@ -26,7 +25,6 @@ __all__ = [
     "ACTIVATIONS",
     "AITM",
     "PLE",
-    "STEM",
     "AdaTT",
     "AsymmetricSharing",
     "Axis",

@@ -30,7 +30,6 @@ from sklearn_ple import (
     SharedBottomClassifierRegressor,
     SingleTaskClassifierRegressor,
     SluiceClassifierRegressor,
-    STEMClassifierRegressor,
 )
 from sklearn_ple.base import MultiTaskEstimator, parameter, with_parameters
 from sklearn_ple.capacity import count_parameters
@@ -75,12 +74,6 @@ OWN: dict[type, dict[str, Any]] = {
     SharedBottomClassifierRegressor: TOWERS,
     SingleTaskClassifierRegressor: TOWERS,
     SluiceClassifierRegressor: TOWERS,
-    STEMClassifierRegressor: {
-        "expert_hidden_units": (512, 256, 128),
-        "gate_hidden_units": (128, 64),
-        "tower_hidden_units": (128, 64),
-        "embedding_dim": 10,
-    },
 }
 N = 60
 

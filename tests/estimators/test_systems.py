@@ -26,7 +26,6 @@ from sklearn_ple import (
     SharedBottomClassifierRegressor,
     SingleTaskClassifierRegressor,
     SluiceClassifierRegressor,
-    STEMClassifierRegressor,
     nn,
 )
 
@@ -104,16 +103,6 @@ SYSTEMS = {
     ),
     SharedBottomClassifierRegressor: (nn.SharedBottom, {"bottom_hidden_units": [6, 5]}),
     SingleTaskClassifierRegressor: (nn.SingleTask, {"bottom_hidden_units": [6, 5]}),
-    STEMClassifierRegressor: (
-        nn.STEM,
-        {
-            "n_levels": 2,
-            "n_shared_experts": 2,
-            "n_specific_experts": [1, 2, 0, 1],
-            "expert_hidden_units": [6, 5],
-            "gate_hidden_units": [4],
-        },
-    ),
     SluiceClassifierRegressor: (
         nn.Sluice,
         {

@@ -20,7 +20,6 @@ from sklearn_ple import (
     MMoEClassifierRegressor,
     PLEClassifierRegressor,
     SharedBottomClassifierRegressor,
-    STEMClassifierRegressor,
     nn,
 )
 from sklearn_ple.base import MultiTaskEstimator, with_parameters
@@ -149,7 +148,6 @@ HOME = {"activation": "relu", "n_shared_experts": 2, "n_group_experts": 2}
         (PLEClassifierRegressor, EVEN, of_ple, 0, "specific_experts", 2, "price 1"),
         (PLEClassifierRegressor, EVEN, of_ple, 1, "shared_experts", 1, "shared 2"),
         (PLEClassifierRegressor, UNEVEN, of_ple, 1, "specific_experts", 2, "price 2"),
-        (STEMClassifierRegressor, {}, of_ple, 0, "specific_experts", 0, "late 1"),
         (AdaTTClassifierRegressor, EVEN, of_ple, 0, "specific_experts", 1, "late 2"),
         (AdaTTClassifierRegressor, EVEN, of_ple, 1, "specific_experts", 2, "price 1"),
         (AdaTTClassifierRegressor, EVEN, of_ple, 1, "shared_experts", 0, "shared 1"),

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from stem import STEM
 from torch import nn
 
 from sklearn_ple.nn import (
-    STEM,
     AsymmetricSharing,
     Axis,
     BatchedLinear,
@@ -152,18 +152,16 @@ def test_embeddings_of_a_view_stay_with_its_task(make, axes):
 
 
 def test_gates_and_experts_of_stem_stay_with_their_tasks():
-    options = {"n_levels": 2, "n_members": 2, "n_shared_experts": 2}
-    earlier = STEM(4, [1, 2], n_specific_experts=[1, 2], **options)
-    network = STEM(4, [1, 2, 3], n_specific_experts=[1, 2, 1], n_added=1, **options)
+    options = {"n_members": 2, "n_shared_experts": 2, "n_specific_experts": 2}
+    earlier, network = STEM(4, [1, 2], **options), STEM(4, [1, 2, 3], **options)
     take_over(network, earlier)
-    for level, before in zip(network.levels, earlier.levels, strict=True):
-        gates = level.task_gates.logits.weight.unflatten(0, (2, 3))[:, :2]
-        kept = gates[:, :, [0, 1, 2, 4, 5]].flatten(0, 1)
-        assert torch.equal(kept, before.task_gates.logits.weight)
-        # An earlier task reads nothing of the new one at first.
-        assert not gates[:, :, 3].any()
-        own = level.specific_experts.layers[0].weight.unflatten(0, (2, 4))[:, :3]
-        assert torch.equal(own.flatten(0, 1), before.specific_experts.layers[0].weight)
+    gates = network.gates.logits.weight.unflatten(0, (2, 3))[:, :2]
+    kept = gates[:, :, [0, 1, 2, 3, 6, 7]].flatten(0, 1)
+    assert torch.equal(kept, earlier.gates.logits.weight)
+    # An earlier task reads nothing of the new one at first.
+    assert not gates[:, :, 4:6].any()
+    own = network.specific_experts.layers[0].weight.unflatten(0, (2, 6))[:, :4]
+    assert torch.equal(own.flatten(0, 1), earlier.specific_experts.layers[0].weight)
 
 
 def test_a_network_of_ones_own_is_extended_and_copied_by_the_axes_it_declares():

@@ -6,7 +6,6 @@ import torch
 from sklearn_ple.nn import (
     AITM,
     PLE,
-    STEM,
     AdaTT,
     AsymmetricSharing,
     CrossStitch,
@@ -29,8 +28,6 @@ NETWORKS = [
     (PLE, {"n_levels": 2, "n_specific_experts": [1, 2, 2], "n_shared_experts": 0}),
     (MMoE, {"n_levels": 3, "n_experts": 2}),
     (MMoE, {"shared_gate": True, "gate_hidden_units": (5,)}),
-    (STEM, {"n_levels": 2, "n_specific_experts": 2}),
-    (STEM, {"n_specific_experts": [1, 0, 3]}),
     (HoME, {}),
     (
         HoME,
@@ -88,8 +85,7 @@ def test_nodes_read_nodes_below_and_the_towers_are_on_top(cls, params):
     ]
 
 
-# In STEM a task reads other tasks' experts, without a gradient.
-@pytest.mark.parametrize(("cls", "params"), [case for case in NETWORKS if case[0] is not STEM])
+@pytest.mark.parametrize(("cls", "params"), NETWORKS)
 def test_a_task_depends_on_what_its_tower_is_said_to_read(cls, params):
     """The gradient of a task's outputs says which other tasks' own nodes it depends on."""
     network = make(cls, **params)
@@ -140,7 +136,7 @@ def test_two_levels_of_ple_are_described_as_in_the_paper():
 
 
 @pytest.mark.parametrize(
-    ("cls", "params"), [case for case in NETWORKS if case[0] in (PLE, MMoE, STEM, HoME)]
+    ("cls", "params"), [case for case in NETWORKS if case[0] in (PLE, MMoE, HoME)]
 )
 def test_gates_and_experts_have_the_names_of_their_weights(cls, params):
     network = make(cls, **params)

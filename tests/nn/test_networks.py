@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 from multitab import MultiTabNet
+from stem import STEM
 
 import sklearn_ple
 from sklearn_ple.nn import (
     AITM,
     PLE,
-    STEM,
     AdaTT,
     AsymmetricSharing,
     CrossStitch,
@@ -242,33 +242,21 @@ def naive_stem(params, member, views, options):
         scores = (params[f"{name}.logits.weight"][index] @ hidden).exp()
         return sum(w * e for w, e in zip(scores / scores.sum(), experts, strict=True))
 
-    for level in range(options["n_levels"]):
-        prefix = f"levels.{level}"
-        first = member * sum(n_specific)
-        owners = [k for k, n in enumerate(n_specific) for _ in range(n)]
-        own = [
-            mlp(params, f"{prefix}.specific_experts", first + e, branches[k], n_layers)
-            for e, k in enumerate(owners)
-        ]
-        shared = [
-            mlp(
-                params,
-                f"{prefix}.shared_experts",
-                member * n_shared + e,
-                shared_branch,
-                n_layers,
-            )
-            for e in range(n_shared)
-        ]
-        mixed = []
-        for k in range(n_tasks):
-            read = [e if owner == k else e.detach() for e, owner in zip(own, owners, strict=True)]
-            x = branches[k] + shared_branch
-            mixed.append(gate(f"{prefix}.task_gates", member * n_tasks + k, x, read + shared))
-        if level < options["n_levels"] - 1:
-            shared_branch = gate(f"{prefix}.shared_gate", member, shared_branch, own + shared)
-        branches = mixed
-    return towers(params, member, branches, options)
+    owners = [k for k in range(n_tasks) for _ in range(n_specific)]
+    own = [
+        mlp(params, "specific_experts", member * len(owners) + e, branches[k], n_layers)
+        for e, k in enumerate(owners)
+    ]
+    shared = [
+        mlp(params, "shared_experts", member * n_shared + e, shared_branch, n_layers)
+        for e in range(n_shared)
+    ]
+    mixed = []
+    for k in range(n_tasks):
+        read = [e if owner == k else e.detach() for e, owner in zip(own, owners, strict=True)]
+        x = branches[k] + shared_branch
+        mixed.append(gate("gates", member * n_tasks + k, x, read + shared))
+    return towers(params, member, mixed, options)
 
 
 def naive_home(params, member, x, options):
@@ -381,9 +369,8 @@ FUSION = {
     "gate_hidden_units": (),
 }
 STEMS = {
-    "n_levels": 1,
     "n_shared_experts": 2,
-    "n_specific_experts": [1, 1, 1],
+    "n_specific_experts": 1,
     "expert_hidden_units": (5, 3),
     "gate_hidden_units": (),
 }
@@ -519,18 +506,11 @@ NETWORKS = {
     ),
     "HoME, 1 group": (HoME, naive_home, HOMES | {"task_groups": {"all": [0, 1, 2]}}),
     "STEM": (STEM, naive_stem, STEMS),
-    "STEM, 2 levels": (
+    "STEM, deep gates": (
         STEM,
         naive_stem,
-        STEMS | {"n_levels": 2, "n_specific_experts": [2, 1, 3], "gate_hidden_units": (6,)},
+        STEMS | {"n_specific_experts": 2, "gate_hidden_units": (6,)},
     ),
-    "STEM, none shared": (STEM, naive_stem, STEMS | {"n_shared_experts": 0}),
-    "STEM, none shared, 3 levels": (
-        STEM,
-        naive_stem,
-        STEMS | {"n_shared_experts": 0, "n_levels": 3},
-    ),
-    "STEM, none specific": (STEM, naive_stem, STEMS | {"n_specific_experts": [0, 0, 0]}),
     "MultiTab-Net": (MultiTabNet, naive_multitab, TOKENS),
     "MultiTab-Net, 2 blocks": (MultiTabNet, naive_multitab, TOKENS | {"hidden_units": (5, 3)}),
     "MultiTab-Net, 1 task": (MultiTabNet, naive_multitab, TOKENS | {"n_outputs": [2]}),
@@ -909,7 +889,7 @@ def test_groups_of_tasks_have_only_shared_experts_in_common():
 
 @pytest.mark.parametrize("cls", sorted({cls for cls, _, _ in NETWORKS.values()} | {PLE}, key=str))
 def test_defaults_are_those_of_the_estimator(cls):
-    module = sys.modules[cls.__module__] if cls is MultiTabNet else sklearn_ple
+    module = sys.modules[cls.__module__] if cls in (MultiTabNet, STEM) else sklearn_ple
     estimator = getattr(module, f"{cls.__name__}ClassifierRegressor")
     parameters = inspect.signature(cls).parameters.values()
     defaults = {p.name: p.default for p in parameters if p.default is not p.empty}

@@ -18,7 +18,6 @@ from sklearn_ple import (
     PLEClassifierRegressor,
     PLERegressor,
     SharedBottomClassifierRegressor,
-    STEMClassifierRegressor,
 )
 
 N = 60
@@ -73,16 +72,6 @@ GATED = {
         {},
         [{"late": ["late 1", "shared 1"], "price": ["price 1", "shared 1"]}],
     ),
-    "STEM, uneven": (
-        STEMClassifierRegressor,
-        {"n_specific_experts": [2, 1]},
-        [{task: ["late 1", "late 2", "price 1", "shared 1"] for task in ("late", "price")}],
-    ),
-    "STEM": (
-        STEMClassifierRegressor,
-        {},
-        [{task: ["late 1", "price 1", "shared 1"] for task in ("late", "price")}],
-    ),
     "HoME": (
         HoMEClassifierRegressor,
         {"n_group_experts": 2},
@@ -132,7 +121,6 @@ def test_levels_gates_and_experts_have_names_and_rows_sum_to_one(
 
 TAKEN = {
     "PLE": (PLEClassifierRegressor, {"n_levels": 2}, "shared", "shared gate"),
-    "STEM": (STEMClassifierRegressor, {"n_levels": 2}, "shared", "shared gate"),
     "AdaTT": (
         AdaTTClassifierRegressor,
         {"n_shared_experts": 1, "n_levels": 2},
