@@ -244,12 +244,8 @@ class LevelNetwork(ExpertNetwork):
             width = units[-1]
         self.towers = self.make_towers(width)
 
-    def _split_branches(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the inputs of the tasks' branches and of the shared one at the first level."""
-        return inputs, inputs
-
     def represent(self, inputs: Tensor) -> Tensor:
-        task_branches, shared_branch = self._split_branches(inputs)
+        task_branches = shared_branch = inputs
         for level in self.levels:
             task_branches, shared_branch = level(task_branches, shared_branch)
         return task_branches
