@@ -842,11 +842,18 @@ def test_a_browser_shows_the_whole_page_at_any_width(html, tmp_path, dark):
         assert (seen["ground"] == "rgb(255, 255, 255)") is not dark
 
 
-def test_axes_of_positive_numbers_learnt_by_logarithms_are_logarithmic():
+def test_axes_of_positive_numbers_learnt_by_logarithms_are_logarithmic(tmp_path):
     X, y = make_table()
     costs = pd.DataFrame({"price": y["price"], "cost": np.exp(y["price"].fillna(0))})
     model = PLERegressor(**TINY, task_types={"cost": "log"}).fit(X, costs)
     report = MultiTaskReport.from_estimator(model, X, costs, n_bootstrap=2, importance=False)
     axes = report.plot().axes_
     scales = [[(ax.get_xscale(), ax.get_yscale()) for ax in row] for row in axes]
-    assert scales == [[("linear", "linear")] * 2, [("log", "log"), ("log", "linear")]]
+    assert scales == [[("linear", "linear")] * 2, [("log", "log"), ("log", "log")]]
+    residuals = axes[1, 1].collections[0].get_offsets()
+    expected = costs["cost"] / model.predict(X)["cost"].to_numpy()
+    np.testing.assert_allclose(residuals[:, 1], expected, rtol=1e-6)
+    low, high = np.quantile(expected, [0.05, 0.95])
+    report.to_html(tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert f"between {low:.3g} and {high:.3g} times as predicted" in page

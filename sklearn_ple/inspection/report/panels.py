@@ -14,6 +14,7 @@ from .observed import N_BINS, Observed
 
 #: Height of a plot, in inches.
 HEIGHT = 3.9
+_DOTS = {"s": 9, "alpha": 0.4, "color": PALETTE[0], "linewidth": 0}
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,10 @@ def _errors(observed: Observed) -> tuple[Any, ...]:
 
 def _residuals(observed: Observed) -> tuple[Any, ...]:
     labels, predicted = observed.labels, observed.predicted
+    if observed.is_logarithmic:
+        low, high = np.quantile(labels / predicted, [0.05, 0.95])
+        description = f"90 % of labels are between {low:.3g} and {high:.3g} times as predicted."
+        return description, partial(_draw_ratios, observed)
     low, high = np.quantile(labels - predicted, [0.05, 0.95])
     description = f"90 % of the residuals are between {low:.3g} and {high:.3g}."
     return description, partial(_draw_errors, "residual_vs_predicted", observed)
@@ -123,17 +128,27 @@ def _events(observed: Observed) -> tuple[Any, ...]:
     )
 
 
+def _draw_ratios(observed: Observed, ax: Any) -> None:
+    """Draw residuals of logarithms: labels as multiples of the predictions."""
+    # As many dots as scikit-learn's display has, from all parts of the table.
+    shown = slice(None, None, -(-len(observed.labels) // 1000))
+    predicted = observed.predicted[shown]
+    ax.axhline(1, color="black", linestyle="--", alpha=0.7)
+    ax.scatter(predicted, observed.labels[shown] / predicted, **_DOTS)
+    labels = {"xlabel": "Predicted values", "ylabel": "Actual / predicted"}
+    ax.set(xscale="log", yscale="log", **labels)
+
+
 def _draw_errors(kind: Any, observed: Observed, ax: Any) -> None:
     # Imported here, because matplotlib is needed only for drawing.
     from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
-    dots = {"s": 9, "alpha": 0.4, "color": PALETTE[0], "linewidth": 0}
     numbers = observed.labels, observed.predicted
     PredictionErrorDisplay.from_predictions(
-        *numbers, kind=kind, random_state=0, ax=ax, scatter_kwargs=dots
+        *numbers, kind=kind, random_state=0, ax=ax, scatter_kwargs=_DOTS
     )
     if observed.is_logarithmic:
-        ax.set(xscale="log", yscale="log" if kind == "actual_vs_predicted" else "linear")
+        ax.set(xscale="log", yscale="log")
         return
     # Ticks at round numbers, instead of five from the smallest to the largest value.
     for axis in (ax.xaxis, ax.yaxis):
