@@ -170,24 +170,30 @@ class GateUtilizationDisplay(Display):
         labels = [*map(style.shorten, experts.index)]
         longest, span = max(map(len, labels)), bars["end"].max()
         breadth = np.clip(0.17 * span, 5.0, 14.0)
-        # About eleven letters fit into an inch. Labels that would overlap are vertical.
-        crowded = longest > 11 * breadth / span * np.diff(experts).min(initial=span)
-        wide = breadth + 1.1 + 0.09 * max(15, *(len(style.shorten(gate)) for gate in styles))
-        high = 0.6 + 1.8 * len(levels) + 0.08 * longest * crowded
+        # About eleven letters fit into an inch. Experts whose names would overlap are in rows.
+        turned = bool(longest > 11 * breadth / span * np.diff(experts).min(initial=span))
+        n_rows, n_columns = (1, len(levels)) if turned else (len(levels), 1)
+        panel = (2.2, 0.17 * span) if turned else (breadth, 1.8)
+        names = 0.08 * longest * turned, 0.09 * max(15, *(len(style.shorten(g)) for g in styles))
+        wide, high = 1.1 + sum(names) + panel[0] * n_columns, 0.6 + panel[1] * n_rows
         size = wide, max(high, 1.3 + 0.21 * len(styles))
-        self.figure_, grid = style.make_axes(len(levels), 1, size, sharex=True, sharey=True)
-        self.axes_ = grid[:, 0]
+        shared = {"sharex": True, "sharey": True}
+        self.figure_, grid = style.make_axes(n_rows, n_columns, size, **shared)
+        self.axes_ = grid.ravel()
         self.bars_ = []
-        for panel, rows in zip(self.axes_, levels, strict=True):
-            panel.tick_params(axis="x", length=0)
-            self.bars_.append(_draw(panel, rows, styles, kwargs))
-            title = self._title(rows["level"].iloc[0], wide)
-            panel.set_title(title, fontsize="medium", parse_math=False)
-        turned = 90 * crowded
-        self.axes_[-1].set_xticks(experts, labels, rotation=turned, parse_math=False)
-        self.axes_[0].set_xlim(0, span)
+        for ax, rows in zip(self.axes_, levels, strict=True):
+            self.bars_.append(_draw(ax, rows, styles, kwargs, turned))
+            title = self._title(rows["level"].iloc[0], panel[0] if turned else wide)
+            ax.set_title(title, fontsize="medium", parse_math=False)
+        first, last = self.axes_[[0, -1]]
         # Lines of standard deviations may extend below zero, but weights cannot.
-        self.axes_[0].set_ylim(0, 1.05 * (bars["mean"] + bars["std"]).max())
+        reach = 1.05 * (bars["mean"] + bars["std"]).max()
+        if turned:
+            first.set_yticks(experts, labels, parse_math=False)
+            first.set(ylim=(span, 0), xlim=(0, reach))
+        else:
+            last.set_xticks(experts, labels, parse_math=False)
+            first.set(xlim=(0, span), ylim=(0, reach))
         self._add_legend()
         return self
 
@@ -234,19 +240,25 @@ def _style(position: int) -> dict[str, Any]:
 
 
 def _draw(
-    panel: Any, rows: pd.DataFrame, styles: dict[str, dict[str, Any]], kwargs: dict[str, Any]
+    ax: Any, rows: pd.DataFrame, styles: dict[str, dict[str, Any]], options: Any, turned: bool
 ) -> dict[str, Any]:
-    """Draw a level into its panel, and return the bars by gate."""
+    """Draw a level into its panel, with horizontal bars if turned; return the bars by gate."""
     bars = {}
+    across, mark, side = (ax.barh, ax.vlines, "x") if turned else (ax.bar, ax.hlines, "y")
     for gate, of_gate in rows.groupby("gate", sort=False):
-        look = {"width": 0.9, "edgecolor": "white", "linewidth": 0, "label": gate}
+        look = {"edgecolor": "white", "linewidth": 0, "label": gate}
         look |= styles[gate] | {"error_kw": {"elinewidth": 0.9}}
-        look = style.merge_style(look, kwargs, "Rectangle")
-        bars[gate] = panel.bar(of_gate["x"], of_gate["mean"], yerr=of_gate["std"], **look)
+        look = {"width": 0.9} | style.merge_style(look, options, "Rectangle")
+        if turned:
+            look["height"] = look.pop("width")
+        bars[gate] = across(
+            of_gate["x"], of_gate["mean"], **look, **{f"{side}err": of_gate["std"]}
+        )
         even = [1 / len(of_gate)] * len(of_gate)
-        panel.hlines(even, of_gate["x"] - 0.5, of_gate["x"] + 0.5, colors="black", label=_EVEN)
-    panel.set_ylabel("weight")
-    panel.spines[["top", "right"]].set_visible(False)
+        mark(even, of_gate["x"] - 0.5, of_gate["x"] + 0.5, colors="black", label=_EVEN)
+    ax.tick_params(axis="y" if turned else "x", length=0)
+    ax.set(**{f"{side}label": "weight"})
+    ax.spines[["top", "right"]].set_visible(False)
     return bars
 
 

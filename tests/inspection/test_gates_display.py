@@ -201,14 +201,30 @@ def test_texts_do_not_overlap(levels):
     display = draw(*levels)
     display.figure_.draw_without_rendering()
     (legend,) = display.figure_.legends
-    texts = [ax.title for ax in display.axes_] + display.axes_[-1].get_xticklabels() + [legend]
+    texts = [ax.title for ax in display.axes_] + [legend]
+    texts += [*display.axes_[-1].get_xticklabels(), *display.axes_[0].get_yticklabels()]
     boxes = [text.get_window_extent() for text in texts]
     room = display.figure_.bbox
     for position, box in enumerate(boxes):
         assert room.x0 <= box.x0 and box.x1 <= room.x1 and room.y0 <= box.y0 <= box.y1 <= room.y1
         assert box.count_overlaps(boxes[position + 1 :]) == 0
+    assert all(text.get_rotation() == 0 for text in display.axes_[0].get_yticklabels())
     # The names leave the bars some room.
     assert min(ax.get_window_extent().height for ax in display.axes_) > 0.8 * display.figure_.dpi
+
+
+def test_many_gates_have_rows_that_fit_a_notebook_and_hold_the_utilization():
+    display = draw(*random_ple([f"amount of spending {i}" for i in range(25)]))
+    assert display.figure_.get_figwidth() < 10
+    ax = display.axes_[0]
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    rows = dict(zip(ax.get_yticks(), names, strict=True))
+    for gate, bars in display.bars_[0].items():
+        wanted = rows_of(display, 1, gate)
+        assert [bar.get_width() for bar in bars] == wanted["mean"].tolist()
+        own = bars[0].get_y() + bars[0].get_height() / 2
+        nearest = min(rows, key=lambda place, own=own: abs(place - own))
+        assert rows[nearest] == wanted["expert"].iloc[0]
 
 
 def test_names_are_shown_as_they_are():

@@ -1,19 +1,19 @@
 """The HTML page of a report, which is written by templates and loads nothing else."""
 
-import base64
 import re
 import warnings
 from datetime import datetime
 from functools import cache
 from io import BytesIO
 from typing import Any
+from urllib.parse import quote
 
 import jinja2
 import matplotlib
 import numpy as np
 from matplotlib import pyplot as plt
-from matplotlib.font_manager import FontProperties, findfont, get_font
-from matplotlib.text import Text
+from matplotlib.collections import PathCollection
+from matplotlib.patches import Patch
 
 from ...metrics.reading import read_tasks
 from ...utils.inner import tasks_of
@@ -24,6 +24,10 @@ from .observed import N_BINS, Observed
 from .panels import make_panels
 
 _NOT_OF_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+_NO_METADATA = dict.fromkeys(["Creator", "Date", "Format", "Type"])
+# What stands for itself in a data URL and in an attribute, beside letters and digits.
+_PLAIN = " !$()*+,-./:;=?@[]^_{|}~"
 
 
 @cache
@@ -69,19 +73,18 @@ def write_svg(figure: Any) -> str:
     Within the page itself, the ids of its elements could clash with those of other images.
     """
     file = BytesIO()
-    # The browser has fonts for the letters that matplotlib's font lacks.
-    letters = "none" if _lacks_letters(figure) else "path"
-    with matplotlib.rc_context({"svg.fonttype": letters}), warnings.catch_warnings():
+    # As shapes, points and hatches would take most of the page.
+    for artist in figure.findobj(PathCollection) + figure.findobj(_is_hatched):
+        artist.set_rasterized(True)
+    # Texts stay texts, so that they are short, and all letters are drawn by the browser's fonts.
+    with matplotlib.rc_context({"svg.fonttype": "none"}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        figure.savefig(file, format="svg", bbox_inches="tight", metadata={"Date": None})
+        figure.savefig(file, format="svg", dpi=150, bbox_inches="tight", metadata=_NO_METADATA)
     plt.close(figure)
     # Names may contain control characters and others that are not allowed in XML.
-    svg = _NOT_OF_XML.sub("\N{REPLACEMENT CHARACTER}", file.getvalue().decode())
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode('ascii')}"
+    svg = _NOT_OF_XML.sub("\N{REPLACEMENT CHARACTER}", " ".join(file.getvalue().decode().split()))
+    return f"data:image/svg+xml,{quote(svg, safe=_PLAIN)}"
 
 
-def _lacks_letters(figure: Any) -> bool:
-    """Return whether matplotlib's font lacks letters of the figure, such as Chinese ones."""
-    known = get_font(findfont(FontProperties())).get_charmap()
-    texts = (text.get_text() for text in figure.findobj(Text))
-    return any(ord(letter) not in known for text in texts for letter in text if letter != "\n")
+def _is_hatched(artist: Any) -> bool:
+    return isinstance(artist, Patch) and bool(artist.get_hatch())
