@@ -152,7 +152,7 @@ def test_levels_stay_and_share_the_layers(table):
         "ML-MMoE": make("MMoEClassifierRegressor", n_levels=2, expert_hidden_units=(8, 8, 8)),
     }
     sized = equal_capacity(systems, *table, equal_depth=True)
-    shapes = {own: (e.n_levels, len(e.expert_hidden_units)) for own, e in sized.items()}
+    shapes = {own: (e.n_levels, count_layers(e) // e.n_levels) for own, e in sized.items()}
     assert shapes == {"PLE": (2, 1), "MMoE": (1, 2), "ML-MMoE": (2, 1)}
 
 

@@ -538,7 +538,7 @@ def test_estimators_that_cannot_have_the_task_are_refused(table, fitted):
         PLERegressor(**TINY).fit(X, y["size"]).add_task(X, new)
     with pytest.raises(ValueError, match="task_types of target 'new' is 'price'"):
         copy.copy(fitted).add_task(X, new, task_types="price")
-    with pytest.raises(ValueError, match=r"expert_hidden_units=\(7,\) \(\(48,\) in the last fit"):
+    with pytest.raises(ValueError, match=r"expert_hidden_units=\(7,\) \('auto' in the last fit"):
         copy.copy(fitted).set_params(expert_hidden_units=(7,)).add_task(X, new)
     with pytest.raises(ValueError, match="task_weights has 2 entries instead of one for"):
         copy.copy(fitted).set_params(task_weights=[1, 2]).add_task(X, new)

@@ -257,7 +257,7 @@ def test_a_few_rows_gain_by_the_experts_of_many(seed):
     [
         (
             {"expert_hidden_units": (7,)},
-            r"expert_hidden_units=\(7,\) \(\(48,\) in warm_start_from",
+            r"expert_hidden_units=\(7,\) \('auto' in warm_start_from",
         ),
         ({"n_members": 3}, r"n_members=3 \(2 in warm_start_from"),
         ({"n_levels": 2}, r"n_levels=2 \(1 in warm_start_from"),

@@ -346,7 +346,7 @@ class TableEncoder:
             numbers = started._screen(encoded, trained_on)
             n_columns = started.features.n_columns_
             embedded = not sparse.issparse(numbers) and n_columns
-            started.maker = None
+            started.maker, started.has_interactions = None, False
             if embedded and self.numeric_embedding is not None:
                 read = weights.copy()
                 if by_all is not None:

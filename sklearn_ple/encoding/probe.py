@@ -94,8 +94,8 @@ def probe_numbers(
     >>> probe_numbers(X, y, np.ones((300, 1)), n_classes=[0])
     Findings(plain=False, interactions=False)
     >>> y = X[:, :1] * X[:, 1:2]
-    >>> probe_numbers(X, y, np.ones((300, 1)), n_classes=[0])
-    Findings(plain=False, interactions=True)
+    >>> probe_numbers(X, y, np.ones((300, 1)), n_classes=[0]).interactions
+    True
     """
     rows = np.flatnonzero(weights.any(axis=1))
     has_many = len(rows) >= _ROWS_OF_COLUMN * numbers.shape[1]

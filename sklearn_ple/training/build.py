@@ -112,20 +112,18 @@ def make_inputs(settings: Settings, encoder: TableEncoder) -> InputLayer:
     )
 
 
-def _list_options(settings: Settings) -> dict[str, Any]:
-    """Return the options that all networks accept, those of `~sklearn_ple.nn.Body`.
-
-    Beside them, the widths of experts that the fit has chosen.
-    """
-    chosen = {}
-    if isinstance(settings.parameters.get("expert_hidden_units"), str):
-        chosen["expert_hidden_units"] = settings.expert_hidden_units
-    return chosen | {
-        "tower_hidden_units": tuple(settings.tower_hidden_units),
-        "activation": settings.activation,
-        "dropout": Members(settings.n_members).rates(settings.dropout),
-        "n_members": settings.n_members,
+def body_options(settings: Settings, has_interactions: bool = False) -> dict[str, Any]:
+    """Return the options that all networks accept, and widths of experts that are "auto"."""
+    resolved = resolve_network(settings, has_interactions)
+    options = {
+        "tower_hidden_units": tuple(resolved.tower_hidden_units),
+        "activation": resolved.activation,
+        "dropout": Members(resolved.n_members).rates(resolved.dropout),
+        "n_members": resolved.n_members,
     }
+    if isinstance(settings.expert_hidden_units, str):
+        options["expert_hidden_units"] = resolved.expert_hidden_units
+    return options
 
 
 def make_body(
@@ -146,7 +144,7 @@ def make_body(
     """
     owner, n_members = settings.owner.__name__, settings.n_members
     tasks = [encoder.tasks[k] for k in encoder.order]
-    options = _list_options(resolve_network(settings, encoder.has_interactions))
+    options = body_options(settings, encoder.has_interactions)
     if settings.architecture.reads_columns:
         named = encoder.features.list_names(names or None)
         options["columns"] = find_columns(inputs, encoder.indicators, named)

@@ -381,7 +381,7 @@ def test_rows_that_differ_are_all_that_is_refused(data, ended):
         ({"max_epochs": 5}, r"max_epochs \(3 there, 5 here\)"),
         ({"random_state": 1}, r"random_state \(0 there, 1 here\)"),
         ({"random_state": None}, r"random_state \(0 there, None here\)"),
-        ({"dropout": 0.25}, r"dropout \(0.3 there, 0.25 here\)"),
+        ({"dropout": 0.25}, r"dropout \('auto' there, 0.25 here\)"),
         ({"expert_hidden_units": [8, 8]}, r"expert_hidden_units \(\[8\] there, \[8, 8\] here\)"),
         ({"task_types": {"number": Quantile()}}, "task_types"),
         ({"optimizer": torch.optim.NAdam}, "optimizer"),
