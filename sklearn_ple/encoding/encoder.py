@@ -21,7 +21,7 @@ from .class_weights import weigh_classes
 from .dependence import Dependence
 from .features import FeatureEncoder
 from .numeric import EmbeddingMaker, choose_width, learn_maker
-from .probe import probe_numbers
+from .probe import Findings, probe_numbers
 from .ridge import learn_linear_start
 from .scales import choose_scales
 from .scaling import WeightedRows
@@ -314,7 +314,10 @@ class TableEncoder:
         return targets, weights
 
     def start(
-        self, encoded: Encoded, trained_on: np.ndarray | None = None
+        self,
+        encoded: Encoded,
+        trained_on: np.ndarray | None = None,
+        earlier: "TableEncoder | None" = None,
     ) -> "tuple[TableEncoder, Any]":
         """Screen columns, and learn target statistics, bins and the start of the linear path.
 
@@ -329,6 +332,9 @@ class TableEncoder:
         trained_on : ndarray of bool of shape (n_members, n_rows), default=None
             Which rows each member is trained on; the first axis has length 1 if all members are
             trained on the same. By default all rows.
+        earlier : TableEncoder, default=None
+            The result for an earlier training, whose findings about the numbers count again. By
+            default the numbers are probed.
 
         Returns
         -------
@@ -351,7 +357,7 @@ class TableEncoder:
                 read = weights.copy()
                 if by_all is not None:
                     read[~by_all] = 0.0
-                started._learn_embedding(numbers[:, :n_columns], targets, read)
+                started._learn_embedding(numbers[:, :n_columns], targets, read, earlier)
         if self.statistics is not None and self.statistics.learnt:
             numbers = self.resume(encoded)
         elif self.statistics is not None:
@@ -369,9 +375,18 @@ class TableEncoder:
             )
         return started, numbers
 
-    def _learn_embedding(self, numbers: Any, targets: np.ndarray, weights: np.ndarray) -> None:
+    def _learn_embedding(
+        self,
+        numbers: Any,
+        targets: np.ndarray,
+        weights: np.ndarray,
+        earlier: "TableEncoder | None",
+    ) -> None:
         """Learn how the labels depend on the numbers, and whether and how to embed these."""
-        found = probe_numbers(numbers, targets, weights, count_classes(self.tasks))
+        if earlier is None:
+            found = probe_numbers(numbers, targets, weights, count_classes(self.tasks))
+        else:
+            found = Findings(earlier.maker is None, earlier.has_interactions)
         self.has_interactions = found.interactions
         if not (found.plain and self.numeric_embedding == "auto"):
             learnt_from = numbers, targets, weights, self.tasks, self.n_bins

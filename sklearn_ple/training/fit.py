@@ -158,19 +158,17 @@ class Fit:
         refits = bool(self.plan.refit and validation is not None and not self.start.goes_on)
         if validation is not None:
             validation.check_labels(train, refits, self.plan.early_stopping)
-        if refits:
-            # This encoder is fitted to all labels, including those of the validation rows.
-            of_all, numbers = encoder.start(encoded)
-            rows = rows if numbers is encoded.numbers else rows.with_numbers(numbers)
-        encoder, train = self._start_encoder(encoder, encoded, train, validation)
-        if refits:
-            # Both trainings have networks of the same size.
-            of_all.has_interactions = encoder.has_interactions
+        started, train = self._start_encoder(encoder, encoded, train, validation)
         settings = resolve(self.settings, len(train), split, validates=validation is not None)
-        first = Training(train, encoder, settings, validation)
+        first = Training(train, started, settings, validation)
+        if not refits:
+            return first, None
+        # This encoder is fitted to all labels, including those of the validation rows.
+        of_all, numbers = encoder.start(encoded, earlier=started)
+        rows = rows if numbers is encoded.numbers else rows.with_numbers(numbers)
         # The number of epochs was chosen for these batches.
         kept = {name: getattr(settings, name) for name in _KEPT_IN_REFIT}
-        return first, Training(rows, of_all, self.plan.replace(**kept)) if refits else None
+        return first, Training(rows, of_all, self.plan.replace(**kept))
 
     def _split_rows(
         self, table: AnyTable, split: Split, encoder: TableEncoder, encoded: Encoded
