@@ -12,7 +12,7 @@ from .nn.levels import split_widths
 from .tables.reading import FeatureReader
 from .tables.table import TableReader
 from .training.build import make_body, make_encoder, make_inputs
-from .training.plan import EXPERTS
+from .training.plan import NETWORK
 from .utils.checks import check_named, naming
 from .utils.constraints import check_arguments
 from .utils.warn import warn
@@ -83,7 +83,8 @@ def count_layers(estimator: MultiTaskEstimator) -> int:
     Returns
     -------
     n_layers : int
-        Number of layers; 0 if the towers read the features.
+        Number of layers; 0 if the towers read the features. If widths are "auto", those of a table
+        without interactions count.
 
     Raises
     ------
@@ -140,7 +141,8 @@ def equal_capacity(
     Returns
     -------
     estimators : dict of str to estimator
-        Unfitted clones with scaled layers, by name.
+        Unfitted clones with scaled layers, by name. Widths that are "auto" are replaced by those
+        that a fit to X and y would choose.
 
     Raises
     ------
@@ -181,6 +183,7 @@ def equal_capacity(
     name = next(iter(estimators)) if reference is None else reference
     if name not in estimators:
         raise ValueError(f"reference={name!r} is not one of the estimators {list(estimators)}.")
+    estimators = {key: _settle_widths(each, X, y) for key, each in estimators.items()}
     target = count_parameters(estimators[name], X, y)
     n_layers = count_layers(estimators[name])
     sized = {}
@@ -224,8 +227,7 @@ def _widths(estimator: Any) -> list[tuple[int, ...]]:
     """Return the widths of these layers for each level."""
     hidden_units = getattr(estimator, _find_layers_name(estimator), ())
     if isinstance(hidden_units, str):
-        # The widths that a fit chooses in general.
-        hidden_units = EXPERTS[0]
+        hidden_units = NETWORK["expert_hidden_units"][False]
     return split_widths(hidden_units, getattr(estimator, "n_levels", 1))
 
 
@@ -233,6 +235,15 @@ def _with_widths(estimator: Any, levels: list[tuple[int, ...]]) -> Any:
     """Return a clone with other widths."""
     widths = levels[0] if len(set(levels)) == 1 else tuple(levels)
     return clone(estimator).set_params(**{_find_layers_name(estimator): widths})
+
+
+def _settle_widths(estimator: Any, X: Any, y: Any) -> Any:
+    """Return an estimator with the widths that a fit would choose, if they are "auto"."""
+    name = _find_layers_name(estimator)
+    if not isinstance(getattr(estimator, name, ()), str):
+        return estimator
+    interact = _Sizes(estimator, X, y).encoder.has_interactions
+    return clone(estimator).set_params(**{name: NETWORK[name][interact]})
 
 
 def _with_layers(estimator: Any, n_layers: int, key: str) -> Any:

@@ -152,7 +152,7 @@ def test_levels_stay_and_share_the_layers(table):
         "ML-MMoE": make("MMoEClassifierRegressor", n_levels=2, expert_hidden_units=(8, 8, 8)),
     }
     sized = equal_capacity(systems, *table, equal_depth=True)
-    shapes = {own: (e.n_levels, count_layers(e) // e.n_levels) for own, e in sized.items()}
+    shapes = {own: (e.n_levels, len(e.expert_hidden_units)) for own, e in sized.items()}
     assert shapes == {"PLE": (2, 1), "MMoE": (1, 2), "ML-MMoE": (2, 1)}
 
 
@@ -286,3 +286,15 @@ def test_invalid_parameters_are_named(table):
     ):
         with pytest.raises(ValueError, match="The 'n_levels' parameter of PLEClassifierRegressor"):
             call()
+
+
+def test_widths_are_those_that_a_fit_would_choose():
+    X = np.random.RandomState(0).uniform(-2, 2, (200, 3))
+    systems = {
+        "PLE": sklearn_ple.PLERegressor(),
+        "MMoE": sklearn_ple.MMoEClassifierRegressor(task_types="regression"),
+    }
+    for y, widths in ((X[:, 0] * X[:, 1], (64, 64)), (X[:, 0], (48,))):
+        sized = equal_capacity(systems, X, y, equal_depth=True)
+        assert sized["PLE"].expert_hidden_units == widths
+        assert len(sized["MMoE"].expert_hidden_units) == len(widths)

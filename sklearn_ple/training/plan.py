@@ -19,10 +19,12 @@ _LEAST_ROWS, _MOST_ROWS = 64, 2048
 # Up to this many rows, validation rows are worth training on, and a second training is fast.
 _MOST_ROWS_TO_REFIT = 30_000
 
-# In general, and where numbers interact, so that there is much to learn.
-_DROPOUT, _FEATURE_DROPOUT = (0.3, 0.0), (0.1, 0.0)
-#: Widths of the layers of experts, in general and where numbers interact.
-EXPERTS = (48,), (64, 64)
+#: Parameters of the network, in general and where numbers interact: there is much to learn.
+NETWORK: dict[str, Any] = {
+    "dropout": (0.3, 0.0),
+    "feature_dropout": (0.1, 0.0),
+    "expert_hidden_units": ((48,), (64, 64)),
+}
 
 #: Parameters of skorch's net that take precedence, by the estimators' parameters.
 _IN_NET_PARAMS = {"batch_size": "batch_size", "max_epochs": "max_epochs", "learning_rate": "lr"}
@@ -106,17 +108,9 @@ def for_one_epoch(settings: Settings) -> Settings:
 
 def resolve_network(settings: Settings, has_interactions: bool) -> Settings:
     """Replace the parameters of the network that are "auto", see `TableEncoder`."""
-    rules = {
-        "dropout": _DROPOUT,
-        "feature_dropout": _FEATURE_DROPOUT,
-        "expert_hidden_units": EXPERTS,
-    }
+    is_open = {name: isinstance(getattr(settings, name), str) for name in NETWORK}
     return settings.replace(
-        **{
-            name: values[has_interactions]
-            for name, values in rules.items()
-            if isinstance(getattr(settings, name), str)
-        }
+        **{name: NETWORK[name][has_interactions] for name in NETWORK if is_open[name]}
     )
 
 
