@@ -9,11 +9,14 @@ import argparse
 import hashlib
 import io
 import json
+import os
 import subprocess
 import tarfile
 import tempfile
 import warnings
 from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
 
 import torch
 from common import COMMIT, RESULTS, ROOT, in_own_process, kept, measure_all
@@ -21,6 +24,8 @@ from common import COMMIT, RESULTS, ROOT, in_own_process, kept, measure_all
 N_ROWS = 600
 FULL = "PLE, until it stops early"
 BALANCINGS = ("uncertainty", "famo")
+#: Networks in docs/extending that results have figures of.
+EXAMPLES = ("stem", "multitab")
 
 
 def systems():
@@ -29,10 +34,13 @@ def systems():
 
     ple = sklearn_ple.PLEClassifierRegressor
     makers = {FULL: ple}
-    for name in dir(sklearn_ple):
-        if name.endswith("ClassifierRegressor"):
-            makers[name] = maker = getattr(sklearn_ple, name)
-            makers[f"{name}, as published"] = maker.as_published
+    # Earlier commits have these networks in the package.
+    examples = [import_module(name) for name in EXAMPLES if find_spec(name)]
+    for module in [sklearn_ple, *examples]:
+        for name in dir(module):
+            if name.endswith("ClassifierRegressor"):
+                makers[name] = maker = getattr(module, name)
+                makers[f"{name}, as published"] = maker.as_published
     return makers | {name: partial(ple, balancing=name) for name in BALANCINGS}
 
 
@@ -57,12 +65,13 @@ def digests():
 
 def digests_of(commit):
     """Return the digests by the code of a commit."""
-    archive = ["git", "-C", str(ROOT), "archive", commit, "sklearn_ple"]
+    archive = ["git", "-C", str(ROOT), "archive", commit]
     content = subprocess.run(archive, check=True, stdout=subprocess.PIPE).stdout
     with tempfile.TemporaryDirectory() as folder:
         with tarfile.open(fileobj=io.BytesIO(content)) as file:
             file.extractall(folder, filter="data")
-        found = in_own_process(__file__, "--fits", environment={"PYTHONPATH": folder})
+        path = os.pathsep.join([folder, os.path.join(folder, "docs", "extending")])
+        found = in_own_process(__file__, "--fits", environment={"PYTHONPATH": path})
     return {"digests": found}
 
 
