@@ -63,8 +63,7 @@ class MultiTaskNet(NeuralNet):
 
     - ``train_task_losses`` and ``valid_task_losses``, lists of the tasks' mean losses;
     - ``train_loss`` and ``valid_loss``, their sums weighted by the tasks' weights: in training the
-      weights of the epoch, in validation those of the first epoch, or of a single task, where no
-      task counts more than it did after the first epoch;
+      weights of the epoch, in validation those of the first epoch, or of a single task;
     - ``train_loss_best`` and ``valid_loss_best``, whether these sums are the least so far.
 
     Parameters
@@ -363,12 +362,8 @@ class MultiTaskNet(NeuralNet):
 
     def _record_losses(self, prefix: str, sums: Tensor, weights: Tensor) -> None:
         """Record the tasks' mean losses, and their sum; this reads them from the device."""
-        task_losses = counted = self.losses.means(sums)
-        first = self.history[0].get("valid_task_losses", ())
-        if prefix == "valid" and len(first) == len(task_losses):
-            # What cannot be learnt, such as noise, must not end the training of other tasks.
-            counted = torch.minimum(task_losses, torch.as_tensor(first).to(task_losses))
-        self.history.record_loss(f"{prefix}_loss", (weights * counted).sum().item())
+        task_losses = self.losses.means(sums)
+        self.history.record_loss(f"{prefix}_loss", (weights * task_losses).sum().item())
         self.history.record(f"{prefix}_task_losses", task_losses.tolist())
 
     def _place(self, weights: np.ndarray) -> Tensor:

@@ -3,6 +3,7 @@
 import math
 from typing import Any, NamedTuple
 
+import numpy as np
 from skorch.callbacks import Callback
 
 from ..utils.processes import current
@@ -144,7 +145,7 @@ class Schedule(Callback):
     def on_epoch_end(self, net: Any, **_: Any) -> None:
         """Begin the fall if the loss no longer decreases, or end training."""
         self.n_epochs_ += 1
-        if self.is_stable and self._lost_patience(net.history[-1]):
+        if self.is_stable and self._lost_patience(net):
             self._begin_fall(_LEAST_FALL)
         self._set(net)
         self.ends_training = self.ends_epoch
@@ -177,11 +178,18 @@ class Schedule(Callback):
         """Return whether it would be late after one more epoch as long as those before."""
         return self.time_ is not None and self._is_late(self.time_.used / self.n_epochs_)
 
-    def _lost_patience(self, epoch: Any) -> bool:
-        """Return whether the validation loss of an epoch shows that there is little to gain."""
+    def _lost_patience(self, net: Any) -> bool:
+        """Return whether the validation loss of the last epoch shows that little is to be gained.
+
+        No task counts more than in its first epoch: one that cannot be learnt, such as noise, must
+        not end the training of others.
+        """
         if self.patience is None or self.step_ < self.rise_:
             return False
-        return self.patience.is_over(epoch["valid_loss"], self.step_)
+        validated = [epoch for epoch in net.history if "valid_task_losses" in epoch]
+        first, last = (validated[i]["valid_task_losses"] for i in (0, -1))
+        losses = np.minimum(first, last)
+        return self.patience.is_over(float(net.task_weights.watched @ losses), self.step_)
 
     def _begin_fall(self, least: int) -> None:
         """Let the rate fall from now on; without a fall, this is the end."""

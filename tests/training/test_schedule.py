@@ -16,11 +16,14 @@ from sklearn_ple.training.stopping import Patience
 def run(schedule, losses, n_batches=10, rate=2.0):
     """Run a schedule over epochs of these validation losses; return the rate of each step."""
     group = {"lr": rate}
-    net = SimpleNamespace(optimizer_=SimpleNamespace(param_groups=[group]), history=[])
+    weights = SimpleNamespace(watched=np.ones(np.size(losses[0])))
+    net = SimpleNamespace(
+        optimizer_=SimpleNamespace(param_groups=[group]), history=[], task_weights=weights
+    )
     rates = []
     schedule.on_train_begin(net)
     for loss in losses:
-        net.history.append({"valid_loss": loss})
+        net.history.append({"valid_task_losses": np.atleast_1d(loss)})
         schedule.on_epoch_begin(net)
         for _ in range(n_batches):
             if schedule.ends_epoch:
@@ -81,6 +84,15 @@ def test_patience_begins_when_the_rate_has_risen():
     rates = run(Schedule(2000, 10, patience=Patience(1)), np.arange(1000.0))
     # The first epoch after the rise is the first one that is compared.
     assert len(rates) == 110 + 40
+
+
+def test_a_task_that_cannot_be_learnt_does_not_end_training():
+    learnt, noise = np.linspace(2, 1, 100), np.linspace(1, 9, 100)
+    lengths = []
+    for tasks in ([learnt], [learnt, noise], [noise]):
+        schedule = Schedule(2000, 10, patience=Patience(3))
+        lengths.append(len(run(schedule, [*np.transpose(tasks), *np.ones((30, len(tasks)))])))
+    assert lengths[0] == lengths[1] > 1000 > lengths[2]
 
 
 def test_the_fall_of_an_earlier_training_is_repeated():
