@@ -192,7 +192,9 @@ def make_module(fitted):
 
 def make_body(estimator, n_features, tasks):
     """Make the body of an estimator's network."""
-    return estimator.make_network(n_features, tasks, **build.body_options(estimator._settings))
+    return estimator.make_network(
+        n_features, tasks, **build.body_options(estimator._settings, tasks)
+    )
 
 
 def plan(estimator, n_rows, split=None):

@@ -31,7 +31,7 @@ def widths(
 
 def towers() -> Any:
     """Declare the widths of the towers of PLE and of the networks that its paper compares."""
-    return parameter(default=(32,), published=(256, 128, 64))
+    return parameter(default="auto", published=(256, 128, 64))
 
 
 def specific_share() -> Any:

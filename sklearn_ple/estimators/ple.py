@@ -58,8 +58,9 @@ class PLEClassifierRegressor(_Progressive):
         may gain where tasks are many. Gates change slowly: their logits have a factor of 0.03,
         without which gates that read many features soon fit noise. With None, gates are those of
         the paper: equal weights at the start, and no factor.
-    tower_hidden_units : sequence of int, default=(32,)
-        Widths of the hidden layers of every task's tower; empty for linear towers.
+    tower_hidden_units : sequence of int or "auto", default="auto"
+        Widths of the hidden layers of every task's tower; empty for linear towers. With "auto"
+        they are (64,) if a task has more than six classes, and (32,) otherwise.
     activation : {"relu", "gelu", "silu", "elu", "tanh"}, default="relu"
         Activation of experts, towers and hidden layers of gates.
     dropout : float or "auto", default="auto"

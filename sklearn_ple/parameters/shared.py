@@ -78,7 +78,10 @@ class SharedParameters:
     """The parameters that all estimators share."""
 
     tower_hidden_units: Any = parameter(
-        default=(32,), constraint=[LAYER_WIDTHS], search=[(), (32,), (64,), (64, 32)], network=True
+        default="auto",
+        constraint=[_AUTO, LAYER_WIDTHS],
+        search=[(), (32,), (64,), (64, 32)],
+        network=True,
     )
     activation: str = parameter(
         default="relu", constraint=[StrOptions(set(ACTIVATIONS))], network=True

@@ -23,7 +23,7 @@ from ..nn.inputs import find_columns
 from ..nn.members import Members
 from ..parameters.optimizers import find_optimizer
 from ..parameters.settings import Settings
-from ..tasks import TaskLosses, TaskWeights
+from ..tasks import Task, TaskLosses, TaskWeights
 from ..tasks.mean import MemberMean
 from ..utils.warn import warn
 from .cpu import check_n_jobs
@@ -95,7 +95,7 @@ def make_module(
 
 def make_inputs(settings: Settings, encoder: TableEncoder) -> InputLayer:
     """Make the layer that turns the numbers and codes of an encoder into features."""
-    settings = resolve_network(settings, encoder.has_interactions)
+    settings = resolve_network(settings, encoder.tasks, encoder.has_interactions)
     members, width = Members(settings.n_members), settings.embedding_dim
     of_views = settings.architecture.views(len(encoder.tasks))
     views = Axis(tuple((task, 1) for task in of_views), members.n)
@@ -112,9 +112,11 @@ def make_inputs(settings: Settings, encoder: TableEncoder) -> InputLayer:
     )
 
 
-def body_options(settings: Settings, has_interactions: bool = False) -> dict[str, Any]:
+def body_options(
+    settings: Settings, tasks: Sequence[Task], has_interactions: bool = False
+) -> dict[str, Any]:
     """Return the options that all networks accept, and widths of experts that are "auto"."""
-    resolved = resolve_network(settings, has_interactions)
+    resolved = resolve_network(settings, tasks, has_interactions)
     options = {
         "tower_hidden_units": tuple(resolved.tower_hidden_units),
         "activation": resolved.activation,
@@ -144,7 +146,7 @@ def make_body(
     """
     owner, n_members = settings.owner.__name__, settings.n_members
     tasks = [encoder.tasks[k] for k in encoder.order]
-    options = body_options(settings, encoder.has_interactions)
+    options = body_options(settings, tasks, encoder.has_interactions)
     if settings.architecture.reads_columns:
         named = encoder.features.list_names(names or None)
         options["columns"] = find_columns(inputs, encoder.indicators, named)

@@ -1,10 +1,11 @@
 """The plan of a training: values of parameters that are "auto", by the number of rows."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..parameters.settings import Settings
+from ..tasks import Task
 from .net_params import make_plain, read_net_params
 from .split import LEAST_ROWS_TO_SET_ASIDE, Split, stops_early
 
@@ -25,6 +26,9 @@ NETWORK: dict[str, Any] = {
     "feature_dropout": (0.1, 0.0),
     "expert_hidden_units": ((48,), (64, 64)),
 }
+
+# Widths of towers, in general and where a task has more classes than this.
+_TOWERS, _MANY_CLASSES = ((32,), (64,)), 6
 
 #: Parameters of skorch's net that take precedence, by the estimators' parameters.
 _IN_NET_PARAMS = {"batch_size": "batch_size", "max_epochs": "max_epochs", "learning_rate": "lr"}
@@ -106,12 +110,16 @@ def for_one_epoch(settings: Settings) -> Settings:
     )
 
 
-def resolve_network(settings: Settings, has_interactions: bool) -> Settings:
+def resolve_network(
+    settings: Settings, tasks: Sequence[Task], has_interactions: bool = False
+) -> Settings:
     """Replace the parameters of the network that are "auto", see `TableEncoder`."""
-    is_open = {name: isinstance(getattr(settings, name), str) for name in NETWORK}
-    return settings.replace(
-        **{name: NETWORK[name][has_interactions] for name in NETWORK if is_open[name]}
-    )
+    chosen = {name: values[has_interactions] for name, values in NETWORK.items()}
+    # The towers of a fitted network do not change if a task is added.
+    classes = [task.n_outputs for task in tasks if task.has_classes and not task.added]
+    chosen["tower_hidden_units"] = _TOWERS[max(classes, default=0) > _MANY_CLASSES]
+    is_open = [name for name in chosen if isinstance(getattr(settings, name), str)]
+    return settings.replace(**{name: chosen[name] for name in is_open})
 
 
 def default_batch_size(n_rows: int) -> int:

@@ -3,8 +3,9 @@
 import makers
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
-from sklearn_ple import PLEClassifierRegressor
+from sklearn_ple import PLEClassifier, PLEClassifierRegressor
 
 
 def plan(n_rows, **params):
@@ -87,3 +88,49 @@ def test_net_params_take_precedence():
     assert settled.learning_rate == pytest.approx(3e-3)
     assert plan(100, net_params={"lr": 0.2}).learning_rate == 0.2
     assert plan(100, net_params={"": 5}).batch_size == plan(100).batch_size
+
+
+@pytest.fixture(scope="module")
+def classes():
+    """Six classes, and seven."""
+    X = np.random.RandomState(0).randn(84, 3)
+    return X, np.column_stack([np.arange(84) % 6, np.arange(84) % 7])
+
+
+def width_of_towers(fitted):
+    """Return the width of the hidden layer of the towers, each of which has as many biases."""
+    (bias,) = [v for k, v in fitted.module_.state_dict().items() if "towers.hidden" in k][1:]
+    return bias.shape[-1]
+
+
+TINY = {"max_epochs": 1, "n_members": 1, "random_state": 0, "task_types": "multiclass"}
+
+
+@pytest.mark.parametrize(("columns", "width"), [([0], 32), ([1], 64), ([0, 1], 64)])
+def test_towers_are_wider_if_a_task_has_more_than_six_classes(classes, columns, width):
+    X, y = classes
+    assert width_of_towers(PLEClassifier(**TINY).fit(X, y[:, columns])) == width
+    named = PLEClassifier(**TINY, tower_hidden_units=(8,)).fit(X, y[:, columns])
+    assert width_of_towers(named) == 8
+
+
+def test_towers_of_many_numbers_are_not_wider(classes):
+    X, _ = classes
+    fitted = PLEClassifierRegressor(**TINY | {"task_types": "count"}).fit(X, np.arange(84))
+    assert width_of_towers(fitted) == 32
+
+
+def test_an_added_task_has_towers_as_wide_as_the_others(classes):
+    X, y = classes
+    fitted = PLEClassifier(**TINY).fit(X, y[:, :1])
+    before = fitted.predict_proba(X)
+    fitted.add_task(X, y)
+    assert width_of_towers(fitted) == 32
+    assert_allclose(fitted.predict_proba(X)[0], before[0], rtol=1e-4)
+
+
+def test_a_warm_start_may_have_towers_of_another_width(classes):
+    X, y = classes
+    earlier = PLEClassifier(**TINY).fit(X, y[:, :1])
+    started = PLEClassifier(**TINY, warm_start_from=earlier).fit(X, y)
+    assert width_of_towers(started) == 64
