@@ -187,9 +187,10 @@ class Schedule(Callback):
         if self.patience is None or self.step_ < self.rise_:
             return False
         validated = [epoch for epoch in net.history if "valid_task_losses" in epoch]
-        first, last = (validated[i]["valid_task_losses"] for i in (0, -1))
-        losses = np.minimum(first, last)
-        return self.patience.is_over(float(net.task_weights.watched @ losses), self.step_)
+        first, last = (np.array(validated[i]["valid_task_losses"]) for i in (0, -1))
+        weights = net.task_weights.watched
+        losses = [float(weights @ each) for each in (np.minimum(first, last), first)]
+        return self.patience.is_over(*losses, self.step_)
 
     def _begin_fall(self, least: int) -> None:
         """Let the rate fall from now on; without a fall, this is the end."""

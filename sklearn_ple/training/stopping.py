@@ -4,15 +4,17 @@ from typing import Any
 
 # Least number of steps without a decrease, and the least share of the steps so far.
 _STEPS, _SHARE = 75, 0.25
-# From so many steps on, the loss must decrease by this share: little is left to learn.
-_MANY_STEPS, _GAIN = 800, 0.04
+# From so many steps on, the loss must decrease by a share of itself, or of the first loss if this
+# is less: where classes have much noise, most of the loss cannot be learnt.
+_MANY_STEPS, _OF_LOSS, _OF_FIRST = 800, 0.04, 0.01
 
 
 class Patience:
     """Waits for the validation loss to decrease.
 
     By default it waits for 75 steps, or for a quarter of the steps so far if these are more. After
-    800 steps only a decrease by 4 % counts: a quarter more time must gain at least this.
+    800 steps a decrease counts only from 4 % of the loss on, or from 1 % of that of the first
+    epoch if this is less: a quarter more time must gain at least this.
 
     Parameters
     ----------
@@ -24,18 +26,22 @@ class Patience:
         self.n_epochs = n_epochs
         self.loss, self.step, self.n_since = float("inf"), 0, 0
 
-    def is_over(self, loss: float, step: int) -> bool:
+    def is_over(self, loss: float, first: float, step: int) -> bool:
         """Note the loss of one more epoch; return whether to wait no longer.
 
         Parameters
         ----------
         loss : float
             The validation loss after the epoch.
+        first : float
+            That after the first epoch.
         step : int
             Number of steps so far.
         """
-        gain = _GAIN if self.n_epochs is None and step > _MANY_STEPS else 0.0
-        if self.step == 0 or loss < self.loss - gain * abs(self.loss):
+        gain = 0.0
+        if self.n_epochs is None and step > _MANY_STEPS:
+            gain = min(_OF_LOSS * abs(self.loss), _OF_FIRST * abs(first))
+        if self.step == 0 or loss < self.loss - gain:
             self.loss, self.step, self.n_since = loss, step, 0
             return False
         self.n_since += 1

@@ -71,13 +71,19 @@ def test_a_number_of_epochs_without_a_decrease_may_be_given(falls):
     assert len(rates) == (230 + 46 if falls else 230)
 
 
-def test_after_many_steps_small_decreases_do_not_count():
-    # The loss falls by a constant share with each doubling of the time.
-    epochs = np.arange(1, 2000)
-    lengths = {}
-    for power in (0.05, 1.0):
-        lengths[power] = len(run(Schedule(2000, 10, patience=Patience()), epochs**-power))
-    assert lengths[0.05] < 1600 and lengths[1.0] == 20_000 - 10
+@pytest.mark.parametrize(
+    ("losses", "least", "most"),
+    [
+        # A quarter more time decreases the loss by an eighth, or by .7 %.
+        (np.arange(1, 2000) ** -0.6, 19_000, 20_000),
+        (np.arange(1, 2000) ** -0.03, 800, 1600),
+        # A quarter more time gains 3 % of the first loss, or .3 %.
+        (1.0 - 0.13 * np.log(np.arange(1, 2000)) / np.log(2000), 800, 1600),
+        (1.0 - 0.13 * np.log(np.arange(1, 200)), 1900, 2000),
+    ],
+)
+def test_after_many_steps_small_decreases_do_not_count(losses, least, most):
+    assert least <= len(run(Schedule(2000, 10, patience=Patience()), losses)) <= most
 
 
 def test_patience_begins_when_the_rate_has_risen():
