@@ -29,9 +29,10 @@ def widths(
     )
 
 
-def towers() -> Any:
+def towers(default: Any = (32,)) -> Any:
     """Declare the widths of the towers of PLE and of the networks that its paper compares."""
-    return parameter(default=(32,), published=(256, 128, 64))
+    kinds = [LAYER_WIDTHS, *([StrOptions({default})] if isinstance(default, str) else [])]
+    return parameter(default=default, constraint=kinds, published=(256, 128, 64))
 
 
 def specific_share() -> Any:

@@ -112,17 +112,20 @@ def make_inputs(settings: Settings, encoder: TableEncoder) -> InputLayer:
     )
 
 
-def body_options(settings: Settings, has_interactions: bool = False) -> dict[str, Any]:
-    """Return the options that all networks accept, and widths of experts that are "auto"."""
-    resolved = resolve_network(settings, has_interactions)
+def body_options(
+    settings: Settings, has_interactions: bool = False, n_tasks: int = 1
+) -> dict[str, Any]:
+    """Return the options that all networks accept, and those of experts that are "auto"."""
+    resolved = resolve_network(settings, has_interactions, n_tasks)
     options = {
         "tower_hidden_units": tuple(resolved.tower_hidden_units),
         "activation": resolved.activation,
         "dropout": Members(resolved.n_members).rates(resolved.dropout),
         "n_members": resolved.n_members,
     }
-    if isinstance(settings.expert_hidden_units, str):
-        options["expert_hidden_units"] = resolved.expert_hidden_units
+    for name in ("expert_hidden_units", "n_specific_experts"):
+        if isinstance(getattr(settings, name), str):
+            options[name] = getattr(resolved, name)
     return options
 
 
@@ -144,7 +147,9 @@ def make_body(
     """
     owner, n_members = settings.owner.__name__, settings.n_members
     tasks = [encoder.tasks[k] for k in encoder.order]
-    options = body_options(settings, encoder.has_interactions)
+    # Added tasks do not change the network of the first ones.
+    n_first = sum(not task.added for task in tasks)
+    options = body_options(settings, encoder.has_interactions, n_first)
     if settings.architecture.reads_columns:
         named = encoder.features.list_names(names or None)
         options["columns"] = find_columns(inputs, encoder.indicators, named)

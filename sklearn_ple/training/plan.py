@@ -26,6 +26,13 @@ NETWORK: dict[str, Any] = {
     "expert_hidden_units": ((48,), (64, 64)),
 }
 
+# From so many tasks on, experts and layers of towers of each task would take time and memory, and
+# all tasks together teach a wide expert more.
+_MANY_TASKS = 100
+# Parameters of the network of few and of many tasks, if "auto" stands for the experts of a task.
+_OF_TASKS: dict[str, Any] = {"n_specific_experts": (1, 0), "tower_hidden_units": ((32,), ())}
+_WIDE = 192
+
 #: Parameters of skorch's net that take precedence, by the estimators' parameters.
 _IN_NET_PARAMS = {"batch_size": "batch_size", "max_epochs": "max_epochs", "learning_rate": "lr"}
 
@@ -106,12 +113,16 @@ def for_one_epoch(settings: Settings) -> Settings:
     )
 
 
-def resolve_network(settings: Settings, has_interactions: bool) -> Settings:
+def resolve_network(settings: Settings, has_interactions: bool, n_tasks: int = 1) -> Settings:
     """Replace the parameters of the network that are "auto", see `TableEncoder`."""
-    is_open = {name: isinstance(getattr(settings, name), str) for name in NETWORK}
-    return settings.replace(
-        **{name: NETWORK[name][has_interactions] for name in NETWORK if is_open[name]}
-    )
+    is_open = isinstance(settings.n_specific_experts, str) and settings.n_shared_experts > 0
+    is_many = is_open and n_tasks >= _MANY_TASKS
+    values = {name: pair[has_interactions] for name, pair in NETWORK.items()}
+    values |= {name: pair[is_many] for name, pair in _OF_TASKS.items()}
+    if is_many:
+        values["expert_hidden_units"] = (_WIDE,) * len(values["expert_hidden_units"])
+    found = {name: values[name] for name in values if isinstance(getattr(settings, name), str)}
+    return settings.replace(**found)
 
 
 def default_batch_size(n_rows: int) -> int:
