@@ -147,7 +147,9 @@ def cut_below(
     cuts: list[Representation] = []
 
     def cut(_: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-        cuts.append(Representation(inputs[0], n_members, dependent, order))
+        # If all tasks of a member read the same, each loss has a gradient of its own.
+        is_shared = isinstance(inputs[0], Tensor) and len(inputs[0]) < n_members * len(order)
+        cuts.append(Representation(inputs[0], n_members, dependent or is_shared, order))
         return (cuts[-1].above, *inputs[1:])
 
     handle = towers.register_forward_pre_hook(cut)

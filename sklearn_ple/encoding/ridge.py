@@ -110,7 +110,9 @@ def _fit_members(
     ndarray of shape (n_tasks, n_members, n_numbers)
         The coefficients.
     """
-    keys = [hash(row.tobytes()) for row in X]
+    keys = np.array([hash(row.tobytes()) for row in X])
+    # Then all rows are distinct, whatever the targets are.
+    all_differ = len(np.unique(keys)) == len(keys)
     basis = None
     if len(X) < X.shape[1]:
         # Coefficients are linear combinations of the rows: with fewer rows than columns, the
@@ -126,14 +128,26 @@ def _fit_members(
         if rows.any():
             apart = rows & ~common
             products = of_all + _sum_products(table[apart], weights[apart])
-            n_distinct = [_count_distinct(keys, y, rows) for y in Y.T]
-            coefficients[:, member] = _fit_ridge(products, np.array(n_distinct))
+            n_distinct = (
+                np.full(n_tasks, rows.sum())
+                if all_differ
+                else _count_distinct(keys[rows], Y[rows])
+            )
+            coefficients[:, member] = _fit_ridge(products, n_distinct)
     return coefficients if basis is None else coefficients @ basis.T
 
 
-def _count_distinct(keys: Sequence[int], y: np.ndarray, rows: np.ndarray) -> int:
-    """Count the distinct rows among some, given keys of their numbers and a target."""
-    return len({(keys[row], y[row]) for row in np.flatnonzero(rows).tolist()})
+def _count_distinct(keys: np.ndarray, Y: np.ndarray) -> np.ndarray:
+    """Count the distinct rows, of their numbers and a target, for each of the targets.
+
+    Parameters
+    ----------
+    keys : ndarray of int of shape (n_rows,)
+        Keys of the numbers of the rows.
+    Y : ndarray of shape (n_rows, n_targets)
+        The targets.
+    """
+    return np.array([len(set(zip(keys.tolist(), y.tolist(), strict=True))) for y in Y.T])
 
 
 def _sum_products(table: np.ndarray, weights: np.ndarray) -> np.ndarray:

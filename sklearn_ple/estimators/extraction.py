@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from ..base import MultiTaskEstimator, parameter, with_parameters
 from ..nn import PLE, Body
 from ..tasks import Task, by_task
+from ..utils._sklearn import StrOptions
 from ..utils.checks import shown
 from ..utils.constraints import COUNT_OR_ZERO, LISTED
 from .network_fields import count, towers, widths
@@ -20,8 +21,9 @@ class Extraction(MultiTaskEstimator):
 
     n_shared_experts: int = count(least=0, search=(1, 4))
     n_specific_experts: Any = parameter(
-        default=1,
-        constraint=[COUNT_OR_ZERO, LISTED, dict],
+        default="auto",
+        constraint=[StrOptions({"auto"}), COUNT_OR_ZERO, LISTED, dict],
+        published=1,
         search=(1, 4),
         network=True,
         of_tasks="values",
@@ -38,10 +40,11 @@ class Extraction(MultiTaskEstimator):
     def treats_tasks_alike(self) -> bool:
         """Whether the order of the tasks has no effect: numbers of experts are named or equal."""
         # A list has one number for each column of y, so tasks differ by their position.
-        return isinstance(self.n_specific_experts, (Integral, dict))
+        return isinstance(self.n_specific_experts, (Integral, dict, str))
 
     def make_network(self, in_features: int, tasks: Sequence[Task], **options: Any) -> Body:
-        numbers = self._n_specific([task.name for task in tasks])
+        given = options.pop("n_specific_experts", self.n_specific_experts)
+        numbers = self._n_specific(given, [task.name for task in tasks])
         earlier = {n for n, task in zip(numbers, tasks, strict=True) if not task.added}
         if len(earlier) == 1 < len(set(numbers)):
             raise ValueError(
@@ -51,9 +54,9 @@ class Extraction(MultiTaskEstimator):
             )
         return super().make_network(in_features, tasks, n_specific_experts=numbers, **options)
 
-    def _n_specific(self, names: list[str]) -> list[int]:
+    def _n_specific(self, given: Any, names: list[str]) -> list[int]:
         """Return the number of specific experts of each task."""
-        numbers = by_task(self.n_specific_experts, names, "n_specific_experts", default=1)
+        numbers = by_task(given, names, "n_specific_experts", default=1)
         for name, n in numbers.items():
             if not COUNT_OR_ZERO.is_satisfied_by(n):
                 raise ValueError(

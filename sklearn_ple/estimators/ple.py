@@ -42,14 +42,16 @@ class PLEClassifierRegressor(_Progressive):
     n_shared_experts : int, default=1
         Number of experts that all tasks share, at each level. With 0, the tasks share nothing but
         the embeddings of the features.
-    n_specific_experts : int, list of int or dict, default=1
+    n_specific_experts : int, list of int, dict or "auto", default="auto"
         Number of experts of each task, at each level: one number for all tasks, a list in the
-        order of y's columns, or a dict by name (1 for a task that is not named).
+        order of y's columns, or a dict by name (1 for a task that is not named). With "auto" it is
+        1, and 0 with 100 tasks or more: experts of so many tasks would take most of the time, and
+        predict no better than one wide expert that all share.
     expert_hidden_units : sequence of int or of sequences of int, or "auto", default="auto"
         Widths of the layers of every expert, the same at all levels; or a sequence of widths for
         each level, such as ``((128, 64), (32,))``. With "auto" they are (64, 64) if the labels
         clearly depend on interactions of numeric columns, as a probe of some rows shows, and (48,)
-        otherwise.
+        otherwise. All widths are 192 where ``n_specific_experts="auto"`` is 0.
     gate_hidden_units : sequence of int, default=()
         Widths of the hidden layers of every gate; empty for linear gates, as in the paper.
     specific_share : float or None, default=0.5
@@ -60,7 +62,8 @@ class PLEClassifierRegressor(_Progressive):
         the paper: equal weights at the start, and no factor.
     tower_hidden_units : sequence of int or "auto", default="auto"
         Widths of the hidden layers of every task's tower; empty for linear towers. With "auto"
-        they are (64,) if a task has more than six classes, and (32,) otherwise.
+        they are (64,) if a task has more than six classes, and (32,) otherwise. Towers are linear
+        where ``n_specific_experts="auto"`` is 0.
     activation : {"relu", "gelu", "silu", "elu", "tanh"}, default="relu"
         Activation of experts, towers and hidden layers of gates.
     dropout : float or "auto", default="auto"

@@ -10,7 +10,7 @@ from .axes import Axes, Axis
 from .diagram import Diagram, Node, count_for_one
 from .gates import Gates
 from .mlp import BatchedMLP
-from .towers import SeparateTowers, Towers
+from .towers import SeparateTowers, SharedTowers, Towers
 
 
 class Body(nn.Module, ABC):
@@ -112,6 +112,7 @@ class Body(nn.Module, ABC):
         self.views = Axis(tuple((task, 1) for task in views), self.n_members)
         # The subclass makes them, once the width of their input is known.
         self.towers: Any = None
+        self._read_alike = False
 
     def per_member(self, n: int = 1) -> Axis:
         """Return the axis of layers that the tasks of a member share.
@@ -176,17 +177,23 @@ class Body(nn.Module, ABC):
         """
         return {}
 
-    def make_towers(self, widths: int | Sequence[int]) -> Towers | SeparateTowers:
+    def make_towers(
+        self, widths: int | Sequence[int], shared: bool = False
+    ) -> Towers | SeparateTowers | SharedTowers:
         """Make the towers, with the options of the network.
 
         Parameters
         ----------
         widths : int or sequence of int
             Width of the towers' input; if tasks differ, one width for each task.
+        shared : bool, default=False
+            Whether all tasks of a member read the same: `represent` then returns a tensor of shape
+            (n_members, n_rows, width). Linear towers are then a single layer, which is fast with
+            many tasks.
 
         Returns
         -------
-        Towers or SeparateTowers
+        Towers, SeparateTowers or SharedTowers
             The towers of all tasks. With one width they read one tensor, with a sequence of widths
             a list with one tensor for each task.
 
@@ -202,6 +209,9 @@ class Body(nn.Module, ABC):
             "n_members": self.n_members,
         }
         if not isinstance(widths, Sequence):
+            self._read_alike = shared
+            if shared and not self.tower_hidden_units:
+                return SharedTowers(widths, self.n_outputs, self.n_members)
             return Towers(widths, self.n_outputs, **options)
         if len(widths) != self.n_tasks:
             raise ValueError(
@@ -288,7 +298,7 @@ class Body(nn.Module, ABC):
         Tensor of shape (n_members * n_tasks, n_rows, width), or list of Tensor
             One representation for each member and task; the tasks of a member are adjacent. If the
             towers were made with a sequence of widths, a list with one tensor of shape (n_members,
-            n_rows, width) for each task.
+            n_rows, width) for each task; with ``shared=True``, a single tensor of this shape.
         """
 
     def diagram(self, tasks: Sequence[str]) -> Diagram:
@@ -376,8 +386,9 @@ class Body(nn.Module, ABC):
             expected = [(self.n_members, n_rows, width) for width in self.towers.widths]
             axes = "for each task (n_members, n_rows, width)"
         else:
-            expected = (self.n_members * self.n_tasks, n_rows, self.towers.widths[0])
-            axes = "(n_members * n_tasks, n_rows, width)"
+            n_read = 1 if self._read_alike else self.n_tasks
+            expected = (self.n_members * n_read, n_rows, self.towers.widths[0])
+            axes = f"(n_members{'' if self._read_alike else ' * n_tasks'}, n_rows, width)"
         shapes = _list_shapes(read)
         if shapes != expected:
             raise ValueError(

@@ -232,6 +232,7 @@ class LevelNetwork(ExpertNetwork):
         self.n_earlier = self.n_tasks - n_added
         self.weighed = Axis((*self.specific.runs[: self.n_earlier], *self.shared.runs))
         self.gate_hidden_units = gate_hidden_units
+        self.has_one_expert = self.specific.n_each == 0 and self.shared.n_each == 1
         self.levels: Any = nn.ModuleList()
 
     def _make_levels(
@@ -242,7 +243,8 @@ class LevelNetwork(ExpertNetwork):
         for depth, units in enumerate(widths, start=1):
             self.levels.append(make(self, width, units, depth == n_levels))
             width = units[-1]
-        self.towers = self.make_towers(width)
+        # With a single expert all tasks read the same.
+        self.towers = self.make_towers(width, shared=self.has_one_expert)
 
     def represent(self, inputs: Tensor) -> Tensor:
         task_branches = shared_branch = inputs

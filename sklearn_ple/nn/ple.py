@@ -112,6 +112,7 @@ class ExtractionLevel(Level):
         super().__init__(network, width, units)
         self._add_shared_experts(network, width, units)
         members, n_shared = network.per_member(), network.shared.n_each
+        self.has_one_expert = network.has_one_expert
         self.n_specific = [n for _, n in network.specific.runs]
         self.is_even = len(set(self.n_specific)) == 1
 
@@ -143,12 +144,16 @@ class ExtractionLevel(Level):
         Returns
         -------
         tuple of Tensors of shapes (n_members * n_tasks, n_rows, width), (n_members, n_rows, width)
-            Outputs of the branches. Without a shared gate, the second is ``shared_branch``
-            unchanged.
+            Outputs of the branches. With a single expert, which all tasks read, the first axis of
+            the first has length n_members. Without a shared gate, the second is
+            ``shared_branch`` unchanged.
         """
         weights = self._weigh(task_branches)
         specific = self._evaluate_specific(task_branches)
         shared = self._evaluate_shared(shared_branch)
+        if self.has_one_expert:
+            alone = shared[0].squeeze(1)
+            return alone, shared_branch if self.shared_gate is None else alone
         if self.is_even:
             of_tasks = [bank.unflatten(1, (self.n_tasks, -1)) for bank in specific]
             outputs = mix(weights[0], *of_tasks, *(bank.unsqueeze(1) for bank in shared))

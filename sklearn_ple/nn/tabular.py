@@ -178,7 +178,9 @@ class TabularNetwork(nn.Module):
         """
         read = self.body.representations(self.inputs(numbers, codes))
         if not isinstance(read, list):
-            read = read.unflatten(0, (self.body.n_members, -1)).unbind(1)
+            by_task = read.unflatten(0, (self.body.n_members, -1))
+            # All tasks may read the same.
+            read = by_task.expand(-1, self.body.n_tasks, -1, -1).unbind(1)
         return self.order.sort_as_labels(read)
 
     @property

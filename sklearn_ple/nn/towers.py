@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .axes import Axis, ByTask
+from .axes import Axes, Axis, ByTask
 from .diagram import count_for_one
 from .mlp import BatchedLinear, BatchedMLP
 
@@ -79,7 +79,8 @@ class Towers(nn.Module):
         Parameters
         ----------
         representations : Tensor of shape (n_members * n_tasks, n_rows, in_features)
-            One representation for each member and task; the tasks of a member are adjacent.
+            One representation for each member and task; the tasks of a member are adjacent. Or
+            one for each member, of shape (n_members, n_rows, in_features), for all its tasks.
 
         Returns
         -------
@@ -108,6 +109,67 @@ class Towers(nn.Module):
             products = torch.baddbmm(bias.unsqueeze(-1), weight, of_run.flatten(0, 1))
             outputs.append(products.unflatten(0, (self.n_members, -1)).flatten(1, 2).mT)
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
+
+
+class SharedTowers(nn.Module):
+    """Linear towers that all read the same representation: one wide layer for each member.
+
+    Parameters
+    ----------
+    in_features : int
+        Width of the representation.
+    n_outputs : sequence of int
+        Number of outputs of each task.
+    n_members : int, default=1
+        Number of networks, each with its own towers.
+
+    Attributes
+    ----------
+    widths : list of int
+        Width of what each task reads.
+    """
+
+    def __init__(self, in_features: int, n_outputs: Sequence[int], n_members: int = 1):
+        super().__init__()
+        self.n_outputs = list(n_outputs)
+        self.widths = [in_features] * len(n_outputs)
+        self._outputs = Axis(tuple(enumerate(n_outputs)))
+        self.layer = BatchedLinear(Axis(n_members=n_members), in_features, len(self._outputs))
+
+    def declare_axes(self) -> dict[str, Axes]:
+        """Declare the axes of the parameters; see `Body.declare_axes`.
+
+        Returns
+        -------
+        dict of str to tuple of (Axis or None)
+            The axes, by name.
+        """
+        members = self.layer.axis
+        return {
+            "layer.weight": (members, self._outputs, None),
+            "layer.bias": (members, self._outputs),
+        }
+
+    @property
+    def n_parameters(self) -> list[int]:
+        """Number of parameters of each task's tower in one member."""
+        return [n * (self.layer.in_features + 1) for n in self.n_outputs]
+
+    def forward(self, shared: Tensor) -> Tensor:
+        """Compute the outputs of all tasks from what they share.
+
+        Parameters
+        ----------
+        shared : Tensor of shape (n_members, n_rows, in_features)
+            The representation of each member.
+
+        Returns
+        -------
+        Tensor of shape (n_members, n_rows, sum of n_outputs)
+            The outputs of all tasks, side by side.
+        """
+        with torch.autocast(shared.device.type, enabled=False):
+            return self.layer(shared.to(self.layer.weight.dtype))
 
 
 class SeparateTowers(ByTask):

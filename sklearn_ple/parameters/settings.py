@@ -71,6 +71,8 @@ class Settings(SharedParameters):
     # Not all estimators have these parameters.
     class_weight: Any = None
     expert_hidden_units: Any = None
+    n_shared_experts: Any = None
+    n_specific_experts: Any = None
     n_left_out: int = 0
 
     def __init__(

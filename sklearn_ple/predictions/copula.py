@@ -14,8 +14,10 @@ from .clusters import choose_clusters
 from .margins import Margin, Numbers, Ordered
 from .propagation import draw_latents, infer, infer_clusters
 
-# Number of rows from which correlations are learnt, and rounds in which they are.
-_MOST_ROWS, _MOST_ROUNDS = 1000, 12
+# Number of rows from which correlations are learnt.
+_MOST_ROWS = 1000
+# Rounds in which they are learnt: fewer with many tasks, since the first ones tell the most.
+_LEAST_ROUNDS, _MOST_ROUNDS, _ROUNDS_OF_TASKS = 4, 12, 3000
 # Rounds end when no correlation changes by more.
 _TOLERANCE = 5e-3
 _LEAST_EIGENVALUE = 0.01
@@ -180,15 +182,22 @@ def _maximise(
         several = rows[known.sum(axis=1) > 1]
         if len(several):
             of_rows, part = [arranged[k].take(several) for k in tasks], np.ix_(several, tasks)
-            found = _maximise_cluster(of_rows, labels[part], weights[part], is_over)
+            options = _limit_rounds(len(margins)), is_over
+            found = _maximise_cluster(of_rows, labels[part], weights[part], *options)
             correlation[np.ix_(tasks, tasks)] = found
     return correlation, arranged
+
+
+def _limit_rounds(n_tasks: int) -> int:
+    """Return the most rounds for a number of tasks: 12 up to 250 tasks, and at least 4."""
+    return max(_LEAST_ROUNDS, min(_MOST_ROUNDS, _ROUNDS_OF_TASKS // n_tasks))
 
 
 def _maximise_cluster(
     margins: Sequence[Margin],
     labels: np.ndarray,
     weights: np.ndarray,
+    n_rounds: int,
     is_over: Callable[[], bool],
 ) -> np.ndarray:
     """Learn the correlations of a cluster of tasks, by expectation maximisation.
@@ -202,12 +211,13 @@ def _maximise_cluster(
     of_rows = (weights * known).sum(axis=1) / known.sum(axis=1)
     of_rows = of_rows / of_rows.mean()
     correlation, sites = np.eye(n_tasks), None
-    for _ in range(_MOST_ROUNDS):
+    for _ in range(n_rounds):
         if is_over():
             raise TimeoutError
         belief, sites = infer(correlation, margins, labels, sites, 1 if sites else 3)
         second = (belief.mean * of_rows[:, np.newaxis]).T @ belief.mean
-        second += np.tensordot(of_rows, belief.covariance, 1) + 2 * n_tasks * np.eye(n_tasks)
+        covariance = np.broadcast_to(belief.covariance, (len(labels), n_tasks, n_tasks))
+        second += np.tensordot(of_rows, covariance, 1) + 2 * n_tasks * np.eye(n_tasks)
         before, correlation = correlation, _to_correlation(second)
         if np.abs(correlation - before).max() < _TOLERANCE:
             break

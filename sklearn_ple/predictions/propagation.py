@@ -44,7 +44,7 @@ class Belief(NamedTuple):
     mean : ndarray of shape (n_rows, n_tasks)
         Their means.
     covariance : ndarray of shape (n_rows, n_tasks, n_tasks) or (1, n_tasks, n_tasks)
-        Their covariances; the same for all rows if no label is known.
+        Their covariances; the first axis has length 1 if they are the same for all rows.
     others_mean, others_variance : ndarray of shape (n_rows, n_tasks)
         The means and variances that follow from the labels of all other tasks.
     """
@@ -180,17 +180,21 @@ def _move_sites(
 def _combine(correlation: np.ndarray, sites: Sites) -> Belief:
     """Combine the correlations with the sites.
 
-    As for a Gaussian process, no precision of a site needs to be inverted.
+    Rows whose sites all have the same precisions, as those of numbers without missing ones, share
+    one covariance.
     """
-    root = np.sqrt(sites.precision)[:, :, np.newaxis]
-    scaled = root * correlation
-    inner = np.eye(len(correlation)) + scaled * np.swapaxes(root, 1, 2)
-    covariance = correlation - np.swapaxes(scaled, 1, 2) @ np.linalg.solve(inner, scaled)
+    precision = sites.precision
+    if len(precision) and (precision == precision[:1]).all():
+        precision = precision[:1]
+    n_tasks = len(correlation)
+    inverse = np.linalg.inv(correlation) + precision[:, :, np.newaxis] * np.eye(n_tasks)
+    covariance = np.linalg.inv(inverse)
     mean = (covariance @ sites.shift[:, :, np.newaxis])[..., 0]
     own = np.diagonal(covariance, axis1=1, axis2=2)
     # Labels of others never make a variance greater than 1, as it is without any; rounding might.
-    left = np.maximum(1 / own - sites.precision, 1.0)
-    return Belief(mean, covariance, (mean / own - sites.shift) / left, 1 / left)
+    left = np.maximum(1 / own - precision, 1.0)
+    others = (mean / own - sites.shift) / left
+    return Belief(mean, covariance, others, np.broadcast_to(1 / left, mean.shape))
 
 
 def draw_latents(

@@ -115,7 +115,7 @@ def make_inputs(settings: Settings, encoder: TableEncoder) -> InputLayer:
 def body_options(
     settings: Settings, tasks: Sequence[Task], has_interactions: bool = False
 ) -> dict[str, Any]:
-    """Return the options that all networks accept, and widths of experts that are "auto"."""
+    """Return the options that all networks accept, and those of experts that are "auto"."""
     resolved = resolve_network(settings, tasks, has_interactions)
     options = {
         "tower_hidden_units": tuple(resolved.tower_hidden_units),
@@ -123,8 +123,9 @@ def body_options(
         "dropout": Members(resolved.n_members).rates(resolved.dropout),
         "n_members": resolved.n_members,
     }
-    if isinstance(settings.expert_hidden_units, str):
-        options["expert_hidden_units"] = resolved.expert_hidden_units
+    for name in ("expert_hidden_units", "n_specific_experts"):
+        if isinstance(getattr(settings, name), str):
+            options[name] = getattr(resolved, name)
     return options
 
 

@@ -189,8 +189,8 @@ class Schedule(Callback):
         validated = [epoch for epoch in net.history if "valid_task_losses" in epoch]
         first, last = (np.array(validated[i]["valid_task_losses"]) for i in (0, -1))
         weights = net.task_weights.watched
-        losses = [float(weights @ each) for each in (np.minimum(first, last), first)]
-        return self.patience.is_over(*losses, self.step_)
+        loss = float(weights @ np.minimum(first, last))
+        return self.patience.is_over(loss, float(weights @ first), self.step_)
 
     def _begin_fall(self, least: int) -> None:
         """Let the rate fall from now on; without a fall, this is the end."""

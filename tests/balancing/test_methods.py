@@ -366,8 +366,13 @@ def test_an_aggregator_of_torchjd_takes_the_step_of_its_own_method(conflict):
 # -- where gradients meet ---------------------------------------------------------------------
 
 
+def make_shared(*args, **options):
+    """Make a network whose tasks all read the same expert."""
+    return PLE(*args, n_specific_experts=0, tower_hidden_units=(), **options)
+
+
 @pytest.mark.parametrize("dependent", [False, True])
-@pytest.mark.parametrize("make_body", [SharedBottom, PLE])
+@pytest.mark.parametrize("make_body", [SharedBottom, PLE, make_shared])
 def test_gradients_below_the_towers_are_weighed(make_body, dependent, seed):
     torch.manual_seed(seed)
     bodies = [make_body(4, [1, 1], n_members=2).double() for _ in range(2)]

@@ -54,7 +54,11 @@ OFF = {
 }
 #: Section 5.1.3 of the PLE paper, for all networks that it compares.
 TOWERS: dict[str, Any] = {"tower_hidden_units": (256, 128, 64)}
-GATES: dict[str, Any] = {"expert_hidden_units": (64,), "specific_share": None}
+GATES: dict[str, Any] = {
+    "n_specific_experts": 1,
+    "expert_hidden_units": (64,),
+    "specific_share": None,
+}
 OWN: dict[type, dict[str, Any]] = {
     AITMClassifierRegressor: {
         "bottom_hidden_units": (128, 64, 32),

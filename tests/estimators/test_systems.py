@@ -375,6 +375,61 @@ def test_experts_are_as_many_as_each_task_is_given(cls, n_specific, expected, ta
     }
 
 
+@pytest.fixture(scope="module")
+def many():
+    """Return a table of 101 tasks."""
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(60, 3))
+    y = X @ rng.normal(size=(3, 101)) + rng.normal(size=(60, 101))
+    return X, pd.DataFrame(y).add_prefix("y")
+
+
+@pytest.mark.parametrize("cls", [CGCClassifierRegressor, PLEClassifierRegressor])
+def test_many_tasks_share_one_wide_expert(cls, many):
+    X, y = many
+    fitted = cls(max_epochs=1, random_state=0).fit(X, y)
+    (experts,) = fitted.module_.expert_names(list(y))
+    assert [bank.names for bank in experts] == [["shared 1"]]
+    body = fitted.module_.body
+    assert body.towers.widths == [192] * 101
+    assert body.towers.n_parameters == [193] * 101
+    (weights,) = fitted.gate_weights(X)
+    assert_array_equal(weights["y7"], 1.0)
+    assert fitted.transform(X[:5]).shape == (5, 101 * 8 * 192)
+    fewer = cls(max_epochs=1, random_state=0).fit(X, y.iloc[:, :99])
+    assert fewer.module_.body.towers.widths == [48] * 99
+    assert fewer.module_.body.specific.n_each == 99
+
+
+@pytest.mark.parametrize(
+    ("given", "n_specific", "width"),
+    [
+        ({"n_specific_experts": 1}, 100, 48),
+        ({"n_shared_experts": 0}, 100, 48),
+        ({"expert_hidden_units": (5,)}, 0, 5),
+        ({"tower_hidden_units": (4,)}, 0, 192),
+    ],
+)
+def test_parameters_of_many_tasks_take_precedence(given, n_specific, width, many):
+    X, y = many
+    options = {"max_epochs": 1, "n_members": 1, "random_state": 0}
+    fitted = PLEClassifierRegressor(**options, **given).fit(X, y.iloc[:, :100])
+    body = fitted.module_.body
+    assert (body.specific.n_each, body.towers.widths[0]) == (n_specific, width)
+    assert np.isfinite(fitted.predict(X).to_numpy()).all()
+
+
+@pytest.mark.parametrize(("n_first", "n_specific"), [(99, 101), (100, 0)])
+def test_added_tasks_do_not_change_the_network_of_the_first_ones(n_first, n_specific, many):
+    X, y = many
+    options = {"max_epochs": 1, "n_members": 1, "random_state": 0}
+    fitted = PLEClassifierRegressor(**options).fit(X, y.iloc[:, :n_first])
+    before = fitted.predict(X)
+    fitted.add_task(X, y.iloc[:, n_first:])
+    assert fitted.module_.body.specific.n_each == n_specific
+    assert_allclose(fitted.predict(X)[before.columns], before, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("cls", [MMoEClassifierRegressor, PLEClassifierRegressor])
 def test_levels_have_widths_of_their_own(cls, table):
     X, y = table

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from sklearn_ple.nn import ACTIVATIONS, BatchedLinear, BatchedMLP, Towers
+from sklearn_ple.nn import ACTIVATIONS, PLE, BatchedLinear, BatchedMLP, Towers
 
 
 def draw(*shape, seed=1):
@@ -185,3 +185,32 @@ def test_towers_heads_are_not_dropped_out():
     assert torch.equal(towers(inputs), towers(inputs))
     hidden = Towers(5, [1, 2], (8,), dropout=0.9)
     assert not torch.equal(hidden(inputs), hidden(inputs))
+
+
+@pytest.mark.parametrize("n_members", [1, 3])
+@pytest.mark.parametrize("units", [(), (6,)])
+def test_towers_read_what_tasks_share_as_if_each_had_it(units, n_members):
+    options = {"tower_hidden_units": units, "n_members": n_members, "n_specific_experts": 0}
+    torch.manual_seed(0)
+    network = PLE(5, [2, 1, 3], n_levels=2, expert_hidden_units=(4,), **options).double()
+    inputs = draw(n_members, 7, 5)
+    shared = inputs
+    for level in network.levels:
+        (layer,) = level.shared_experts.layers
+        shared = torch.stack([single(layer, m)(shared[m]).relu() for m in range(n_members)])
+    assert_close(network.representations(inputs), shared)
+    start = 0
+    for task, n_outputs in enumerate(network.n_outputs):
+        for m, read in enumerate(shared):
+            if units:
+                tower = m * 3 + task
+                hidden = single(network.towers.hidden.layers[0], tower)(read).relu()
+                expected = single(network.towers.heads[task], m)(hidden)
+            else:
+                head = single(network.towers.layer, m)
+                columns = slice(start, start + n_outputs)
+                expected = read @ head.weight[columns].T + head.bias[columns]
+            assert_close(network(inputs)[m, :, start : start + n_outputs], expected)
+        start += n_outputs
+    counted = sum(network.towers.n_parameters) * n_members
+    assert counted == sum(part.numel() for part in network.towers.parameters())

@@ -896,5 +896,8 @@ def test_defaults_are_those_of_the_estimator(cls):
     # These depend on the tasks and on the table.
     defaults = {name: own for name, own in defaults.items() if name not in ("n_added", "columns")}
     expected = {name: getattr(estimator, name) for name in defaults}
-    # The widths that a fit chooses in general.
-    assert defaults == {name: (48,) if own == "auto" else own for name, own in expected.items()}
+    # What a fit chooses in general.
+    chosen = {"expert_hidden_units": (48,), "n_specific_experts": 1}
+    assert defaults == {
+        name: chosen[name] if own == "auto" else own for name, own in expected.items()
+    }

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from latents import draw_labels, make_binary, make_classes, make_correlation, make_number
+from numpy.testing import assert_allclose
 from scipy import stats
 from sklearn.exceptions import ConvergenceWarning
 
@@ -177,3 +178,38 @@ def test_the_rounds_end_when_the_time_does(simulated):
     with pytest.warns(ConvergenceWarning, match="ended by max_time"):
         Copula.learn(margins, labels, np.ones_like(labels), is_over)
     assert len(asked) == 5
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_rows_are_inferred_together_as_each_alone(missing):
+    correlation, labels = make_correlation(3, 4), np.random.RandomState(0).normal(size=(6, 4))
+    if missing:
+        labels[1, 2] = labels[4, 0] = np.nan
+    together, _ = infer(correlation, [make_number(6)] * 4, labels)
+    # Without a missing number, what is not known of a row is the same for all.
+    assert len(together.covariance) == (6 if missing else 1)
+    covariances = np.broadcast_to(together.covariance, (6, 4, 4))
+    for row in range(6):
+        alone, _ = infer(correlation, [make_number(1)] * 4, labels[[row]])
+        assert_allclose(together.mean[row], alone.mean[0], atol=1e-9)
+        assert_allclose(covariances[row], alone.covariance[0], atol=1e-9)
+        for k in range(4):
+            found, expected = together.of_others(k, [row]), alone.of_others(k)
+            assert_allclose(found, expected, atol=1e-9)
+
+
+def test_few_rounds_find_nearly_the_same_correlations_of_many_tasks(monkeypatch):
+    n_rows, n_tasks = 400, 6
+    latents = np.random.RandomState(0).multivariate_normal(
+        np.zeros(n_tasks), make_correlation(4, n_tasks), n_rows
+    )
+    margins = [make_number(n_rows)] * n_tasks
+    labels = draw_labels(margins, latents)
+    labels[np.random.RandomState(1).rand(*labels.shape) < 0.3] = np.nan
+    every = Copula.learn(margins, labels, np.ones_like(labels))
+    # As with 750 tasks or more.
+    monkeypatch.setattr("sklearn_ple.predictions.copula._ROUNDS_OF_TASKS", 0)
+    some = Copula.learn(margins, labels, np.ones_like(labels))
+    assert not np.array_equal(some.correlation, every.correlation)
+    assert_allclose(some.correlation, every.correlation, atol=0.05)
+    assert_allclose(some.gains.mean(), every.gains.mean(), rtol=0.05)
