@@ -22,10 +22,10 @@ BASES = {"as published": STOP, "by default": {"n_members": 4}}
 sys.path.append(str(ROOT / "docs" / "extending"))
 #: Networks in addition to the paper's ten; those with a module are examples of docs/extending.
 SINCE = {
-    "AITM": ("AITMClassifierRegressor", {}),
+    "AITM": ("aitm.AITMClassifierRegressor", {}),
     "AdaTT": ("AdaTTClassifierRegressor", {}),
     "STEM": ("stem.STEMClassifierRegressor", {}),
-    "HoME": ("HoMEClassifierRegressor", {}),
+    "HoME": ("home.HoMEClassifierRegressor", {}),
     "MultiTab-Net": ("multitab.MultiTabNetClassifierRegressor", {}),
 }
 NETWORKS = SYSTEMS | SINCE

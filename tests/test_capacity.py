@@ -81,8 +81,6 @@ LEVELS = {
     "MMoEClassifierRegressor",
     "PLEClassifierRegressor",
 }
-#: Activations of what one task passes on to the next, which are not counted, as gates are not.
-PASSED = {"AITMClassifierRegressor": 1}
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
@@ -94,7 +92,7 @@ def test_layers_are_counted_from_the_features_to_the_towers(name, n_layers):
             estimator.set_params(n_levels=n_levels)
         n_levels = getattr(estimator, "n_levels", 1)
         assert count_layers(estimator) == n_levels * n_layers
-        n_activations = n_levels * n_layers + PASSED.get(name, 0)
+        n_activations = n_levels * n_layers
         assert activations_below_the_towers(estimator) == n_activations
 
 
@@ -123,7 +121,7 @@ def test_networks_get_equal_depth_and_the_nearest_width(table, name, reference):
         return
     sized = equal_capacity({"PLE": ple, "own": own}, *table, equal_depth=True)
     assert sized["PLE"].get_params() == ple.get_params()
-    n_activations = n_levels * len(widths) + PASSED.get(name, 0)
+    n_activations = n_levels * len(widths)
     assert activations_below_the_towers(sized["own"]) == n_activations
     target, unit = count_parameters(ple, *table), getattr(own, "n_subspaces", 1)
     widths = np.array(getattr(sized["own"], layers_of(name)))

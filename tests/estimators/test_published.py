@@ -17,7 +17,6 @@ from torch.nn import functional as F
 import sklearn_ple
 from sklearn_ple import (
     AdaTTClassifierRegressor,
-    AITMClassifierRegressor,
     AsymmetricSharingClassifierRegressor,
     CGCClassifierRegressor,
     CrossStitchClassifierRegressor,
@@ -56,11 +55,6 @@ OFF = {
 TOWERS: dict[str, Any] = {"tower_hidden_units": (256, 128, 64)}
 GATES: dict[str, Any] = {"expert_hidden_units": (64,), "specific_share": None}
 OWN: dict[type, dict[str, Any]] = {
-    AITMClassifierRegressor: {
-        "bottom_hidden_units": (128, 64, 32),
-        "tower_hidden_units": (),
-        "embedding_dim": 5,
-    },
     AdaTTClassifierRegressor: {"n_levels": 2, "n_specific_experts": 2},
     AsymmetricSharingClassifierRegressor: TOWERS,
     CGCClassifierRegressor: TOWERS | GATES,
