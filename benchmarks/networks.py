@@ -12,10 +12,9 @@ from importlib import import_module
 
 from common import ROOT, parser_of
 from data_sets import SPLIT_AT_RANDOM, score, without_test_rows
+from paper.capacity import count_layers, equal_capacity
 from paper.systems import STOP, SYSTEMS, run
 from peers import predictor
-
-from sklearn_ple.capacity import count_layers, equal_capacity
 
 #: By default, four members cost half as much as eight, and are the fewest validated like eight.
 BASES = {"as published": STOP, "by default": {"n_members": 4}}
