@@ -12,20 +12,19 @@ from importlib import import_module
 
 from common import ROOT, parser_of
 from data_sets import SPLIT_AT_RANDOM, score, without_test_rows
+from paper.capacity import count_layers, equal_capacity
 from paper.systems import STOP, SYSTEMS, run
 from peers import predictor
-
-from sklearn_ple.capacity import count_layers, equal_capacity
 
 #: By default, four members cost half as much as eight, and are the fewest validated like eight.
 BASES = {"as published": STOP, "by default": {"n_members": 4}}
 sys.path.append(str(ROOT / "docs" / "extending"))
 #: Networks in addition to the paper's ten; those with a module are examples of docs/extending.
 SINCE = {
-    "AITM": ("AITMClassifierRegressor", {}),
+    "AITM": ("aitm.AITMClassifierRegressor", {}),
     "AdaTT": ("AdaTTClassifierRegressor", {}),
     "STEM": ("stem.STEMClassifierRegressor", {}),
-    "HoME": ("HoMEClassifierRegressor", {}),
+    "HoME": ("home.HoMEClassifierRegressor", {}),
     "MultiTab-Net": ("multitab.MultiTabNetClassifierRegressor", {}),
 }
 NETWORKS = SYSTEMS | SINCE

@@ -25,7 +25,7 @@ N_ROWS = 600
 FULL = "PLE, until it stops early"
 BALANCINGS = ("uncertainty", "famo")
 #: Networks in docs/extending that results have figures of.
-EXAMPLES = ("stem", "multitab")
+EXAMPLES = ("aitm", "home", "multitab", "stem")
 
 
 def systems():

@@ -55,9 +55,7 @@ NETWORKS = {
     "mmoe": "MMoE",
     "cgc": "CGC",
     "ple": "PLE",
-    "aitm": "AITM",
     "adatt": "AdaTT",
-    "home": "HoME",
 }
 
 

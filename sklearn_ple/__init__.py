@@ -10,7 +10,6 @@ from .estimators.ple import (
 
 # isort: split
 from .estimators.adatt import AdaTTClassifierRegressor
-from .estimators.aitm import AITMClassifierRegressor
 from .estimators.bottoms import (
     AsymmetricSharingClassifierRegressor,
     CustomizedSharingClassifierRegressor,
@@ -18,7 +17,6 @@ from .estimators.bottoms import (
     SingleTaskClassifierRegressor,
 )
 from .estimators.esmm import ESMMClassifier
-from .estimators.home import HoMEClassifierRegressor
 from .estimators.mmoe import MMoEClassifierRegressor
 from .estimators.stitched import CrossStitchClassifierRegressor, SluiceClassifierRegressor
 from .predictions.task_view import task_view
@@ -26,14 +24,12 @@ from .predictions.task_view import task_view
 __version__ = "0.1.0"
 
 __all__ = [
-    "AITMClassifierRegressor",
     "AdaTTClassifierRegressor",
     "AsymmetricSharingClassifierRegressor",
     "CGCClassifierRegressor",
     "CrossStitchClassifierRegressor",
     "CustomizedSharingClassifierRegressor",
     "ESMMClassifier",
-    "HoMEClassifierRegressor",
     "MMoEClassifierRegressor",
     "PLEClassifier",
     "PLEClassifierRegressor",

@@ -1,147 +1,58 @@
-"""The main job: learn all tasks of a real table together, and compare with boosting per task.
-
-``python -m sklearn_ple compare FILE`` compares models on a table of the user.
-"""
+"""The main job: compare models on a table, of the package or of the user."""
 
 import argparse
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import pandas as pd
-from sklearn.base import clone
-from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.model_selection import TimeSeriesSplit, train_test_split
+from sklearn.model_selection import TimeSeriesSplit
 from threadpoolctl import threadpool_limits
 
 from . import PLEClassifierRegressor, inspection
-from .datasets import fetch_census_income, load_nhefs
+from .datasets import load_nhefs
 from .ensemble import BlendClassifierRegressor, PerTaskClassifierRegressor
 from .inspection import MultiTaskReport, TrainingHistoryDisplay, compare_models
-from .metrics import multitask_scores
-from .model_selection import train_test_split as train_multi_task_split
+from .model_selection import train_test_split
 from .tables.user_file import read_user_file
 from .utils.warn import collected, list_distinct
-
-_MODELS = ["PLE", "boosting", "blend", "dummy"]
-_METRICS = {"regression": "R²", "binary": "AUC", "multiclass": "mean AUC"}
-
-
-def nhefs(seed: int) -> list[pd.DataFrame]:
-    """Load NHEFS: three quarters of the rows for training, the rest for the test."""
-    X, y = load_nhefs(return_X_y=True)
-    return train_test_split(X, y, test_size=0.25, random_state=seed)
-
-
-def census_income(seed: int) -> list[pd.DataFrame]:
-    """Load Census-Income: both published parts, or two thirds and the rest of a single one."""
-    parts = []
-    for subset in ("train", "test"):
-        with suppress(OSError):
-            part = fetch_census_income(subset=subset, download_if_missing=False, return_X_y=True)
-            parts.append(part)
-    if not parts:
-        parts = [fetch_census_income(subset=s, return_X_y=True) for s in ("train", "test")]
-    if len(parts) == 2:
-        (X_train, y_train), (X_test, y_test) = parts
-        return [X_train, X_test, y_train, y_test]
-    ((X, y),) = parts
-    # Fixed, so that results on this part can be compared.
-    order = np.random.RandomState(0).permutation(len(X))
-    train, test = np.split(order, [round(len(X) * 2 / 3)])
-    return [X.iloc[train], X.iloc[test], y.iloc[train], y.iloc[test]]
-
-
-class Case(NamedTuple):
-    """A table, the kinds of its tasks, what it is, and the models per task to compare with."""
-
-    load: Callable[[int], list[pd.DataFrame]]
-    task_types: dict[str, str] | str
-    about: str
-    boosting: PerTaskClassifierRegressor = PerTaskClassifierRegressor()
-
-
-CASES = {
-    "nhefs": Case(
-        nhefs,
-        dict.fromkeys(["sbp", "dbp", "cholesterol"], "regression"),
-        "six targets of a health survey, which comes with the package",
-    ),
-    "census-income": Case(
-        census_income,
-        "auto",
-        "two targets of Census-Income, which is read from the folder that the environment "
-        "variable SKLEARN_PLE_DATA names or from scikit-learn's data home, or else downloaded",
-    ),
-}
-
-
-def fit(
-    case: Case, X: pd.DataFrame, y: pd.DataFrame, network: PLEClassifierRegressor
-) -> dict[str, Any]:
-    """Fit the network, boosting per task, their blend, and a dummy, in the order of the table."""
-    seed = network.random_state
-    kinds = {"task_types": case.task_types, "random_state": seed}
-    alone = clone(case.boosting).set_params(**kinds)
-    pairs = [("network", network), ("boosting", clone(case.boosting))]
-    # Where processors are busy, several threads wait for each other far longer than they work.
-    with threadpool_limits(1, user_api="openmp"):
-        # The blend trains the network once, so that it need not be trained by itself.
-        blend = BlendClassifierRegressor(pairs, **kinds).fit(X, y)
-        alone.fit(X, y)
-    dummies = DummyClassifier(strategy="prior"), DummyRegressor()
-    dummy = PerTaskClassifierRegressor(*dummies, **kinds).fit(X, y)
-    return dict(zip(_MODELS, [blend.models_["network"][0], alone, blend, dummy], strict=True))
-
-
-def compare(models: dict[str, Any], X: pd.DataFrame, y: pd.DataFrame) -> pd.DataFrame:
-    """Score the models on the test rows."""
-    kinds = pd.Series(models["blend"].task_types_)
-    scores = {name: multitask_scores(model, X, y) for name, model in models.items()}
-    # Adding zero turns a rounded -0.0 into 0.0.
-    table = pd.DataFrame(scores).round(3) + 0.0
-    table.insert(0, "metric", kinds.replace(_METRICS))
-    table.insert(0, "kind", kinds)
-    return table.rename_axis("task").reset_index()
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m sklearn_ple",
-        description="Learn all targets of a table with one network (Progressive Layered "
-        "Extraction), and compare it with other models. Without a command, nhefs is run.",
+        description="Compare networks that learn all targets of a table together with boosting. "
+        "Without a command, nhefs is run.",
         epilog="Example: python -m sklearn_ple compare customers.csv --targets churn,ltv",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     add_comparison(commands)
-    for name, case in CASES.items():
-        add_case(commands, name, case.about)
+    add_nhefs(commands)
     is_command = argv and (not argv[0].startswith("-") or argv[0] in ("-h", "--help"))
     return parser.parse_args(argv if is_command else ["nhefs", *argv])
 
 
-def add_case(commands: Any, name: str, about: str) -> None:
-    """Add the command of a table of the package."""
+def add_nhefs(commands: Any) -> None:
+    """Add the command that compares models on the table of the package."""
     parser = commands.add_parser(
-        name,
-        help=f"learn {about}",
-        description=f"Learn {about}; print the network's scores on held-out rows beside those of "
-        "boosting per task and of the blend of both, and draw the history of training.",
+        "nhefs",
+        help="compare models on a table of the package",
+        description="Compare PLE with boosting on the six targets of NHEFS, a health survey that "
+        "comes with the package, and draw the history of training.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     epochs = "largest number of passes over the data (default: depends on the number of rows)"
     device = "where to train: cpu, cuda, cuda:1, mps; auto uses a GPU if there is one"
     add = parser.add_argument
     add("--epochs", type=int, default=argparse.SUPPRESS, help=epochs)
-    add("--seed", type=int, default=0, help="seed of the models, and of the split of nhefs")
+    add("--seed", type=int, default=0, help="seed of the models")
     add("--device", default="auto", help=device)
     add("--output", type=Path, default=Path(), help="folder for the picture, made if missing")
-    parser.set_defaults(job=compare_on_case)
+    parser.set_defaults(job=compare_on_nhefs)
 
 
 def add_comparison(commands: Any) -> None:
@@ -243,7 +154,7 @@ def compare_on_file(args: argparse.Namespace) -> None:
         train, test = X.index[:n_train], X.index[n_train:]
     else:
         how = {"groups": groups, "task_types": kinds_of, "random_state": args.seed}
-        train, test = train_multi_task_split(X, y, X.index, **how)[-2:]
+        train, test = train_test_split(X, y, X.index, **how)[-2:]
     if groups is not None:
         options["groups"] = groups[train]
     found = inspection.compare(X.loc[train], y.loc[train], models, **options)
@@ -256,27 +167,24 @@ def compare_on_file(args: argparse.Namespace) -> None:
     print(f"Report on {type(best).__name__}, on {len(test)} other rows: {args.report}")
 
 
-def compare_on_case(args: argparse.Namespace) -> None:
-    """Compare the models on a table of the package, and draw the training of the network."""
-    case = CASES[args.command]
+def compare_on_nhefs(args: argparse.Namespace) -> None:
+    """Compare PLE with boosting on the table of the package, and draw the training of PLE."""
     args.output.mkdir(parents=True, exist_ok=True)
-    X_train, X_test, y_train, y_test = case.load(args.seed)
-    print(
-        f"{args.command}: {len(X_train)} rows to train on, {len(X_test)} to test, "
-        f"{X_train.shape[1]} features, {y_train.shape[1]} tasks"
-    )
-    epochs = vars(args).get("epochs", "auto")
-    options = {"max_epochs": epochs, "device": args.device, "random_state": args.seed}
-    models = fit(case, X_train, y_train, PLEClassifierRegressor(**options, verbose=1))
-    table = compare(models, X_test, y_test)
-    print("\nScores on the test rows, greater is better:\n")
-    print(table.to_string(index=False, float_format="{:.3f}".format))
+    X, y = load_nhefs(return_X_y=True)
+    print(f"NHEFS: {len(X)} rows, {X.shape[1]} features, {y.shape[1]} targets")
+    options = {"max_epochs": vars(args).get("epochs", "auto"), "device": args.device}
+    network = PLEClassifierRegressor(**options, random_state=args.seed)
+    models = {"dummy": None, "boosting": None, "PLE": network}
+    # Where processors are busy, several threads wait for each other far longer than they work.
+    with threadpool_limits(1, user_api="openmp"):
+        print(f"\n{inspection.compare(X, y, models, cv=3, random_state=args.seed)}\n")
+        network.fit(X, y)
     try:
-        display = TrainingHistoryDisplay.from_estimator(models["PLE"])
+        display = TrainingHistoryDisplay.from_estimator(network)
     except ImportError as error:
         print(f"No picture of the training history. {error}")
         return
-    path = args.output / f"training_history-{args.command}.png"
+    path = args.output / "training_history-nhefs.png"
     display.figure_.savefig(path, dpi=150)
     print(f"Training history: {path}")
 

@@ -378,10 +378,10 @@ class MultiTaskEstimator(Predictor, Parameters):
         experts of added tasks.
 
         If a parameter has an entry for each task, add that of the new task by ``set_params``
-        before, for example to a list of ``n_specific_experts`` or to HoME's ``task_groups``. The
-        network's entries for earlier tasks must not change. In a dict by name, such as
-        ``task_weights={"new": 2.0}``, a task without an entry has the default. ``task_types``
-        stays as it is: pass the kind of the new task to this method.
+        before, for example to a list of ``n_specific_experts``. The network's entries for earlier
+        tasks must not change. In a dict by name, such as ``task_weights={"new": 2.0}``, a task
+        without an entry has the default. ``task_types`` stays as it is: pass the kind of the new
+        task to this method.
 
         Parameters
         ----------
@@ -415,9 +415,9 @@ class MultiTaskEstimator(Predictor, Parameters):
         ValueError
             If ``freeze`` is not a bool; if y has no new task or, with ``freeze=True``, also has a
             task that exists already; if X or the kind of a task does not suit the estimator; if
-            parameters of the network have changed since fit; if a new task would be in a new group
-            of HoME; or if earlier tasks would read the experts of the new ones, so that they
-            cannot be frozen. The last may be the case in your own networks.
+            parameters of the network have changed since fit; or if earlier tasks would read the
+            experts of the new ones, so that they cannot be frozen. The last may be the case in
+            your own networks.
         sklearn.exceptions.NotFittedError
             If the estimator is not fitted.
 

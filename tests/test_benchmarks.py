@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
 
 from sklearn_ple import ESMMClassifier, PLEClassifierRegressor, SingleTaskClassifierRegressor
-from sklearn_ple.capacity import count_layers, count_parameters
 from sklearn_ple.datasets import load_nhefs
 from sklearn_ple.export import predict_to_parquet
 
@@ -277,9 +277,33 @@ def test_systems_are_of_one_size_and_depth(paper):
     X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
     X, y = X[:400], y[:400]
     made = paper("systems").systems(X, y)
-    assert {count_layers(system) for system in made.values()} == {2}
-    sizes = [count_parameters(system, X, y) for system in made.values()]
+    capacity = paper("capacity")
+    assert {capacity.count_layers(system) for system in made.values()} == {2}
+    sizes = [capacity.count_parameters(system, X, y) for system in made.values()]
     assert max(sizes) < 1.05 * min(sizes)
+    # What is counted is what is trained, and no other width comes nearer.
+    for name, size in zip(made, sizes, strict=True):
+        system = clone(made[name]).set_params(max_epochs=1, early_stopping=False)
+        body = system.fit(X, y).module_.body
+        assert sum(parameter.numel() for parameter in body.parameters()) == size
+    widths = made["hard sharing"].bottom_hidden_units
+    target = capacity.count_parameters(made["PLE"], X, y)
+    off = [
+        abs(capacity.count_parameters(made["hard sharing"].set_params(**own), X, y) - target)
+        for more in (-1, 0, 1)
+        for own in [{"bottom_hidden_units": tuple(width + more for width in widths)}]
+    ]
+    assert min(off) == off[1]
+
+
+def test_layers_that_levels_cannot_share_evenly_are_refused(paper):
+    X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
+    deep = SingleTaskClassifierRegressor(bottom_hidden_units=(8, 8, 8))
+    systems = {"deep": deep, "PLE": PLEClassifierRegressor(n_levels=2)}
+    with pytest.raises(ValueError, match="'PLE' cannot have 3 layers in 2 equal levels"):
+        paper("capacity").equal_capacity(
+            systems, X[:90], y[:90], reference="deep", equal_depth=True
+        )
 
 
 def test_networks_as_published_have_their_own_towers_and_gates_and_the_size_of_ple(paper):
@@ -287,6 +311,7 @@ def test_networks_as_published_have_their_own_towers_and_gates_and_the_size_of_p
     X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
     X, y = X[:100], y[:100]
     made = networks.networks(X, y, ["PLE", *networks.SINCE], "as published")
+    count_parameters = paper("capacity").count_parameters
     target = count_parameters(made["PLE"], X, y)
     for name, network in made.items():
         own, theirs = network.get_params(), type(network).as_published().get_params()

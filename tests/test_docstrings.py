@@ -17,7 +17,6 @@ from sklearn_ple.base import MultiTaskEstimator
 ROOT = Path(__file__).parents[1]
 PUBLIC_MODULES = [
     "sklearn_ple",
-    "sklearn_ple.capacity",
     "sklearn_ple.datasets",
     "sklearn_ple.ensemble",
     "sklearn_ple.distributed",

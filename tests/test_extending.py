@@ -24,7 +24,6 @@ from torch.nn import functional as F
 from sklearn_ple import PLEClassifierRegressor, PLERegressor, export
 from sklearn_ple.balancing import Balancer
 from sklearn_ple.base import MultiTaskEstimator, with_parameters
-from sklearn_ple.capacity import count_parameters, equal_capacity
 from sklearn_ple.inspection import (
     GateUtilizationDisplay,
     MultiTaskReport,
@@ -45,11 +44,15 @@ def outside(tmp_path_factory):
     folder = tmp_path_factory.mktemp("outside")
     for file in FILES.glob("*.py"):
         shutil.copy(file, folder)
+    names = [file.stem for file in FILES.glob("*.py")]
+    # Other tests have imported them from where they are.
+    others = {name: sys.modules.pop(name) for name in names if name in sys.modules}
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder))
         yield folder
-    for file in FILES.glob("*.py"):
-        sys.modules.pop(file.stem, None)
+    for name in names:
+        sys.modules.pop(name, None)
+    sys.modules.update(others)
 
 
 def make_data(seed=0):
@@ -83,32 +86,6 @@ def aitm(**params):
 
 
 # -- a network --------------------------------------------------------------------------------
-
-
-def test_the_network_is_that_of_the_equations():
-    torch.manual_seed(0)
-    network = load("aitm", "AITM")(5, [1, 2, 1], hidden_units=(4,), tower_hidden_units=())
-    network = network.double()
-    x = torch.randn(7, 5, dtype=torch.float64)
-    bottoms, known = network.bottoms.layers[0], []
-    for task in range(3):
-        own = F.relu(x @ bottoms.weight[task].T + bottoms.bias[task])
-        if not known:
-            known.append(own)
-            continue
-        transfer = network.transfers[task - 1].layers[0]
-        passed = F.relu(known[-1] @ transfer.weight[0].T + transfer.bias[0])
-        attention, rows = network.attentions[task - 1], []
-        for p, q in zip(passed, own, strict=True):
-            weights, values = [], []
-            for u in (p, q):
-                h1, h2, h3 = (attention.weight[i] @ u + attention.bias[i] for i in range(3))
-                weights.append(h1 @ h2 / 2.0)
-                values.append(h3)
-            shares = torch.stack(weights).softmax(dim=0)
-            rows.append(shares[0] * values[0] + shares[1] * values[1])
-        known.append(torch.stack(rows))
-    torch.testing.assert_close(network.representations(x), torch.stack(known))
 
 
 def test_multitab_net_predicts_and_goes_on_after_a_file(data, tmp_path):
@@ -146,7 +123,7 @@ def test_the_network_has_all_that_the_package_has(tmp_path, seed):
     assert model.transform(X).shape == (N, 3 * 2 * 64)
 
 
-def test_the_network_is_searched_scaled_and_compared(data):
+def test_the_network_is_searched_and_compared(data):
     X, y = data
     grid = {"hidden_units": [(4,), (8,)], "dropout": [0.0, 0.3]}
     search = GridSearchCV(aitm(max_epochs=1), grid, cv=2).fit(X, y)
@@ -154,9 +131,7 @@ def test_the_network_is_searched_scaled_and_compared(data):
     assert {"hidden_units", "dropout"} <= set(aitm().search_space())
 
     ple = PLEClassifierRegressor(expert_hidden_units=(64,), n_members=2, max_epochs=1)
-    systems = equal_capacity({"PLE": ple, "AITM": aitm(max_epochs=1)}, X, y)
-    sizes = [count_parameters(system, X, y) for system in systems.values()]
-    assert sizes[1] == pytest.approx(sizes[0], rel=0.02)
+    systems = {"PLE": ple, "AITM": aitm(max_epochs=1)}
     gain = compare(X, y, systems, cv=2, reference="PLE", random_state=0)
     assert set(gain.gains["model"]) == {"AITM"} and len(gain.gains) == 3
 

@@ -8,7 +8,7 @@ import torch
 from numpy.testing import assert_allclose
 from skorch.callbacks import Callback
 
-from sklearn_ple import HoMEClassifierRegressor, PLEClassifierRegressor
+from sklearn_ple import MMoEClassifierRegressor, PLEClassifierRegressor
 from sklearn_ple.export import load, save
 from sklearn_ple.training import rows as training_data
 
@@ -80,7 +80,7 @@ class NoWaiting(Callback):
         torch.cuda.set_sync_debug_mode("default")
 
 
-@pytest.mark.parametrize("estimator", [PLEClassifierRegressor, HoMEClassifierRegressor])
+@pytest.mark.parametrize("estimator", [PLEClassifierRegressor, MMoEClassifierRegressor])
 def test_no_step_waits(table, estimator):
     parameters = {"max_epochs": 1, "n_members": 2, "device": "cuda", "random_state": 0}
     try:

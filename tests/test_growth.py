@@ -8,6 +8,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import torch
+from home import HoMEClassifierRegressor
 from makers import assert_alike
 from numpy.testing import assert_allclose
 from sklearn.base import clone
@@ -21,7 +22,6 @@ from sklearn_ple import (
     AsymmetricSharingClassifierRegressor,
     CrossStitchClassifierRegressor,
     ESMMClassifier,
-    HoMEClassifierRegressor,
     PLEClassifier,
     PLEClassifierRegressor,
     PLERegressor,
@@ -70,13 +70,6 @@ def table():
 def fitted(table):
     X, y, _ = table
     return PLEClassifierRegressor(n_levels=2, **TINY).fit(X, y)
-
-
-@pytest.fixture(scope="module")
-def grouped(table):
-    X, y, _ = table
-    groups = {"g": ["size"], "h": ["kind"]}
-    return HoMEClassifierRegressor(task_groups=groups, **TINY).fit(X, y)
 
 
 @pytest.fixture(scope="module")
@@ -165,8 +158,8 @@ def test_weights_are_copied_by_member_and_task():
     ("model", "params"),
     [
         (
-            HoMEClassifierRegressor(task_groups={"g": ["size"], "h": ["kind"]}),
-            {"task_groups": {"g": ["new", "size"], "h": ("kind",)}},
+            HoMEClassifierRegressor(task_groups={"size": "g", "kind": "h"}),
+            {"task_groups": {"new": "g", "size": "g", "kind": "h"}},
         ),
         (PLEClassifierRegressor(n_specific_experts=[1, 2]), {"n_specific_experts": [1, 2, 3]}),
         (PLEClassifierRegressor(task_weights=[1, 2]), {"task_weights": [1, 2, 3]}),
@@ -206,37 +199,12 @@ def test_only_other_parameters_are_to_be_set_back(table):
 def test_one_parameter_may_get_an_entry_that_another_had_before(table):
     @with_parameters
     class Own(PLEClassifierRegressor):
-        order: Any = parameter(default=None, constraint=[dict, None], of_tasks="values")
+        order: Any = parameter(default=None, constraint=[dict, None], of_tasks=True)
 
     X, y, new = table
     model = Own(n_specific_experts=[1, 2], order={"new": 3}, n_members=1, max_epochs=1).fit(X, y)
     model.set_params(n_specific_experts=[1, 2, 3]).add_task(X, new)
     assert model.task_names_ == ["size", "kind", "new"]
-
-
-@pytest.mark.parametrize(
-    ("params", "message"),
-    [
-        (
-            {"task_groups": {"g": ["kind", "new"], "h": ["size"]}},
-            "current parameters make another",
-        ),
-        (
-            {"task_groups": {"h": ["kind", "new"], "g": ["size"]}},
-            "current parameters make another",
-        ),
-        ({"task_groups": {"g": ["size", "new"], "h": 3}}, "current parameters make another"),
-        ({"task_groups": {"g": ["size"], "h": ["kind"], "i": ["new"]}}, "cannot take another gr"),
-        ({"task_groups": {"g": ["size", "new"], "h": ["kind", "new"]}}, "exactly once"),
-        ({}, r"each of \['kind', 'size', 'new'\] exactly once"),
-    ],
-)
-def test_groups_may_only_get_new_tasks(table, grouped, params, message):
-    X, _, new = table
-    model = copy.copy(grouped)
-    with pytest.raises(ValueError, match=message):
-        model.set_params(**params).add_task(X, new)
-    assert model.net_ is grouped.net_
 
 
 # -- what is trained ----------------------------------------------------------------------------
@@ -515,19 +483,15 @@ def test_freeze_is_a_bool(table, fitted, freeze):
         copy.copy(fitted).add_task(X, new, freeze=freeze)
 
 
-@pytest.mark.parametrize("freeze", [True, False])
-def test_a_task_in_a_group_of_its_own_is_refused(table, freeze):
-    # The experts of its group would be those that all groups share.
+def test_a_task_in_a_group_of_its_own_is_refused(table):
+    # The experts of its group would be taken for those that all groups share.
     X, y, new = table
     model = HoMEClassifierRegressor(**TINY).fit(X, y["kind"])
     before, net = model.predict(X), model.net_
-    with pytest.raises(
-        ValueError, match=r"task_groups: the group 'number tasks' would consist of"
-    ):
-        model.add_task(X, X[["a", "b"]].abs().fillna(0), freeze=freeze)
+    with pytest.raises(ValueError, match="With more tasks body.meta_experts.* declare its axes"):
+        model.add_task(X, X[["a", "b"]].abs().fillna(0))
     assert model.net_ is net and (model.predict(X) == before).all()
-    both = model.add_task(X, new, freeze=freeze).module_.body
-    assert both.group_names == ["class tasks"] and both.group_of == [0, 0]
+    assert model.add_task(X, new).module_.body.group_of.tolist() == [0, 0]
 
 
 def test_estimators_that_cannot_have_the_task_are_refused(table, fitted):

@@ -10,7 +10,6 @@ from skorch.callbacks import Callback
 
 from sklearn_ple import (
     AdaTTClassifierRegressor,
-    AITMClassifierRegressor,
     AsymmetricSharingClassifierRegressor,
     CGCClassifierRegressor,
     CrossStitchClassifierRegressor,
@@ -186,7 +185,6 @@ def test_the_order_of_tasks_does_not_count_in_the_balance_of_gradients(method, d
 @pytest.mark.parametrize(
     ("cls", "params"),
     [
-        (AITMClassifierRegressor, {}),
         (AsymmetricSharingClassifierRegressor, {}),
         (PLEClassifierRegressor, {"n_specific_experts": [1, 2, 1]}),
     ],

@@ -28,7 +28,7 @@ FLOORS = [
     {"__init__"},
     {"inspection"},
     {"ensemble"},
-    {"estimators", "capacity"},
+    {"estimators"},
     {"base"},
     {"predictor"},
     {"export"},

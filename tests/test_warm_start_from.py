@@ -15,7 +15,6 @@ from sklearn.model_selection import GridSearchCV
 import sklearn_ple
 from sklearn_ple import (
     AdaTTClassifierRegressor,
-    HoMEClassifierRegressor,
     PLEClassifierRegressor,
     PLERegressor,
     SharedBottomClassifierRegressor,
@@ -37,7 +36,6 @@ SYSTEMS = [
 #: Parameters that name all tasks, or have a value for each.
 OF_EACH_TASK = [
     PLERegressor(n_specific_experts=[1, 2, 1], **STILL),
-    HoMEClassifierRegressor(task_groups={"g": ["a", "c"], "h": ["b"]}, **STILL),
 ]
 
 

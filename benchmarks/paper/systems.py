@@ -14,7 +14,7 @@ from common import measure_all
 from sklearn.base import clone
 
 import sklearn_ple
-from sklearn_ple.capacity import equal_capacity
+from paper.capacity import equal_capacity
 
 REFERENCE = "single-task"
 SYSTEMS = {

@@ -132,7 +132,7 @@ class AsymmetricSharingClassifierRegressor(_Bottoms):
         default="previous",
         constraint=[StrOptions({"previous"}), dict],
         network=True,
-        of_tasks="values",
+        of_tasks=True,
     )
     fusion: str = parameter(
         default="concatenate", constraint=[StrOptions(set(FUSIONS))], network=True

@@ -26,7 +26,7 @@ class Extraction(MultiTaskEstimator):
         published=1,
         search=(1, 4),
         network=True,
-        of_tasks="values",
+        of_tasks=True,
     )
     expert_hidden_units: Any = widths(
         default="auto", published=(64,), by_level=True, search=[(32,), (48,), (96,), (64, 64)]

@@ -221,8 +221,7 @@ class PLEClassifierRegressor(_Progressive):
         far, which ends the training. Without early stopping it falls over the last sixth of
         ``max_epochs``. With "constant" it never changes.
     weight_decay : float, default=1e-2
-        Weight decay, for optimizers that have one. Embeddings and biases do not decay, except
-        those of HoME's normalised layers.
+        Weight decay, for optimizers that have one. Embeddings and biases do not decay.
     weight_averaging : float, default=0.1
         Share of the steps so far, the most recent ones, over which the weights are averaged for
         validation and prediction. With 0, the last weights are used.

@@ -81,9 +81,6 @@ def read_gates(estimator: Any, X: Any) -> Reading:
                 stack.enter_context(watch(bank.module, partial(_add_zeros, zeros)))
                 banks.append((level, bank.names, zeros))
         weights = estimator.gate_weights(X)
-    if not any(weights):
-        # In AITM only a task that has a task before it has a gate.
-        raise NoGatesError.of(estimator)
     n_rows = len(next(frame for gates in weights for frame in gates.values()))
     inactive: dict[tuple[int, str], float] = {}
     for level, names, zeros in banks:

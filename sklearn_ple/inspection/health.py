@@ -118,7 +118,7 @@ def expert_health(estimator: Any, X: Any) -> ExpertHealth:
         - ``share``, the mean weight of the expert in the gates that read it, as a multiple of the
           even share, which is 1 / n in a gate with n experts;
         - ``beside``, whether the expert is also read beside the gates, as the own experts are in
-          AdaTT and HoME: their weights in the gates show only a part of their use;
+          AdaTT: their weights in the gates show only a part of their use;
         - ``main_task``, the task in whose gate the expert has the largest weight, and
           ``main_share``, this weight divided by the sum of the expert's weights in the gates of
           all tasks, if several tasks read it;
@@ -147,8 +147,8 @@ def expert_health(estimator: Any, X: Any) -> ExpertHealth:
     Weights and activations are means over the members of the ensemble, which have separate
     experts. To examine a single network, set ``n_members=1``.
 
-    Remedies are another ``activation`` for dead experts, fewer experts for idle ones, and
-    `~sklearn_ple.HoMEClassifierRegressor` for captured and ignored ones.
+    Remedies are another ``activation`` for dead experts, fewer experts for idle ones, and HoME, a
+    network of :doc:`/extending`, for captured and ignored ones.
 
     References
     ----------

@@ -1,7 +1,6 @@
 """The networks, in pure torch: they know nothing of missing labels, data frames or names."""
 
 from .adatt import AdaTT
-from .aitm import AITM
 from .axes import Axis, ByTask
 from .body import Body
 from .bottoms import AsymmetricSharing, CustomizedSharing, SharedBottom, SingleTask
@@ -9,10 +8,9 @@ from .diagram import Node
 from .dropout import MemberDropout
 from .embeddings import CategoricalEmbedding, NumericEmbedding
 from .gates import Gates, mix
-from .home import HoME
 from .inputs import Column, InputLayer
 from .linear_path import LinearPath
-from .links import CalibratedLogits, EventLink, JointLogits
+from .links import EventLink, JointLogits
 from .mlp import ACTIVATIONS, BatchedLinear, BatchedMLP
 from .mmoe import MMoE
 from .names import ExpertNames, GateNames
@@ -23,7 +21,6 @@ from .towers import Towers
 
 __all__ = [
     "ACTIVATIONS",
-    "AITM",
     "PLE",
     "AdaTT",
     "AsymmetricSharing",
@@ -32,7 +29,6 @@ __all__ = [
     "BatchedMLP",
     "Body",
     "ByTask",
-    "CalibratedLogits",
     "CategoricalEmbedding",
     "Column",
     "CrossStitch",
@@ -41,7 +37,6 @@ __all__ = [
     "ExpertNames",
     "GateNames",
     "Gates",
-    "HoME",
     "InputLayer",
     "JointLogits",
     "LinearPath",

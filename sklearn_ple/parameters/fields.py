@@ -23,7 +23,7 @@ def parameter(
     published: Any = _AS_IT_IS,
     after: str | None = None,
     network: bool | None = None,
-    of_tasks: str | None = None,
+    of_tasks: bool = False,
 ) -> Any:
     """Declare a parameter of an estimator, in the body of its class.
 
@@ -47,10 +47,9 @@ def parameter(
         Whether the parameter determines what the network computes. Methods that continue an
         earlier training, such as ``partial_fit``, then raise an error if its value has changed.
         None means True for a new parameter of a class outside this package.
-    of_tasks : {"values", "groups"} or None, default=None
-        The form of a parameter that has an entry for each task; ``add_task`` then accepts a
-        further entry for a new task. With "values" it may be a list of numbers or a dict by name.
-        With "groups" it is a dict of groups; a group is a list of names.
+    of_tasks : bool, default=False
+        Whether the parameter may be a list of numbers or a dict by name, with an entry for each
+        task; ``add_task`` then accepts a further entry for a new task.
 
     Returns
     -------

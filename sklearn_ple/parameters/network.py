@@ -34,30 +34,21 @@ def describe_network(
     shown = {}
     for name, row in declared(owner).items():
         if row["network"]:
-            value = _leave_out(_normalise(parameters[name]), without, row.get("of_tasks"))
-            is_by_task = row.get("of_tasks") == "values" or name in _BY_TASK
-            if is_by_task and isinstance(value, dict):
-                # The order of the tasks does not matter. That of groups may, as in HoME.
+            value, of_tasks = _normalise(parameters[name]), row.get("of_tasks", False)
+            if of_tasks:
+                value = _leave_out(value, without)
+            if (of_tasks or name in _BY_TASK) and isinstance(value, dict):
+                # The order of the tasks does not matter.
                 value = dict(sorted(value.items(), key=str))
             shown[name] = repr(value)
     return {name: re.sub(" at 0x[0-9a-fA-F]+", "", text) for name, text in shown.items()}
 
 
-def _leave_out(value: Any, tasks: Sequence[str], of_tasks: str | None) -> Any:
+def _leave_out(value: Any, tasks: Sequence[str]) -> Any:
     """Leave out the entries for some tasks, which are the last ones of a list."""
-    if not tasks or not of_tasks or not isinstance(value, (dict, tuple)):
-        return value
-    if isinstance(value, tuple):
-        return value[: -len(tasks)]
-    if of_tasks == "values":
+    if isinstance(value, dict):
         return {name: entry for name, entry in value.items() if name not in tasks}
-
-    def rest(group: Any) -> Any:
-        named = isinstance(group, tuple)
-        return tuple(task for task in group if task not in tasks) if named else group
-
-    # Whether a task may be in a group of its own is up to the network.
-    return {name: left for name, group in value.items() if (left := rest(group))}
+    return value[: len(value) - len(tasks)] if isinstance(value, tuple) else value
 
 
 def list_differences(now: dict[str, str], before: dict[str, str], when: str) -> str:

@@ -192,10 +192,9 @@ class Parameters(SharedParameters, BaseEstimator):
         ``clip_numbers``, ``dropout`` and ``feature_dropout`` are off. Progressive Layered
         Extraction has two levels. It and the networks that its paper compares have towers of
         (256, 128, 64). AdaTT has two levels, with two experts for each task. ESMM has
-        embeddings of width 18 and towers of (200, 80). AITM has the widths of its authors'
-        code. Cross-stitch networks have mixing matrices for each activation of a layer.
-        Training uses Adam with a constant ``learning_rate`` of 1e-3, without ``weight_decay`` and
-        ``weight_averaging``.
+        embeddings of width 18 and towers of (200, 80). Cross-stitch networks have mixing matrices
+        for each activation of a layer. Training uses Adam with a constant ``learning_rate`` of
+        1e-3, without ``weight_decay`` and ``weight_averaging``.
 
         All other parameters have their defaults, because the papers leave them open: the number
         and widths of experts and bottoms, the size of batches, and the length of training. From

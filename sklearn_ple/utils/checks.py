@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from inspect import signature
@@ -23,16 +23,6 @@ def check_integer(name: str, value: Any) -> None:
     is_integer = isinstance(value, Integral) and not isinstance(value, bool)
     if not is_integer or int(value) < 1:
         raise ValueError(f"{name} must be an integer, 1 or more, not {shown(value)}.")
-
-
-def check_named(estimators: Any) -> None:
-    """Raise an error unless the argument ``estimators`` names one estimator or more."""
-    if not isinstance(estimators, Mapping):
-        raise TypeError(
-            f"estimators must be a dict from names to estimators, not {type(estimators).__name__}."
-        )
-    if not estimators:
-        raise ValueError("estimators is empty: name the estimators to compare.")
 
 
 def check_frame(name: str, value: Any, columns: Iterable[str]) -> None:

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from aitm import AITMClassifierRegressor
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit
 from sklearn.base import clone
 
 from sklearn_ple import (
-    AITMClassifierRegressor,
     ESMMClassifier,
     PLEClassifier,
     PLEClassifierRegressor,

@@ -4,13 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from aitm import AITMClassifierRegressor
 from makers import make_body
 from numpy.testing import assert_allclose
 from scipy.special import expit
 from skorch.callbacks import Callback
 from torch.nn import functional as F
 
-from sklearn_ple import AITMClassifierRegressor, ESMMClassifier
+from sklearn_ple import ESMMClassifier
 
 N = 60
 
@@ -83,7 +84,7 @@ def losses_of(model, logits, labels, weights):
     ("cls", "params"),
     [
         (ESMMClassifier, {}),
-        (AITMClassifierRegressor, {"calibrator_weight": 2.0, "bottom_hidden_units": (4,)}),
+        (AITMClassifierRegressor, {"calibrator_weight": 2.0, "hidden_units": (4,)}),
     ],
 )
 def test_a_step_of_training_is_that_of_a_loop(cls, params, depends_on):
@@ -135,38 +136,8 @@ def test_the_calibrator_keeps_probabilities_in_their_order(seed):
     assert excesses[1] <= 0.5 * excesses[0]
 
 
-def test_tasks_follow_on_each_other_as_asked_for():
-    X, y = funnel()
-    y["price"] = X["s"] * 2.5
-    y = y[["price", "pay", "click", "order"]]
-    options = {"n_members": 1, "max_epochs": 1, "random_state": 0}
-    by_columns = AITMClassifierRegressor(**options).fit(X, y)
-    assert by_columns.module_.body.steps == [(1, 0), (2, 1), (3, 2)]
-    assert by_columns.module_.link is None
-    chain = {"pay": "order", "order": "click"}
-    by_name = AITMClassifierRegressor(depends_on=chain, **options).fit(X, y)
-    assert by_name.module_.body.steps == [(1, 0), (2, 1)]
-    weights = by_name.gate_weights(X)
-    assert [list(level) for level in weights] == [["order"], ["pay"]]
-    assert list(weights[1]["pay"]) == ["from order", "own"]
-    assert_allclose(weights[1]["pay"].sum(axis=1), 1.0, rtol=1e-5)
-
-
 def test_events_are_no_numbers():
     y = pd.DataFrame({"click": np.arange(30) % 2, "amount": np.linspace(0, 1, 30)})
     model = ESMMClassifier(depends_on=None, max_epochs=1, n_members=1)
     with pytest.raises(ValueError, match="Target 'amount' is of kind 'regression', but all tasks"):
         model.fit(np.zeros((30, 1)), y)
-
-
-@pytest.mark.parametrize(
-    ("cls", "params", "message"),
-    [
-        (AITMClassifierRegressor, {"depends_on": {"pay": "orders"}}, "depends_on names .'orders'"),
-        (AITMClassifierRegressor, {"bottom_hidden_units": ()}, "bottom_hidden_units is empty"),
-        (AITMClassifierRegressor, {"calibrator_weight": -0.1}, "'calibrator_weight' parameter"),
-    ],
-)
-def test_bad_values_name_the_parameter(cls, params, message):
-    with pytest.raises(ValueError, match=message):
-        cls(**params).fit(*funnel())

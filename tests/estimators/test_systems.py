@@ -14,13 +14,11 @@ from skorch.callbacks import Callback
 import sklearn_ple
 from sklearn_ple import (
     AdaTTClassifierRegressor,
-    AITMClassifierRegressor,
     AsymmetricSharingClassifierRegressor,
     CGCClassifierRegressor,
     CrossStitchClassifierRegressor,
     CustomizedSharingClassifierRegressor,
     ESMMClassifier,
-    HoMEClassifierRegressor,
     MMoEClassifierRegressor,
     PLEClassifierRegressor,
     SharedBottomClassifierRegressor,
@@ -31,10 +29,6 @@ from sklearn_ple import (
 
 #: Of every estimator the network, and values of its own parameters that are not the defaults.
 SYSTEMS = {
-    AITMClassifierRegressor: (
-        nn.AITM,
-        {"calibrator_weight": 0.3, "bottom_hidden_units": [6, 5]},
-    ),
     AdaTTClassifierRegressor: (
         nn.AdaTT,
         {
@@ -68,18 +62,6 @@ SYSTEMS = {
         {"hidden_units": [6, 5], "by_channel": True, "stitch_rate_factor": 3.0},
     ),
     CustomizedSharingClassifierRegressor: (nn.CustomizedSharing, {"bottom_hidden_units": [6, 5]}),
-    HoMEClassifierRegressor: (
-        nn.HoME,
-        {
-            "task_groups": {"first": ["visits", "stage"], "second": ["colour", "price"]},
-            "n_shared_experts": 2,
-            "n_group_experts": 3,
-            "n_specific_experts": 2,
-            "expert_hidden_units": [6, 5],
-            "gate_hidden_units": [4],
-            "feature_gate_rank": 2,
-        },
-    ),
     MMoEClassifierRegressor: (
         nn.MMoE,
         {
@@ -114,16 +96,12 @@ SYSTEMS = {
     ),
 }
 #: Parameters that the network does not take as they are.
-NOT_THE_NETWORKS = {"reads", "calibrator_weight", "stitch_rate_factor", "mixing_rate_factor"}
+NOT_THE_NETWORKS = {"reads", "stitch_rate_factor", "mixing_rate_factor"}
 N = 120
 
 every_system = pytest.mark.parametrize("cls", SYSTEMS)
-#: Networks of gates, of subspaces and of tasks in order.
-SOME = (
-    PLEClassifierRegressor,
-    SluiceClassifierRegressor,
-    AITMClassifierRegressor,
-)
+#: Networks of gates and of subspaces.
+SOME = (PLEClassifierRegressor, SluiceClassifierRegressor)
 
 
 def model(cls, **params):
@@ -189,10 +167,6 @@ def test_own_parameters_reach_the_network(cls, table):
     if "reads" in params:
         # The network has the tasks in the order of their names.
         options["reads"] = [[], [], [1, 3], []]
-    if network is nn.AITM:
-        options["steps"] = [(1, 0), (2, 1), (3, 2)]
-    if "task_groups" in params:
-        options["task_groups"] = {"first": [3, 2], "second": [0, 1]}
     read = []
     with body.register_forward_pre_hook(lambda _, inputs: read.extend(inputs)):
         fitted.predict(X)
@@ -298,25 +272,6 @@ def test_warm_start_goes_on(cls, numbers, seed):
             for cls in (MMoEClassifierRegressor, PLEClassifierRegressor)
         ),
         (MMoEClassifierRegressor, {"expert_hidden_units": ()}, "expert_hidden_units is empty"),
-        *(
-            (HoMEClassifierRegressor, {"task_groups": groups}, message)
-            for groups, message in [
-                (
-                    {"g": ["stage"], "h": ["price"]},
-                    "must be lists of names of tasks, and contain each of .*'colour'",
-                ),
-                (
-                    {"g": ["stage", "colour"], "h": ["price", "visits", "stage"]},
-                    "contain each of .* exactly once",
-                ),
-                ({"x": "stage"}, "must be lists of names of tasks"),
-                ({"x": ["stage", "colour", "price", "cost"]}, "contain each of .* exactly once"),
-                (
-                    {"price": ["stage", "colour", "price", "visits"]},
-                    r"the name of a task: \['price'\]",
-                ),
-            ]
-        ),
         (MMoEClassifierRegressor, {"n_experts": 0}, "'n_experts' parameter"),
         (CrossStitchClassifierRegressor, {"hidden_units": ()}, "hidden_units is empty"),
         (SluiceClassifierRegressor, {"hidden_units": (4, 6)}, r"hidden_units=\(4, 6\) do not"),
@@ -578,31 +533,3 @@ def test_the_penalty_keeps_subspaces_apart(orthogonality, is_orthogonal, numbers
     # Cosines of the angles between what activations of the two subspaces read.
     cosines = (first @ second.mT).abs()
     assert (cosines.max() < 0.1) == is_orthogonal
-
-
-@pytest.mark.parametrize(
-    ("task_groups", "expected"),
-    [
-        # Of colour, price, stage and visits: a network has them in the order of their names.
-        (None, {"class tasks": [0, 2], "number tasks": [1, 3]}),
-        ({"g": ["price", "stage"], "h": ("colour", "visits")}, {"g": [1, 2], "h": [0, 3]}),
-    ],
-)
-def test_groups_are_those_named_or_of_a_kind(task_groups, expected, table):
-    X, y = table
-    types = {"visits": "count"}
-    estimator = model(HoMEClassifierRegressor, task_groups=task_groups, task_types=types)
-    fitted = estimator.fit(X, y)
-    assert list(fitted.gate_weights(X)[0]) == [*expected, "shared gate"]
-    group_of = {k: g for g, own in enumerate(expected.values()) for k in own}
-    assert fitted.module_.body.group_of == [group_of[k] for k in range(4)]
-
-
-def test_groups_of_tasks_whose_names_are_numbers():
-    X = np.random.default_rng(0).normal(size=(40, 2))
-    y = pd.DataFrame(X, columns=["0", "1"])
-    fitted = model(HoMEClassifierRegressor, task_groups={7: [0], (8, "x"): ["1"]}).fit(X, y)
-    assert fitted.module_.body.group_of == [0, 1]
-    assert list(fitted.gate_weights(X)[0]) == ["7", "(8, 'x')", "shared gate"]
-    with pytest.raises(ValueError, match=r"the name of a task: \['1'\]. Rename these groups"):
-        fitted.set_params(task_groups={1: [0], 2: [1]}).fit(X, y)

@@ -15,6 +15,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import torch
+from aitm import CalibratedLogits
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
@@ -48,7 +49,6 @@ from sklearn_ple import (
 )
 from sklearn_ple.encoding.numeric import NUMERIC_EMBEDDINGS
 from sklearn_ple.export import model as of_model
-from sklearn_ple.nn import CalibratedLogits
 from sklearn_ple.tasks import Quantile, Regression
 
 

@@ -30,7 +30,6 @@ from sklearn.linear_model import LinearRegression
 
 import sklearn_ple
 from sklearn_ple import (
-    AITMClassifierRegressor,
     ESMMClassifier,
     PLEClassifier,
     PLEClassifierRegressor,
@@ -246,7 +245,6 @@ def test_parameters_of_the_network_are_in_the_graph(parameters):
     [
         (PLEClassifierRegressor, {"buy": "click"}),
         (ESMMClassifier, "previous"),
-        (AITMClassifierRegressor, {"buy": "click"}),
     ],
 )
 @pytest.mark.parametrize("calibrated", [False, True])

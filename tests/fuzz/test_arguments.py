@@ -18,7 +18,6 @@ from sklearn_ple import (
     MMoEClassifierRegressor,
     PLEClassifierRegressor,
     PLERegressor,
-    capacity,
     datasets,
     export,
     inspection,
@@ -140,10 +139,6 @@ def list_functions(folder):
     frame = {"tasks": None, "return_X_y": True, "as_frame": True}
     return {
         "task_view": (task_view, {"estimator": model, "name": "tall"}),
-        "equal_capacity": (
-            capacity.equal_capacity,
-            {"estimators": systems, **rows, "reference": "a", "equal_depth": False},
-        ),
         "load_nhefs": (datasets.load_nhefs, frame),
         "make_multitask": (
             datasets.make_multitask,

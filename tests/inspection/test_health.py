@@ -14,9 +14,7 @@ from torch.nn import functional as F
 
 from sklearn_ple import (
     AdaTTClassifierRegressor,
-    AITMClassifierRegressor,
     CGCClassifierRegressor,
-    HoMEClassifierRegressor,
     MMoEClassifierRegressor,
     PLEClassifierRegressor,
     SharedBottomClassifierRegressor,
@@ -132,14 +130,8 @@ def of_mmoe(body, level, bank, index):
     return layer.weight[index], layer.bias[index]
 
 
-def of_home(body, level, bank, index):
-    experts = getattr(body, bank)
-    return experts.norm_scales[-1][index], experts.norm_shifts[-1][index]
-
-
 EVEN = {"n_levels": 2, "n_specific_experts": 2, "n_shared_experts": 2}
 UNEVEN = {"n_levels": 2, "n_specific_experts": [1, 2]}
-HOME = {"activation": "relu", "n_shared_experts": 2, "n_group_experts": 2}
 
 
 @pytest.mark.parametrize(
@@ -152,11 +144,6 @@ HOME = {"activation": "relu", "n_shared_experts": 2, "n_group_experts": 2}
         (AdaTTClassifierRegressor, EVEN, of_ple, 1, "specific_experts", 2, "price 1"),
         (AdaTTClassifierRegressor, EVEN, of_ple, 1, "shared_experts", 0, "shared 1"),
         (MMoEClassifierRegressor, {"n_levels": 2}, of_mmoe, 1, None, 2, "expert 3"),
-        (HoMEClassifierRegressor, HOME, of_home, 0, "meta_experts", 2, "number tasks 1"),
-        (HoMEClassifierRegressor, HOME, of_home, 0, "meta_experts", 5, "shared 2"),
-        (HoMEClassifierRegressor, HOME, of_home, 1, "group_experts", 1, "class tasks 2"),
-        (HoMEClassifierRegressor, HOME, of_home, 1, "specific_experts", 1, "price 1"),
-        (HoMEClassifierRegressor, HOME, of_home, 1, "shared_experts", 0, "shared 1"),
     ],
 )
 def test_a_dead_expert_is_named(data, cls, params, part, level, bank, index, name):
@@ -193,7 +180,6 @@ def test_a_dead_expert_is_named_whatever_the_order_of_the_tasks(data):
 
 
 OWN = [[level, expert] for level in (1, 2) for expert in ("late 1", "price 1")]
-OF_GROUPS = [[2, "class tasks 1"], [2, "number tasks 1"]]
 
 
 @pytest.mark.parametrize(
@@ -205,13 +191,11 @@ OF_GROUPS = [[2, "class tasks 1"], [2, "number tasks 1"]]
         (AdaTTClassifierRegressor, "late 1", [[2, "shared 1"]], []),
         # An own expert is not captured by its task.
         (AdaTTClassifierRegressor, "{} 1", [[2, "shared 1"]], []),
-        (HoMEClassifierRegressor, "shared 1", OF_GROUPS, []),
     ],
 )
 @pytest.mark.filterwarnings("ignore:Expert", "ignore:Gate", "ignore:Task")
 def test_experts_that_are_read_beside_a_gate_are_used(data, cls, chosen, idle, ignored):
-    levels = {} if cls is HoMEClassifierRegressor else {"n_levels": 2}
-    model = fit(cls, data, n_shared_experts=1, n_specific_experts=1, **levels)
+    model = fit(cls, data, n_shared_experts=1, n_specific_experts=1, n_levels=2)
     for level in model.module_.gate_names(model.task_names_):
         for names in level:
             both = zip(names.gates, names.experts, strict=True)
@@ -353,12 +337,3 @@ def test_estimators_without_gates_are_refused(data):
         expert_health(SharedBottomClassifierRegressor(), data[0])
     with pytest.raises(NotFittedError):
         expert_health(CGCClassifierRegressor(), data[0])
-
-
-def test_of_a_single_task_aitm_has_no_gates(data, tmp_path):
-    X, y = data
-    model = fit(AITMClassifierRegressor, (X, y["price"]))
-    for draw in (expert_health, GateUtilizationDisplay.from_estimator):
-        with pytest.raises(TypeError, match="AITMClassifierRegressor has no gates"):
-            draw(model, X)
-    assert "gates" not in write_report(model, (X, y["price"]), tmp_path)

@@ -21,7 +21,6 @@ from sklearn.preprocessing import StandardScaler
 from sklearn_ple import (
     AdaTTClassifierRegressor,
     CrossStitchClassifierRegressor,
-    HoMEClassifierRegressor,
     MMoEClassifierRegressor,
     PLEClassifierRegressor,
     SharedBottomClassifierRegressor,
@@ -143,7 +142,6 @@ def test_lines_are_as_wide_as_mean_weights(X, cls, params):
     [
         (PLEClassifierRegressor, {"n_levels": 2}),
         (AdaTTClassifierRegressor, {"n_levels": 2, "n_shared_experts": 1}),
-        (HoMEClassifierRegressor, {}),
     ],
 )
 def test_tasks_that_are_called_as_shared_parts_are_drawn(X, cls, params):

@@ -4,13 +4,11 @@ import pytest
 import torch
 
 from sklearn_ple.nn import (
-    AITM,
     PLE,
     AdaTT,
     AsymmetricSharing,
     CrossStitch,
     CustomizedSharing,
-    HoME,
     MMoE,
     SharedBottom,
     SingleTask,
@@ -28,11 +26,6 @@ NETWORKS = [
     (PLE, {"n_levels": 2, "n_specific_experts": [1, 2, 2], "n_shared_experts": 0}),
     (MMoE, {"n_levels": 3, "n_experts": 2}),
     (MMoE, {"shared_gate": True, "gate_hidden_units": (5,)}),
-    (HoME, {}),
-    (
-        HoME,
-        {"task_groups": {"x": [2, 0], "y": [1]}, "n_group_experts": 2, "n_specific_experts": 2},
-    ),
     (SharedBottom, {}),
     (SharedBottom, {"bottom_hidden_units": ()}),
     (SingleTask, {}),
@@ -43,8 +36,6 @@ NETWORKS = [
     (CrossStitch, {"hidden_units": (6, 4), "by_channel": True}),
     (Sluice, {"hidden_units": (6, 6, 6)}),
     (Sluice, {"hidden_units": (6,)}),
-    (AITM, {"steps": [(1, 0), (2, 1)]}),
-    (AITM, {"steps": [(0, 2)]}),
     (AdaTT, {"n_levels": 2, "n_specific_experts": 2, "gate_hidden_units": (5,)}),
     (AdaTT, {"n_levels": 3, "n_shared_experts": 2}),
 ]
@@ -135,9 +126,7 @@ def test_two_levels_of_ple_are_described_as_in_the_paper():
     assert upper[shared] == [shared_gate]
 
 
-@pytest.mark.parametrize(
-    ("cls", "params"), [case for case in NETWORKS if case[0] in (PLE, MMoE, HoME)]
-)
+@pytest.mark.parametrize(("cls", "params"), [case for case in NETWORKS if case[0] in (PLE, MMoE)])
 def test_gates_and_experts_have_the_names_of_their_weights(cls, params):
     network = make(cls, **params)
     gates = [row for row in network.nodes(TASKS) if row[0].kind == "gate"]

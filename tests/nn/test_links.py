@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from aitm import CalibratedLogits
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.special import expit
 
-from sklearn_ple.nn import CalibratedLogits, JointLogits
+from sklearn_ple.nn import JointLogits
 
 LOGITS = st.floats(-15.0, 15.0)
 

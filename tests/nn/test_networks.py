@@ -6,18 +6,18 @@ import sys
 import numpy as np
 import pytest
 import torch
+from aitm import AITM
+from home import HoME
 from multitab import MultiTabNet
 from stem import STEM
 
 import sklearn_ple
 from sklearn_ple.nn import (
-    AITM,
     PLE,
     AdaTT,
     AsymmetricSharing,
     CrossStitch,
     CustomizedSharing,
-    HoME,
     MMoE,
     SharedBottom,
     SingleTask,
@@ -164,24 +164,20 @@ def softmax(scores):
 
 
 def naive_aitm(params, member, x, options):
-    n_tasks, known = len(options["n_outputs"]), {}
-    own = bottoms(params, "bottoms", member, [x] * n_tasks, options)
-    while len(known) < n_tasks:
-        for task in range(n_tasks):
-            before = dict(options["steps"]).get(task)
-            if task in known or (before is not None and before not in known):
-                continue
-            if before is None:
-                known[task] = own[task]
-                continue
-            prefix = f"transfers.{task}"
-            p = mlp(params, f"{prefix}.passed", member, known[before], 1)
-            h1, h2 = params[f"{prefix}.gate.projections.weight"][2 * member : 2 * member + 2]
-            h3 = params[f"{prefix}.values.weight"][member]
-            scores = [((h1 @ u) @ (h2 @ u)) / len(u) ** 0.5 for u in (p, own[task])]
-            weights = softmax(scores)
-            known[task] = weights[0] * (h3 @ p) + weights[1] * (h3 @ own[task])
-    return towers(params, member, [known[task] for task in range(n_tasks)], options)
+    n_tasks, known = len(options["n_outputs"]), []
+    widths = {"bottom_hidden_units": options["hidden_units"]}
+    own = bottoms(params, "bottoms", member, [x] * n_tasks, widths)
+    for task, q in enumerate(own):
+        if not task:
+            known.append(q)
+            continue
+        prefix = f"transfers.{task}"
+        p = mlp(params, f"{prefix}.passed", member, known[-1], 1)
+        h1, h2 = params[f"{prefix}.queries_and_keys.weight"][2 * member : 2 * member + 2]
+        h3 = params[f"{prefix}.values.weight"][member]
+        weights = softmax([((h1 @ u) @ (h2 @ u)) / len(u) ** 0.5 for u in (p, q)])
+        known.append(weights[0] * (h3 @ p) + weights[1] * (h3 @ q))
+    return towers(params, member, known, options)
 
 
 def naive_adatt(params, member, x, options):
@@ -261,7 +257,8 @@ def naive_stem(params, member, views, options):
 
 def naive_home(params, member, x, options):
     """Evaluate the equations on one row."""
-    n_tasks, groups = len(options["n_outputs"]), list(options["task_groups"].values())
+    n_tasks, group_of = len(options["n_outputs"]), options["group_of"]
+    groups = range(max(group_of) + 1)
     n_shared, n_group = options["n_shared_experts"], options["n_group_experts"]
     n_own, n_layers = options["n_specific_experts"], len(options["expert_hidden_units"])
 
@@ -301,8 +298,7 @@ def naive_home(params, member, x, options):
     shared = experts("shared_experts", member, n_shared, z_shared)
     read = []
     for k in range(n_tasks):
-        (g,) = (g for g, of_group in enumerate(groups) if k in of_group)
-        place = member * n_tasks + k
+        g, place = group_of[k], member * n_tasks + k
         own = experts("specific_experts", place, n_own, z[g])
         seen = own + experts("group_experts", first + g, n_group, z[g]) + shared
         both = torch.cat([z[g], z_shared])
@@ -375,7 +371,7 @@ STEMS = {
     "gate_hidden_units": (),
 }
 HOMES = {
-    "task_groups": {"x": [2, 0], "y": [1]},
+    "group_of": [0, 1, 0],
     "n_shared_experts": 1,
     "n_group_experts": 1,
     "n_specific_experts": 1,
@@ -471,11 +467,8 @@ NETWORKS = {
     ),
     "MMoE, 1 expert": (MMoE, naive_mmoe, EXPERTS | {"n_experts": 1, "n_levels": 2}),
     "MMoE, 1 task": (MMoE, naive_mmoe, EXPERTS | {"n_outputs": [3]}),
-    "AITM, chain": (AITM, naive_aitm, BOTTOMS | {"steps": [(1, 0), (2, 1)]}),
-    "AITM, fork": (AITM, naive_aitm, BOTTOMS | {"steps": [(0, 2), (1, 2)]}),
-    "AITM, backward": (AITM, naive_aitm, BOTTOMS | {"steps": [(1, 2), (0, 1)]}),
-    "AITM, one apart": (AITM, naive_aitm, BOTTOMS | {"steps": [(2, 1)]}),
-    "AITM, 1 task": (AITM, naive_aitm, BOTTOMS | {"steps": [], "n_outputs": [2]}),
+    "AITM": (AITM, naive_aitm, {"hidden_units": (5, 3)}),
+    "AITM, 1 task": (AITM, naive_aitm, {"hidden_units": (5, 3), "n_outputs": [2]}),
     "AdaTT": (AdaTT, naive_adatt, FUSION),
     "AdaTT, 3 levels": (AdaTT, naive_adatt, FUSION | {"n_levels": 3, "n_specific_experts": 2}),
     "AdaTT, shared": (AdaTT, naive_adatt, FUSION | {"n_levels": 3, "n_shared_experts": 2}),
@@ -504,7 +497,7 @@ NETWORKS = {
         | {"n_shared_experts": 2, "n_group_experts": 3, "n_specific_experts": 2}
         | {"expert_hidden_units": (5, 3), "gate_hidden_units": (6,)},
     ),
-    "HoME, 1 group": (HoME, naive_home, HOMES | {"task_groups": {"all": [0, 1, 2]}}),
+    "HoME, 1 group": (HoME, naive_home, HOMES | {"group_of": [0, 0, 0]}),
     "STEM": (STEM, naive_stem, STEMS),
     "STEM, deep gates": (
         STEM,
@@ -515,6 +508,10 @@ NETWORKS = {
     "MultiTab-Net, 2 blocks": (MultiTabNet, naive_multitab, TOKENS | {"hidden_units": (5, 3)}),
     "MultiTab-Net, 1 task": (MultiTabNet, naive_multitab, TOKENS | {"n_outputs": [2]}),
 }
+#: Networks in docs/extending.
+EXAMPLES = {AITM, HoME, MultiTabNet, STEM}
+#: Options that depend on the tasks and on the table.
+ANEW = {"n_added", "columns", "group_of"}
 #: Those that read several views of the features.
 OF_VIEWS = {SingleTask, STEM}
 every_network = pytest.mark.parametrize(
@@ -685,7 +682,7 @@ def test_own_parts_are_those_of_the_task_unless_they_are_stitched(cls, options):
 
 @pytest.mark.parametrize(("task", "reached"), [(0, {0}), (1, {0, 1}), (2, {0, 1, 2})])
 def test_what_is_transferred_goes_one_way(task, reached):
-    found = tasks_reached(make(AITM, BOTTOMS | {"steps": [(1, 0), (2, 1)]}), task)
+    found = tasks_reached(make(AITM, {"hidden_units": (5, 3)}), task)
     assert {name: own for name, own in found.items() if "towers" not in name} == {
         f"bottoms.layers.{depth}.{kind}": reached
         for depth in (0, 1)
@@ -847,12 +844,7 @@ def test_other_networks_have_no_penalty(cls):
         (Sluice, {"hidden_units": (4, 6)}, r"hidden_units=\(4, 6\) do not suit a sluice network"),
         (Sluice, {"hidden_units": (5,)}, "multiple of n_subspaces=2"),
         (MMoE, {"expert_hidden_units": ()}, "expert_hidden_units is empty"),
-        (HoME, {"expert_hidden_units": ()}, "expert_hidden_units is empty"),
-        (HoME, {"expert_hidden_units": ((4,), (4,), (4,))}, "but n_levels is 2"),
-        (HoME, {"task_groups": {"x": [0]}}, "each of 2 tasks exactly once"),
-        (HoME, {"task_groups": {"x": [0, 1], "y": [1]}}, "each of 2 tasks exactly once"),
         (AsymmetricSharing, {"reads": [[], [0]], "fusion": "mean"}, "fusion='mean' is not one of"),
-        (AITM, {"steps": [(1, 0)], "bottom_hidden_units": ()}, "bottom_hidden_units is empty"),
         (AdaTT, {"n_specific_experts": 0}, "n_specific_experts is 0"),
         (AdaTT, {"expert_hidden_units": ()}, "expert_hidden_units is empty"),
     ],
@@ -889,12 +881,11 @@ def test_groups_of_tasks_have_only_shared_experts_in_common():
 
 @pytest.mark.parametrize("cls", sorted({cls for cls, _, _ in NETWORKS.values()} | {PLE}, key=str))
 def test_defaults_are_those_of_the_estimator(cls):
-    module = sys.modules[cls.__module__] if cls in (MultiTabNet, STEM) else sklearn_ple
+    module = sys.modules[cls.__module__] if cls in EXAMPLES else sklearn_ple
     estimator = getattr(module, f"{cls.__name__}ClassifierRegressor")
     parameters = inspect.signature(cls).parameters.values()
     defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
-    # These depend on the tasks and on the table.
-    defaults = {name: own for name, own in defaults.items() if name not in ("n_added", "columns")}
+    defaults = {name: own for name, own in defaults.items() if name not in ANEW}
     expected = {name: getattr(estimator, name) for name in defaults}
     # What a fit chooses in general.
     chosen = {"expert_hidden_units": (48,), "n_specific_experts": 1}

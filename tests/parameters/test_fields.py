@@ -12,7 +12,6 @@ from sklearn_ple import (
     CGCClassifierRegressor,
     CrossStitchClassifierRegressor,
     ESMMClassifier,
-    HoMEClassifierRegressor,
     PLEClassifier,
     PLEClassifierRegressor,
     PLERegressor,
@@ -138,18 +137,10 @@ def test_parameters_are_compared_by_their_meaning(name, value, same, other):
 def test_values_by_task_are_in_any_order():
     @with_parameters
     class Own(PLEClassifierRegressor):
-        n_own: Any = parameter(default=1, constraint=[int, dict], of_tasks="values")
+        n_own: Any = parameter(default=1, constraint=[int, dict], of_tasks=True)
 
     values = {"a": 1, "b": 2}
     before = describe(Own(n_own=values))
     turned = describe(Own(n_own=dict(reversed(values.items()))))
     assert list_differences(turned, before, "before") == ""
     assert "n_own=" in list_differences(describe(Own(n_own={"a": 2, "b": 1})), before, "before")
-
-
-def test_groups_of_tasks_are_in_the_order_of_the_network():
-    groups = {"a": ["p"], "b": ["q", "r"]}
-    turned = dict(reversed(groups.items()))
-    now, before = (describe(HoMEClassifierRegressor(task_groups=g)) for g in (turned, groups))
-    assert "task_groups=" in list_differences(now, before, "before")
-    assert list_differences(before, before, "before") == ""

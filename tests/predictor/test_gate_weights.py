@@ -13,7 +13,6 @@ from sklearn_ple import (
     AdaTTClassifierRegressor,
     CGCClassifierRegressor,
     ESMMClassifier,
-    HoMEClassifierRegressor,
     MMoEClassifierRegressor,
     PLEClassifierRegressor,
     PLERegressor,
@@ -72,24 +71,6 @@ GATED = {
         {},
         [{"late": ["late 1", "shared 1"], "price": ["price 1", "shared 1"]}],
     ),
-    "HoME": (
-        HoMEClassifierRegressor,
-        {"n_group_experts": 2},
-        [
-            {
-                "class tasks": ["class tasks 1", "class tasks 2", "shared 1"],
-                "number tasks": ["number tasks 1", "number tasks 2", "shared 1"],
-                "shared gate": [
-                    *(f"{kind} tasks {i}" for kind in ("class", "number") for i in (1, 2)),
-                    "shared 1",
-                ],
-            },
-            {
-                "late": ["late 1", "class tasks 1", "class tasks 2", "shared 1"],
-                "price": ["price 1", "number tasks 1", "number tasks 2", "shared 1"],
-            },
-        ],
-    ),
     "MMoE": (
         MMoEClassifierRegressor,
         {"n_experts": 2, "n_levels": 2},
@@ -127,23 +108,14 @@ TAKEN = {
         "shared",
         "shared gate",
     ),
-    "HoME": (HoMEClassifierRegressor, {}, "number tasks", "shared gate"),
-    "HoME with names": (
-        HoMEClassifierRegressor,
-        {"task_groups": {"shared": ["a"], "shared gate": ["b"]}},
-        "a",
-        "b",
-    ),
     "MMoE": (MMoEClassifierRegressor, {"n_levels": 2}, "a", "to expert 1"),
     "OMoE": (MMoEClassifierRegressor, {"shared_gate": True}, "all tasks", "b"),
 }
 
 
 @pytest.mark.parametrize(("cls", "params", "late", "price"), TAKEN.values(), ids=TAKEN.keys())
-def test_shared_parts_have_other_names_than_tasks_and_groups(X, y, cls, params, late, price):
+def test_shared_parts_have_other_names_than_tasks(X, y, cls, params, late, price):
     weights = make_tiny(cls, **params).fit(X, y.set_axis([late, price], axis=1)).gate_weights(X)
-    if "task_groups" in params:
-        params = {"task_groups": {"one": ["late"], "two": ["price"]}}
     usual = make_tiny(cls, **params).fit(X, y).gate_weights(X)
     for level, expected in zip(weights, usual, strict=True):
         of_tasks = {"late", "price"} & set(expected)

@@ -11,7 +11,6 @@ from scipy.optimize import minimize
 from scipy.stats import expon, lognorm, weibull_min
 
 from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor
-from sklearn_ple.capacity import equal_capacity
 from sklearn_ple.inspection import compare
 from sklearn_ple.metrics import concordance_index, multitask_scores
 from sklearn_ple.tasks import Survival
@@ -317,8 +316,11 @@ def test_it_is_compared_and_calibrated_beside_others(data, model):
     X, y, _ = data
     before = model.predict(X)["days"]
     pd.testing.assert_series_equal(model.calibrate(X, y).predict(X)["days"], before)
-    ple = PLEClassifierRegressor(task_types={"days": "survival"}, n_members=1, max_epochs=1)
-    systems = equal_capacity({"two": ple, "three": ple.set_params(n_shared_experts=2)}, X, y)
+    options = {"task_types": {"days": "survival"}, "n_members": 1, "max_epochs": 1}
+    systems = {
+        name: PLEClassifierRegressor(n_shared_experts=n, **options)
+        for n, name in ((1, "two"), (2, "three"))
+    }
     gain = compare(X, y, systems, cv=2, reference="two", random_state=0)
     assert gain.gains["task"].tolist() == list(y)
     assert gain.gains["mean"].notna().all()

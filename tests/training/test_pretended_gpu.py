@@ -117,8 +117,7 @@ SIMPLE = {"n_members": 1, "early_stopping": False}
 
 
 def of_network(name, **parameters):
-    more = {"depends_on": {"buy": "click"}} if "AITM" in name else {}
-    return lambda device, _: fit(device, name, **SIMPLE | more | parameters)
+    return lambda device, _: fit(device, name, **SIMPLE | parameters)
 
 
 WAYS = {

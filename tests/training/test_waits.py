@@ -86,8 +86,7 @@ def waits(model, kind=None):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_no_step_of_any_network_waits(name):
-    of_events = {"depends_on": {"buy": "click"}} if "AITM" in name else {}
-    assert waits(getattr(sklearn_ple, name)(**SMALL | of_events)) == {}
+    assert waits(getattr(sklearn_ple, name)(**SMALL)) == {}
 
 
 def test_no_step_of_the_defaults_waits():

@@ -28,7 +28,6 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from sklearn_ple import (
-    AITMClassifierRegressor,
     PLEClassifierRegressor,
     SharedBottomClassifierRegressor,
     SluiceClassifierRegressor,
@@ -77,7 +76,7 @@ CASES = {
     "adamw": Case(EXPERTS | {"optimizer": "adamw", "learning_rate": 1e-2}),
     "two levels": Case(EXPERTS | {"n_levels": 2}),
     "sluice": Case({}, SluiceClassifierRegressor),
-    "events": Case({"depends_on": {"y1": "y0"}}, AITMClassifierRegressor),
+    "events": Case(EXPERTS | {"depends_on": {"y1": "y0"}}),
 }
 BALANCING = ["uncertainty", "famo"]
 BALANCING += ["imtl_g"] if find_spec("torchjd") else []
