@@ -239,7 +239,8 @@ def test_a_bar_that_does_not_reach_its_end_says_why(table, capsys):
 
 
 def test_the_bar_counts_epochs_until_the_end_is_known(table, capsys):
-    fitted = model(verbose=1, refit=False, max_epochs="auto", learning_rate=0.05).fit(*table)
+    options = {"max_epochs": "auto", "learning_rate": 0.05, "n_iter_no_change": 5}
+    fitted = model(verbose=1, refit=False, **options).fit(*table)
     first, *_, last = capsys.readouterr().err.strip().split("\r")
     assert first.startswith("Training: 0.0 epochs [")
     shown, end = map(float, re.search(r"\| ([\d.]+)/([\d.]+) \[", last).groups())
@@ -437,6 +438,7 @@ def test_mlflow_gets_numbers_and_artifacts(table):
     assert "params.pth" in client.artifacts and client.terminated == "7"
 
 
+@pytest.mark.nightly
 def test_mlflow_itself_takes_the_recipe(table, tmp_path):
     mlflow = pytest.importorskip("mlflow")
     client = mlflow.tracking.MlflowClient(tracking_uri=f"sqlite:///{tmp_path}/mlflow.db")
