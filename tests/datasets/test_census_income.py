@@ -105,7 +105,7 @@ def archive(monkeypatch, tmp_path):
     folder.mkdir()
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with Archive(folder) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}/"
         monkeypatch.setattr(_census_income, "_BASE_URL", address)
         yield server

@@ -187,7 +187,7 @@ def fill_in(folder, rows, profile):
     (folder / "rows.json").write_text(json.dumps(rows), encoding="utf-8")
     (folder / "driver.html").write_text(DRIVER, encoding="utf-8")
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
     command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu"]
     command += [
         f"--user-data-dir={profile}",

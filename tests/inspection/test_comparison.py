@@ -192,13 +192,10 @@ def test_a_number_of_folds_is_that_of_stratified_ones(data):
     assert gain.scores["score"].equals(folds.scores["score"])
 
 
-@pytest.mark.parametrize("form", ["coo", "bsr", "dia"])
-def test_sparse_matrices_of_any_format_are_taken(form):
+def test_sparse_matrices_of_any_format_are_taken():
     X, y = sparse.random(40, 3, 0.5, random_state=0), np.arange(80.0).reshape(40, 2)
     models = {name: PLERegressor(n_members=1, max_epochs=1) for name in ("single_task", "ple")}
-    found = [
-        measure(models, own, y, cv=2, random_state=0) for own in (X.asformat(form), X.tocsr())
-    ]
+    found = [measure(models, own, y, cv=2, random_state=0) for own in (X.todia(), X.tocsr())]
     assert found[0].gains.equals(found[1].gains)
 
 
@@ -490,13 +487,13 @@ def test_models_of_single_targets_are_fitted_to_each_task():
         "several numbers": MultiOutputRegressor(Ridge()),
         "boosting": None,
     }
-    found = compare(X, y, models, cv=3, verbose=0, random_state=0)
+    found = compare(X, y, models, cv=2, verbose=0, random_state=0)
     assert found.reference == "boosting"
     assert found.table["pair"].notna().all()
     assert found.table["numbers"].notna().tolist() == [False, True, False]
     assert found.table.loc["price"].iloc[:3].nunique() == 1
     by_hand = []
-    for train, test in MultiTaskKFold(3, task_types=KINDS).split(X, y):
+    for train, test in MultiTaskKFold(2, task_types=KINDS).split(X, y):
         price = y["price"].iloc[train].dropna()
         model = Ridge().fit(X.loc[price.index], price)
         held = y["price"].iloc[test].dropna()
@@ -506,7 +503,7 @@ def test_models_of_single_targets_are_fitted_to_each_task():
 
 
 def test_defaults_are_guessing_boosting_networks_and_their_blend():
-    X, y = make_table(150)
+    X, y = make_table(60)
     for name, model in make_models().items():
         assert "random_state" in model.get_params(), name
     models = dict.fromkeys(make_models()) | {"PLE": make_tiny(), "hard sharing": make_tiny()}

@@ -188,14 +188,12 @@ def test_a_gate_of_a_single_expert_does_not_collapse():
 @pytest.mark.parametrize(
     "levels",
     [
-        random_ple(),
-        random_ple(n_levels=1, n_specific=2, n_shared=2),
         random_ple([f"task {i}" for i in range(6)], n_levels=4, n_specific=8, n_shared=8),
         random_ple([f"a task with a long name {i}" for i in range(6)]),
         random_ple(["y"], n_levels=1),
         random_ple([f"task {i}" for i in range(30)], n_levels=1),
     ],
-    ids=["two tasks", "one level", "many", "long names", "one gate", "many tasks"],
+    ids=["many", "long names", "one gate", "many tasks"],
 )
 def test_texts_do_not_overlap(levels):
     display = draw(*levels)

@@ -140,7 +140,7 @@ def test_known_labels_change_other_means():
 def test_without_validation_rows_means_follow_from_training_rows():
     model = PLERegressor(**QUICK, early_stopping=False).fit(X, COST)
     assert model.predict(X).mean() == pytest.approx(COST.mean(), rel=0.15)
-    few = PLERegressor(**QUICK | {"max_epochs": 1})
+    few = PLERegressor(**QUICK | {"max_epochs": 1, "n_members": 1})
     for _ in range(30):
         few.partial_fit(X, COST)
     assert few.predict(X).mean() == pytest.approx(COST.mean(), rel=0.25)
