@@ -10,7 +10,6 @@ from pathlib import Path
 from threading import Thread
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.datasets import get_data_home
 
@@ -288,10 +287,6 @@ def test_without_a_download_the_error_says_what_to_save_where(archive, tmp_path)
     assert str(tmp_path / "census_income" / TEST) in str(error.value)
 
 
-def test_files_come_from_the_archive_by_https():
-    assert _census_income._BASE_URL.startswith("https://archive.ics.uci.edu/")
-
-
 @pytest.mark.parametrize(
     "text",
     [
@@ -388,9 +383,3 @@ def test_college_is_counted_as_in_the_published_text(real, schooling):
     assert y["college"].sum() == n
     means = y[["college", "never_married"]].mean()
     np.testing.assert_allclose(means, [0.335, 0.432], atol=5e-4)
-
-
-def test_education_has_seventeen_levels_in_the_published_file(schooling):
-    _, y = schooling
-    assert isinstance(y["education"].dtype, pd.CategoricalDtype)
-    assert y["education"].nunique() == 17

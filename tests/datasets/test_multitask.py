@@ -91,12 +91,6 @@ def test_polynomials_have_the_moments_of_theory(seed):
     np.testing.assert_allclose(y.var(axis=0), [3, 24], rtol=0.25)
 
 
-def test_each_task_has_its_noise(seed):
-    params = {"n_samples": 4000, "n_features": 5, "n_tasks": 3, "random_state": 2 + seed}
-    clean, noisy = (make_multitask(**params, noise=noise)[1] for noise in (0, [0, 0.5, 2]))
-    np.testing.assert_allclose((noisy - clean).std(axis=0), [0, 0.5, 2], rtol=0.06)
-
-
 def test_noise_is_a_standard_deviation(seed):
     params = {"n_samples": 4000, "n_features": 5, "n_tasks": 3, "random_state": 2 + seed}
     _, clean = make_multitask(**params, noise=0)
@@ -119,28 +113,6 @@ def test_weights_of_two_tasks_follow_the_formula_of_the_paper(p):
     np.testing.assert_allclose([u1 @ u1, u2 @ u2, u1 @ u2], [1, 1, 0], atol=1e-12)
     np.testing.assert_allclose(coef[:, 0], 2.0 * u1, atol=1e-12)
     np.testing.assert_allclose(coef[:, 1], 2.0 * (p * u1 + math.sqrt(1 - p**2) * u2), atol=1e-12)
-
-
-@given(
-    p=st.floats(-1, 1),
-    n_tasks=st.integers(1, 6),
-    more_features=st.integers(0, 10),
-    scale=st.floats(0.01, 100),
-    seed=st.integers(0, 1000),
-)
-def test_one_correlation_is_that_of_all_pairs(p, n_tasks, more_features, scale, seed):
-    if n_tasks > 1:
-        p = max(p, -1 / (n_tasks - 1))
-    coef = make_weights(
-        4,
-        n_tasks + more_features,
-        n_tasks=n_tasks,
-        correlation=p,
-        scale=scale,
-        random_state=seed,
-    )
-    expected = np.where(np.eye(n_tasks), 1.0, p)
-    np.testing.assert_allclose(coef.T @ coef / scale**2, expected, atol=1e-7)
 
 
 @given(seed=st.integers(0, 1000), n_tasks=st.integers(1, 6))
@@ -259,34 +231,6 @@ def test_frames_equal_arrays():
     pd.testing.assert_frame_equal(X, frames.data)
     pd.testing.assert_frame_equal(y, frames.target)
     np.testing.assert_array_equal(frames.coef, arrays.coef)
-
-
-def test_frames_may_lack_labels():
-    kinds = ["regression", "binary", "multiclass"]
-    params = {"n_samples": 40, "n_features": 6, "n_tasks": 3, "random_state": 0}
-    params |= {"task_types": kinds, "missing": 0.95}
-    _, y = make_multitask(**params, as_frame=True)
-    _, array = make_multitask(**params)
-    np.testing.assert_array_equal(y.astype(float), array)
-    assert y.dtypes.astype(str).tolist() == ["float64", "float64", "category"]
-    # also the class without any label is declared
-    assert y["task2"].nunique() < 3
-    assert y["task2"].cat.categories.tolist() == [0, 1, 2]
-
-
-def test_one_task_is_two_dimensional():
-    X, y = make_multitask(10, 1, n_tasks=1, random_state=0)
-    assert X.shape == y.shape == (10, 1)
-
-
-def test_the_same_seed_makes_the_same_data():
-    first, second, other = (make_multitask(random_state=seed) for seed in (0, 0, 1))
-    for a, b, c in zip(first, second, other, strict=True):
-        np.testing.assert_array_equal(a, b)
-        assert not np.array_equal(a, c)
-    rng = np.random.RandomState(0)
-    np.testing.assert_array_equal(make_multitask(random_state=rng)[1], first[1])
-    assert not np.array_equal(make_multitask(random_state=rng)[1], first[1])
 
 
 @pytest.mark.parametrize(

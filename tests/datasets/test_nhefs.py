@@ -123,22 +123,6 @@ def test_features_are_floats_or_categories(nhefs):
     }
 
 
-def test_categories_follow_codes(nhefs, raw):
-    for name, labels in nhefs.categories.items():
-        known = nhefs.data[name].notna()
-        order = raw.loc[known, name].rank(method="dense") - 1
-        np.testing.assert_array_equal(nhefs.data.loc[known, name].cat.codes, order)
-        assert all(not label.isdigit() for label in labels)
-
-
-def test_birthplaces_follow_the_fips_codes(nhefs, raw):
-    place = nhefs.data["birthplace"]
-    fips = {1: "AL", 6: "CA", 36: "NY", 42: "PA", 48: "TX", 51: "VA", 56: "WY"}
-    assert place.nunique() == 49
-    for code, state in fips.items():
-        assert (place[raw["birthplace"] == code] == state).all()
-
-
 def test_unknown_codes_are_missing(nhefs, raw):
     assert nhefs.data["marital"].isna().sum() == 1
     assert nhefs.data["alcoholfreq"].isna().sum() == 5
@@ -155,10 +139,6 @@ def test_tasks_that_are_chosen_are_the_targets(nhefs, tasks, names):
     X, y = load_nhefs(tasks=tasks, return_X_y=True)
     pd.testing.assert_frame_equal(X, nhefs.data)
     pd.testing.assert_frame_equal(y, nhefs.target[names])
-
-
-def test_target_classes_are_those_of_selected_tasks():
-    assert load_nhefs(tasks="death").target_classes == {}
 
 
 def test_an_unknown_task_is_an_error():
@@ -192,18 +172,6 @@ def test_arrays_equal_frame(nhefs):
                 pd.testing.assert_series_equal(pd.Series(back, name=name), frame[name])
             else:
                 np.testing.assert_array_equal(column, frame[name])
-
-
-def test_one_task_is_two_dimensional():
-    X, y = load_nhefs(tasks="death", return_X_y=True, as_frame=False)
-    assert X.shape == (1629, 46)
-    assert y.shape == (1629, 1)
-
-
-def test_calls_share_nothing(nhefs):
-    other = load_nhefs()
-    other.data.loc[0, "age"] = -1.0
-    assert load_nhefs().data.loc[0, "age"] == nhefs.data.loc[0, "age"] == 42.0
 
 
 def test_the_description_names_source_and_licence(nhefs):

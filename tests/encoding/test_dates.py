@@ -14,7 +14,6 @@ from scipy import sparse
 
 from sklearn_ple import AdaTTClassifierRegressor, PLEClassifierRegressor, export
 from sklearn_ple.ensemble import BlendClassifierRegressor, PerTaskClassifierRegressor
-from sklearn_ple.inspection import compare, multitask_importance
 
 N = 60
 #: The parts of a date, by Python's own calendar.
@@ -391,16 +390,6 @@ def test_boosting_reads_the_same_parts(X, y, table):
     same(fitted, other, table, parts)
     with pytest.raises(ValueError, match="'when' of X held dates in fit"):
         fitted.predict(table.assign(when=1.0))
-
-
-def test_importance_is_that_of_the_column(table, y):
-    importance = multitask_importance(make_tiny().fit(table, y), table, y, n_repeats=2)
-    assert importance.features == ["zeta", "shop", "when"]
-
-
-def test_systems_can_be_compared(table, y):
-    models = {"network": make_tiny(), "trees": make_boosting()}
-    assert compare(table, y, models, cv=2).scores.notna().all(axis=None)
 
 
 def test_networks_that_read_columns_name_the_parts(table, y):

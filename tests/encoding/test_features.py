@@ -80,14 +80,6 @@ def test_categories_in_the_byte_order_of_other_machines():
     np.testing.assert_array_equal(codes, foreign)
 
 
-def test_numbers_in_the_byte_order_of_other_machines():
-    values = np.array([[1, 3, 5], [2, np.nan, 9]])
-    # Columns that are not in the order of their names are taken from the frame.
-    here, there = (pd.DataFrame(own, columns=[*"bca"]) for own in (values, values.astype(">f8")))
-    (_, (numbers, _)), (_, (foreign, _)) = encode(here), encode(there)
-    np.testing.assert_array_equal(numbers, foreign)
-
-
 # -- numbers --------------------------------------------------------------------------------------
 
 
@@ -149,11 +141,6 @@ def test_columns_without_value_are_zero_and_do_not_warn(missing):
     np.testing.assert_allclose(laters, [[0, -1, 1], [0, 1, 1]])
 
 
-def test_constant_columns_become_zero():
-    _, (numbers, _) = encode(np.full((4, 1), 7.0))
-    np.testing.assert_array_equal(numbers, np.zeros((4, 1)))
-
-
 NUMBERS = {
     "int8": pd.Series([1, 2, 4], dtype="int8"),
     "uint8": pd.Series([1, 2, 4], dtype="uint8"),
@@ -184,14 +171,6 @@ def test_columns_of_any_number_dtype_are_numbers(column):
     assert encoder.n_numbers_ == numbers.shape[1] == 2 + np.isnan(values).any()
     assert numbers.dtype == np.float64
     assert codes.shape == (3, 0)
-
-
-def test_bools_of_objects_are_read_where_bools_were_learnt():
-    X = pd.DataFrame({"a": [True, False]})
-    later = pd.DataFrame({"a": pd.Series([None, True], dtype=object)})
-    _, (numbers, _), (laters, _) = encode(X, later)
-    np.testing.assert_allclose(numbers, [[1.0], [-1.0]])
-    np.testing.assert_allclose(laters, [[0.0], [1.0]])
 
 
 @pytest.mark.parametrize("values", [[True, 2, 1.5], [np.True_, np.int8(2), None], [False, 0.5, 7]])
@@ -362,14 +341,6 @@ def test_columns_are_encoded_in_the_order_of_their_names(names, of_numbers):
     np.testing.assert_array_equal(codes, expected_codes)
     shown = X.columns[encoder.number_positions_]
     assert list(shown) == ["X", "x9", "x9 again", "x10"]
-
-
-def test_columns_without_names_stay_in_their_order():
-    values = np.random.default_rng(0).normal(size=(5, 12))
-    for X in (read(values), pd.DataFrame(values, columns=range(12, 0, -1))):
-        encoder, (numbers, _) = encode(X)
-        assert encoder.number_positions_.tolist() == list(range(12))
-        np.testing.assert_allclose(numbers, StandardScaler().fit_transform(values), rtol=1e-5)
 
 
 FRAME = pd.DataFrame({"a": [1, 2], "b": ["x", "y"], "c": [0.5, 1.5]})
@@ -818,25 +789,6 @@ def test_dates_in_a_column_of_objects_are_those_of_the_dtype():
     X = pd.DataFrame({"odd": pd.to_datetime(["2020-01-01", "2020-01-02", None])})
     _, (_, codes), (_, same) = encode(X, X.astype(object), categorical_features=["odd"])
     assert same[:, 0].tolist() == codes[:, 0].tolist() == [2, 3, MISSING]
-
-
-def test_numbers_in_a_list_with_strings_stay_numbers():
-    X = [[1.0, "u"], [np.nan, "v"], [4.0, "u"]]
-    encoder, (numbers, codes), (alone, _) = encode(X, X[:1])
-    assert encoder.list_names() == ["x0", "x1"]
-    of_array, (expected, _) = encode(np.array(X, dtype=object))
-    assert encoder.cardinalities_ == of_array.cardinalities_ == [4]
-    np.testing.assert_array_equal(numbers, expected)
-    np.testing.assert_array_equal(codes[:, 0], [codes[0, 0], codes[1, 0], codes[0, 0]])
-    np.testing.assert_array_equal(alone, expected[:1])
-
-
-def test_a_list_of_bytes_is_read_as_an_array_of_them():
-    X = [[b"a", b"c"], [b"b", b"d"]]
-    encoder, (_, codes) = encode(X)
-    _, (_, expected) = encode(np.array([["a", "c"], ["b", "d"]]))
-    assert encoder.cardinalities_ == [4, 4]
-    np.testing.assert_array_equal(codes, expected)
 
 
 def test_sparse_x_after_categories_is_an_error():
@@ -1406,9 +1358,3 @@ def test_a_graph_needs_no_column_that_is_left_out(orders, tmp_path):
     given |= {name: given[name].astype(object) for name in ("shop", "comment")}
     (found,) = session.run(None, {entry.name: given[entry.name] for entry in session.get_inputs()})
     assert_alike(found, fitted.predict(X))
-
-
-def test_a_model_of_strings_alone_leaves_none_out(orders):
-    X, _ = orders
-    with pytest.warns(UserWarning, match="'comment' of X .* is read as 120 categories"):
-        assert learn(read(X[["comment"]])).cardinalities_ == [122]

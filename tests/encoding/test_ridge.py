@@ -116,14 +116,6 @@ def test_as_many_coefficients_as_rows_leave_no_error_to_compare(recwarn):
     assert not recwarn.list
 
 
-def test_other_tasks_start_at_zero(random):
-    kinds = "multiclass", "regression", "quantile", "count"
-    x, y = random.normal(size=(40, 3)), random.uniform(size=(40, 4))
-    start = learn_linear_start(x, y, np.ones((40, 4)), make_tasks(*kinds))
-    assert start.shape == (3 + 1 + 3 + 1, 3)
-    assert np.flatnonzero(start.any(axis=1)).tolist() == [3]
-
-
 def test_a_task_without_weight_starts_at_zero(random):
     x, y = random.normal(size=(40, 3)), random.normal(size=(40, 2))
     tasks = make_tasks("regression", "regression")
@@ -236,15 +228,6 @@ def test_without_linear_path_no_regression_is_learnt(random, monkeypatch):
     PLERegressor(linear_path=False, max_epochs=1).fit(x, y)
     with pytest.raises(TypeError):
         PLERegressor(linear_path=True, max_epochs=1).fit(x, y)
-
-
-def test_tasks_with_the_same_rows_learn_what_each_learns_alone(random):
-    x = random.normal(size=(60, 4)).round()
-    y = np.column_stack([x[:, 0], random.normal(size=60), x[:, 1] + random.normal(size=60)])
-    weights, tasks = np.ones((60, 3)), make_tasks(*["regression"] * 3)
-    together = learn_linear_start(x, y, weights, tasks)
-    alone = [learn_linear_start(x, y[:, [k]], weights[:, [k]], tasks[:1])[0] for k in range(3)]
-    np.testing.assert_allclose(together, alone)
 
 
 def test_a_member_starts_from_the_columns_that_it_reads(random):

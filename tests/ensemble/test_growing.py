@@ -65,12 +65,6 @@ def test_the_scale_of_labels_does_not_matter():
     assert len(counts) == 1
 
 
-def test_the_same_seed_gives_the_same_models():
-    X, y = draw(300, noise=1.0)
-    first, second = (boost().fit(X, y).predict(X) for _ in range(2))
-    pd.testing.assert_frame_equal(first, second)
-
-
 def test_a_label_of_weight_zero_counts_as_missing():
     X, y = draw(300, noise=1.0)
     y["z"] = y["y"] > 14

@@ -75,11 +75,6 @@ def test_of_many_features_the_first_are_drawn_and_the_rest_counted():
     assert ImportanceDisplay(importance).plot(max_features=None).texts_.shape == (50, 4)
 
 
-def test_a_single_task_has_no_mean_beside_it():
-    display = ImportanceDisplay(make_importance(n_tasks=1)).plot()
-    assert [label.get_text() for label in display.ax_.get_xticklabels()] == ["longer_task_0"]
-
-
 SCALES = [(1000.0, "1000"), (1e-4, "0.000100"), (0, "0.00"), (3e8, "3.00e+08"), (2e-9, "2.00e−09")]
 
 
@@ -177,9 +172,3 @@ def test_from_estimator_measures_and_draws():
 def test_no_feature_to_draw_is_an_error():
     with pytest.raises(ValueError, match="'max_features' parameter .* Got 0"):
         ImportanceDisplay(make_importance()).plot(max_features=0)
-
-
-def test_without_matplotlib_the_error_says_how_to_install_it(hide):
-    hide("matplotlib")
-    with pytest.raises(ImportError, match=r"pip install 'sklearn-ple\[plots\]'"):
-        ImportanceDisplay(make_importance()).plot()

@@ -7,7 +7,6 @@ import torch
 from makers import make_complete_table, make_tiny
 from numpy.testing import assert_allclose
 from scipy.special import softmax
-from sklearn.exceptions import NotFittedError
 
 from sklearn_ple import (
     AdaTTClassifierRegressor,
@@ -16,7 +15,6 @@ from sklearn_ple import (
     HoMEClassifierRegressor,
     MMoEClassifierRegressor,
     PLEClassifierRegressor,
-    PLERegressor,
     SharedBottomClassifierRegressor,
 )
 
@@ -208,12 +206,6 @@ def test_arrays_have_a_plain_index(X, y):
     assert weights["y0"].index.equals(pd.RangeIndex(N))
 
 
-def test_a_single_task_has_gates(X, y):
-    fitted = make_tiny(PLERegressor).fit(X, y["price"])
-    (weights,) = fitted.gate_weights(X)
-    assert weights["price"].columns.tolist() == ["price 1", "shared 1"]
-
-
 def test_looking_leaves_the_estimator_as_it_was(X, y):
     fitted = make_tiny().fit(X, y)
     before, state = fitted.predict(X), dict(vars(fitted))
@@ -227,11 +219,6 @@ def test_looking_leaves_the_estimator_as_it_was(X, y):
 @pytest.mark.parametrize("cls", [SharedBottomClassifierRegressor, ESMMClassifier])
 def test_networks_without_gates_have_no_weights(X, y, cls):
     assert not hasattr(cls(), "gate_weights")
-
-
-def test_a_model_that_is_not_fitted_is_an_error(X):
-    with pytest.raises(NotFittedError):
-        PLEClassifierRegressor().gate_weights(X)
 
 
 def test_other_columns_are_refused(X, y):

@@ -104,15 +104,6 @@ def test_bar_shows_a_few_tasks_or_the_worst_of_many(scores, shown):
     bar.on_train_end(None)
 
 
-def test_bar_shortens_names_unless_they_become_the_same():
-    bar = trained_bar([0.5, 0.25], ["systolic", "diastolic"])
-    assert bar.bar_.postfix.endswith("systolic=0.500, diastol…=0.250")
-    bar = trained_bar([0.5, 0.25], ["pressure before", "pressure after"])
-    assert bar.bar_.postfix.endswith("score=0.375, worst=0.250 (pressur…)")
-    bar = trained_bar([0.5, 0.25], ["loss", "valid"])
-    assert bar.bar_.postfix == "loss=0.5123, valid=0.6, loss score=0.500, valid score=0.250"
-
-
 @pytest.mark.parametrize("columns", ["60", "100", "300"])
 @pytest.mark.parametrize("n_tasks", [1, 2, 12])
 def test_bar_is_a_line_of_a_hundred_columns_at_most(n_tasks, columns, monkeypatch, capsys):
@@ -252,12 +243,6 @@ def test_second_bar_says_that_it_learns_from_all_rows(table, capsys):
     first, second = (line.rsplit("\r")[-1] for line in capsys.readouterr().err.split("\n")[:2])
     assert first.startswith("Training: |█") and "y1=" in first
     assert second.startswith("Training on all rows: |█") and "y1=" not in second
-
-
-def test_the_only_bar_is_called_training(table, capsys):
-    model(verbose=1, early_stopping=False).fit(*table)
-    shown = capsys.readouterr().err
-    assert "Training: |█" in shown and "all rows" not in shown
 
 
 # -- users' callbacks -----------------------------------------------------------------------------

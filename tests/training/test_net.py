@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-import warnings
 
 import numpy as np
 import pytest
@@ -247,15 +246,6 @@ def test_refit_trains_on_all_rows_for_the_best_number_of_epochs(table, seen):
         assert {**epoch, "seconds": 0} == {**other, "seconds": 0}
     assert torch.equal(once.module_.mean.weights, twice.module_.mean.weights)
     assert not np.allclose(once.predict(X), twice.predict(X))
-
-
-def test_refit_follows_the_same_course_of_the_learning_rate(table, seen):
-    options = {"early_stopping": True, "refit": True, "batch_size": N}
-    fitted = model(learning_rate=0.1, max_epochs=8, callbacks=[Spy()], **options).fit(*table)
-    first, second = seen[: fitted.n_iter_], seen[fitted.n_iter_ :]
-    assert second
-    for before, after in zip(first, second, strict=False):
-        assert before["rates"][0] == after["rates"][0]
 
 
 @pytest.mark.parametrize(
@@ -611,12 +601,6 @@ def test_ctrl_c_ends_a_fit_with_a_model(table):
     with pytest.warns(ConvergenceWarning, match="first epoch, after 1 steps"):
         fitted = model(callbacks=[Press()], max_epochs=100).fit(*table)
     assert fitted.predict(table[0]).shape == (N, 2)
-
-
-def test_finished_training_does_not_warn(table):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        model(early_stopping=True, n_iter_no_change=1, learning_rate=0.05).fit(*table)
 
 
 def test_verbose_shows_a_bar_with_loss_and_score(table, capsys):
