@@ -79,6 +79,7 @@ def test_every_table_is_on_a_page():
     assert included == {path.stem for path in (DOCS / "tables").glob("*.rst")}
 
 
+@pytest.mark.nightly
 def test_every_picture_is_drawn_and_on_a_page(module, tmp_path, monkeypatch):
     # Most of the time would go into looking for the labels' best places, and into files.
     labels = module("pictures.labels")

@@ -8,7 +8,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import torch
-from makers import assert_alike
+from makers import assert_alike, mostly_nightly
 from numpy.testing import assert_allclose
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -88,7 +88,9 @@ def grown(table, fitted):
 # -- everything learnt before stays -------------------------------------------------------------
 
 
-@pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: repr(system)[:40])
+@pytest.mark.parametrize(
+    "system", mostly_nightly(SYSTEMS, SYSTEMS[::2]), ids=lambda system: repr(system)[:40]
+)
 def test_earlier_tasks_are_predicted_as_before(table, system):
     X, y, new = table
     if system.family == "number":

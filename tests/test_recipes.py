@@ -57,6 +57,7 @@ def test_the_page_shows_every_file():
     assert sorted(shown) == sorted(file.stem for file in FILES.glob("*.py"))
 
 
+@pytest.mark.nightly
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_mlflow_logs_and_loads_a_model(table, model, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")

@@ -17,7 +17,6 @@ import pytest
 import torch
 from compared_fits import PARAMETERS, SPLITS, TABLES, fingerprints
 from dropping import DroppingRegressor
-from makers import NIGHTLY
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
@@ -30,7 +29,7 @@ from sklearn_ple.tasks import Quantile
 
 KILLED = Path(__file__).parent / "killed_fits.py"
 
-N_KILLS = 20 if NIGHTLY else 1
+N_KILLS = 20
 
 N = 240
 OPTIONS = {
@@ -266,6 +265,7 @@ def killed(tmp_path_factory):
     return folder
 
 
+@pytest.mark.nightly
 def test_killed_fits_end_the_same(killed):
     script = runpy.run_path(str(KILLED))
     model = script["make_model"](killed / "unfinished").fit(*script["make_data"]())
@@ -275,6 +275,7 @@ def test_killed_fits_end_the_same(killed):
     )
 
 
+@pytest.mark.nightly
 def test_another_process_finds_the_same_fingerprints(killed):
     own = fingerprints()
     assert own.keys() == PARAMETERS.keys() | TABLES.keys() | SPLITS.keys()
