@@ -17,6 +17,7 @@ from makers import Recorder, read_table
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.metrics import accuracy_score, r2_score
 
 from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor, export
@@ -362,6 +363,16 @@ def test_numbers_far_beyond_those_of_fit_are_predicted(limit, embedding, table):
     assert not prediction.isna().any(axis=None)
     for probability in model.predict_proba(far):
         assert probability is None or np.isfinite(probability).all()
+
+
+def test_predicting_before_fit_is_an_error(table):
+    methods = ["predict", "predict_proba", "predict_proba_frame", "decision_function"]
+    for method in [*methods, "predict_conditional_proba", "score"]:
+        arguments = table if method == "score" else table[:1]
+        with pytest.raises(NotFittedError):
+            getattr(make_model(depends_on={"alive": "stage"}), method)(*arguments)
+    with pytest.raises(NotFittedError):
+        _ = make_model().module_
 
 
 # -- the same result twice ------------------------------------------------------------------------

@@ -108,20 +108,6 @@ def test_repeats_that_repeat_nothing_have_no_deviation(module):
     assert n_alike
 
 
-def test_no_table_has_more_than_seven_columns(module):
-    columns = [f"column {i}" for i in range(15)]
-    frame = pd.DataFrame([[f"cell {i}" for i in range(15)]], ["one"], columns)
-    text = module("tables.cells").list_tables(frame.rename_axis("row"))
-    cells = re.findall(r"- (.*)", text)
-    # The index is in each of three tables.
-    assert cells.count("one") == cells.count("row") == 3
-    assert [cell for cell in cells if cell in columns] == columns
-    assert [cell for cell in cells if cell.startswith("cell")] == [*frame.loc["one"]]
-    for path in (DOCS / "tables").glob("*.rst"):
-        rows = re.split(r"\n   \* -", path.read_text(encoding="utf-8"))[1:]
-        assert max(row.count("\n     -") for row in rows) < 7, path
-
-
 # -- words ----------------------------------------------------------------------------------------
 
 
@@ -181,13 +167,6 @@ def test_the_guide_quotes_the_papers_tables():
     tables = "".join(table(path.stem) for path in (DOCS / "tables").glob("paper_*.rst"))
     assert len(numbers(part)) > 5
     assert [number for number in numbers(part) if not is_in(number, tables)] == []
-
-
-@pytest.mark.parametrize("path", ["README.md", "docs/index.rst"])
-def test_the_first_picture_is_described_alike(path):
-    described = re.search(r":alt: (Scores, and .*?)\n   :class", page("benchmarks"), re.DOTALL)[1]
-    text = " ".join((ROOT / path).read_text(encoding="utf-8").split())
-    assert "overall.png" in text and " ".join(described.split()) in text
 
 
 def test_times_of_fits_for_users_of_boosting_were_measured():

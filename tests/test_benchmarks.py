@@ -3,7 +3,6 @@
 import importlib
 import importlib.util
 import json
-import math
 import re
 import shutil
 import subprocess
@@ -12,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import roc_auc_score
 
 from sklearn_ple import SingleTaskClassifierRegressor
 from sklearn_ple.capacity import count_layers, count_parameters
@@ -89,17 +87,6 @@ def test_a_run_is_measured_once_and_its_rows_are_stored_together(common):
     assert found == [("one", 0, None), ("two", 0, "a"), ("two", 0, "b"), ("one", None, None)]
 
 
-def test_a_run_of_all_tables_neither_mixes_nor_loses_the_rows_of_another_commit(
-    common, monkeypatch
-):
-    common.save("trial", [{"commit": "aaaaaaa", "score": 1.0}])
-    monkeypatch.setenv("SKLEARN_PLE_RESULTS", str(common.RESULTS))
-    with pytest.raises(SystemExit, match="has rows of aaaaaaa: choose another folder"):
-        common.measure_all("trial", ["data"], [("nhefs",)], lambda data: {"score": 2.0})
-    monkeypatch.delenv("SKLEARN_PLE_RESULTS")
-    assert [row["score"] for row in common.kept("trial")] == [1.0]
-
-
 @pytest.fixture(scope="module")
 def modules():
     """Modules of benchmarks/paper by name."""
@@ -164,19 +151,6 @@ def made(modules, tmp_path_factory, seed):
     return home
 
 
-def test_made_impressions_follow_their_probabilities(made, modules):
-    _, y = modules("ali_ccp_files").load_ali_ccp(made, "test")
-    click, purchase = np.load(made / "ali_ccp" / "truth_test.npy")
-    assert len(y) == len(click) == 10_000
-    assert (y["purchase"] <= y["click"]).all()
-    for labels, p in ((y["click"], click), (y["purchase"], click * purchase)):
-        deviation = math.sqrt((p * (1 - p)).sum())
-        assert abs(labels.sum() - p.sum()) < 4 * deviation
-        # Labels belong to their own rows: those of any others would have .5.
-        assert roc_auc_score(labels, p) > 0.7
-    assert click.mean() == pytest.approx(0.04, rel=0.05)
-
-
 def test_systems_are_of_one_size_and_depth(paper):
     X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
     X, y = X[:400], y[:400]
@@ -213,35 +187,6 @@ def test_single_task_networks_are_fitted_one_by_one_to_labelled_rows(paper, seed
     alone.fit(X[labelled], y.loc[labelled, ["death"]])
     np.testing.assert_array_equal(apart.predict_proba(X)[0], alone.predict_proba(X)[0])
     assert list(apart.predict(X)) == ["death", "wt82_71"]
-
-
-def test_runs_go_on_where_they_were_broken_off(paper, tmp_path, monkeypatch):
-    experiment, common = paper("synthetic"), importlib.import_module("common")
-    monkeypatch.setattr(experiment, "N_TEST", 100)
-    fitted, other = [], {"setting": "of another process", "system": "PLE", "seed": 7}
-
-    def evaluate(system, data):
-        model = getattr(system, "system", system)
-        fitted.append((type(model).__name__, model.random_state))
-        if len(fitted) == 2:
-            common.save("trial", [*common.kept("trial"), other])
-        if len(fitted) == 3:
-            raise KeyboardInterrupt
-        return experiment.evaluate(system, data)
-
-    def prepare(setting):
-        data, made = experiment.prepare(setting)
-        return data, {name: made[name].set_params(max_epochs=1) for name in ("single-task", "PLE")}
-
-    run, settings = paper("systems").run, ["0.5, 200 rows, 16 features"]
-    with pytest.raises(KeyboardInterrupt):
-        run("trial", settings, 2, prepare, evaluate)
-    run("trial", settings, 2, prepare, evaluate)
-    names = ["SingleTaskClassifierRegressor", "PLEClassifierRegressor"]
-    first, second = [[(name, seed) for name in names] for seed in (0, 1)]
-    assert fitted == [*first, second[0], *second]
-    rows = json.loads((tmp_path / "trial.json").read_text())
-    assert [row["seed"] for row in rows["results"]] == [0, 7, 0, 1, 1]
 
 
 # -- commits that fit the same models -------------------------------------------------------------

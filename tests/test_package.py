@@ -1,7 +1,6 @@
 """The package as a whole: what is shipped, who may import whom, how it is tested."""
 
 import ast
-import configparser
 import importlib.metadata
 import importlib.resources
 import io
@@ -167,19 +166,6 @@ def test_conda_recipe_asks_for_what_the_project_asks_for():
     python_min = re.search(r'python_min: "(.+)"', recipe)[1]
     assert project["requires-python"] == f">={python_min}"
     assert f'version: "{sklearn_ple.__version__}"' in recipe
-
-
-def test_environments_that_are_named_are_there():
-    parser = configparser.ConfigParser()
-    parser.read(ROOT / "tox.ini")
-    there = {name.removeprefix("testenv:") for name in parser.sections()} | {"py"}
-    texts = [ROOT / "CONTRIBUTING.md", *(ROOT / ".github" / "workflows").glob("*.yml")]
-    named = {
-        name
-        for path in texts
-        for name in re.findall(r"(?:tox -e|env:) ([a-z]+)", path.read_text(encoding="utf-8"))
-    }
-    assert {"py", "dist", "wheel"} <= named <= there
 
 
 def test_data_templates_and_type_marker_are_shipped():

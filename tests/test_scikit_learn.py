@@ -5,6 +5,7 @@ import pickle
 import joblib
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import sklearn
 from sklearn.base import clone, is_classifier, is_regressor
@@ -179,6 +180,18 @@ def test_search_over_a_pipeline_routes_weights_and_groups(table):
 
 def split_scores(search, n):
     return [search.cv_results_[f"split{k}_test_score"][0] for k in range(n)]
+
+
+def test_a_search_with_polars_frames_predicts_polars_frames(table):
+    X, y = (pl.from_pandas(part) for part in table)
+    X_test = X[100:]
+    search = GridSearchCV(tiny(), {"n_levels": [1]}, cv=2, error_score="raise").fit(X, y)
+    predicted = search.predict(X_test)
+    assert isinstance(predicted, pl.DataFrame)
+    assert predicted.schema == y.schema and len(predicted) == 50
+    twin = tiny().fit(*table).predict(table[0][100:])
+    assert predicted["stage"].to_list() == twin["stage"].to_list()
+    np.testing.assert_allclose(predicted["weight"], twin["weight"], rtol=1e-5)
 
 
 @pytest.mark.parametrize("keep", ["pickle", "joblib", "frozen clone"])

@@ -287,6 +287,10 @@ def test_without_a_download_the_error_says_what_to_save_where(archive, tmp_path)
     assert str(tmp_path / "census_income" / TEST) in str(error.value)
 
 
+def test_files_come_from_the_archive_by_https():
+    assert _census_income._BASE_URL.startswith("https://archive.ics.uci.edu/")
+
+
 @pytest.mark.parametrize(
     "text",
     [

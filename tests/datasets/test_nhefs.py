@@ -123,6 +123,22 @@ def test_features_are_floats_or_categories(nhefs):
     }
 
 
+def test_categories_follow_codes(nhefs, raw):
+    for name, labels in nhefs.categories.items():
+        known = nhefs.data[name].notna()
+        order = raw.loc[known, name].rank(method="dense") - 1
+        np.testing.assert_array_equal(nhefs.data.loc[known, name].cat.codes, order)
+        assert all(not label.isdigit() for label in labels)
+
+
+def test_birthplaces_follow_the_fips_codes(nhefs, raw):
+    place = nhefs.data["birthplace"]
+    fips = {1: "AL", 6: "CA", 36: "NY", 42: "PA", 48: "TX", 51: "VA", 56: "WY"}
+    assert place.nunique() == 49
+    for code, state in fips.items():
+        assert (place[raw["birthplace"] == code] == state).all()
+
+
 def test_unknown_codes_are_missing(nhefs, raw):
     assert nhefs.data["marital"].isna().sum() == 1
     assert nhefs.data["alcoholfreq"].isna().sum() == 5
@@ -172,6 +188,12 @@ def test_arrays_equal_frame(nhefs):
                 pd.testing.assert_series_equal(pd.Series(back, name=name), frame[name])
             else:
                 np.testing.assert_array_equal(column, frame[name])
+
+
+def test_calls_share_nothing(nhefs):
+    other = load_nhefs()
+    other.data.loc[0, "age"] = -1.0
+    assert load_nhefs().data.loc[0, "age"] == nhefs.data.loc[0, "age"] == 42.0
 
 
 def test_the_description_names_source_and_licence(nhefs):

@@ -105,15 +105,6 @@ def test_a_column_is_cut_without_regard_to_others_and_to_the_size_of_weights(tab
         assert_array_equal(learn_edges(*other, n_classes, n_bins)[0], edges)
 
 
-@given(tables(), st.integers(2, 40))
-def test_what_stands_where_there_is_no_label_is_not_read(table, n_bins):
-    numbers, targets, weights, n_classes = table
-    other = np.where(weights > 0, targets, 1e9)
-    again = learn_edges(numbers, other, weights, n_classes, n_bins)
-    for edges, same in zip(learn_edges(*table, n_bins), again, strict=True):
-        assert_array_equal(same, edges)
-
-
 def test_a_weight_is_as_many_rows(seed):
     rng = np.random.default_rng(seed)
     numbers, times = rng.normal(size=(300, 2)), rng.integers(1, 5, size=300)

@@ -80,6 +80,14 @@ def test_categories_in_the_byte_order_of_other_machines():
     np.testing.assert_array_equal(codes, foreign)
 
 
+def test_numbers_in_the_byte_order_of_other_machines():
+    values = np.array([[1, 3, 5], [2, np.nan, 9]])
+    # Columns that are not in the order of their names are taken from the frame.
+    here, there = (pd.DataFrame(own, columns=[*"bca"]) for own in (values, values.astype(">f8")))
+    (_, (numbers, _)), (_, (foreign, _)) = encode(here), encode(there)
+    np.testing.assert_array_equal(numbers, foreign)
+
+
 # -- numbers --------------------------------------------------------------------------------------
 
 
@@ -171,6 +179,14 @@ def test_columns_of_any_number_dtype_are_numbers(column):
     assert encoder.n_numbers_ == numbers.shape[1] == 2 + np.isnan(values).any()
     assert numbers.dtype == np.float64
     assert codes.shape == (3, 0)
+
+
+def test_bools_of_objects_are_read_where_bools_were_learnt():
+    X = pd.DataFrame({"a": [True, False]})
+    later = pd.DataFrame({"a": pd.Series([None, True], dtype=object)})
+    _, (numbers, _), (laters, _) = encode(X, later)
+    np.testing.assert_allclose(numbers, [[1.0], [-1.0]])
+    np.testing.assert_allclose(laters, [[0.0], [1.0]])
 
 
 @pytest.mark.parametrize("values", [[True, 2, 1.5], [np.True_, np.int8(2), None], [False, 0.5, 7]])
@@ -791,6 +807,17 @@ def test_dates_in_a_column_of_objects_are_those_of_the_dtype():
     assert same[:, 0].tolist() == codes[:, 0].tolist() == [2, 3, MISSING]
 
 
+def test_numbers_in_a_list_with_strings_stay_numbers():
+    X = [[1.0, "u"], [np.nan, "v"], [4.0, "u"]]
+    encoder, (numbers, codes), (alone, _) = encode(X, X[:1])
+    assert encoder.list_names() == ["x0", "x1"]
+    of_array, (expected, _) = encode(np.array(X, dtype=object))
+    assert encoder.cardinalities_ == of_array.cardinalities_ == [4]
+    np.testing.assert_array_equal(numbers, expected)
+    np.testing.assert_array_equal(codes[:, 0], [codes[0, 0], codes[1, 0], codes[0, 0]])
+    np.testing.assert_array_equal(alone, expected[:1])
+
+
 def test_sparse_x_after_categories_is_an_error():
     with pytest.raises(ValueError, match="sparse, but had categories or dates in fit"):
         encode(FRAME, sparse.eye(3, format="csr"))
@@ -1358,3 +1385,9 @@ def test_a_graph_needs_no_column_that_is_left_out(orders, tmp_path):
     given |= {name: given[name].astype(object) for name in ("shop", "comment")}
     (found,) = session.run(None, {entry.name: given[entry.name] for entry in session.get_inputs()})
     assert_alike(found, fitted.predict(X))
+
+
+def test_a_model_of_strings_alone_leaves_none_out(orders):
+    X, _ = orders
+    with pytest.warns(UserWarning, match="'comment' of X .* is read as 120 categories"):
+        assert learn(read(X[["comment"]])).cardinalities_ == [122]

@@ -116,15 +116,6 @@ def test_as_many_coefficients_as_rows_leave_no_error_to_compare(recwarn):
     assert not recwarn.list
 
 
-def test_a_task_without_weight_starts_at_zero(random):
-    x, y = random.normal(size=(40, 3)), random.normal(size=(40, 2))
-    tasks = make_tasks("regression", "regression")
-    start = learn_linear_start(x, y, np.ones((40, 2)), tasks, [0.0, 0.5])
-    both = learn_linear_start(x, y, np.ones((40, 2)), tasks)
-    np.testing.assert_array_equal(start, both * [[0], [1]])
-    assert learn_linear_start(x, y, np.ones((40, 2)), tasks, 0.0) is None
-
-
 @pytest.mark.parametrize(
     ("numbers", "kind"),
     [
@@ -146,14 +137,6 @@ def test_few_labels_are_enough(random, n_labels):
     start = learn_linear_start(x, y, weights, make_tasks("regression"))
     assert np.isfinite(start).all()
     assert start.any() == (n_labels > 1)
-
-
-def test_of_many_rows_some_are_enough(random, monkeypatch):
-    monkeypatch.setattr(ridge, "_MAX_NUMBERS", 30)
-    x, y = random.normal(size=(25, 3)), random.normal(size=(25, 1))
-    start = learn_linear_start(x, y, np.ones((25, 1)), make_tasks("regression"))
-    some = learn_linear_start(x[::3], y[::3], np.ones((9, 1)), make_tasks("regression"))
-    np.testing.assert_allclose(start, some)
 
 
 @pytest.mark.parametrize("limit", [None, 3.0, 0.5])

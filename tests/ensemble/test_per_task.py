@@ -380,6 +380,12 @@ def test_wrong_parameters_are_named(table, params, message):
         PerTaskClassifierRegressor(**params).fit(X, y.assign(price=y["price"].abs()))
 
 
+@pytest.mark.parametrize("X", [[], ()])
+def test_a_list_without_rows_is_an_error(fitted, X):
+    with pytest.raises(ValueError, match="X has no rows"):
+        fitted.predict(X)
+
+
 def test_a_model_without_weights_or_probabilities_is_named(table):
     X, y = table
     near = PerTaskClassifierRegressor(KNeighborsClassifier(), Ridge())

@@ -204,6 +204,13 @@ def test_loading_does_not_warn_that_labels_are_too_few_for_intervals(tmp_path):
         model.predict_interval(FRAME)
 
 
+def test_dictionaries_of_arrow_are_kept(tmp_path):
+    kind = pd.ArrowDtype(pa.dictionary(pa.int8(), pa.string()))
+    y = pd.DataFrame({"a": pd.Series(RNG.choice(["u", "v"], N)).astype(kind)})
+    model = fitted(FRAME, y, PLEClassifier)
+    assert_same(model, twin_of(model, tmp_path), y=y)
+
+
 def test_polars_models_return_polars_frames(tmp_path):
     X = pl.DataFrame({"n": FRAME["number"].to_numpy(), "t": RNG.choice(["a", "b"], N)})
     y = pl.DataFrame(
@@ -258,6 +265,11 @@ def test_columns_without_names_are_kept(tmp_path):
 )
 def test_parameters_of_every_type_are_kept(parameters, tmp_path):
     model = fitted(**parameters)
+    assert_same(model, twin_of(model, tmp_path))
+
+
+def test_set_output_is_kept(tmp_path):
+    model = fitted().set_output(transform="pandas")
     assert_same(model, twin_of(model, tmp_path))
 
 

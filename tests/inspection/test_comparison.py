@@ -271,6 +271,19 @@ def test_the_best_of_several_models_decides_and_all_must_lie_within_the_margin()
     assert wide.decisions["verdict"].tolist() == ["better", "no difference that matters"]
 
 
+def test_a_model_that_does_not_beat_guessing_is_not_praised_alone():
+    keys = itertools.product(("dummy", "boosting", "PLE"), range(6))
+    steps = {"dummy": 0.5, "boosting": 0.4, "PLE": 0.5}
+    noise = np.random.default_rng(0).normal(size=(3, 6)) * 0.01
+    rows = [
+        (model, "a", k, steps[model] + noise[list(steps).index(model), k]) for model, k in keys
+    ]
+    scores = pd.DataFrame(rows, columns=COLUMNS)
+    (verdict,) = Comparison.from_scores(scores, reference="boosting").verdicts()
+    assert verdict.startswith("a: PLE gains 0.09")
+    assert verdict.endswith("; it is not clearly better than guessing.")
+
+
 def test_many_tasks_are_told_by_a_line_and_a_sorted_table():
     rng = np.random.default_rng(0)
     rows = [
@@ -388,22 +401,6 @@ def test_groups_of_rows_are_dealt_together_and_unlabelled_rows_nowhere():
     # Too few groups for blocks.
     few = deal_blocks(scored, groups % 4, np.random.RandomState(0))
     assert np.isnan(compute_pseudo_values(scored, "r2", 0.5, few)).all()
-
-
-def test_copies_of_rows_say_nothing_new_if_they_are_a_group():
-    rng = np.random.default_rng(0)
-    labels = pd.Series(np.repeat(rng.normal(size=100), 9))
-    predicted = labels.to_numpy() + np.repeat(rng.normal(size=100), 9)
-    scored = ScoredTask("a", labels, Regression(), responses={"predict": lambda: predicted})
-    score = -((labels - predicted) ** 2).mean()
-    alone, together = (
-        compute_pseudo_values(scored, "neg_mean_squared_error", score, blocks).var()
-        for blocks in (
-            deal_blocks(scored, groups, np.random.RandomState(0))
-            for groups in (None, np.arange(900) // 9)
-        )
-    )
-    assert together == pytest.approx(9 * alone, rel=0.6)
 
 
 def test_repeats_of_the_same_rows_are_no_new_rows():
@@ -742,6 +739,16 @@ def test_failure_names_the_model(data):
     with pytest.raises(Exception) as caught:  # noqa: PT011
         measure(models, *data, cv=3)
     assert "'broken'" in caught.value.__notes__[0]
+
+
+def test_result_is_shown_in_short():
+    rows = [["together", "death", 0.02, 0.01, 0.03]]
+    gains = pd.DataFrame(rows, columns=["model", "task", "mean", "low", "high"])
+    gain = Comparison(pd.DataFrame(), gains, "single_task", 0.9, "5 seeds")
+    caption, table, verdict = repr(gain).split("\n\n")
+    assert caption == "Gains over single_task, 5 seeds:"
+    assert table.splitlines()[-1].split() == ["together", "death", "+0.020", "+0.010", "+0.030"]
+    assert verdict == "death: together gains 0.02 over single_task (0.01 to 0.03)."
 
 
 def test_gains_are_measured_from_scores_that_are_there_already():

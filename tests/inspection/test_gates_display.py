@@ -234,9 +234,24 @@ def test_names_are_shown_as_they_are():
     assert [text.get_text() for text in legend.get_texts()] == [*tasks, "shared", "even share"]
 
 
+def test_keywords_reach_the_bars():
+    display = draw(*random_ple(), width=0.5, alpha=0.7)
+    bars = [bar for drawn in display.bars_ for bars in drawn.values() for bar in bars]
+    np.testing.assert_allclose([bar.get_width() for bar in bars], 0.5)
+    assert {bar.get_alpha() for bar in bars} == {0.7}
+    bars = draw(*random_ple(), lw=2).bars_[0]["a"]
+    assert {bar.get_linewidth() for bar in bars} == {2}
+
+
 def test_utilization_without_a_column_is_an_error():
     with pytest.raises(ValueError, match=r"utilization lacks the columns \['level', 'gate'\]"):
         GateUtilizationDisplay(pd.DataFrame(columns=["expert", "mean", "std"])).plot()
+
+
+def test_utilization_alone_can_be_drawn():
+    display = GateUtilizationDisplay(draw(*random_ple()).utilization)
+    assert display.plot() is display
+    assert display.health is None and display.collapsed is None
 
 
 @pytest.fixture(scope="module")

@@ -92,7 +92,7 @@ def test_single_task_has_a_single_panel():
     assert [ax.get_title() for ax in display.axes_] == ["y"]
 
 
-@pytest.mark.parametrize("n_tasks", [3, 12])
+@pytest.mark.parametrize("n_tasks", [6, 12])
 def test_panels_do_not_overlap(n_tasks):
     display = TrainingHistoryDisplay.from_estimator(fit(n_tasks=n_tasks))
     display.figure_.draw_without_rendering()

@@ -253,6 +253,12 @@ def test_progress_is_shown_if_asked_for(linear, capsys):
     assert "Permuting: 100%" in (shown := capsys.readouterr().err) and "3/3" in shown
 
 
+def test_result_is_shown_in_short():
+    found = MultiTaskImportance(["a"], ["t"], np.zeros((1, 1, 1)), {"t": 0.5})
+    caption = "Drop of each task's score when a column is shuffled, once:"
+    assert repr(found) == f"{caption}\n\n      t\na  0.00"
+
+
 def test_consoles_and_notebooks_show_what_matters_most():
     drops = np.zeros((12, 2, 2))
     drops[:, 1, 0] = 0.1

@@ -851,6 +851,11 @@ def test_a_search_without_a_best_model_cannot_be_scored(data):
         multitask_scores(search.fit(X, y), X, y)
 
 
+def test_average_is_checked_when_the_scorer_is_made():
+    with pytest.raises(ValueError, match="average must be"):
+        make_multitask_scorer(average="median")
+
+
 @pytest.mark.parametrize("kind", ["count", "tweedie", ("tweedie", 1.99), "hurdle"])
 @pytest.mark.parametrize("unit", [1.0, 1e150])
 def test_amounts_that_are_predicted_as_nearly_zero_are_scored(kind, unit):

@@ -157,16 +157,6 @@ def test_one_complete_task_is_split_as_by_scikit_learn(labels, n_splits, shuffle
     )
 
 
-def test_few_labels_reach_every_fold():
-    y = pd.DataFrame({"often": [0.0, 1.0] * 50, "seldom": np.nan, "names": None})
-    y.loc[[3, 4, 50, 70, 71, 99], "seldom"] = [0.1, 0.2, 0.3, 1.5, 9.5, 3.0]
-    y.loc[40:44, "names"] = list("abcde")
-    with pytest.warns(UserWarning, match=r"Task 'names' .* one of 5 folds: 'a' \(1\), 'b'"):
-        splits = list(MultiTaskKFold(5).split(y, y))
-    assert [y["names"].iloc[test].notna().sum() for _, test in splits] == [1] * 5
-    assert sorted(y["seldom"].iloc[test].notna().sum() for _, test in splits) == [1, 1, 1, 1, 2]
-
-
 def test_each_fold_has_its_share_of_each_bin_of_numbers(seed):
     y = np.arange(1000.0) ** 3 + 0.5
     for _, test in MultiTaskKFold(5, shuffle=True, random_state=seed).split(y, y):
@@ -365,17 +355,6 @@ def test_parts_that_lack_nothing_are_left_as_they_were_dealt(seed):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         np.testing.assert_array_equal(stratify(y, sizes, "parts", groups), expected)
-
-
-def test_ties_of_the_rarest_value_keep_the_order_of_the_rows():
-    # Published results depend on these folds; in the order of all values they would be others.
-    y = np.where(np.isnan(sparse_labels(16, 3, 5, 0)), None, "x")
-    assert rows_of_tests(MultiTaskKFold(4).split(y, y)) == [
-        [0, 1, 7, 12],
-        [2, 6, 13, 15],
-        [3, 8, 10, 11],
-        [4, 5, 9, 14],
-    ]
 
 
 # -- kinds of task_types --------------------------------------------------------------------------

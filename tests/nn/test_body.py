@@ -37,6 +37,11 @@ def test_an_option_of_another_name_is_an_error():
         PLE(7, [1, 3], tower_units=(4,))
 
 
+def test_there_is_a_width_for_each_task():
+    with pytest.raises(ValueError, match=r"widths=\[9\] must have one entry for each of 2 tasks"):
+        SharedBottom(7, [1, 3]).make_towers([9])
+
+
 # -- networks of one's own -----------------------------------------------------------------------
 
 

@@ -95,6 +95,16 @@ def test_numbers_are_clipped_as_by_realmlp(numbers, limit):
     assert ordered.abs().max() <= limit * (1 + 1e-6)
 
 
+def test_clipping_has_a_gradient_and_leaves_the_numbers_alone():
+    numbers = torch.linspace(-9, 9, 7, dtype=torch.float64)
+    before = numbers.clone()
+    clipped = clip_smoothly(numbers, 3.0)
+    assert torch.equal(numbers, before)
+    numbers.requires_grad_()
+    assert torch.equal(clip_smoothly(numbers, 3.0), clipped)
+    assert torch.autograd.gradcheck(lambda own: clip_smoothly(own, 3.0), numbers)
+
+
 @given(st.lists(st.floats(width=32), min_size=1, max_size=9))
 def test_without_a_limit_numbers_are_not_clipped(numbers):
     numbers = torch.tensor(numbers)

@@ -59,6 +59,13 @@ def test_a_classs_own_parameters_come_before_those_of_its_bases():
     assert set(order(ESMMClassifier)) == {*shared, "class_weight"}
 
 
+def test_parameters_are_keyword_only():
+    kinds = {p.kind for p in inspect.signature(PLEClassifierRegressor).parameters.values()}
+    assert kinds == {inspect.Parameter.KEYWORD_ONLY}
+    with pytest.raises(TypeError, match="positional"):
+        Child(1)
+
+
 def test_defaults_are_those_of_the_last_class_that_names_them():
     assert Child().get_params() == {"new": (3,), "older": 4, "old": 1}
     assert ESMMClassifier().depends_on == "previous" and PLEClassifier().depends_on is None

@@ -221,6 +221,13 @@ def test_without_rows_of_validation_deviations_are_an_error(data):
         model.predict(X, return_std=True)
 
 
+def test_deviations_of_classes_alone_are_an_error(data):
+    X, y = data
+    model = PLEClassifier(early_stopping=True, **SMALL).fit(X, y["sick"])
+    with pytest.raises(ValueError, match=r"return_std is for numbers .* of the kinds \[.binary"):
+        model.predict(X, return_std=True)
+
+
 # -- quantiles ------------------------------------------------------------------------------------
 
 

@@ -24,6 +24,7 @@ from sklearn.metrics import (
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 import sklearn_ple
@@ -99,6 +100,16 @@ def test_regressor_gives_what_the_estimator_gives_for_the_task(data, model, name
     assert_array_equal(view.predict(X), model.predict(X)[name])
     assert view.predict(X).dtype == np.float64
     assert not hasattr(view, "predict_proba")
+
+
+def test_view_tells_what_it_takes(model):
+    view = model.task_view("paid")
+    check_is_fitted(view)
+    assert view.n_features_in_ == 2
+    assert_array_equal(view.feature_names_in_, ["a", "b"])
+    assert get_tags(view).input_tags == get_tags(model).input_tags
+    assert not get_tags(view).target_tags.multi_output
+    assert "price" in repr(model.task_view("price"))
 
 
 def test_names_are_missing_where_the_estimator_has_none(data):

@@ -7,6 +7,7 @@ import torch
 from makers import make_complete_table, make_tiny
 from numpy.testing import assert_allclose
 from scipy.special import softmax
+from sklearn.exceptions import NotFittedError
 
 from sklearn_ple import (
     AdaTTClassifierRegressor,
@@ -219,6 +220,11 @@ def test_looking_leaves_the_estimator_as_it_was(X, y):
 @pytest.mark.parametrize("cls", [SharedBottomClassifierRegressor, ESMMClassifier])
 def test_networks_without_gates_have_no_weights(X, y, cls):
     assert not hasattr(cls(), "gate_weights")
+
+
+def test_a_model_that_is_not_fitted_is_an_error(X):
+    with pytest.raises(NotFittedError):
+        PLEClassifierRegressor().gate_weights(X)
 
 
 def test_other_columns_are_refused(X, y):

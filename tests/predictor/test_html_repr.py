@@ -1,6 +1,7 @@
 """How estimators show themselves: scikit-learn's representation, and the network below it."""
 
 import pytest
+import sklearn
 from makers import make_complete_table, make_tiny
 from sklearn.base import BaseEstimator
 
@@ -48,3 +49,10 @@ def test_every_estimator_draws_its_network(name, data):
     y = {PLEClassifier: y["late"], PLERegressor: y["price"]}.get(getattr(sklearn_ple, name), y)
     estimator = make_tiny(getattr(sklearn_ple, name)).fit(X, y)
     assert f'aria-label="Network of {name}"' in estimator._repr_html_()
+
+
+def test_text_is_shown_where_text_is_wanted(data):
+    estimator = make_tiny().fit(*data)
+    with sklearn.config_context(display="text"):
+        assert not hasattr(estimator, "_repr_html_")
+        assert list(estimator._repr_mimebundle_()) == ["text/plain"]

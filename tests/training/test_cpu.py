@@ -47,12 +47,21 @@ def threads_with(n_jobs):
         return n_threads()
 
 
+def test_however_many_jobs_small_steps_take_one_thread():
+    assert [threads_with(n_jobs) for n_jobs in (1, 2, -1, None)] == [1, 1, 1, 1]
+
+
 def test_n_jobs_is_the_greatest_number_of_threads_for_large_steps(large, monkeypatch):
     monkeypatch.setattr(joblib, "cpu_count", lambda: 4)
     before = n_threads()
     assert [threads_with(n_jobs) for n_jobs in (1, 2, 3)] == [1, 2, 3]
     assert threads_with(-1) == joblib.effective_n_jobs(-1)
     assert n_threads() == before
+
+
+def test_threads_are_no_more_than_a_machine_has_use_for(large):
+    most = max(64, joblib.cpu_count())
+    assert threads_with(10**9) == most
 
 
 def test_without_n_jobs_the_context_of_joblib_counts(large):

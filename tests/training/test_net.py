@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -601,6 +602,12 @@ def test_ctrl_c_ends_a_fit_with_a_model(table):
     with pytest.warns(ConvergenceWarning, match="first epoch, after 1 steps"):
         fitted = model(callbacks=[Press()], max_epochs=100).fit(*table)
     assert fitted.predict(table[0]).shape == (N, 2)
+
+
+def test_finished_training_does_not_warn(table):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model(early_stopping=True, n_iter_no_change=1, learning_rate=0.05).fit(*table)
 
 
 def test_verbose_shows_a_bar_with_loss_and_score(table, capsys):

@@ -199,15 +199,6 @@ def test_each_epoch_has_an_order_of_its_own_that_the_seed_determines():
     assert asked[0] == asked[2] != asked[1] and sorted(asked[0]) == list(range(N_UNITS))
 
 
-def test_a_buffer_of_all_rows_mixes_them_evenly():
-    with drawing_from(0):
-        places = torch.cat(
-            [own["codes"] for own, _ in ShuffledBatches(make_shuffled(), 600)]
-        ).flatten()
-    # The correlation of 600 places with their order has a standard error of 0.04.
-    assert abs(np.corrcoef(places, np.arange(600))[0, 1]) < 0.16
-
-
 def test_a_small_buffer_mixes_the_rows_of_neighbouring_blocks(monkeypatch):
     monkeypatch.setattr(module, "_BUFFERED_ROWS", 150)
     with drawing_from(0):

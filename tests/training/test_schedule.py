@@ -46,6 +46,15 @@ def test_the_rate_rises_is_stable_and_falls_to_the_end():
     assert_allclose(rates[500:], 2.0 * np.arange(100, 0, -1) / 100)
 
 
+def test_in_a_short_training_the_rise_is_short():
+    rates = run(Schedule(3, 4), np.ones(3), n_batches=4)
+    assert_allclose(rates, 2.0 * np.array([0.25, 0.5, 0.75, *[1] * 7, 1, 0.5]))
+
+
+def test_a_constant_rate_does_not_change():
+    assert (run(Schedule(30, 10, falls=False), np.ones(30)) == 2.0).all()
+
+
 def test_the_rate_falls_when_the_loss_no_longer_decreases():
     # The least loss is that of epoch 20, of ten steps each.
     losses = [*np.linspace(2, 1, 20), *np.ones(1000)]
