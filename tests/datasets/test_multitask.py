@@ -195,6 +195,16 @@ def test_each_task_lacks_its_share_of_labels(shares, n_samples, seed):
     np.testing.assert_array_equal(y[~missing], whole[~missing])
 
 
+def test_labels_of_different_tasks_are_missing_independently(seed):
+    _, y = make_multitask(2000, 5, missing=0.5, random_state=seed)
+    missing = np.isnan(y)
+    assert missing.sum(axis=0).tolist() == [1000, 1000]
+    # chosen for each task on its own: a quarter of the rows has no label left
+    assert missing.all(axis=1).mean() == pytest.approx(0.25, abs=0.03)
+    # and anywhere in the table
+    assert missing[:1000].mean() == pytest.approx(0.5, abs=0.05)
+
+
 def test_frames_equal_arrays():
     params = {
         "n_samples": 40,

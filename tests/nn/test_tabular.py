@@ -208,6 +208,15 @@ def test_the_link_maps_the_sum_with_the_linear_path():
     assert outputs.item() == pytest.approx((1.6 * number).exp().item())
 
 
+def test_the_network_alone_predicts_the_mean_of_its_members():
+    body = partial(PLE, n_outputs=[1, 1], n_members=3)
+    inputs = torch.randn(5, 2), torch.empty(5, 0, dtype=torch.int64)
+    network = make(2, body=body, n_members=3)
+    torch.testing.assert_close(network(*inputs), network.member_outputs(*inputs).mean(dim=0))
+    network = make(2, body=body, n_members=3, mean=lambda members: members[1])
+    assert torch.equal(network(*inputs), network.member_outputs(*inputs)[1])
+
+
 class FlatEmbedding(nn.Module):
     """An embedding that forgets the views."""
 

@@ -221,6 +221,19 @@ def test_a_gradient_is_that_of_finite_differences():
 kinds_strategy = st.lists(st.sampled_from(KINDS), min_size=1, max_size=5)
 
 
+anything = st.sampled_from([0.0, 1.0, -1.0, 7.0, 1e30, np.nan, np.inf])
+
+
+@given(kinds_strategy, st.integers(0, 10_000), anything)
+def test_a_target_without_label_changes_no_loss_and_no_gradient(kinds, seed, value):
+    tasks, outputs, targets, weights = problem(seed, kinds)
+    changed = np.where(weights > 0, targets, value)
+    before = evaluate(tasks, outputs, targets, weights)
+    after = evaluate(tasks, outputs, changed, weights)
+    for old, new in zip(before, after, strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
 @given(st.integers(0, 10_000), st.integers(0, len(KINDS) - 1))
 def test_features_of_a_row_without_label_do_not_change_that_tasks_loss(seed, task):
     tasks, _, targets, weights = problem(seed, KINDS)
