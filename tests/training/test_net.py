@@ -18,6 +18,7 @@ from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping
 from sklearn_ple import PLEClassifierRegressor, PLERegressor
 from sklearn_ple.training.averaging import WeightAverage
 from sklearn_ple.training.net import MultiTaskNet
+from sklearn_ple.training.schedule import Schedule
 
 N = 200
 
@@ -247,6 +248,23 @@ def test_refit_trains_on_all_rows_for_the_best_number_of_epochs(table, seen):
         assert {**epoch, "seconds": 0} == {**other, "seconds": 0}
     assert torch.equal(once.module_.mean.weights, twice.module_.mean.weights)
     assert not np.allclose(once.predict(X), twice.predict(X))
+
+
+def test_the_rate_of_a_refit_falls_where_that_of_the_first_training_did(table, monkeypatch):
+    made = []
+
+    class Kept(Schedule):
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+            made.append(self)
+
+    monkeypatch.setattr("sklearn_ple.training.fit.Schedule", Kept)
+    options = {"early_stopping": True, "refit": True, "n_iter_no_change": 1, "max_epochs": 100}
+    model(lr_schedule="decay", learning_rate=0.1, **options).fit(*table)
+    first, second = made
+    # Validation ended the first one long before its last epoch.
+    assert first.found.start < 50
+    assert_allclose(second.found, first.found, atol=0.1)
 
 
 @pytest.mark.parametrize(
