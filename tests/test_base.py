@@ -235,16 +235,6 @@ def test_class_weight_shifts_the_classes(seed):
 # -- forms ----------------------------------------------------------------------------------------
 
 
-def test_one_dimensional_y_gives_plain_arrays(table):
-    X, y = table
-    model = PLEClassifier(max_epochs=2).fit(X, y["stage"])
-    assert model.predict(X).shape == (N,)
-    assert model.predict_proba(X).shape == (N, 2)
-    assert model.decision_function(X).shape == (N,)
-    assert_array_equal(model.classes_, ["early", "late"])
-    assert model.task_names_ == ["stage"]
-
-
 def test_classifier_of_several_targets_has_no_decision_function(table):
     X, y = table
     model = PLEClassifier(max_epochs=2)
@@ -284,28 +274,6 @@ def test_polars_frames_give_polars_frames(table):
     assert model.feature_names_in_.tolist() == ["a", "b", "c", "colour"]
 
 
-def test_a_series_of_polars_needs_no_name(table):
-    X, y = table
-    model = PLERegressor(max_epochs=1, n_members=1).fit(X, pl.Series(y["weight"].to_numpy()))
-    assert model.task_names_ == ["y"]
-    assert model.predict(X).shape == (N,)
-    model.add_task(X, pl.Series(y["visits"].to_numpy()), task_types="count")
-    assert model.task_names_ == ["y", "y1"]
-
-
-def test_arrays_and_lists_give_arrays(table):
-    X, y = table
-    numbers = X[["a", "c"]].to_numpy()
-    mixed = [[str(s), float(w)] for s, w in zip(y["stage"], y["weight"], strict=True)]
-    model = make_model(task_types="auto", max_epochs=2).fit(numbers, mixed)
-    assert model.task_names_ == ["y0", "y1"]
-    assert model.task_types_ == {"y0": "binary", "y1": "regression"}
-    prediction = model.predict(numbers)
-    assert prediction.dtype == object and set(prediction[:, 0]) <= {"early", "late"}
-    floats = make_model(task_types="auto", max_epochs=2).fit(numbers, y[["weight"]].to_numpy())
-    assert floats.predict(numbers).dtype == np.float64
-
-
 @pytest.mark.parametrize("container", [sparse.csr_matrix, sparse.csr_array, sparse.coo_array])
 def test_sparse_features_equal_dense_ones_but_for_centring(container, table):
     _, y = table
@@ -318,33 +286,6 @@ def test_sparse_features_equal_dense_ones_but_for_centring(container, table):
     inputs = torch.as_tensor(scaled, dtype=torch.float32)
     outputs = model.module_(inputs, torch.empty(N, 0, dtype=torch.int64)).detach().numpy()
     assert_array_equal(prediction["alive"], outputs[:, 0] > 0)
-
-
-def n_codes(model):
-    """Count the codes of each column that have an embedding."""
-    embedding = model.module_.inputs.embedding
-    return [n // width for n, width in zip(embedding.sizes, embedding.widths, strict=True)]
-
-
-def test_a_new_category_is_predicted_as_the_rare_ones(table):
-    X, y = table
-    X = X.assign(place=[f"house {k}" if k % 3 == 0 else "home" for k in range(N)])
-    model = make_model(min_frequency=2, max_epochs=3).fit(X, y)
-    rare, new = X.iloc[:1], X.iloc[:1].assign(place="abroad")
-    pd.testing.assert_frame_equal(model.predict(rare), model.predict(new))
-    assert n_codes(model) == [5, 3]
-    assert n_codes(model.set_params(min_frequency=None, max_categories=3).fit(X, y)) == [4, 4]
-
-
-def test_the_width_of_embeddings_follows_the_number_of_categories(table):
-    X, y = table
-    X = X.assign(place=[f"place {k % 40}" for k in range(N)])
-    few, many = make_model(max_epochs=1).fit(X, y).module_.inputs.embedding.widths
-    assert few < many
-    assert make_model(max_epochs=1, embedding_dim=5).fit(X, y).module_.inputs.embedding.widths == [
-        5,
-        5,
-    ]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -385,14 +326,6 @@ def test_a_table_of_numbers_is_read_without_a_copy(table):
     numbers = table[0][["a", "c"]].to_numpy(copy=True)
     (block,) = read_table(make_model(), numbers, table[1]).blocks()
     assert np.shares_memory(block.features.to_numpy(), numbers)
-
-
-def test_unknown_category_is_no_error(fitted, table):
-    X, _ = table
-    odd = X.iloc[:3].assign(colour="violet")
-    with pytest.warns(UserWarning, match="No value of column 'colour' of X was a category in fit"):
-        predicted = fitted.predict(odd)
-    assert np.isfinite(predicted["weight"]).all()
 
 
 def test_predict_needs_the_columns_of_fit(fitted, table):
@@ -474,13 +407,6 @@ def test_a_row_is_predicted_alike_alone_and_among_others(fitted, table):
     together = fitted.predict(X)["weight"]
     alone = pd.concat([fitted.predict(X.iloc[[i]])["weight"] for i in range(20)])
     assert_allclose(alone, together.iloc[:20], rtol=1e-6)
-
-
-def test_pickle_and_copy_predict_the_same(fitted, table):
-    X, _ = table
-    for twin in (pickle.loads(pickle.dumps(fitted)), copy.deepcopy(fitted)):
-        pd.testing.assert_frame_equal(twin.predict(X), fitted.predict(X))
-        assert twin.history_ == fitted.history_
 
 
 def test_the_pickle_holds_no_rows():

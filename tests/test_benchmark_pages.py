@@ -79,6 +79,7 @@ def test_every_table_is_on_a_page():
     assert included == {path.stem for path in (DOCS / "tables").glob("*.rst")}
 
 
+@pytest.mark.nightly
 def test_every_picture_is_drawn_and_on_a_page(module, tmp_path, monkeypatch):
     # Most of the time would go into looking for the labels' best places, and into files.
     labels = module("pictures.labels")
@@ -105,20 +106,6 @@ def test_repeats_that_repeat_nothing_have_no_deviation(module):
             n_alike += alike
             assert column.str.contains("±").any() == (len(scores) > 1 and not alike), (name, model)
     assert n_alike
-
-
-def test_no_table_has_more_than_seven_columns(module):
-    columns = [f"column {i}" for i in range(15)]
-    frame = pd.DataFrame([[f"cell {i}" for i in range(15)]], ["one"], columns)
-    text = module("tables.cells").list_tables(frame.rename_axis("row"))
-    cells = re.findall(r"- (.*)", text)
-    # The index is in each of three tables.
-    assert cells.count("one") == cells.count("row") == 3
-    assert [cell for cell in cells if cell in columns] == columns
-    assert [cell for cell in cells if cell.startswith("cell")] == [*frame.loc["one"]]
-    for path in (DOCS / "tables").glob("*.rst"):
-        rows = re.split(r"\n   \* -", path.read_text(encoding="utf-8"))[1:]
-        assert max(row.count("\n     -") for row in rows) < 7, path
 
 
 # -- words ----------------------------------------------------------------------------------------
@@ -180,13 +167,6 @@ def test_the_guide_quotes_the_papers_tables():
     tables = "".join(table(path.stem) for path in (DOCS / "tables").glob("paper_*.rst"))
     assert len(numbers(part)) > 5
     assert [number for number in numbers(part) if not is_in(number, tables)] == []
-
-
-@pytest.mark.parametrize("path", ["README.md", "docs/index.rst"])
-def test_the_first_picture_is_described_alike(path):
-    described = re.search(r":alt: (Scores, and .*?)\n   :class", page("benchmarks"), re.DOTALL)[1]
-    text = " ".join((ROOT / path).read_text(encoding="utf-8").split())
-    assert "overall.png" in text and " ".join(described.split()) in text
 
 
 def test_times_of_fits_for_users_of_boosting_were_measured():
@@ -375,18 +355,6 @@ def test_tuned_models_are_compared_with_the_time_of_their_search(module):
     assert found["PLE"] == pytest.approx(2) and found["PLE, tuned"] == pytest.approx(32)
 
 
-def test_models_are_ranked_where_nearly_all_of_them_ran(module):
-    own = {"PLE": [0.9], "CatBoost": [0.8], "XGBoost": [0.7]}
-    scores = {f"set {number}": own for number in range(11)}
-    scores["set 0"] = {"PLE": [0.6], "CatBoost": [0.7], "XGBoost": [0.5], "TabM": [0.9]}
-    comparisons = module("comparisons")
-    summary, by_data = comparisons.mean_ranks(comparisons.mean_scores(runs(scores)))
-    expected = {"PLE": 12 / 11, "CatBoost": 21 / 11, "XGBoost": 3, "TabM": 1}
-    assert summary["by set"].to_dict() == pytest.approx(expected)
-    assert summary["tasks"].to_dict() == {"TabM": 1, "PLE": 11, "CatBoost": 11, "XGBoost": 11}
-    assert by_data.loc["TabM"].notna().sum() == 1
-
-
 def test_differences_of_ranks_are_those_of_the_critical_difference(module, seed):
     random = np.random.default_rng(seed)
     n_models, n_sets = 6, 12
@@ -401,10 +369,3 @@ def test_differences_of_ranks_are_those_of_the_critical_difference(module, seed)
     found = {name: set(differ.columns[differ[name]]) for name in names}
     assert found == {a: {b for b in names if abs(ranks[a] - ranks[b]) > critical} for a in names}
     assert any(found.values())
-
-
-def test_no_pair_differs_if_the_models_do_not(module):
-    random = np.random.default_rng(0)
-    by_data = pd.DataFrame(random.normal(size=(3, 9)), index=list("abc"))
-    assert stats.friedmanchisquare(*by_data.to_numpy()).pvalue > 0.05
-    assert not module("comparisons").differing(by_data).to_numpy().any()

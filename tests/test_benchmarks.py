@@ -3,7 +3,6 @@
 import importlib
 import importlib.util
 import json
-import math
 import re
 import shutil
 import subprocess
@@ -13,11 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
-from sklearn.metrics import roc_auc_score
 
-from sklearn_ple import ESMMClassifier, PLEClassifierRegressor, SingleTaskClassifierRegressor
+from sklearn_ple import PLEClassifierRegressor, SingleTaskClassifierRegressor
 from sklearn_ple.datasets import load_nhefs
-from sklearn_ple.export import predict_to_parquet
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "benchmarks" / "results").glob("*.json"))
@@ -71,20 +68,6 @@ def test_save_records_commit_and_processor(tmp_path):
     assert common.commit() == f"{head}+changes"
 
 
-def test_kept_rows_keep_their_commits(common):
-    rows = [{"commit": commit, "score": 1.0} for commit in ("aaaaaaa", "bbbbbbb")]
-    common.save("trial", rows)
-    common.save("trial", [*common.kept("trial"), {"score": 2.0}])
-    record = json.loads((common.RESULTS / "trial.json").read_text())
-    commits = ["aaaaaaa", "bbbbbbb", common.COMMIT]
-    assert record["commit"] == ", ".join(commits)
-    assert [row["commit"] for row in record["results"]] == commits
-
-
-def test_commit_is_unknown_outside_a_checkout(common):
-    assert common.COMMIT == common.commit() == "unknown"
-
-
 def test_a_run_is_measured_once_and_its_rows_are_stored_together(common):
     measured = []
 
@@ -102,37 +85,6 @@ def test_a_run_is_measured_once_and_its_rows_are_stored_together(common):
     rows = common.kept("trial")
     found = [(row["data"], row["seed"], row.get("task")) for row in rows]
     assert found == [("one", 0, None), ("two", 0, "a"), ("two", 0, "b"), ("one", None, None)]
-
-
-def test_runs_whose_process_fails_are_named_after_the_others(common):
-    def measure(name):
-        if name == "broken":
-            raise subprocess.CalledProcessError(1, name)
-        return {"score": 1.0}
-
-    with pytest.raises(SystemExit, match="broken"):
-        common.measure_all("trial", ["name"], [("broken",), ("whole",)], measure)
-    assert [row["name"] for row in common.kept("trial")] == ["whole"]
-
-
-def test_a_script_is_run_with_other_environment_variables(common, tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text("import json, os, sys\nprint('...')\n")
-    with script.open("a") as file:
-        file.write("print(json.dumps([os.environ['ONE'], 'PATH' in os.environ, *sys.argv[1:]]))")
-    printed = common.in_own_process(script, 2, environment={"ONE": "1"})
-    assert printed == ["1", True, "2"]
-
-
-def test_a_run_of_all_tables_neither_mixes_nor_loses_the_rows_of_another_commit(
-    common, monkeypatch
-):
-    common.save("trial", [{"commit": "aaaaaaa", "score": 1.0}])
-    monkeypatch.setenv("SKLEARN_PLE_RESULTS", str(common.RESULTS))
-    with pytest.raises(SystemExit, match="has rows of aaaaaaa: choose another folder"):
-        common.measure_all("trial", ["data"], [("nhefs",)], lambda data: {"score": 2.0})
-    monkeypatch.delenv("SKLEARN_PLE_RESULTS")
-    assert [row["score"] for row in common.kept("trial")] == [1.0]
 
 
 @pytest.fixture(scope="module")
@@ -183,20 +135,6 @@ def test_all_scripts_that_store_results_are_run(tables, capsys):
     assert writers - {"same_fits"} == names
 
 
-def test_results_are_kept_if_no_step_fails(tables, tmp_path):
-    arguments = ["--to", str(tmp_path / "new"), "--keep", "--only", "speed", "latency"]
-    failing, calls = tables.HERE / "speed fails", tables.HERE / "calls"
-    failing.touch()
-    with pytest.raises(SystemExit, match="speed"):
-        tables.main(arguments)
-    assert calls.read_text().split() == ["speed", "latency"]
-    assert not list(tables.RESULTS.iterdir())
-    failing.unlink()
-    tables.main(arguments)
-    assert {path.name for path in tables.RESULTS.iterdir()} == {"speed.json", "latency.json"}
-    assert calls.read_text().split()[2:] == ["speed", "latency", "render"]
-
-
 @pytest.fixture
 def paper(modules, tmp_path, monkeypatch):
     """The same, with results in a folder of the test's."""
@@ -211,66 +149,6 @@ def made(modules, tmp_path_factory, seed):
     home = tmp_path_factory.mktemp("made")
     modules("impressions").write(home / "ali_ccp", 20_000, seed)
     return home
-
-
-def entries_of(path, row):
-    """Parse the entries of a line: weights by field and id."""
-    *_, n, text = path.read_text().splitlines()[row].rsplit(",", 2)
-    entries = [re.split("[\x02\x03]", entry) for entry in text.split("\x01")]
-    assert len(entries) == int(n)
-    return {(field, own): float(weight) for field, own, weight in entries}
-
-
-def test_made_impressions_follow_their_probabilities(made, modules):
-    _, y = modules("ali_ccp_files").load_ali_ccp(made, "test")
-    click, purchase = np.load(made / "ali_ccp" / "truth_test.npy")
-    assert len(y) == len(click) == 10_000
-    assert (y["purchase"] <= y["click"]).all()
-    for labels, p in ((y["click"], click), (y["purchase"], click * purchase)):
-        deviation = math.sqrt((p * (1 - p)).sum())
-        assert abs(labels.sum() - p.sum()) < 4 * deviation
-        # Labels belong to their own rows: those of any others would have .5.
-        assert roc_auc_score(labels, p) > 0.7
-    assert click.mean() == pytest.approx(0.04, rel=0.05)
-
-
-@pytest.mark.parametrize("estimator", [ESMMClassifier, PLEClassifierRegressor])
-def test_made_impressions_are_learnt_from_their_file(made, modules, tmp_path, estimator):
-    X, y = modules("ali_ccp_files").load_ali_ccp(made)
-    fields = [name for name in X if not name.startswith("D")]
-    size = {"n_members": 1, "embedding_dim": 4, "tower_hidden_units": (8,)}
-    training = {"max_epochs": 3, "batch_size": 256, "learning_rate": 0.01, "random_state": 0}
-    model = estimator(
-        categorical_features=fields,
-        numeric_embedding=None,
-        early_stopping=False,
-        device="cpu",
-        **size,
-        **training,
-    )
-    rows, path = made / "ali_ccp" / "ali_ccp_train.parquet", tmp_path / "predicted.parquet"
-    model.fit(rows, ["click", "purchase"])
-    predict_to_parquet(model, rows, path, method="predict_proba")
-    predicted = pd.read_parquet(path)
-    assert list(predicted) == ["click=0", "click=1", "purchase=0", "purchase=1"]
-    # Too few to foresee others' clicks, these rows are learnt: of others it is .55.
-    assert roc_auc_score(y["click"], predicted["click=1"]) > 0.65
-    if estimator is ESMMClassifier:
-        assert (predicted["purchase=1"] <= predicted["click=1"]).all()
-
-
-def test_made_matches_are_in_the_users_history(made):
-    folder = made / "ali_ccp"
-    lines = (folder / "sample_skeleton_train.csv").read_text().splitlines()
-    rows = [row for row, line in enumerate(lines) if "\x01508\x02" in line][:20]
-    assert rows
-    for row in rows:
-        user = int(lines[row].split(",")[3], 16)
-        own = entries_of(folder / "sample_skeleton_train.csv", row)
-        (category,) = [number for field, number in own if field == "508"]
-        history = entries_of(folder / "common_features_train.csv", user)
-        assert ("206", category) in own
-        assert own["508", category] == history["109_14", category]
 
 
 def test_systems_are_of_one_size_and_depth(paper):
@@ -321,19 +199,6 @@ def test_networks_as_published_have_their_own_towers_and_gates_and_the_size_of_p
             assert count_parameters(network, X, y) == pytest.approx(target, rel=0.05), name
 
 
-@pytest.mark.parametrize(
-    ("name", "option"), [("networks", "--sets"), ("balancing", "--sets"), ("gates", "--data")]
-)
-def test_a_set_whose_splits_are_all_the_same_is_refused(paper, monkeypatch, capsys, name, option):
-    script = importlib.import_module(name)
-    for part in {"run", "measure_all"} & set(vars(script)):
-        monkeypatch.setattr(script, part, lambda *_: None)
-    monkeypatch.setattr("sys.argv", [name, option, "rf1"])
-    with pytest.raises(SystemExit):
-        script.main()
-    assert "invalid choice: 'rf1'" in capsys.readouterr().err
-
-
 def test_single_task_networks_are_fitted_one_by_one_to_labelled_rows(paper, seed):
     X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
     X, y = X[:400], y[:400].astype(float)
@@ -349,67 +214,6 @@ def test_single_task_networks_are_fitted_one_by_one_to_labelled_rows(paper, seed
     assert list(apart.predict(X)) == ["death", "wt82_71"]
 
 
-def test_runs_go_on_where_they_were_broken_off(paper, tmp_path, monkeypatch):
-    experiment, common = paper("synthetic"), importlib.import_module("common")
-    monkeypatch.setattr(experiment, "N_TEST", 100)
-    fitted, other = [], {"setting": "of another process", "system": "PLE", "seed": 7}
-
-    def evaluate(system, data):
-        model = getattr(system, "system", system)
-        fitted.append((type(model).__name__, model.random_state))
-        if len(fitted) == 2:
-            common.save("trial", [*common.kept("trial"), other])
-        if len(fitted) == 3:
-            raise KeyboardInterrupt
-        return experiment.evaluate(system, data)
-
-    def prepare(setting):
-        data, made = experiment.prepare(setting)
-        return data, {name: made[name].set_params(max_epochs=1) for name in ("single-task", "PLE")}
-
-    run, settings = paper("systems").run, ["0.5, 200 rows, 16 features"]
-    with pytest.raises(KeyboardInterrupt):
-        run("trial", settings, 2, prepare, evaluate)
-    run("trial", settings, 2, prepare, evaluate)
-    names = ["SingleTaskClassifierRegressor", "PLEClassifierRegressor"]
-    first, second = [[(name, seed) for name in names] for seed in (0, 1)]
-    assert fitted == [*first, second[0], *second]
-    rows = json.loads((tmp_path / "trial.json").read_text())
-    assert [row["seed"] for row in rows["results"]] == [0, 7, 0, 1, 1]
-
-
-def test_known_probabilities_are_what_no_network_exceeds(made, paper, seed):
-    experiment = paper("ali_ccp")
-    X, y, X_test, y_test, truth = experiment.load(made, n_rows=20_000)
-    assert y["purchase"].isna().equals(y["click"] == 0)
-    system = experiment.make_systems(X, y)["ESMM"].set_params(max_epochs=1, random_state=seed)
-    row = experiment.evaluate(system.fit(X, y), (X, y, X_test, y_test, truth))
-    assert list(row["scores"]) == list(row["ceiling"]) == ["CTR", "CVR", "CTCVR"]
-    assert row["scores"]["CTCVR"] < row["ceiling"]["CTCVR"]
-
-
-def test_valid_views_and_completions_pull_against_each_other(paper, seed):
-    X, y, truth = paper("conflict").views(20_000, seed)
-    valid, completion = truth["valid view"], truth["completion"]
-    assert np.corrcoef(valid, completion)[0, 1] < -0.3
-    assert np.corrcoef(X["length"], valid)[0, 1] > 0 > np.corrcoef(X["length"], completion)[0, 1]
-    # A user's views of a video differ by chance alone.
-    pairs = truth.groupby([X["user"], X["video"]], observed=True)
-    assert (pairs.nunique() == 1).all(axis=None) and len(pairs) < len(X) / 2
-    assert y["valid view"].mean() == pytest.approx(valid.mean(), abs=0.02)
-
-
-def test_another_seed_takes_the_setting_that_was_chosen(paper, data_sets, monkeypatch):
-    accuracy, common = importlib.import_module("accuracy"), importlib.import_module("common")
-    chosen = []
-    monkeypatch.setattr(accuracy, "choose", lambda *_: chosen.append(1) or {"dropout": 0.1})
-    data = data_sets.linnerud()
-    first = accuracy.setting_of("linnerud", data)
-    common.save("accuracy", [{"data": "linnerud", "model": accuracy.TUNED} | first])
-    assert accuracy.setting_of("linnerud", data) == first and len(chosen) == 1
-    assert accuracy.setting_of("slump", data)["setting"] == first["setting"] and len(chosen) == 2
-
-
 # -- commits that fit the same models -------------------------------------------------------------
 
 
@@ -419,15 +223,6 @@ def test_the_present_commit_is_compared_first(modules):
     named = {row["commit"] for file in files for row in file["results"]}
     first, *others = same_fits.commits()
     assert first == common.COMMIT and {first, *others} >= named
-
-
-# -- growth ---------------------------------------------------------------------------------------
-
-
-def test_more_tasks_than_columns_get_a_column_each(modules):
-    data = importlib.import_module("growth").make(rows=50, columns=2, tasks=3, seed=0)
-    assert data.X_train.shape == (50, 3) and data.y_train.shape == (50, 3)
-    assert list(data.kinds.values()) == ["regression", "binary", "regression"]
 
 
 # -- data sets ------------------------------------------------------------------------------------
@@ -506,23 +301,3 @@ def test_errors_of_probabilities_are_those_of_the_labels_that_are_there(modules,
     # Each row is in a bin of its own.
     errors = {"click": np.mean([0.2, 0.3, 0.4]), "grade": np.mean([0.5, 0.4, 0.2])}
     assert found["calibration_errors"] == pytest.approx(errors)
-
-
-def test_tuned_classifiers_of_all_rivals_are_compared_by_cross_entropy(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
-
-    class Search:
-        def get_config(self):
-            return {"n_hyperopt_steps": 20}
-
-    found = importlib.import_module("peers").by_cross_entropy(Search)().get_config()
-    assert found == {"n_hyperopt_steps": 20, "val_metric_name": "cross_entropy"}
-
-
-def test_pretrained_rivals_are_left_out_where_they_are_not_installed(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    peers = importlib.import_module("peers")
-    data = importlib.import_module("data_sets").linnerud()
-    monkeypatch.setattr(peers, "has", lambda library: library == "tabicl")
-    assert peers.applies("TabICL", data)
-    assert not peers.applies("TabPFN", data)

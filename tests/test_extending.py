@@ -495,6 +495,7 @@ print(model.task_types_)
 """
 
 
+@pytest.mark.nightly
 def test_all_of_it_is_fitted_in_one_process_and_loaded_in_another(outside):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(80, 3))

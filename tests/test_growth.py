@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 import torch
 from home import HoMEClassifierRegressor
-from makers import assert_alike
+from makers import assert_alike, mostly_nightly
 from numpy.testing import assert_allclose
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -38,6 +38,9 @@ TINY = {"max_epochs": 2, "n_members": 2, "random_state": 0, "early_stopping": Tr
 
 #: Gates of earlier tasks would weigh the experts of a new one.
 WEIGH_ALL = [STEMClassifierRegressor(**TINY)]
+OF_LEVELS = [
+    AdaTTClassifierRegressor(n_levels=2, n_shared_experts=1, n_specific_experts=2, **TINY)
+]
 SYSTEMS = [
     *(
         getattr(sklearn_ple, name)(**TINY, numeric_embedding=None)
@@ -46,7 +49,7 @@ SYSTEMS = [
     ),
     PLEClassifierRegressor(n_levels=3, expert_hidden_units=(8,), **(TINY | {"refit": True})),
     PLEClassifierRegressor(n_levels=2, n_specific_experts={"kind": 2}, **TINY),
-    AdaTTClassifierRegressor(n_levels=2, n_shared_experts=1, n_specific_experts=2, **TINY),
+    *OF_LEVELS,
     PLEClassifierRegressor(balancing="equal", **TINY),
 ]
 
@@ -81,7 +84,11 @@ def grown(table, fitted):
 # -- everything learnt before stays -------------------------------------------------------------
 
 
-@pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: repr(system)[:40])
+@pytest.mark.parametrize(
+    "system",
+    mostly_nightly(SYSTEMS, SYSTEMS[::2] + OF_LEVELS),
+    ids=lambda system: repr(system)[:40],
+)
 def test_earlier_tasks_are_predicted_as_before(table, system):
     X, y, new = table
     if system.family == "number":

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from joblib import parallel_config
-from makers import assert_alike, make_tiny
+from makers import assert_alike, make_tiny, mostly_nightly
 from sklearn.model_selection import cross_val_score
 
 from sklearn_ple import PLEClassifierRegressor, SharedBottomClassifierRegressor
@@ -57,6 +57,7 @@ def test_the_page_shows_every_file():
     assert sorted(shown) == sorted(file.stem for file in FILES.glob("*.py"))
 
 
+@pytest.mark.nightly
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_mlflow_logs_and_loads_a_model(table, model, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -113,9 +114,7 @@ def test_skops_writes_a_card(table, tmp_path):
     assert load(tmp_path / "model.safetensors").get_params() == model.get_params()
 
 
-@pytest.mark.parametrize(
-    "backend", ["threading", "dask", pytest.param("ray", marks=pytest.mark.nightly)]
-)
+@pytest.mark.parametrize("backend", mostly_nightly(["threading", "dask", "ray"], ["threading"]))
 def test_optuna_searches_side_by_side(table, backend):
     pytest.importorskip("optuna").logging.set_verbosity("WARNING")
     search = importlib.import_module("parallel_study").search

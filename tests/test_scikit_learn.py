@@ -10,20 +10,14 @@ import pytest
 import sklearn
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import StackingClassifier
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
-from sklearn.inspection import permutation_importance
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     GridSearchCV,
     HalvingGridSearchCV,
     KFold,
     cross_val_score,
-    cross_validate,
-    learning_curve,
-    validation_curve,
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -122,15 +116,6 @@ def test_halving_search_may_have_epochs_as_its_resource(table):
     assert search.best_estimator_.n_iter_ == search.n_resources_[-1]
 
 
-def test_cross_validation_scores_every_fold(seed):
-    X, y = make_table(seed)
-    scores = cross_val_score(model(max_epochs=20, random_state=seed), X, y, cv=3)
-    assert scores.shape == (3,) and scores.min() > 0.5
-    quick = model(max_epochs=1, random_state=seed)
-    results = cross_validate(quick, X, y, cv=2, return_estimator=True)
-    assert all(e.task_names_ == list(y.columns) for e in results["estimator"])
-
-
 def test_sample_weight_is_routed(table):
     X, y = table
     weights = np.random.RandomState(0).rand(N)
@@ -197,24 +182,6 @@ def split_scores(search, n):
     return [search.cv_results_[f"split{k}_test_score"][0] for k in range(n)]
 
 
-def test_column_transformer_keeps_categories_as_frames(table):
-    X, y = table
-    X = X.astype({"colour": "category"})
-    columns = ColumnTransformer(
-        [("scaled", StandardScaler(), ["a", "b", "c"])],
-        remainder="passthrough",
-        verbose_feature_names_out=False,
-    ).set_output(transform="pandas")
-    pipeline = make_pipeline(columns, tiny()).fit(X, y)
-    assert pipeline[-1].module_.inputs.widths
-    assert list(pipeline[-1].feature_names_in_) == list(X)
-    # A scaled number is scaled once more: nothing changes.
-    alone = tiny().fit(X, y)
-    np.testing.assert_allclose(
-        pipeline.predict(X)["weight"], alone.predict(X)["weight"], rtol=1e-4
-    )
-
-
 def test_a_search_with_polars_frames_predicts_polars_frames(table):
     X, y = (pl.from_pandas(part) for part in table)
     X_test = X[100:]
@@ -225,48 +192,6 @@ def test_a_search_with_polars_frames_predicts_polars_frames(table):
     twin = tiny().fit(*table).predict(table[0][100:])
     assert predicted["stage"].to_list() == twin["stage"].to_list()
     np.testing.assert_allclose(predicted["weight"], twin["weight"], rtol=1e-5)
-
-
-def test_learning_curve_scores_are_those_of_fitting_by_hand(table):
-    X, y = table
-    cv = KFold(2)
-    sizes, _, test = learning_curve(tiny(), X, y, train_sizes=[30, 60], cv=cv)
-    first = next(cv.split(X))
-    rows = first[0][:30]
-    by_hand = tiny().fit(X.iloc[rows], y.iloc[rows])
-    assert list(sizes) == [30, 60]
-    np.testing.assert_allclose(test[0, 0], by_hand.score(X.iloc[first[1]], y.iloc[first[1]]))
-
-
-def test_validation_curve_rises_with_the_epochs(seed):
-    X, y = make_table(seed)
-    options = {"param_name": "max_epochs", "param_range": [1, 12], "cv": MultiTaskKFold(2)}
-    scoring = make_multitask_scorer()
-    train, test = validation_curve(tiny(random_state=seed), X, y, scoring=scoring, **options)
-    assert train.shape == test.shape == (2, 2)
-    assert (test[1] > test[0]).all()
-
-
-def test_permutation_importance_finds_the_columns_of_all_tasks(table):
-    X, y = table
-    fitted = tiny(max_epochs=20, learning_rate=0.02).fit(X, y)
-    result = permutation_importance(
-        fitted, X, y, scoring=make_multitask_scorer(), n_repeats=3, random_state=0
-    )
-    assert set(np.argsort(result.importances_mean)[-2:]) == {0, 2}
-
-
-def test_task_views_can_be_stacked(table):
-    X, y = table
-    there = y["stage"].notna()
-    fitted = [tiny(n_levels=n).fit(X, y) for n in (1, 2)]
-    views = [FrozenEstimator(est.task_view("stage")) for est in fitted]
-    stack = StackingClassifier(
-        [("one", views[0]), ("two", views[1])], LogisticRegression(), cv="prefit"
-    ).fit(X[there], y["stage"][there])
-    features = np.column_stack([view.predict_proba(X[there])[:, 1] for view in views])
-    last = LogisticRegression().fit(features, y["stage"][there])
-    np.testing.assert_array_equal(stack.predict(X[there]), last.predict(features))
 
 
 @pytest.mark.parametrize("keep", ["pickle", "joblib", "frozen clone"])
@@ -283,23 +208,6 @@ def test_fitted_estimators_can_be_kept(table, keep, tmp_path):
     pd.testing.assert_frame_equal(twin.predict(X), fitted.predict(X))
     pd.testing.assert_frame_equal(twin.transform(X), fitted.transform(X))
     assert twin.score(X, y) == fitted.score(X, y)
-
-
-def test_diagram_shows_a_pipeline_with_its_transformers(table):
-    pipeline = in_pipeline(tiny()).fit(*table)
-    with sklearn.config_context(display="diagram"):
-        page = pipeline._repr_html_()
-    assert "PLEClassifierRegressor" in page and "ColumnTransformer" in page
-    with sklearn.config_context(display="text"):
-        assert not hasattr(pipeline, "_repr_html_")
-
-
-def test_a_clone_has_the_same_parameters():
-    estimator = model(n_levels=2, task_weights={"a": 2}, expert_hidden_units=(8, 4))
-    twin = clone(estimator)
-    assert twin is not estimator and twin.get_params() == estimator.get_params()
-    assert twin.set_params(n_levels=3).n_levels == 3
-    assert "n_levels=2" in repr(estimator)
 
 
 @pytest.mark.parametrize("cls", [PLEClassifierRegressor, PLEClassifier, PLERegressor])

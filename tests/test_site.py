@@ -1,12 +1,10 @@
 """The pages with pictures as a browser shows them, without running the examples."""
 
-import importlib
 import json
 import os
 import re
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from browser import WIDTHS, look_at, needs_browser
@@ -44,6 +42,8 @@ LOOK = """(inner, page) => {
 }"""
 
 
+# To build the pages and to look at them takes a browser some 20 seconds.
+pytestmark = pytest.mark.nightly
 #: Where the notebooks of the examples are.
 PLACE = "owner/repository/blob/main/notebooks"
 
@@ -77,14 +77,6 @@ def test_each_example_opens_in_colab_and_installs_the_package(site):
         first = json.loads(file.read_text(encoding="utf-8"))["cells"][0]
         assert "".join(first["source"]).startswith('%pip install "sklearn-ple')
     assert "colab" not in (site / "auto_examples" / "index.html").read_text(encoding="utf-8")
-
-
-def test_without_an_address_no_example_opens_in_colab(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "docs")
-    source = ["to download the full example code"]
-    nowhere = SimpleNamespace(config=SimpleNamespace(notebooks=""))
-    importlib.import_module("website").offer_colab(nowhere, "auto_examples/plot_files", source)
-    assert source == ["to download the full example code"]
 
 
 @needs_browser

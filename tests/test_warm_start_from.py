@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from makers import mostly_nightly
 from numpy.testing import assert_allclose
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
@@ -68,7 +69,11 @@ def fit_other(table):
     return cache(lambda system: clone(system).set_params(random_state=1).fit(*table))
 
 
-@pytest.mark.parametrize("system", SYSTEMS + OF_EACH_TASK, ids=lambda system: repr(system)[:45])
+@pytest.mark.parametrize(
+    "system",
+    mostly_nightly(SYSTEMS + OF_EACH_TASK, SYSTEMS[::2] + OF_EACH_TASK),
+    ids=lambda system: repr(system)[:45],
+)
 def test_the_same_tasks_start_where_the_other_ended(table, fit_other, system):
     X, y = table
     other = fit_other(system)

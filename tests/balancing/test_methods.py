@@ -221,13 +221,6 @@ def test_a_thousand_times_a_loss_changes_nothing(name, conflict):
     np.testing.assert_allclose(direction(found), direction(scaled), rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize("name", OF_GRADIENTS)
-def test_small_gradients_are_weighed_like_large_ones(name, conflict):
-    _, found = step(make(name, 3, 2), conflict)
-    _, small = step(make(name, 3, 2), 2.0**-30 * conflict)
-    np.testing.assert_allclose(2.0**30 * small, found, rtol=1e-6, atol=1e-9)
-
-
 @pytest.mark.parametrize("name", ALL)
 def test_extreme_losses_have_finite_weights(name, conflict):
     cases = [([0.0, 1.0, 1.0], 1.0), ([1e-38, 1.0, 1e30], [1e-25, 1.0, 1e25]), ([0.0] * 3, 0.0)]

@@ -121,28 +121,6 @@ def test_weights_of_two_tasks_follow_the_formula_of_the_paper(p):
     np.testing.assert_allclose(coef[:, 1], 2.0 * (p * u1 + math.sqrt(1 - p**2) * u2), atol=1e-12)
 
 
-@given(
-    p=st.floats(-1, 1),
-    n_tasks=st.integers(1, 6),
-    more_features=st.integers(0, 10),
-    scale=st.floats(0.01, 100),
-    seed=st.integers(0, 1000),
-)
-def test_one_correlation_is_that_of_all_pairs(p, n_tasks, more_features, scale, seed):
-    if n_tasks > 1:
-        p = max(p, -1 / (n_tasks - 1))
-    coef = make_weights(
-        4,
-        n_tasks + more_features,
-        n_tasks=n_tasks,
-        correlation=p,
-        scale=scale,
-        random_state=seed,
-    )
-    expected = np.where(np.eye(n_tasks), 1.0, p)
-    np.testing.assert_allclose(coef.T @ coef / scale**2, expected, atol=1e-7)
-
-
 @given(seed=st.integers(0, 1000), n_tasks=st.integers(1, 6))
 def test_weights_have_the_matrix_of_correlations(seed, n_tasks):
     matrix = correlations(seed, n_tasks)
@@ -160,17 +138,6 @@ def test_correlations_may_be_singular():
     _, y = make_multitask(50, 10, **params)
     np.testing.assert_allclose(cosines(make_weights(50, 10, **params)), matrix, atol=1e-12)
     np.testing.assert_allclose(y[:, 0], y[:, 1], atol=1e-12)
-
-
-def test_labels_correlate_more_for_closer_tasks(seed):
-    found = []
-    for p in (0, 0.5, 0.9, 1):
-        params = {"correlation": p, "n_sinusoids": 3, "noise": 0, "random_state": seed}
-        _, y = make_multitask(5000, 20, **params)
-        found.append(np.corrcoef(y.T)[0, 1])
-    assert found == sorted(found)
-    # Without noise closest tasks are the same; of unrelated ones the deviation is about .014.
-    assert abs(found[0]) < 0.1 and found[-1] == pytest.approx(1)
 
 
 def test_tasks_without_sinusoids_are_linear():
@@ -259,24 +226,6 @@ def test_frames_equal_arrays():
     pd.testing.assert_frame_equal(X, frames.data)
     pd.testing.assert_frame_equal(y, frames.target)
     np.testing.assert_array_equal(frames.coef, arrays.coef)
-
-
-def test_frames_may_lack_labels():
-    kinds = ["regression", "binary", "multiclass"]
-    params = {"n_samples": 40, "n_features": 6, "n_tasks": 3, "random_state": 0}
-    params |= {"task_types": kinds, "missing": 0.95}
-    _, y = make_multitask(**params, as_frame=True)
-    _, array = make_multitask(**params)
-    np.testing.assert_array_equal(y.astype(float), array)
-    assert y.dtypes.astype(str).tolist() == ["float64", "float64", "category"]
-    # also the class without any label is declared
-    assert y["task2"].nunique() < 3
-    assert y["task2"].cat.categories.tolist() == [0, 1, 2]
-
-
-def test_one_task_is_two_dimensional():
-    X, y = make_multitask(10, 1, n_tasks=1, random_state=0)
-    assert X.shape == y.shape == (10, 1)
 
 
 def test_the_same_seed_makes_the_same_data():

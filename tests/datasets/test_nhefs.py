@@ -157,10 +157,6 @@ def test_tasks_that_are_chosen_are_the_targets(nhefs, tasks, names):
     pd.testing.assert_frame_equal(y, nhefs.target[names])
 
 
-def test_target_classes_are_those_of_selected_tasks():
-    assert load_nhefs(tasks="death").target_classes == {}
-
-
 def test_an_unknown_task_is_an_error():
     with pytest.raises(ValueError, match=r"\['weight'\]; existing tasks are \['death', 'wt82_71'"):
         load_nhefs(tasks=["death", "weight"])
@@ -192,12 +188,6 @@ def test_arrays_equal_frame(nhefs):
                 pd.testing.assert_series_equal(pd.Series(back, name=name), frame[name])
             else:
                 np.testing.assert_array_equal(column, frame[name])
-
-
-def test_one_task_is_two_dimensional():
-    X, y = load_nhefs(tasks="death", return_X_y=True, as_frame=False)
-    assert X.shape == (1629, 46)
-    assert y.shape == (1629, 1)
 
 
 def test_calls_share_nothing(nhefs):

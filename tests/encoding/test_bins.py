@@ -105,15 +105,6 @@ def test_a_column_is_cut_without_regard_to_others_and_to_the_size_of_weights(tab
         assert_array_equal(learn_edges(*other, n_classes, n_bins)[0], edges)
 
 
-@given(tables(), st.integers(2, 40))
-def test_what_stands_where_there_is_no_label_is_not_read(table, n_bins):
-    numbers, targets, weights, n_classes = table
-    other = np.where(weights > 0, targets, 1e9)
-    again = learn_edges(numbers, other, weights, n_classes, n_bins)
-    for edges, same in zip(learn_edges(*table, n_bins), again, strict=True):
-        assert_array_equal(same, edges)
-
-
 def test_a_weight_is_as_many_rows(seed):
     rng = np.random.default_rng(seed)
     numbers, times = rng.normal(size=(300, 2)), rng.integers(1, 5, size=300)
@@ -126,13 +117,6 @@ def test_a_weight_is_as_many_rows(seed):
     again = learn_edges(numbers[rows], targets[rows], np.ones((len(rows), 2)), [0, 3], 12)
     for edges, other in zip(once, again, strict=True):
         assert_array_equal(edges, other)
-
-
-def test_without_any_label_values_are_cut_evenly():
-    """With groups, it may be that no row is trained on by all members."""
-    numbers = np.arange(9.0)[:, None]
-    (edges,) = learn_edges(numbers, np.zeros((9, 1)), np.zeros((9, 1)), [0], n_bins=4)
-    assert_array_equal(edges, [0, 2.5, 4.5, 6.5, 8])
 
 
 @pytest.mark.parametrize("value", [0.0, -3.0, 2.0**24, -(2.0**30), 1e12])
@@ -213,9 +197,3 @@ def test_of_many_rows_a_sample_is_cut_from_the_least_to_the_greatest_of_all(
         assert (edges[0], edges[-1]) == (column.min(), column.max())
         assert len(edges) == 13
     assert np.abs(once[0] - 0.3).min() < 0.05
-
-
-def test_what_is_one_number_in_float32_is_in_one_bin():
-    numbers = np.array([[1.0], [1.0 + 1e-12], [2.0]])
-    (edges,) = learn_edges(numbers, np.arange(3.0)[:, None], np.ones((3, 1)), [0], 8)
-    assert edges.tolist() == [1.0, 1.5, 2.0]

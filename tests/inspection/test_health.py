@@ -8,8 +8,6 @@ import pytest
 import torch
 from makers import make_complete_table, make_tiny
 from sklearn.exceptions import NotFittedError
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
 from torch.nn import functional as F
 
 from sklearn_ple import (
@@ -77,16 +75,6 @@ def test_states_follow_from_what_gates_choose(data, late, price, expected):
     assert states(model, data) == dict(
         zip(["late 1", "price 1", "shared 1"], expected, strict=True)
     )
-
-
-def test_shares_are_those_of_the_gates(data):
-    health = expert_health(choosing(data, late="shared", price="both"), data[0]).table
-    health = health.set_index("expert")
-    assert health["task"].dropna().to_dict() == {"late 1": "late", "price 1": "price"}
-    np.testing.assert_allclose(health["share"], [0.0, 1.0, 1.5])
-    np.testing.assert_allclose(health["own_share"], [0.0, 1.0, np.nan])
-    np.testing.assert_allclose(health["main_share"], [np.nan, np.nan, 2 / 3])
-    assert health["main_task"].tolist() == ["late", "price", "late"]
 
 
 def test_own_shares_are_of_all_experts_of_a_task(data):
@@ -315,13 +303,6 @@ def write_report(model, data, path):
 def test_the_report_names_captured_experts(data, tmp_path):
     model = choosing(data, late="both", price="own")
     assert "is captured by task" in write_report(model, data, tmp_path)
-
-
-def test_pipelines_transform_first(data):
-    model = fit(CGCClassifierRegressor, data)
-    chained = make_pipeline(FunctionTransformer().fit(data[0]), model)
-    found, expected = (expert_health(each, data[0]).table for each in (chained, model))
-    pd.testing.assert_frame_equal(found, expected)
 
 
 def test_looking_leaves_no_hooks(data):

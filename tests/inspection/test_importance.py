@@ -134,11 +134,6 @@ def test_intervals_are_students_over_the_repeats(linear):
         assert row["std"] == pytest.approx(values.std())
 
 
-def test_one_repeat_has_no_interval(linear):
-    frame = multitask_importance(*linear, n_repeats=1, random_state=0).frame
-    assert frame["mean"].notna().all() and frame[["low", "high"]].isna().all(axis=None)
-
-
 def test_one_prediction_serves_all_tasks(linear):
     model, X, y = linear
     multitask_importance(model, X, y, n_repeats=4)
@@ -258,13 +253,6 @@ def test_progress_is_shown_if_asked_for(linear, capsys):
     assert "Permuting: 100%" in (shown := capsys.readouterr().err) and "3/3" in shown
 
 
-def test_the_bar_is_at_most_a_hundred_columns_wide(linear, monkeypatch, capsys):
-    monkeypatch.setenv("COLUMNS", "200")
-    multitask_importance(*linear, verbose=1)
-    lines = capsys.readouterr().err.replace("\n", "\r").split("\r")
-    assert max(map(len, lines)) == 100
-
-
 def test_result_is_shown_in_short():
     found = MultiTaskImportance(["a"], ["t"], np.zeros((1, 1, 1)), {"t": 0.5})
     caption = "Drop of each task's score when a column is shuffled, once:"
@@ -323,11 +311,6 @@ def test_a_search_needs_a_best_model(linear):
     for explain in (multitask_importance, expert_health):
         with pytest.raises(TypeError, match="GridSearchCV has no best estimator: .* refit=True"):
             explain(search, X, *[y] * (explain is multitask_importance))
-
-
-def test_a_model_that_is_not_fitted_is_an_error(linear):
-    with pytest.raises(NotFittedError):
-        multitask_importance(PLERegressor(), *linear[1:])
 
 
 def test_failure_names_the_feature(linear):

@@ -75,11 +75,6 @@ def test_of_many_features_the_first_are_drawn_and_the_rest_counted():
     assert ImportanceDisplay(importance).plot(max_features=None).texts_.shape == (50, 4)
 
 
-def test_a_single_task_has_no_mean_beside_it():
-    display = ImportanceDisplay(make_importance(n_tasks=1)).plot()
-    assert [label.get_text() for label in display.ax_.get_xticklabels()] == ["longer_task_0"]
-
-
 SCALES = [(1000.0, "1000"), (1e-4, "0.000100"), (0, "0.00"), (3e8, "3.00e+08"), (2e-9, "2.00e−09")]
 
 
@@ -127,24 +122,6 @@ def test_texts_neither_overlap_nor_leave_the_picture(n_features, n_tasks):
         assert box.count_overlaps(level[position + 1 :]) == 0
 
 
-@pytest.mark.parametrize("length", [20, 60, 200])
-def test_long_names_leave_room_for_the_numbers(length):
-    tasks = [f"{'How satisfied are you? ' * 9}"[: length - 2] + f" {k}" for k in range(3)]
-    features = [f"{'How often do you come? ' * 9}"[: length - 2] + f" {k}" for k in range(4)]
-    importances = np.random.RandomState(0).uniform(size=(4, 3, 3))
-    importance = MultiTaskImportance(features, tasks, importances, dict.fromkeys(tasks, 0.5))
-    display = ImportanceDisplay(importance).plot()
-    display.figure_.draw_without_rendering()
-    height = display.ax_.get_position().height * display.figure_.get_figheight()
-    assert height > 0.25 * len(features)
-    boxes = [text.get_window_extent() for text in display.texts_.flat]
-    assert not any(box.count_overlaps(boxes[k + 1 :]) for k, box in enumerate(boxes))
-    # The ends, which often differ, are shown.
-    shown = [label.get_text() for label in display.ax_.get_xticklabels()]
-    assert all(len(text) <= 40 for text in shown)
-    assert [text[-1] for text in shown[:3]] == ["0", "1", "2"]
-
-
 def test_names_are_taken_literally():
     names = [r"a$\frac$", "$x$"]
     importance = MultiTaskImportance(names, ["$t$"], np.ones((2, 1, 2)), {"$t$": 0.5})
@@ -177,9 +154,3 @@ def test_from_estimator_measures_and_draws():
 def test_no_feature_to_draw_is_an_error():
     with pytest.raises(ValueError, match="'max_features' parameter .* Got 0"):
         ImportanceDisplay(make_importance()).plot(max_features=0)
-
-
-def test_without_matplotlib_the_error_says_how_to_install_it(hide):
-    hide("matplotlib")
-    with pytest.raises(ImportError, match=r"pip install 'sklearn-ple\[plots\]'"):
-        ImportanceDisplay(make_importance()).plot()

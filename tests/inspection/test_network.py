@@ -20,11 +20,9 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_ple import (
     AdaTTClassifierRegressor,
-    CrossStitchClassifierRegressor,
     MMoEClassifierRegressor,
     PLEClassifierRegressor,
     SharedBottomClassifierRegressor,
-    SluiceClassifierRegressor,
 )
 from sklearn_ple.inspection import NetworkDiagram
 from sklearn_ple.nn.diagram import Node
@@ -102,17 +100,6 @@ def test_all_blocks_are_drawn(X, n_tasks, n_levels, n_shared, n_specific):
 def test_tasks_are_drawn_with_as_many_experts_as_they_have(X):
     svg = drawing(fitted(X, 3, n_levels=2, n_specific_experts=[3, 0, 1]))
     assert kinds(svg) == {"expert": 2 * (4 + 1), "gate": 3 + 1 + 3, "tower": 3}
-
-
-def test_other_networks_are_drawn(X):
-    layers = {"layer": 6, "mixing": 6, "tower": 3}
-    assert kinds(drawing(fitted(X, 3, CrossStitchClassifierRegressor, hidden_units=(4, 4)))) == (
-        layers
-    )
-    mixed = layers | {"mixing": 9}
-    assert kinds(drawing(fitted(X, 3, SluiceClassifierRegressor, hidden_units=(4, 4)))) == mixed
-    bottom = {"bottom": 1, "tower": 3}
-    assert kinds(drawing(fitted(X, 3, SharedBottomClassifierRegressor))) == bottom
 
 
 @pytest.mark.parametrize(

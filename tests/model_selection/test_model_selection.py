@@ -108,15 +108,6 @@ def test_folds_are_balanced_for_all_tasks(n_splits, shuffle, seed):
     assert imbalance(y, splits) < min(4, plain / 2)
 
 
-def test_folds_of_many_tasks_are_balanced(seed):
-    rng = np.random.RandomState(seed)
-    y = pd.DataFrame(rng.choice(list("abcd"), size=(5000, 10), p=[0.6, 0.3, 0.09, 0.01]))
-    y[[1, 3, 5, 7, 9]] = rng.normal(size=(5000, 5))
-    y = y.mask(rng.uniform(size=y.shape) < np.linspace(0.01, 0.9, 10))
-    assert imbalance(y, MultiTaskKFold(5).split(y, y)) < 5
-    assert imbalance(y, KFold(5, shuffle=True, random_state=seed).split(y)) > 20
-
-
 @settings(deadline=None, max_examples=60)
 @given(seed=st.integers(0, 1000), n_rows=st.integers(6, 60), n_splits=st.integers(2, 6))
 def test_every_row_is_in_one_fold_and_complaints_are_right(seed, n_rows, n_splits):
@@ -164,16 +155,6 @@ def test_one_complete_task_is_split_as_by_scikit_learn(labels, n_splits, shuffle
     assert counts(MultiTaskKFold(n_splits, **options)) == counts(
         StratifiedKFold(n_splits, **options)
     )
-
-
-def test_few_labels_reach_every_fold():
-    y = pd.DataFrame({"often": [0.0, 1.0] * 50, "seldom": np.nan, "names": None})
-    y.loc[[3, 4, 50, 70, 71, 99], "seldom"] = [0.1, 0.2, 0.3, 1.5, 9.5, 3.0]
-    y.loc[40:44, "names"] = list("abcde")
-    with pytest.warns(UserWarning, match=r"Task 'names' .* one of 5 folds: 'a' \(1\), 'b'"):
-        splits = list(MultiTaskKFold(5).split(y, y))
-    assert [y["names"].iloc[test].notna().sum() for _, test in splits] == [1] * 5
-    assert sorted(y["seldom"].iloc[test].notna().sum() for _, test in splits) == [1, 1, 1, 1, 2]
 
 
 def test_each_fold_has_its_share_of_each_bin_of_numbers(seed):
@@ -243,14 +224,6 @@ def test_folds_do_not_depend_on_the_form_of_y(data, change):
     assert rows_of_tests(MultiTaskKFold(3).split(X, forms[change]())) == expected
 
 
-def test_folds_do_not_depend_on_the_form_of_a_single_task(data):
-    X, y = data
-    one = y["colour"]
-    expected = rows_of_tests(MultiTaskKFold(3).split(X, one))
-    for form in (one.to_frame(), one.to_numpy(), one.tolist(), pl.from_pandas(y)["colour"]):
-        assert rows_of_tests(MultiTaskKFold(3).split(sparse.csr_array(X), form)) == expected
-
-
 def test_splitters_are_as_those_of_scikit_learn():
     folds = MultiTaskKFold(4, shuffle=True, random_state=3)
     assert " ".join(repr(folds).split()) == (
@@ -287,22 +260,6 @@ def test_groups_stay_whole_and_small_ones_are_balanced(n_groups, seed):
         for number in range(5)
     ]
     assert imbalance(y, splits) < 0.8 * np.mean([imbalance(y, folds) for folds in by_one_task])
-
-
-def test_groups_of_one_task_do_as_well_as_scikit_learn(seed):
-    rng = np.random.RandomState(seed)
-    y = rng.choice(["a", "b", "c"], 1500, p=[0.7, 0.25, 0.05])
-    groups = (150 * rng.uniform(size=1500) ** 2).astype(int)
-    frame = pd.DataFrame({"y": y})
-    ours = imbalance(frame, MultiTaskKFold(5).split(y, y, groups))
-    assert ours <= imbalance(frame, StratifiedGroupKFold(5).split(y, y, groups)) + 1
-
-
-def test_groups_of_single_rows_are_rows(seed):
-    X, y = make_data(seed=seed)
-    splits = list(MultiTaskKFold(3).split(X, y, np.arange(len(X))))
-    assert [len(test) for _, test in splits] == [200, 200, 200]
-    assert imbalance(y, splits) < 4
 
 
 @pytest.mark.parametrize("sizes", [(1, 3, 1), (1, 1, 7, 1), (5, 1)])
@@ -398,17 +355,6 @@ def test_parts_that_lack_nothing_are_left_as_they_were_dealt(seed):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         np.testing.assert_array_equal(stratify(y, sizes, "parts", groups), expected)
-
-
-def test_ties_of_the_rarest_value_keep_the_order_of_the_rows():
-    # Published results depend on these folds; in the order of all values they would be others.
-    y = np.where(np.isnan(sparse_labels(16, 3, 5, 0)), None, "x")
-    assert rows_of_tests(MultiTaskKFold(4).split(y, y)) == [
-        [0, 1, 7, 12],
-        [2, 6, 13, 15],
-        [3, 8, 10, 11],
-        [4, 5, 9, 14],
-    ]
 
 
 # -- kinds of task_types --------------------------------------------------------------------------
@@ -822,37 +768,6 @@ class Constant(BaseEstimator):
         noise = np.exp(0.1 * X["a"].to_numpy())[:, np.newaxis]
         parts = [None if s.ndim == 0 else s * noise for s in map(np.asarray, self.shares_)]
         return [part if part is None else part / part.sum() for part in parts]
-
-
-def test_folds_serve_a_search(data):
-    X, y = data
-    search = GridSearchCV(
-        Constant(),
-        {"shift": [0.0, 3.0]},
-        scoring=make_multitask_scorer("r2"),
-        cv=MultiTaskKFold(3),
-    ).fit(X, y[["price", "spent"]])
-    expected = []
-    for train, test in MultiTaskKFold(3).split(X, y[["price", "spent"]]):
-        model = Constant(3.0).fit(X.iloc[train], y.iloc[train][["price", "spent"]])
-        scores = multitask_scores(model, X.iloc[test], y.iloc[test][["price", "spent"]], "r2")
-        expected.append(np.mean(list(scores.values())))
-    found = [search.cv_results_[f"split{fold}_test_score"][1] for fold in range(3)]
-    np.testing.assert_allclose(found, expected)
-
-
-def test_folds_serve_the_measuring_of_gains(data):
-    X, y = data
-    systems = {"single_task": Constant(), "shifted": Constant(3.0)}
-    gain = compare(
-        X,
-        y[["price", "spent"]],
-        systems,
-        cv=MultiTaskKFold(3),
-        metrics="r2",
-        reference="single_task",
-    )
-    assert gain.gains["mean"].gt(0).tolist() == [True, False]
 
 
 # -- predictions of held-out rows -----------------------------------------------------------------

@@ -7,11 +7,9 @@ from stem import STEM
 from torch import nn
 
 from sklearn_ple.nn import (
-    AsymmetricSharing,
     Axis,
     BatchedLinear,
     Body,
-    ByTask,
     CategoricalEmbedding,
     NumericEmbedding,
     SharedBottom,
@@ -56,12 +54,6 @@ class Undeclared(Related):
 # -- what is declared ---------------------------------------------------------------------------
 
 
-def test_a_longer_axis_has_the_same_owners():
-    axis = Axis(((0, 2), (None, 1)), n_members=2).repeat(3)
-    assert axis.owners == [0] * 6 + [None] * 3
-    assert len(axis) == 18
-
-
 def test_axes_of_a_network_are_those_of_its_members_and_tasks():
     network = SharedBottom(7, [1, 3], n_members=5)
     assert network.per_member(2) == Axis(((None, 2),), 5)
@@ -94,12 +86,6 @@ def test_a_network_takes_precedence_over_its_layers():
             return self.layer(inputs)
 
     assert collect_axes(Own()) == {"layer.weight": (Axis.of_tasks(2), free(4), free(3))}
-
-
-def test_what_belongs_to_a_task_as_a_whole_has_no_axis_of_tasks():
-    towers = AsymmetricSharing(7, [1, 3], reads=[[1], []], n_members=2).towers
-    assert isinstance(towers, ByTask)
-    assert {axes[0] for axes in collect_axes(towers).values()} == {Axis(n_members=2)}
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,13 @@ import torch
 from sklearn_ple.nn import (
     PLE,
     BatchedLinear,
-    BatchedMLP,
     Body,
     GateNames,
     Node,
     SharedBottom,
-    Towers,
     mix,
 )
 from sklearn_ple.nn.drawing import Outline, draw_svg
-from sklearn_ple.nn.towers import SeparateTowers
 
 OPTIONS = {
     "tower_hidden_units": (5, 4),
@@ -40,31 +37,9 @@ def test_an_option_of_another_name_is_an_error():
         PLE(7, [1, 3], tower_units=(4,))
 
 
-def test_towers_of_one_width_read_one_tensor():
-    towers = SharedBottom(7, [1, 3], **OPTIONS).make_towers(9)
-    assert isinstance(towers, Towers)
-    assert towers.widths == [9, 9]
-    assert towers(torch.zeros(2 * 2, 10, 9)).shape == (2, 10, 4)
-
-
-def test_towers_of_several_widths_read_a_tensor_a_task():
-    towers = SharedBottom(7, [1, 3], **OPTIONS).make_towers([9, 6])
-    assert isinstance(towers, SeparateTowers)
-    assert towers.widths == [9, 6]
-    assert towers([torch.zeros(2, 10, 9), torch.zeros(2, 10, 6)]).shape == (2, 10, 4)
-
-
 def test_there_is_a_width_for_each_task():
     with pytest.raises(ValueError, match=r"widths=\[9\] must have one entry for each of 2 tasks"):
         SharedBottom(7, [1, 3]).make_towers([9])
-
-
-def test_mlps_have_the_networks_activation_and_dropout():
-    mlps = SharedBottom(7, [1, 3], **OPTIONS).make_mlps(6, 7, (6, 5))
-    assert isinstance(mlps, BatchedMLP)
-    assert isinstance(mlps.activation, torch.nn.Tanh)
-    assert mlps.dropout.rates == [0.1, 0.2]
-    assert mlps(torch.zeros(2, 10, 7)).shape == (2 * 3, 10, 5)
 
 
 # -- networks of one's own -----------------------------------------------------------------------
@@ -114,18 +89,6 @@ def test_a_network_is_what_it_represents_below_towers():
     torch.testing.assert_close(network.representations(inputs), representations)
     torch.testing.assert_close(network(inputs), network.towers(representations))
     assert network.penalty() == 0.0
-
-
-def test_by_default_a_network_is_one_block():
-    network = LowRank(7, [1, 3], n_members=2, tower_hidden_units=(5,))
-    body, towers = network.nodes(["a", "b"])
-    assert [(b.kind, b.name, b.task, b.n_parameters) for b in body] == [
-        ("body", "LowRank", None, 7 * 4 + 4)
-    ]
-    assert [(t.name, t.reads, t.n_parameters) for t in towers] == [
-        ("a", body, 4 * 5 + 5 + 5 + 1),
-        ("b", body, 4 * 5 + 5 + 3 * (5 + 1)),
-    ]
 
 
 @pytest.mark.parametrize(("cls", "kind"), [(LowRank, "body"), (Mixture, "expert")])
@@ -191,14 +154,6 @@ def test_a_list_of_other_shapes_is_an_error(read, came):
     expected = r"its towers read \[\(2, 10, 4\), \(2, 10, 6\)\]: for each task"
     with pytest.raises(ValueError, match=f"Returns.represent returned {came}, but {expected}"):
         Returns(read, [4, 6]).representations(torch.zeros(2, 10, 7))
-
-
-def test_representations_of_the_right_shapes_are_read():
-    assert Returns(torch.zeros(4, 10, 4))(torch.zeros(2, 10, 7)).shape == (2, 10, 4)
-    read = [torch.zeros(2, 10, 4), torch.zeros(2, 10, 6)]
-    assert Returns(read, [4, 6])(torch.zeros(2, 10, 7)).shape == (2, 10, 4)
-    empty = torch.zeros(2, 0, 4)
-    assert Returns(empty, n_members=1)(torch.zeros(0, 7)).shape == (0, 4)
 
 
 class Towerless(Body):

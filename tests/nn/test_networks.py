@@ -647,19 +647,6 @@ def tasks_reached(network, task):
     return found
 
 
-@pytest.mark.parametrize("task", [0, 1, 2])
-def test_single_tasks_share_nothing(task):
-    found = tasks_reached(make(SingleTask, BOTTOMS), task)
-    assert len(found) == 6 and all(reached == {task} for reached in found.values())
-
-
-@pytest.mark.parametrize("task", [0, 1, 2])
-@pytest.mark.parametrize("reads", [[[], [], []], [[], [0], [0, 1]], [[2], [], [1]]])
-def test_asymmetric_sharing_goes_one_way(reads, task):
-    found = tasks_reached(make(AsymmetricSharing, BOTTOMS | {"reads": reads}), task)
-    assert found and all(reached == {task, *reads[task]} for reached in found.values())
-
-
 @pytest.mark.parametrize(
     ("fusion", "widths"), [("concatenate", [3, 6, 9]), ("sum", [3, 3, 3]), ("average", [3, 3, 3])]
 )
@@ -688,78 +675,6 @@ def test_what_is_transferred_goes_one_way(task, reached):
         for depth in (0, 1)
         for kind in ("weight", "bias")
     }
-
-
-# -- relations between the networks ---------------------------------------------------------------
-
-
-def test_mmoe_is_ple_without_experts_of_the_tasks_own():
-    options = EXPERTS | {"gate_hidden_units": (6,)}
-    mmoe = make(MMoE, options, n_members=2)
-    ple = make(
-        PLE,
-        {"expert_hidden_units": (5, 3), "gate_hidden_units": (6,), "specific_share": None},
-        n_shared_experts=3,
-        n_specific_experts=0,
-        n_members=2,
-    )
-    ple.load_state_dict(
-        {
-            name.replace("experts.0", "levels.0.shared_experts").replace(
-                "gates.0", "levels.0.task_gates"
-            ): value
-            for name, value in mmoe.state_dict().items()
-        }
-    )
-    inputs = draw(2, 7, IN_FEATURES)
-    assert_close(ple(inputs), mmoe(inputs))
-
-
-def test_adatt_of_shared_experts_alone_but_for_the_residual_is_mmoe():
-    """Where a task's own experts put out zero, what is left are gates over the shared ones."""
-    adatt = make(AdaTT, FUSION | {"n_shared_experts": 2}, n_members=2)
-    mmoe = make(MMoE, EXPERTS | {"n_experts": 5}, n_members=2)
-    with torch.no_grad():
-        for name, parameter in adatt.named_parameters():
-            if "specific_experts" in name:
-                parameter.zero_()
-    state, theirs = mmoe.state_dict(), adatt.state_dict()
-    for depth in (0, 1):
-        for kind in ("weight", "bias"):
-            name = f"levels.0.{{}}_experts.layers.{depth}.{kind}"
-            own, shared = (theirs[name.format(part)] for part in ("specific", "shared"))
-            both = [part.unflatten(0, (2, -1)) for part in (shared, own)]
-            state[f"experts.0.layers.{depth}.{kind}"] = torch.cat(both, dim=1).flatten(0, 1)
-    state["gates.0.logits.weight"] = theirs["levels.0.task_gates.logits.weight"]
-    state |= {name: value for name, value in theirs.items() if name.startswith("towers")}
-    mmoe.load_state_dict(state)
-    inputs = draw(2, 7, IN_FEATURES)
-    assert_close(adatt(inputs), mmoe(inputs))
-
-
-def test_cross_stitch_without_stitches_is_every_task_alone():
-    stitched = make(CrossStitch, {"hidden_units": (5,)})
-    alone = make(SingleTask, {"bottom_hidden_units": (5,)})
-    with torch.no_grad():
-        stitched.stitches[0].copy_(torch.eye(3)[None, :, :, None])
-    state = {
-        name.replace("layers.0.layers", "bottoms.layers"): value
-        for name, value in stitched.state_dict().items()
-        if "stitches" not in name
-    }
-    alone.load_state_dict(state)
-    inputs = draw(7, IN_FEATURES)
-    assert_close(alone(inputs), stitched(inputs))
-
-
-def test_a_sluice_of_one_layer_and_subspace_is_a_cross_stitch():
-    sluice = make(Sluice, LAYERS | {"n_subspaces": 1})
-    stitched = make(CrossStitch, LAYERS)
-    state = {name.replace("alphas", "stitches"): v for name, v in sluice.state_dict().items()}
-    state["stitches.0"] = state["stitches.0"][..., None]
-    stitched.load_state_dict(state)
-    inputs = draw(7, IN_FEATURES)
-    assert_close(stitched(inputs), sluice(inputs))
 
 
 # -- starts, penalty, errors ----------------------------------------------------------------------
@@ -794,10 +709,6 @@ def test_alphas_and_betas_start_with_most_of_ones_own(n_subspaces, n_layers, fir
         np.testing.assert_allclose(alpha.detach(), expected.expand(2, -1, -1), rtol=1e-6)
     betas = torch.tensor([first] * (n_layers - 1) + [last])
     np.testing.assert_allclose(network.betas.detach(), betas.expand(2, 3, -1), rtol=1e-6)
-
-
-def test_one_layer_has_no_betas():
-    assert Sluice(IN_FEATURES, [1, 1], hidden_units=(4,)).betas is None
 
 
 @pytest.mark.parametrize("n_members", [1, 3])

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from sklearn_ple.nn import PLE, MMoE
@@ -267,15 +266,6 @@ def test_tasks_have_as_many_experts_as_asked_for_and_all_learn(n_specific, n_mem
         assert all(gates.logits.weight.grad.any(dim=2).all() for gates in level.task_gates)
 
 
-def test_a_list_of_one_number_is_the_number():
-    network, _ = make(n_specific_experts=2, n_levels=2)
-    other, _ = make(n_specific_experts=[2, 2, 2], n_levels=2)
-    for (name, value), (other_name, other_value) in zip(
-        network.state_dict().items(), other.state_dict().items(), strict=True
-    ):
-        assert name == other_name and torch.equal(value, other_value)
-
-
 @pytest.mark.parametrize("changes", NETWORKS.values(), ids=NETWORKS.keys())
 def test_evaluation_has_another_order_of_rows_and_the_same_result(changes):
     network, options = make(**changes)
@@ -294,57 +284,11 @@ def test_evaluation_has_another_order_of_rows_and_the_same_result(changes):
         assert_close(gradient, expected[name])
 
 
-def test_one_level_is_customized_gate_control():
-    # Written apart from the reference above: plain matrices, all rows of an expert at once.
-    network, _ = make(n_shared_experts=3, n_specific_experts=2, expert_hidden_units=(3,))
-    inputs = draw(6, 4)
-    state = {name: value.numpy() for name, value in network.state_dict().items()}
-    x = inputs.numpy()
-
-    def bank(prefix):
-        weights, biases = state[f"{prefix}.weight"], state[f"{prefix}.bias"]
-        return [np.tanh(x @ w.T + b) for w, b in zip(weights, biases, strict=True)]
-
-    specific = bank("levels.0.specific_experts.layers.0")
-    shared = bank("levels.0.shared_experts.layers.0")
-    outputs = []
-    for task in range(3):
-        experts = np.stack([specific[2 * task], specific[2 * task + 1], *shared], axis=1)
-        scores = np.exp(x @ state["levels.0.task_gates.logits.weight"][task].T)
-        gate = scores / scores.sum(axis=1, keepdims=True)
-        representation = (gate[:, :, None] * experts).sum(axis=1)
-        hidden = np.tanh(
-            representation @ state["towers.hidden.layers.0.weight"][task].T
-            + state["towers.hidden.layers.0.bias"][task]
-        )
-        head = f"towers.heads.{task}"
-        outputs.append(hidden @ state[f"{head}.weight"][0].T + state[f"{head}.bias"][0])
-    np.testing.assert_allclose(
-        network(inputs).detach().numpy(), np.hstack(outputs), rtol=1e-10, atol=1e-10
-    )
-
-
-@pytest.mark.parametrize(("n_shared", "n_specific"), [(3, 2), (1, 3), (2, 2)])
-def test_levels_hold_the_experts_that_were_asked_for(n_shared, n_specific):
-    network, _ = make(n_shared_experts=n_shared, n_specific_experts=n_specific, n_levels=3)
-    for level in network.levels:
-        assert len(level.shared_experts.layers[0].weight) == n_shared
-        assert len(level.specific_experts.layers[0].weight) == 3 * n_specific
-        assert level.task_gates.logits.weight.shape[:2] == (3, n_specific + n_shared)
-    for level in network.levels[:-1]:
-        assert level.shared_gate.logits.weight.shape[:2] == (1, 3 * n_specific + n_shared)
-
-
 @pytest.mark.parametrize("n_levels", [1, 2, 3])
 def test_the_last_level_has_no_shared_gate(n_levels):
     network, _ = make(n_levels=n_levels)
     names = {name for name, _ in network.named_parameters() if "shared_gate" in name}
     assert names == {f"levels.{j}.shared_gate.logits.weight" for j in range(n_levels - 1)}
-
-
-def test_gates_have_no_bias():
-    network, _ = make(n_levels=2, gate_hidden_units=(6,))
-    assert not [n for n, _ in network.named_parameters() if n.endswith("logits.bias")]
 
 
 def test_no_two_experts_gates_or_towers_start_equal(seed):
@@ -398,66 +342,6 @@ def gate_outputs(network, inputs):
     return found
 
 
-def test_gates_are_distributions():
-    network, _ = make(n_levels=3)
-    found = gate_outputs(network, draw(8, 4))
-    assert set(found) == {(0, "task_gates"), (1, "task_gates"), (2, "task_gates"),
-                          (0, "shared_gate"), (1, "shared_gate")}  # fmt: skip
-    for weights in found.values():
-        assert (weights > 0).all()
-        assert weights.shape[2] == 8
-        assert_close(weights.sum(1), torch.ones(len(weights), 8, dtype=torch.float64))
-
-
-def silence(network, level, bank, first=0, last=None):
-    """Make some experts of a level put out zero whatever they read (tanh)."""
-    layer = getattr(network.levels[level], bank).layers[-1]
-    with torch.no_grad():
-        layer.weight[first:last] = 0.0
-        layer.bias[first:last] = 0.0
-
-
-def test_gates_of_level_2_read_their_own_branch_and_not_the_features():
-    # As wide as the features, so that these would fit the gate too.
-    network, _ = make(n_levels=2, in_features=3)
-    # Nothing that task 0's gate of level 1 weighs puts out anything: its branch is zero.
-    silence(network, 0, "shared_experts")
-    silence(network, 0, "specific_experts", 0, 2)
-    found = gate_outputs(network, draw(8, 3))
-    own, other = found[1, "task_gates"][0], found[1, "task_gates"][1]
-    assert_close(own, torch.full((4, 8), 0.25, dtype=torch.float64))
-    assert other.std(dim=1).min() > 1e-4
-    assert found[0, "task_gates"][0].std(dim=1).min() > 1e-4
-
-
-def test_the_shared_gate_of_level_2_reads_the_shared_branch():
-    network, _ = make(n_levels=3, in_features=3)
-    silence(network, 0, "shared_experts")
-    silence(network, 0, "specific_experts")
-    found = gate_outputs(network, draw(8, 3))
-    assert_close(found[1, "shared_gate"], torch.full((1, 8, 8), 0.125, dtype=torch.float64))
-    assert found[0, "shared_gate"].std(dim=1).min() > 1e-4
-
-
-def test_shared_experts_of_level_2_read_the_shared_branch_and_not_a_tasks():
-    network, _ = make(n_levels=2)
-    inputs = []
-    network.levels[1].shared_experts.register_forward_pre_hook(
-        lambda _m, args: inputs.append(args[0])
-    )
-    network(draw(5, 4))
-    before = inputs[0].detach()
-    assert before.shape == (1, 5, 3)
-    with torch.no_grad():
-        network.levels[0].task_gates.logits.weight.mul_(-3.0)
-    network(draw(5, 4))
-    assert_close(inputs[1], before)
-    with torch.no_grad():
-        network.levels[0].shared_gate.logits.weight.mul_(-3.0)
-    network(draw(5, 4))
-    assert (inputs[2] - before).abs().max() > 1e-3
-
-
 def task_gradients(network, options, inputs, task):
     """Gradients of one task's outputs by parameter; absent where autograd does not reach."""
     ends = np.cumsum(options["n_outputs"])
@@ -486,36 +370,6 @@ def test_without_shared_experts_tasks_share_nothing(n_levels, task):
             assert touched == (other == task), (name, other)
 
 
-def test_without_shared_experts_the_network_is_that_of_every_task_alone():
-    together, options = make(n_shared_experts=0, n_levels=2)
-    inputs = draw(6, 4)
-    outputs = together(inputs).split(options["n_outputs"], dim=1)
-    for task, n in enumerate(options["n_outputs"]):
-        alone, _ = make(seed=9, n_shared_experts=0, n_levels=2, n_outputs=[n])
-        state = alone.state_dict()
-        for name, value in together.state_dict().items():
-            if "heads" not in name:
-                per_task = len(value) // 3
-                state[name] = value[task * per_task : (task + 1) * per_task]
-        for end in ("weight", "bias"):
-            state[f"towers.heads.0.{end}"] = together.state_dict()[f"towers.heads.{task}.{end}"]
-        alone.load_state_dict(state)
-        assert_close(alone(inputs), outputs[task])
-
-
-def test_a_task_reads_other_tasks_experts_only_through_the_shared_branch():
-    for n_levels, reached in [(1, False), (2, True)]:
-        network, options = make(n_levels=n_levels)
-        found = task_gradients(network, options, draw(6, 4), 0)
-        first = found["levels.0.specific_experts.layers.0.weight"]
-        assert reaches(first, 0, 2)
-        assert reaches(first, 2, None) == reached
-        # In the last level there is no way from another task's experts.
-        last = found[f"levels.{n_levels - 1}.specific_experts.layers.0.weight"]
-        assert not reaches(last, 2, None)
-        assert reaches(found[f"levels.{n_levels - 1}.shared_experts.layers.0.weight"])
-
-
 @pytest.mark.parametrize("n_rows", [1, 3])
 def test_a_rows_outputs_do_not_depend_on_the_batch(n_rows):
     network, _ = make(n_levels=2, gate_hidden_units=(4,))
@@ -527,14 +381,6 @@ def test_a_rows_outputs_do_not_depend_on_the_batch(n_rows):
 def test_an_empty_batch_has_no_outputs():
     network, _ = make(n_levels=2)
     assert network(torch.zeros(0, 4, dtype=torch.float64)).shape == (0, 5)
-
-
-def test_representations_are_what_the_towers_read():
-    network, _ = make(n_levels=2)
-    inputs = draw(6, 4)
-    representations = network.representations(inputs)
-    assert representations.shape == (3, 6, 3)
-    assert_close(network.towers(representations)[0], network(inputs))
 
 
 def test_dropout_acts_in_training_only():
@@ -554,31 +400,6 @@ def test_dropout_never_touches_the_gates():
     inputs = draw(6, 4)
     first, second = gate_outputs(network, inputs), gate_outputs(network, inputs)
     assert_close(first[0, "task_gates"], second[0, "task_gates"])
-
-
-@pytest.mark.parametrize("units", [(256, 128), (512,)])
-def test_wide_experts_equal_separate_torch_modules(units):
-    torch.manual_seed(0)
-    network = PLE(
-        6,
-        [1, 1],
-        n_shared_experts=2,
-        n_specific_experts=2,
-        expert_hidden_units=units,
-        tower_hidden_units=(),
-    ).double()
-    inputs = draw(300, 6)
-    level = network.levels[0]
-    for bank, n_experts in [(level.specific_experts, 4), (level.shared_experts, 2)]:
-        outputs = bank(inputs[None])
-        assert outputs.shape == (n_experts, 300, units[-1])
-        for index in range(n_experts):
-            hidden = inputs
-            for layer in bank.layers:
-                alone = nn.Linear(layer.in_features, layer.out_features).double()
-                alone.load_state_dict({"weight": layer.weight[index], "bias": layer.bias[index]})
-                hidden = torch.relu(alone(hidden))
-            assert_close(outputs[index], hidden)
 
 
 def test_levels_have_the_widths_that_were_asked_for():
@@ -621,12 +442,3 @@ def test_there_must_be_a_number_of_experts_for_every_task():
 def test_an_expert_without_layers_is_an_error():
     with pytest.raises(ValueError, match="expert_hidden_units is empty"):
         PLE(4, [1], expert_hidden_units=())
-
-
-def test_state_round_trip_gives_the_same_network():
-    network, _ = make(n_levels=2)
-    other, _ = make(seed=5, n_levels=2)
-    inputs = draw(6, 4)
-    assert (other(inputs) - network(inputs)).abs().max() > 1e-3
-    other.load_state_dict(network.state_dict())
-    assert_close(other(inputs), network(inputs))

@@ -19,7 +19,6 @@ from sklearn_ple.nn import (
     SingleTask,
     TabularNetwork,
 )
-from sklearn_ple.nn.embeddings.categorical import choose_width
 from sklearn_ple.nn.inputs import clip_smoothly
 
 
@@ -67,36 +66,6 @@ def test_the_body_reads_numbers_then_embeddings():
     assert network.inputs.n_features == outputs.shape[2] == 2 + 2 * 5
     assert torch.equal(outputs[0, :, :2], numbers)
     assert torch.equal(outputs[..., 2:], network.inputs.embedding(codes))
-
-
-def test_the_body_is_as_wide_as_the_automatic_embeddings():
-    network = make(2, [4, 100])
-    outputs = network.member_outputs(torch.zeros(3, 2), torch.zeros(3, 2, dtype=torch.uint8))
-    assert network.inputs.n_features == outputs.shape[2] == 2 + choose_width(4) + choose_width(100)
-
-
-def test_without_categories_the_body_reads_the_numbers_alone():
-    network = make(3)
-    numbers = torch.randn(6, 3)
-    assert network.inputs.embedding is None
-    assert network.inputs.n_features == 3
-    outputs = network.member_outputs(numbers, torch.empty(6, 0, dtype=torch.int64))
-    assert torch.equal(outputs[0], numbers)
-
-
-def test_without_numbers_the_body_reads_the_embeddings_alone():
-    network = make(0, [4], width=5)
-    codes = torch.tensor([[2], [3], [0]])
-    outputs = network.member_outputs(torch.empty(3, 0), codes)
-    assert network.inputs.n_features == 5
-    assert torch.equal(outputs, network.inputs.embedding(codes))
-
-
-def test_members_read_the_same_numbers():
-    network = make(2, [4], n_members=3)
-    numbers = torch.randn(6, 2)
-    outputs = network.member_outputs(numbers, torch.zeros(6, 1, dtype=torch.uint8))
-    assert torch.equal(outputs[..., :2], numbers.expand(3, -1, -1))
 
 
 def test_feature_dropout_drops_its_share_in_training_only(seed):
@@ -210,13 +179,6 @@ def test_the_linear_path_reads_the_first_view_of_each_member():
     torch.testing.assert_close(outputs, expected[..., None].expand(-1, -1, 2))
 
 
-def test_the_linear_path_starts_at_zero_and_learns():
-    network = make(2, body=partial(PLE, n_outputs=[1, 1]), linear=[1, 1])
-    assert not network.linear.layer.weight.any()
-    network.member_outputs(torch.ones(3, 2), torch.empty(3, 0, dtype=torch.int64)).sum().backward()
-    assert network.linear.layer.weight.grad.all()
-
-
 def test_members_linear_paths_start_where_they_are_told():
     torch.manual_seed(0)
     start = torch.randn(3, 2, 2)
@@ -244,17 +206,6 @@ def test_the_link_maps_the_sum_with_the_linear_path():
     number = torch.tensor([[0.5]])
     outputs = network.member_outputs(number, torch.empty(1, 0, dtype=torch.int64))
     assert outputs.item() == pytest.approx((1.6 * number).exp().item())
-
-
-@pytest.mark.parametrize("n_rows", [1, 8])
-def test_gradients_reach_the_embeddings_through_the_network(n_rows):
-    torch.manual_seed(0)
-    network = make(2, [4], body=lambda n: PLE(n, [1, 2], n_levels=2), width=3)
-    outputs = network.member_outputs(torch.randn(n_rows, 2), torch.full((n_rows, 1), 3))
-    assert outputs.shape == (1, n_rows, 3)
-    (outputs**2).sum().backward()
-    touched = network.inputs.embedding.weight.grad.view(4, 3).any(dim=1)
-    assert touched.tolist() == [False, False, False, True]
 
 
 def test_the_network_alone_predicts_the_mean_of_its_members():

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import pandas as pd
 import pytest
 from makers import describe
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 
 from sklearn_ple import (
     CGCClassifierRegressor,
@@ -92,25 +92,6 @@ def test_numbers_have_no_class_weights():
 
 def test_cgc_has_one_level():
     assert set(order(PLEClassifierRegressor)) - set(order(CGCClassifierRegressor)) == {"n_levels"}
-
-
-def test_values_are_kept_as_they_are_given():
-    values = {"new": [1, 2], "old": {"a": 1}, "older": object()}
-    made = Child(**values)
-    assert all(getattr(made, name) is value for name, value in values.items())
-
-
-def test_clone_and_set_params():
-    made = Child(new=[1, 2])
-    twin = clone(made)
-    assert twin.new == [1, 2] and twin.new is not made.new
-    assert twin.set_params(old=7).get_params() == {"new": [1, 2], "older": 4, "old": 7}
-    assert made.old == 1
-
-
-def test_representation_and_comparison_are_scikit_learns():
-    assert repr(Child(old=5)) == "Child(old=5)"
-    assert Child() != Child()
 
 
 @pytest.mark.parametrize(

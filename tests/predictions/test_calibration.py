@@ -9,7 +9,6 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize
 from scipy.special import expit, logit, softmax
-from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
@@ -113,16 +112,6 @@ def test_correction_has_the_least_log_loss(held_out, model, k):
         assert best < loss(found + step) < best + 0.01
     by_search = minimize(loss, np.zeros(len(found)), method="Nelder-Mead", tol=1e-9)
     assert best <= by_search.fun + 1e-8
-
-
-def test_mean_probabilities_are_the_shares_of_the_classes(held_out, model):
-    X, y = held_out
-    model.calibrate(X, y)
-    for name, proba in zip(y, model.predict_proba(X), strict=True):
-        if proba is not None:
-            there = y[name].notna()
-            shares = y[name].value_counts(normalize=True).sort_index()
-            assert_allclose(proba[there].mean(axis=0), shares, atol=1e-5)
 
 
 @pytest.mark.parametrize("class_weight", ["balanced", [{"yes": 30.0}]])
@@ -257,14 +246,6 @@ def test_weights_are_as_many_rows(held_out, model):
     assert weighted == pytest.approx(repeated, rel=1e-5)
 
 
-def test_calibrating_anew_starts_from_the_network(held_out, model):
-    X, y = held_out
-    once = model.calibrate(X, y).temperatures_
-    again = model.calibrate(X[:150], y[:150]).calibrate(X, y).temperatures_
-    assert set(once) == set(again) == set(CLASS_TASKS)
-    assert once["paid"] == again["paid"]
-
-
 @pytest.mark.parametrize("again", ["fit", "partial_fit"])
 def test_training_forgets_the_calibration(data, held_out, model, again):
     X, _ = data
@@ -276,14 +257,6 @@ def test_training_forgets_the_calibration(data, held_out, model, again):
     assert model.temperatures_ == model.intercepts_ == {}
     if again == "fit":
         assert_array_equal(model.predict_proba(X)[0], before)
-
-
-def test_calibrated_estimator_is_pickled_and_cloned(data, held_out, model):
-    X, _ = data
-    model.calibrate(*held_out)
-    twin = pickle.loads(pickle.dumps(model))
-    assert_array_equal(twin.predict_proba(X)[2], model.predict_proba(X)[2])
-    assert not hasattr(clone(model), "temperatures_")
 
 
 def test_task_without_labels_stays_as_it_is(data, held_out, model):

@@ -85,8 +85,8 @@ def test_what_follows_is_that_of_a_dense_computation(seed, monkeypatch):
 
 
 def test_many_tasks_depend_within_clusters_and_gain():
-    n, n_tasks, rng = 600, 150, np.random.RandomState(0)
-    correlation, groups = make_scattered(0, (30,) * 5)
+    n, n_tasks, rng = 400, 120, np.random.RandomState(0)
+    correlation, groups = make_scattered(0, (30,) * 4)
     margins = [make_number(n)] * n_tasks
     labels = draw_labels(margins, rng.multivariate_normal(np.zeros(n_tasks), correlation, n))
     labels[rng.rand(*labels.shape) < 0.3] = np.nan

@@ -1,7 +1,6 @@
 """`task_view`: one task is what scikit-learn's tools for single targets take."""
 
 import inspect
-import pickle
 
 import numpy as np
 import pandas as pd
@@ -12,26 +11,17 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.special import log_softmax, logit
 from sklearn.base import clone, is_classifier, is_regressor
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_iris
-from sklearn.ensemble import VotingClassifier
 from sklearn.exceptions import NotFittedError, UndefinedMetricWarning
-from sklearn.frozen import FrozenEstimator
 from sklearn.inspection import (
     DecisionBoundaryDisplay,
-    PartialDependenceDisplay,
-    partial_dependence,
     permutation_importance,
 )
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import (
-    RocCurveDisplay,
     accuracy_score,
-    balanced_accuracy_score,
     r2_score,
-    roc_auc_score,
 )
-from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
@@ -276,13 +266,6 @@ def test_view_of_a_clone_is_not_fitted(model):
         view.fit([[0.0]], [0])
 
 
-def test_frozen_view_is_cloned_and_pickled(data, model):
-    X, _ = data
-    view = model.task_view("paid")
-    for twin in (clone(FrozenEstimator(view)), pickle.loads(pickle.dumps(view))):
-        assert_array_equal(twin.predict_proba(X), view.predict_proba(X))
-
-
 def test_view_follows_its_estimator(seed):
     X, y = make_data(seed=seed)
     model = PLEClassifierRegressor(**TINY | {"random_state": seed}).fit(X, y[["paid", "price"]])
@@ -311,55 +294,6 @@ def test_views_in_pipelines_and_searches(data):
 # -- what takes it --------------------------------------------------------------------------------
 
 
-def test_calibrated_classifier(model, labelled):
-    X, y = labelled
-    frozen = FrozenEstimator(model.task_view("paid"))
-    calibrated = CalibratedClassifierCV(frozen, method="sigmoid", ensemble=False).fit(X, y)
-    # Platt: a logistic regression of the logits on labels drawn a little towards each other.
-    n_no, n_yes = (y == "no").sum(), (y == "yes").sum()
-    logits = model.decision_function(X)[0][:, None]
-    doubled = np.vstack([logits, logits])
-    target = np.where(y == "yes", (n_yes + 1) / (n_yes + 2), 1 / (n_no + 2))
-    platt = LogisticRegression(C=1e10, tol=1e-10, max_iter=1000).fit(
-        doubled, np.repeat([0, 1], len(X)), sample_weight=np.concatenate([1 - target, target])
-    )
-    assert_allclose(calibrated.predict_proba(X), platt.predict_proba(logits), atol=1e-4)
-
-
-def test_tuned_threshold(model, labelled):
-    X, y = labelled
-    tuned = TunedThresholdClassifierCV(
-        FrozenEstimator(model.task_view("paid")), cv="prefit", refit=False, thresholds=30
-    ).fit(X, y)
-    proba = model.predict_proba(X)[0][:, 1]
-    thresholds = np.linspace(proba.min(), proba.max(), 30)
-    scores = [balanced_accuracy_score(y == "yes", proba >= t) for t in thresholds]
-    assert tuned.best_score_ == pytest.approx(max(scores))
-    assert_array_equal(tuned.predict(X) == "yes", proba >= tuned.best_threshold_)
-
-
-@pytest.mark.parametrize("name", ["paid", "visits"])
-def test_partial_dependence(data, model, name):
-    X, _ = data
-    found = partial_dependence(model.task_view(name), X, ["a"], kind="average", grid_resolution=5)
-    means = []
-    for value in found["grid_values"][0]:
-        moved = X.assign(a=value)
-        at = model.predict_proba(moved)[0][:, 1] if name == "paid" else model.predict(moved)[name]
-        means.append(np.mean(at))
-    assert_allclose(found["average"][0], means, rtol=1e-6)
-
-
-def test_partial_dependence_display(data, model):
-    X, _ = data
-    display = PartialDependenceDisplay.from_estimator(
-        model.task_view("price"), X, ["b"], grid_resolution=4
-    )
-    (line,) = display.lines_.ravel()
-    wanted = [model.predict(X.assign(b=b))["price"].mean() for b in line.get_xdata()]
-    assert_allclose(line.get_ydata(), wanted, rtol=1e-6)
-
-
 def test_permutation_importance_reads_rows_without_a_label(data, model):
     X, y = data
     found = permutation_importance(
@@ -377,13 +311,6 @@ def test_permutation_importance_reads_rows_without_a_label(data, model):
     assert_array_equal(np.argsort(found.importances_mean), np.argsort(drops))
 
 
-def test_roc_curve_display(model, labelled):
-    X, y = labelled
-    display = RocCurveDisplay.from_estimator(model.task_view("paid"), X, y)
-    (auc,) = np.atleast_1d(display.roc_auc)
-    assert auc == pytest.approx(roc_auc_score(y, model.predict_proba(X)[0][:, 1]))
-
-
 def test_decision_boundary_display(data, model):
     X, _ = data
     display = DecisionBoundaryDisplay.from_estimator(
@@ -392,16 +319,6 @@ def test_decision_boundary_display(data, model):
     grid = pd.DataFrame({"a": display.xx0.ravel(), "b": display.xx1.ravel()})
     wanted = model.predict_proba(grid)[0][:, 1]
     assert_allclose(np.ravel(display.response), wanted, rtol=1e-6)
-
-
-def test_voting_classifier(model, labelled):
-    X, y = labelled
-    other = LogisticRegression().fit(X, y)
-    views = [("view", FrozenEstimator(model.task_view("paid"))), ("other", FrozenEstimator(other))]
-    vote = VotingClassifier(views, voting="soft").fit(X, y)
-    mean = (model.predict_proba(X)[0] + other.predict_proba(X)) / 2
-    assert_allclose(vote.predict_proba(X), mean)
-    assert_array_equal(vote.predict(X), np.array(["no", "yes"])[mean.argmax(axis=1)])
 
 
 def test_shap(data, model):

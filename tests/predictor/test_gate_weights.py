@@ -15,7 +15,6 @@ from sklearn_ple import (
     ESMMClassifier,
     MMoEClassifierRegressor,
     PLEClassifierRegressor,
-    PLERegressor,
     SharedBottomClassifierRegressor,
 )
 
@@ -178,12 +177,6 @@ def test_arrays_have_a_plain_index(X, y):
     (weights,) = fitted.gate_weights(X.to_numpy())
     assert list(weights) == ["y0", "y1"]
     assert weights["y0"].index.equals(pd.RangeIndex(N))
-
-
-def test_a_single_task_has_gates(X, y):
-    fitted = make_tiny(PLERegressor).fit(X, y["price"])
-    (weights,) = fitted.gate_weights(X)
-    assert weights["price"].columns.tolist() == ["price 1", "shared 1"]
 
 
 def test_looking_leaves_the_estimator_as_it_was(X, y):

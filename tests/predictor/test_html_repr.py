@@ -1,12 +1,9 @@
 """How estimators show themselves: scikit-learn's representation, and the network below it."""
 
-import numpy as np
 import pytest
 import sklearn
 from makers import make_complete_table, make_tiny
 from sklearn.base import BaseEstimator
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 import sklearn_ple
 from sklearn_ple import PLEClassifier, PLERegressor
@@ -52,20 +49,6 @@ def test_every_estimator_draws_its_network(name, data):
     y = {PLEClassifier: y["late"], PLERegressor: y["price"]}.get(getattr(sklearn_ple, name), y)
     estimator = make_tiny(getattr(sklearn_ple, name)).fit(X, y)
     assert f'aria-label="Network of {name}"' in estimator._repr_html_()
-
-
-def test_the_entire_space_model_draws_its_network(data):
-    X, _ = data
-    clicks = np.column_stack([X["u"] > 0, (X["u"] > 0) & (X["v"] > 0)])
-    page = make_tiny(sklearn_ple.ESMMClassifier).fit(X, clicks)._repr_html_()
-    assert page.count('data-kind="tower"') == 2 and 'data-kind="bottom"' not in page
-
-
-def test_a_pipelines_diagram_stays_scikit_learns(data):
-    pipeline = make_pipeline(StandardScaler(), make_tiny()).fit(*data)
-    page = pipeline._repr_html_()
-    assert "StandardScaler" in page and "PLEClassifierRegressor" in page
-    assert "Network of" not in page
 
 
 def test_text_is_shown_where_text_is_wanted(data):

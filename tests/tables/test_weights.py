@@ -34,12 +34,6 @@ def targets_and_tasks(y=Y):
 # -- sample weights -------------------------------------------------------------------------------
 
 
-def test_without_weights_labels_count_one_and_missing_ones_zero():
-    weights = find_label_weights(None, read_targets(Y)[0])
-    assert weights.dtype == np.float64
-    np.testing.assert_array_equal(weights, MASK.astype(float))
-
-
 @pytest.mark.parametrize("make", [list, np.array, pd.Series, pl.Series])
 def test_weights_of_rows_are_those_of_all_their_labels(make):
     given_weights = [1.0, 2.0, 3.0, 0.0, 0.5]
@@ -170,19 +164,6 @@ def test_twice_the_weights_are_exactly_the_same(given_weights, exponent):
     weights = weigh(labels, given_weights)[1]
     scaled = weigh(labels, 2.0**exponent * np.array(given_weights))[1]
     np.testing.assert_array_equal(scaled, weights)
-
-
-def test_weights_of_one_stay_as_they_are():
-    for given_weights in (None, np.ones(5), np.full((5, 3), 7.0)):
-        _, weights = weigh(read_targets(Y)[0], given_weights)
-        np.testing.assert_array_equal(weights, MASK.astype(float))
-
-
-def test_labels_without_a_weight_are_dropped():
-    sex, age, size = weigh(read_targets(Y)[0], [3.0, 3.0, 2.0, 0.0, 2.0])[0]
-    assert sex.observed.tolist() == ["f", "m", "f"]
-    assert age.observed.tolist() == [30.5, 41, 60]
-    assert size.mask.tolist() == [True, True, True, False, False]
 
 
 def test_labels_may_all_be_without_a_weight():

@@ -11,7 +11,7 @@ from sklearn.metrics import log_loss
 from torch.nn import functional as F
 
 from sklearn_ple import PLEClassifier
-from sklearn_ple.tasks import Binary, Multiclass, Ordinal
+from sklearn_ple.tasks import Binary, Ordinal
 
 GRADES = ["poor", "fair", "good", "best"]
 
@@ -53,31 +53,6 @@ def test_with_two_classes_the_loss_is_the_cross_entropy():
     binary = Binary().fit(labels, np.ones(2), None)
     logits = outputs[..., 1:] - outputs[..., :1]
     np.testing.assert_allclose(two, binary.loss(logits, targets), rtol=1e-12)
-
-
-def test_a_class_further_off_costs_more():
-    task = ordinal(GRADES)
-    outputs = torch.zeros(1, 4, dtype=torch.float64)
-    outputs[0, task.classes.tolist().index("poor")] = 3.0
-    losses = [task.loss(outputs, torch.tensor([code])) for code in task.encode(np.array(GRADES))]
-    assert sorted(losses) == losses
-    # Not so for classes without an order.
-    multiclass = Multiclass().fit(np.array(GRADES), np.ones(4), None)
-    others = [multiclass.loss(outputs, torch.tensor([k])).item() for k in (0, 1, 2)]
-    assert np.ptp(others) < 1e-12
-
-
-def test_the_true_probabilities_have_the_least_loss():
-    task = Ordinal().fit(np.arange(4), np.ones(4), None)
-    truth = np.array([0.1, 0.4, 0.2, 0.3])
-    logits = torch.from_numpy(np.log(truth)).requires_grad_()
-    losses = task.loss(logits.expand(4, 4), torch.arange(4.0))
-    risk = (torch.from_numpy(truth) * losses).sum()
-    (gradient,) = torch.autograd.grad(risk, logits)
-    np.testing.assert_allclose(gradient, 0.0, atol=1e-12)
-    for other in np.random.default_rng(0).dirichlet(np.ones(4), 50):
-        losses = task.loss(torch.from_numpy(np.log(other)).expand(4, 4), torch.arange(4.0))
-        assert (torch.from_numpy(truth) * losses).sum() > risk
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

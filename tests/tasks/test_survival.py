@@ -50,17 +50,6 @@ def test_intervals_hold_equally_many_events():
     assert task.n_outputs == 11
 
 
-def test_few_events_have_an_interval_each():
-    task = survival(labels=np.array([3, -9, 1, 3, -2]))
-    assert task.edges.tolist() == [0, 1, 3]
-
-
-def test_weights_are_numbers_of_repetitions():
-    weights = np.array([1, 3, 0, 2, 5, 1, 1, 4])
-    one, other = survival(3, weights=weights), survival(3, labels=TIMES.repeat(weights))
-    np.testing.assert_array_equal(one.edges, other.edges)
-
-
 @pytest.mark.parametrize("n_intervals", [0, -1, 2.0, "5", None, [3]])
 def test_numbers_of_intervals_that_are_none_are_an_error(n_intervals):
     with pytest.raises(ValueError, match="n_intervals must be an integer, 1 or more"):

@@ -54,21 +54,6 @@ def test_weights_are_powers_of_gamma(initial, gamma, epoch):
     np.testing.assert_allclose(weights.at(epoch), expected, rtol=1e-10, atol=1e-300)
 
 
-def test_weights_start_at_the_given_ones():
-    np.testing.assert_array_equal(TaskWeights(NAMES, [1, 2, 3], 0.5).at(0), [1, 2, 3])
-
-
-def test_without_parameters_every_weight_stays_one():
-    weights = TaskWeights(NAMES, None, 1.0)
-    for epoch in (0, 1, 1000):
-        np.testing.assert_array_equal(weights.at(epoch), np.ones(3))
-
-
-def test_one_gamma_is_that_of_all_tasks():
-    weights = TaskWeights(NAMES, None, 0.5)
-    np.testing.assert_array_equal(weights.at(3), [0.125] * 3)
-
-
 @pytest.mark.parametrize("container", [list, tuple, np.array])
 def test_sequences_are_in_task_order(container):
     weights = TaskWeights(NAMES, container([1.0, 2.0, 3.0]), container([1.0, 0.5, 2.0]))
@@ -78,10 +63,6 @@ def test_sequences_are_in_task_order(container):
 def test_dicts_are_by_name_and_others_stay_one():
     weights = TaskWeights(NAMES, {"smokes": 4, "income": 2}, {"age": 0.5})
     np.testing.assert_array_equal(weights.at(1), [2.0, 0.5, 4.0])
-
-
-def test_a_weight_of_zero_is_allowed():
-    np.testing.assert_array_equal(TaskWeights(NAMES, [0, 1, 1], 1.0).at(7), [0, 1, 1])
 
 
 @pytest.mark.parametrize("weights", [[0, 0.0, 0], dict.fromkeys(NAMES, 0)])

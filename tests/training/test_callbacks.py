@@ -104,15 +104,6 @@ def test_bar_shows_a_few_tasks_or_the_worst_of_many(scores, shown):
     bar.on_train_end(None)
 
 
-def test_bar_shortens_names_unless_they_become_the_same():
-    bar = trained_bar([0.5, 0.25], ["systolic", "diastolic"])
-    assert bar.bar_.postfix.endswith("systolic=0.500, diastol…=0.250")
-    bar = trained_bar([0.5, 0.25], ["pressure before", "pressure after"])
-    assert bar.bar_.postfix.endswith("score=0.375, worst=0.250 (pressur…)")
-    bar = trained_bar([0.5, 0.25], ["loss", "valid"])
-    assert bar.bar_.postfix == "loss=0.5123, valid=0.6, loss score=0.500, valid score=0.250"
-
-
 @pytest.mark.parametrize("columns", ["60", "100", "300"])
 @pytest.mark.parametrize("n_tasks", [1, 2, 12])
 def test_bar_is_a_line_of_a_hundred_columns_at_most(n_tasks, columns, monkeypatch, capsys):
@@ -239,7 +230,8 @@ def test_a_bar_that_does_not_reach_its_end_says_why(table, capsys):
 
 
 def test_the_bar_counts_epochs_until_the_end_is_known(table, capsys):
-    fitted = model(verbose=1, refit=False, max_epochs="auto", learning_rate=0.05).fit(*table)
+    options = {"max_epochs": "auto", "learning_rate": 0.05, "n_iter_no_change": 5}
+    fitted = model(verbose=1, refit=False, **options).fit(*table)
     first, *_, last = capsys.readouterr().err.strip().split("\r")
     assert first.startswith("Training: 0.0 epochs [")
     shown, end = map(float, re.search(r"\| ([\d.]+)/([\d.]+) \[", last).groups())
@@ -251,12 +243,6 @@ def test_second_bar_says_that_it_learns_from_all_rows(table, capsys):
     first, second = (line.rsplit("\r")[-1] for line in capsys.readouterr().err.split("\n")[:2])
     assert first.startswith("Training: |█") and "y1=" in first
     assert second.startswith("Training on all rows: |█") and "y1=" not in second
-
-
-def test_the_only_bar_is_called_training(table, capsys):
-    model(verbose=1, early_stopping=False).fit(*table)
-    shown = capsys.readouterr().err
-    assert "Training: |█" in shown and "all rows" not in shown
 
 
 # -- users' callbacks -----------------------------------------------------------------------------
@@ -437,6 +423,7 @@ def test_mlflow_gets_numbers_and_artifacts(table):
     assert "params.pth" in client.artifacts and client.terminated == "7"
 
 
+@pytest.mark.nightly
 def test_mlflow_itself_takes_the_recipe(table, tmp_path):
     mlflow = pytest.importorskip("mlflow")
     client = mlflow.tracking.MlflowClient(tracking_uri=f"sqlite:///{tmp_path}/mlflow.db")

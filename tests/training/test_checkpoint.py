@@ -17,7 +17,6 @@ import pytest
 import torch
 from compared_fits import PARAMETERS, SPLITS, TABLES, fingerprints
 from dropping import DroppingRegressor
-from makers import NIGHTLY
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
@@ -30,7 +29,7 @@ from sklearn_ple.tasks import Quantile
 
 KILLED = Path(__file__).parent / "killed_fits.py"
 
-N_KILLS = 20 if NIGHTLY else 2
+N_KILLS = 20
 
 N = 240
 OPTIONS = {
@@ -196,10 +195,8 @@ def test_a_fit_that_is_interrupted_after_every_epoch_ends_the_same(model, data, 
     ("event", "n_events"),
     [
         ("on_train_begin", 1),
-        ("on_epoch_end", 2),
         ("on_batch_end", 9),
         ("on_train_end", 0),
-        ("on_train_end", 1),
     ],
 )
 def test_a_fit_goes_on_wherever_it_was_interrupted(event, n_events, data, trained_anew, tmp_path):
@@ -236,10 +233,9 @@ def test_an_ended_fit_is_not_trained_again(data, tmp_path):
     assert_same(again.partial_fit(*data), model.partial_fit(*data), data)
 
 
-@pytest.mark.parametrize("left", ["training_1.pt", "training_2.pt"])
-def test_a_training_whose_file_is_deleted_is_repeated(left, data, tmp_path):
+def test_a_training_whose_file_is_deleted_is_repeated(data, tmp_path):
     model = clone(TRAINED_ANEW).set_params(checkpoint_dir=tmp_path).fit(*data)
-    (tmp_path / f"sklearn_ple_{left}").unlink()
+    (tmp_path / "sklearn_ple_training_2.pt").unlink()
     assert_same(clone(model).fit(*data), model, data)
 
 
@@ -269,6 +265,7 @@ def killed(tmp_path_factory):
     return folder
 
 
+@pytest.mark.nightly
 def test_killed_fits_end_the_same(killed):
     script = runpy.run_path(str(KILLED))
     model = script["make_model"](killed / "unfinished").fit(*script["make_data"]())
@@ -278,6 +275,7 @@ def test_killed_fits_end_the_same(killed):
     )
 
 
+@pytest.mark.nightly
 def test_another_process_finds_the_same_fingerprints(killed):
     own = fingerprints()
     assert own.keys() == PARAMETERS.keys() | TABLES.keys() | SPLITS.keys()

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import torch
 from joblib._parallel_backends import ThreadingBackend
+from makers import mostly_nightly
 from numpy.testing import assert_allclose
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
@@ -115,7 +116,7 @@ def assert_alike(model, other):
 # -- alike for all networks and parameters --------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", mostly_nightly(SYSTEMS, SYSTEMS[::3]))
 def test_every_network_is_trained_alike_in_jobs(name):
     model = getattr(sklearn_ple, name)(**SMALL, **VALIDATED)
     together = copy_unfitted(model).fit(X, Y)

@@ -89,6 +89,7 @@ def test_another_process_fits_and_predicts(loky):
         np.testing.assert_allclose(predicted, model.predict(X), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.nightly
 @pytest.mark.usefixtures("loky")
 def test_a_job_that_loses_its_process_is_trained_again(tmp_path, monkeypatch):
     flag = tmp_path / "was there"
@@ -149,15 +150,33 @@ def test_members_whose_process_is_lost_twice_are_named(monkeypatch):
     assert not hasattr(model, "net_")
 
 
+def unreachable():
+    raise ConnectionError("no scheduler at tcp://10.0.0.1:8786")
+
+
 class BrokenBackend(joblib._parallel_backends.ThreadingBackend):
-    """A backend whose cluster cannot be reached."""
+    """A backend whose cluster cannot be reached by the first jobs."""
+
+    n_lost = 0
 
     def submit(self, func, callback=None):
-        raise ConnectionError("no scheduler at tcp://10.0.0.1:8786")
+        is_lost = BrokenBackend.n_lost > 0
+        BrokenBackend.n_lost -= is_lost
+        return super().submit(unreachable if is_lost else func, callback)
+
+
+joblib.register_parallel_backend("broken", BrokenBackend)
+
+
+def test_a_job_that_a_backend_loses_is_trained_again():
+    BrokenBackend.n_lost = 1
+    with joblib.parallel_config("broken"):
+        assert_alike(fit(2), fit(1))
+    assert BrokenBackend.n_lost == 0
 
 
 def test_what_a_backend_says_is_passed_on():
-    joblib.register_parallel_backend("broken", BrokenBackend)
+    BrokenBackend.n_lost = 100
     words = "trained members 0 to 1 of 4.*ConnectionError: no scheduler at tcp://10.0.0.1:8786"
     with joblib.parallel_config("broken"), pytest.raises(RuntimeError, match=words) as raised:
         fit(2)

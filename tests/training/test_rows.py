@@ -56,16 +56,6 @@ def test_taken_rows_are_those_rows_of_the_same_arrays(container):
     assert sorted(order.tolist()) == [0, 1, 2, 3]
 
 
-def test_arrays_of_the_right_dtype_are_not_copied():
-    numbers, codes = np.ones((3, 2), dtype=np.float32), np.ones((3, 1), dtype=np.uint8)
-    rows = TableRows(numbers, codes, dtype=torch.float32)
-    assert np.shares_memory(rows.arrays["numbers"].numpy(), numbers)
-    assert np.shares_memory(rows.arrays["codes"].numpy(), codes)
-    matrix = sparse.csr_matrix(numbers)
-    rows = TableRows(matrix, codes, dtype=torch.float32)
-    assert np.shares_memory(rows.arrays["numbers"].matrix.data, matrix.data)
-
-
 class OnOneDevice(TorchFunctionMode):
     """Checks that rows are selected by numbers on their own device, as a GPU requires."""
 
@@ -114,17 +104,6 @@ def test_members_rows_of_their_own_come_side_by_side(container):
     inputs, (targets, _) = rows[batches[1]]
     assert_array_equal(inputs["numbers"], numbers[batches[1].numpy()])
     assert targets.shape == (2, 2, 1)
-
-
-@pytest.mark.parametrize("shuffle", [False, True])
-def test_every_row_comes_once_a_pass(shuffle):
-    rows, _ = make_rows(n=10)
-    batches = Batches(rows, 4, None if shuffle else torch.arange(10))
-    torch.manual_seed(0)
-    passes = [torch.cat(list(batches.draw_numbers())).tolist() for _ in range(2)]
-    assert [len(numbers) for numbers in batches.draw_numbers()] == [4, 3, 3]
-    assert all(sorted(order) == list(range(10)) for order in passes)
-    assert (passes[0] == passes[1]) is not shuffle
 
 
 @pytest.mark.parametrize(("room", "moves"), [(2.1, True), (1.9, False)])
@@ -218,15 +197,6 @@ def test_each_epoch_has_an_order_of_its_own_that_the_seed_determines():
         again = epoch()
     assert first == again != second
     assert asked[0] == asked[2] != asked[1] and sorted(asked[0]) == list(range(N_UNITS))
-
-
-def test_a_buffer_of_all_rows_mixes_them_evenly():
-    with drawing_from(0):
-        places = torch.cat(
-            [own["codes"] for own, _ in ShuffledBatches(make_shuffled(), 600)]
-        ).flatten()
-    # The correlation of 600 places with their order has a standard error of 0.04.
-    assert abs(np.corrcoef(places, np.arange(600))[0, 1]) < 0.16
 
 
 def test_a_small_buffer_mixes_the_rows_of_neighbouring_blocks(monkeypatch):

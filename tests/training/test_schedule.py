@@ -148,7 +148,9 @@ def test_training_goes_on_as_long_as_there_is_something_to_learn():
     n_epochs, errors = {}, {}
     for noise in (0.0, 2.0):
         X, y = draw(700, noise)
-        model = PLERegressor(random_state=0, batch_size=64).fit(X[:300], y[:300])
+        params = {"batch_size": 64, "n_members": 4, "max_epochs": 150, "refit": False}
+        model = PLERegressor(random_state=0, **params)
+        model.fit(X[:300], y[:300])
         n_epochs[noise] = model.n_iter_
         errors[noise] = 1 - r2_score(draw(700, 0.0)[1][300:], model.predict(X[300:]))
     # Without noise, more is learnt than in the 400 steps that noisy tables need at most.
@@ -159,7 +161,8 @@ def test_training_goes_on_as_long_as_there_is_something_to_learn():
 def test_the_rates_of_a_fit_are_those_of_the_history():
     Rates.seen.clear()
     X, y = draw(300, 0.1)
-    model = PLERegressor(random_state=0, learning_rate=0.01, callbacks=[Rates()]).fit(X, y)
+    model = PLERegressor(random_state=0, n_members=1, learning_rate=0.01, callbacks=[Rates()])
+    model.fit(X, y)
     rates = np.array(Rates.seen)
     assert rates.max() == 0.01 and rates.argmax() >= 20
     # It rises and falls in straight lines.

@@ -25,16 +25,17 @@ def draw_signal(n_rows, seed=0):
 
 @pytest.mark.parametrize("beside", ["few labels", "extreme labels"])
 def test_tasks_of_noise_do_not_end_the_training_of_others(beside):
-    X, signal = draw_signal(3000)
+    n = 1200
+    X, signal = draw_signal(2 * n)
     y, rng = pd.DataFrame({"signal": signal}), np.random.default_rng(1)
     if beside == "few labels":
         for k in range(5):
-            y[f"noise{k}"] = np.where(np.arange(3000) < 25, rng.normal(size=3000), np.nan)
+            y[f"noise{k}"] = np.where(np.arange(2 * n) < 25, rng.normal(size=2 * n), np.nan)
     else:
-        y["noise"] = np.exp(3 * rng.normal(size=3000))
-    model = PLEClassifierRegressor(n_members=2, batch_size=128, refit=False, random_state=0)
-    model.fit(X[:1500], y[:1500])
-    assert r2_score(signal[1500:], model.predict(X[1500:])["signal"]) > 0.85
+        y["noise"] = np.exp(3 * rng.normal(size=2 * n))
+    model = PLEClassifierRegressor(n_members=1, batch_size=128, refit=False, random_state=0)
+    model.fit(X[:n], y[:n])
+    assert r2_score(signal[n:], model.predict(X[n:])["signal"]) > 0.75
 
 
 # -- batches, epochs and rates --------------------------------------------------------------------

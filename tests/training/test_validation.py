@@ -6,9 +6,7 @@ import pytest
 import torch
 from makers import Recorder, make_module, plan, read_table
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import r2_score
 from skorch.callbacks import Callback
 
 from sklearn_ple import (
@@ -208,15 +206,6 @@ def test_the_loss_of_validation_is_estimated_for_the_mean_of_all_members():
     assert_allclose(fitted.history_[-1]["valid_task_losses"], expected, rtol=1e-4)
 
 
-@pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix])
-def test_scores_of_validation_are_of_the_mean_of_two(container):
-    _, y = data()
-    fitted, validation, members = trained(y, container=container)
-    predicted = pairs(validation, members).mean(axis=0) * y.std(axis=0) + y.mean(axis=0)
-    expected = r2_score(y[validation.numbers.ravel()], predicted, multioutput="raw_values")
-    assert_allclose(fitted.history_[-1]["valid_task_scores"], expected, rtol=1e-4)
-
-
 def test_deviations_are_learnt_from_members_that_leave_the_rows_out():
     (_, y), rng, numbers = data(), np.random.RandomState(1), np.arange(N)
     table = read_table(PLERegressor(), numbers[:, None], y, rng.uniform(0.5, 2, size=(N, 2)))
@@ -265,16 +254,6 @@ def folds_of(rows, table, targets):
 
 def held_out(rows, table, targets):
     return HeldOut(rows, table, targets, np.arange(len(rows)))
-
-
-def test_the_estimated_loss_is_exact_on_average(seed):
-    """Members that know nothing: the loss of their mean, of which no row has more than two."""
-    noise = np.random.RandomState(2 + seed)
-    mean, loss, errors = validated(
-        folds_of, lambda y: 0.7 * noise.standard_normal((N_MEMBERS, *y.shape))
-    )
-    assert_allclose(mean.weights, 1 / N_MEMBERS, atol=0.05)
-    assert_allclose(loss, (errors.mean(dim=0) ** 2).mean(dim=0), rtol=0.02)
 
 
 def test_members_that_are_worse_count_less(seed):

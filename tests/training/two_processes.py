@@ -64,17 +64,16 @@ class Case(NamedTuple):
 
 
 CASES = {
-    "folds, class weights": Case(
-        EXPERTS | VALIDATED | {"n_members": 4, "class_weight": {"y0": "balanced"}}
-    ),
-    "refit, embeddings": Case(
-        EXPERTS | VALIDATED | {"refit": True, "numeric_embedding": "bins", "n_bins": 4}
+    "folds, class weights, refit, embeddings": Case(
+        EXPERTS
+        | VALIDATED
+        | {"n_members": 4, "class_weight": {"y0": "balanced"}, "refit": True}
+        | {"numeric_embedding": "bins", "n_bins": 4, "max_epochs": 2}
     ),
     "float64": Case(
         EXPERTS | {"weight_averaging": 0.0, "task_weight_decay": 0.5, "dtype": "float64"}
     ),
     "adamw": Case(EXPERTS | {"optimizer": "adamw", "learning_rate": 1e-2}),
-    "two levels": Case(EXPERTS | {"n_levels": 2}),
     "sluice": Case({}, SluiceClassifierRegressor),
     "events": Case(EXPERTS | {"depends_on": {"y1": "y0"}}),
 }

@@ -80,28 +80,6 @@ def test_a_category_without_rows_stays_as_it_was():
     assert touched.tolist() == [True, False, False, True, True, False, True]
 
 
-def test_missing_and_unknown_categories_are_learnt_once_they_occur():
-    embedding = CategoricalEmbedding([3], 2)
-    embedding(torch.tensor([[0], [1]])).sum().backward()
-    assert embedding.weight.grad.tolist() == [[1, 1, 1, 1, 0, 0]]
-
-
-def test_nothing_but_the_weights_is_learnt_or_travels_with_the_state():
-    embedding = CategoricalEmbedding([4, 3, 2], 2)
-    assert [*embedding.state_dict()] == ["weight"]
-    assert [name for name, _ in embedding.named_parameters()] == ["weight"]
-    assert embedding.double().starts.dtype == torch.int64
-
-
-def test_resetting_the_parameters_draws_them_anew():
-    torch.manual_seed(0)
-    embedding = CategoricalEmbedding([6], 3)
-    before = embedding.weight.detach().clone()
-    embedding.reset_parameters()
-    assert not torch.equal(embedding.weight, before)
-    assert not embedding.tables()[0][:, :2].any()
-
-
 @pytest.mark.parametrize("embedding_dim", [3, "auto"])
 def test_members_have_embeddings_of_their_own(embedding_dim):
     torch.manual_seed(0)

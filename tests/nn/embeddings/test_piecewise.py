@@ -116,19 +116,6 @@ def test_outputs_and_gradients_are_those_of_the_dense_encoding(linear, steps, n_
         assert_close(gradient, other, rtol=1e-5, atol=1e-5)
 
 
-def test_gradients_pass_the_numeric_check():
-    torch.manual_seed(0)
-    embedding = make(make_edges(3, 1, 4), 2, n_members=2)
-    numbers = torch.randn(6, 3, dtype=torch.float64, requires_grad=True)
-    names = [name for name, _ in embedding.named_parameters()]
-
-    def embed(numbers, *parameters):
-        state = dict(zip(names, parameters, strict=True))
-        return torch.func.functional_call(embedding, state, numbers)
-
-    assert torch.autograd.gradcheck(embed, (numbers, *embedding.parameters()))
-
-
 def test_gradients_of_float32_are_those_of_float64():
     torch.manual_seed(0)
     embedding = NumericEmbedding(make_edges(*[32] * 50), 8)
@@ -172,11 +159,6 @@ def test_edges_are_whatever_is_like_an_array(make_array):
     assert embedding.n_bins == [2, 1]
     assert all(b.dtype in (torch.float32, torch.int64) for b in embedding.buffers())
     assert embedding.linear_weight.shape == embedding.step_weight.shape == (3, 2)
-
-
-def test_files_hold_no_positions():
-    state = NumericEmbedding([[0.0, 0.5, 1.0], [0.0, 2.0]], 2).state_dict()
-    assert all(tensor.is_floating_point() for tensor in state.values())
 
 
 def test_vectors_start_smaller_the_more_bins_there_are():
