@@ -94,8 +94,7 @@ class Workers:
         # joblib waits in a thread, because an interrupt of its own wait would end the workers.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sklearn_ple")
         # Copy on write, since torch warns about read-only arrays.
-        self._parallel = joblib.Parallel(self.n_workers, batch_size=1, mmap_mode="c")
-        self._open.enter_context(self._parallel)
+        self._parallel = self._open.enter_context(self._make())
         return self
 
     def __exit__(self, *error: Any) -> None:
@@ -117,7 +116,8 @@ class Workers:
         calls = {
             name: joblib.delayed(_attempt)(train, *values) for name, values in arguments.items()
         }
-        return self._thread.submit(self._run, calls)
+        # joblib's settings are those of this thread.
+        return self._thread.submit(self._run, calls, self._make())
 
     def waiting(self) -> AbstractContextManager[None]:
         """Return a context in which the calling thread waits for the workers.
@@ -128,21 +128,25 @@ class Workers:
         backend, _ = get_active_backend()
         return backend.retrieval_context()
 
-    def _run(self, calls: Mapping[str, Any]) -> list[Any]:
-        results = self._call(calls)
+    def _make(self) -> joblib.Parallel:
+        return joblib.Parallel(self.n_workers, batch_size=1, mmap_mode="c")
+
+    def _run(self, calls: Mapping[str, Any], spare: joblib.Parallel) -> list[Any]:
+        results = self._call(calls, spare)
         for result in results:
             if isinstance(result, Exception):
                 raise result
         return results
 
-    def _call(self, calls: Mapping[str, Any]) -> list[Any]:
+    def _call(self, calls: Mapping[str, Any], spare: joblib.Parallel) -> list[Any]:
         try:
             return self._parallel(list(calls.values()))
         except Exception:
             if self.board.stops:
                 raise
             self._open.close()
-            self._open.enter_context(self._parallel)
+            # The other one would return the jobs of this call once more.
+            self._parallel = self._open.enter_context(spare)
         # One call at a time, so that the message can name the one that fails again.
         results = []
         for what, call in calls.items():

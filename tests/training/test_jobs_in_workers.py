@@ -183,6 +183,29 @@ def test_what_a_backend_says_is_passed_on():
     assert "memory" not in str(raised.value)
 
 
+class LateBackend(joblib._parallel_backends.ThreadingBackend):
+    """A backend that cannot begin one of the jobs, counted from 1."""
+
+    n_left = 0
+
+    def submit(self, *args, **kwargs):
+        LateBackend.n_left -= 1
+        if LateBackend.n_left == 0:
+            raise OSError("no process can be started")
+        return super().submit(*args, **kwargs)
+
+
+joblib.register_parallel_backend("late", LateBackend)
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+def test_no_job_counts_twice_if_one_could_not_begin(lost):
+    LateBackend.n_left = lost
+    with joblib.parallel_config("late"):
+        assert_alike(fit(2), fit(1))
+    assert LateBackend.n_left < 0
+
+
 class LendingBackend(joblib._parallel_backends.ThreadingBackend):
     """A backend whose workers, like Dask's, lend their place while a fit in them waits."""
 
