@@ -26,9 +26,9 @@ NETWORK: dict[str, Any] = {
     "expert_hidden_units": ((48,), (64, 64)),
 }
 
-# From so many tasks on, experts and layers of towers of each task would take time and memory, and
-# all tasks together teach a wide expert more.
-_MANY_TASKS = 100
+#: From so many tasks on, experts and layers of towers of each task would take time and memory, and
+#: all tasks together teach a wide expert more; but not where numbers interact.
+MANY_TASKS = 100
 # Parameters of the network of few and of many tasks, if "auto" stands for the experts of a task.
 _OF_TASKS: dict[str, Any] = {"n_specific_experts": (1, 0), "tower_hidden_units": ((32,), ())}
 _WIDE = 192
@@ -116,11 +116,11 @@ def for_one_epoch(settings: Settings) -> Settings:
 def resolve_network(settings: Settings, has_interactions: bool, n_tasks: int = 1) -> Settings:
     """Replace the parameters of the network that are "auto", see `TableEncoder`."""
     is_open = isinstance(settings.n_specific_experts, str) and settings.n_shared_experts > 0
-    is_many = is_open and n_tasks >= _MANY_TASKS
+    is_many = is_open and n_tasks >= MANY_TASKS and not has_interactions
     values = {name: pair[has_interactions] for name, pair in NETWORK.items()}
     values |= {name: pair[is_many] for name, pair in _OF_TASKS.items()}
     if is_many:
-        values["expert_hidden_units"] = (_WIDE,) * len(values["expert_hidden_units"])
+        values["expert_hidden_units"] = (_WIDE,)
     found = {name: values[name] for name in values if isinstance(getattr(settings, name), str)}
     return settings.replace(**found)
 
