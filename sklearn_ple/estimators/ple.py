@@ -46,12 +46,13 @@ class PLEClassifierRegressor(_Progressive):
         Number of experts of each task, at each level: one number for all tasks, a list in the
         order of y's columns, or a dict by name (1 for a task that is not named). With "auto" it is
         1, and 0 with 100 tasks or more: experts of so many tasks would take most of the time, and
-        predict no better than one wide expert that all share.
+        predict no better than one wide expert that all share. It stays 1 if the labels clearly
+        depend on interactions of numeric columns; a warning says that this takes time.
     expert_hidden_units : sequence of int or of sequences of int, or "auto", default="auto"
         Widths of the layers of every expert, the same at all levels; or a sequence of widths for
         each level, such as ``((128, 64), (32,))``. With "auto" they are (64, 64) if the labels
         clearly depend on interactions of numeric columns, as a probe of some rows shows, and (48,)
-        otherwise. All widths are 192 where ``n_specific_experts="auto"`` is 0.
+        otherwise. It is (192,) where ``n_specific_experts="auto"`` is 0.
     gate_hidden_units : sequence of int, default=()
         Widths of the hidden layers of every gate; empty for linear gates, as in the paper.
     specific_share : float or None, default=0.5

@@ -315,6 +315,18 @@ def test_many_tasks_share_one_wide_expert(cls, many):
     assert fewer.module_.body.specific.n_each == 99
 
 
+@pytest.mark.parametrize("limit", [None, 60])
+def test_many_tasks_of_interactions_have_experts_of_their_own(limit, recwarn):
+    X = np.random.RandomState(0).uniform(-2, 2, (200, 4))
+    y = X[:, [0]] * X[:, [1]] * np.linspace(1, 2, 100)
+    options = {"max_epochs": 1, "n_members": 1, "random_state": 0, "max_time": limit}
+    fitted = PLEClassifierRegressor(**options, task_types="regression").fit(X, y)
+    assert fitted.module_.body.specific.n_each == 100
+    found = [str(each.message) for each in recwarn if "interactions" in str(each.message)]
+    assert len(found) == (limit is None)
+    assert all("100 tasks" in text and "Set max_time" in text for text in found)
+
+
 @pytest.mark.parametrize(
     ("given", "n_specific", "width"),
     [
