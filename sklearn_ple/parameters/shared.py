@@ -79,7 +79,7 @@ class SharedParameters:
 
     tower_hidden_units: Any = parameter(
         default="auto",
-        constraint=[_AUTO, LAYER_WIDTHS],
+        constraint=[LAYER_WIDTHS, _AUTO],
         search=[(), (32,), (64,), (64, 32)],
         network=True,
     )

@@ -499,9 +499,11 @@ def test_penalties_may_have_changed(tmp_path):
 
 
 def test_parameters_of_training_may_have_changed(tmp_path):
-    model = fitted().set_params(max_epochs=7, learning_rate=1e-9, verbose=3)
+    model = fitted(expert_hidden_units=(4,)).set_params(
+        max_epochs=7, learning_rate=1e-9, verbose=3
+    )
     model.set_params(dropout=0.01, feature_dropout=0.02)
-    model.set_params(tower_hidden_units=np.array(model.tower_hidden_units))
+    model.set_params(expert_hidden_units=np.array(model.expert_hidden_units))
     assert_same(model, twin_of(model, tmp_path))
 
 
