@@ -6,6 +6,7 @@ import itertools
 import os
 import pickle
 import signal
+import subprocess
 import sys
 
 import numpy as np
@@ -630,6 +631,83 @@ def test_ctrl_c_ends_cross_validation(data):
     with pytest.raises(KeyboardInterrupt):
         cross_val_predict(network, data[0], data[1].fillna(0), cv=3)
     assert PRESSED["n_epochs"] == 2
+
+
+# A comparison in two processes at a terminal, in which no fit of the third fold ends.
+WAITING = """
+import faulthandler, fcntl, termios, threading
+
+import numpy as np
+from sklearn.linear_model import Ridge
+
+from sklearn_ple.inspection import compare
+
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+faulthandler.dump_traceback_later(400, exit=True)
+
+
+class Waiting(Ridge):
+    def fit(self, X, y, sample_weight=None):
+        if len(X) > 40:
+            threading.Event().wait()
+        return super().fit(X, y)
+
+
+rng, rows = np.random.RandomState(0), np.arange(80)
+X = rng.randn(80, 3)
+y = X @ rng.randn(3, 2)
+few, many = [(rows[:40], rows[40:]), (rows[40:], rows[:40])], [(rows[:60], rows[60:])] * 2
+models = {"alone": Ridge(), "waiting": Waiting()}
+found = compare(X, y, models, cv=few + many, n_jobs=2, random_state=0)
+print(found.repeats, found.scores["repeat"].unique(), flush=True)
+threading.Event().wait()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs terminals of POSIX")
+def test_ctrl_c_ends_fits_in_processes_and_a_second_one_the_program(tmp_path):
+    import pty
+    import termios
+
+    (tmp_path / "waiting.py").write_text(WAITING)
+    screen, terminal = pty.openpty()
+    # A bar is shown where there are rows and columns for it; each of its states is to be seen.
+    termios.tcsetwinsize(terminal, (24, 100))
+    child = subprocess.Popen(
+        [sys.executable, tmp_path / "waiting.py"],
+        stdin=terminal,
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+        text=True,
+        env=os.environ | {"TQDM_MININTERVAL": "0"},
+        start_new_session=True,
+    )
+    os.close(terminal)
+    said = read_until(b" 4/8 ", screen)
+    assert " 4/8 " in said, said
+    os.write(screen, b"\x03")
+    assert child.stdout.readline() == "2 folds [0 1]\n"
+    assert "it rests on 2 of 4 folds" in read_until(b"of 4 folds", screen)
+    os.write(screen, b"\x03")
+    # The pipe is closed when the program and the processes of its fits have ended.
+    assert child.stdout.read() == ""
+    assert child.wait() != 0
+    assert "KeyboardInterrupt" in read_until(b"KeyboardInterrupt", screen)
+    os.close(screen)
+
+
+def read_until(part, screen):
+    """Read what a terminal shows, up to some text or its end."""
+    seen = b""
+    while part not in seen:
+        try:
+            new = os.read(screen, 2**16)
+        except OSError:  # Linux' word for the end.
+            new = b""
+        if not new:
+            break
+        seen += new
+    return seen.decode()
 
 
 def test_comparisons_can_be_pickled_without_the_rows(data):
