@@ -304,7 +304,8 @@ class Comparison(Result):
             rows = self.gains.set_index(["model", "task"])[["mean", "low", "high"]]
             return caption, rows.map("{:+.3f}".format), self._list_verdicts()
         # The scores have three digits, the costs two.
-        parts = [self.table.map("{:.3f}".format), self.costs.map("{:.2g}".format)]
+        # Adding zero turns a rounded -0.0 into 0.0.
+        parts = [(self.table.round(3) + 0.0).map("{:.3f}".format), self.costs.map("{:.2g}".format)]
         caption = f"Scores, means of {self.repeats}, more is better"
         return caption, pd.concat(parts), self._list_verdicts()
 

@@ -294,6 +294,27 @@ def test_a_model_that_does_not_beat_guessing_is_not_praised_alone():
     assert verdict.endswith("; it is not clearly better than guessing.")
 
 
+def test_no_chance_is_told_as_certain():
+    rows = [("rival", f"t{k}", 0.05, low, 0.1 - low) for k, low in enumerate((-0.01, 0.0499))]
+    rows += [("rival", f"t{k}", *(np.nan,) * 3) for k in range(2, 9)]
+    gains = pd.DataFrame(rows, columns=["model", "task", "mean", "low", "high"])
+    found = Comparison(pd.DataFrame(), gains[:2], "boosting", 0.999, "5 folds")
+    sure = stats.norm.cdf(0.05 / 0.06 * stats.norm.ppf(0.9995))
+    assert 0.995 < sure < 0.999
+    assert "better than boosting, by 0.05 (chance over 99 %)." in found.verdicts()[0]
+    gains["chance"] = [0.004, 0.996, *[np.nan] * 7]
+    lines = str(Comparison(pd.DataFrame(), gains, "boosting", 0.95, "5 folds")).splitlines()
+    ends = {line.split()[0]: line for line in lines[-9:]}
+    assert "under 1 %" in ends["t0"] and "over 99 %" in ends["t1"]
+    assert all("–" in ends[f"t{k}"] and "nan" not in ends[f"t{k}"] for k in range(2, 9))
+
+
+def test_scores_just_below_zero_are_shown_without_a_minus():
+    rows = [(model, "a", fold, -1e-4) for model in ("boosting", "PLE") for fold in range(2)]
+    found = Comparison.from_scores(pd.DataFrame(rows, columns=COLUMNS), reference="boosting")
+    assert "-0.000" not in str(found).split("a: ")[0] and " 0.000" in str(found)
+
+
 def test_many_tasks_are_told_by_a_line_and_a_sorted_table():
     rng = np.random.default_rng(0)
     rows = [
