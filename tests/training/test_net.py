@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from makers import Recorder
 from numpy.testing import assert_allclose
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import r2_score
 from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor
