@@ -11,11 +11,12 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 import sklearn
 import torch
-from makers import make_tiny
+from makers import make_table, make_tiny
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
@@ -33,7 +34,13 @@ from sklearn.inspection import (
     partial_dependence,
     permutation_importance,
 )
-from sklearn.metrics import ConfusionMatrixDisplay, RocCurveDisplay, make_scorer, roc_auc_score
+from sklearn.metrics import (
+    ConfusionMatrixDisplay,
+    RocCurveDisplay,
+    get_scorer,
+    make_scorer,
+    roc_auc_score,
+)
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
@@ -55,7 +62,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.fixes import parse_version
 
-from sklearn_ple import model_selection
+from sklearn_ple import PLEClassifier, PLEClassifierRegressor, model_selection
 from sklearn_ple.datasets import load_nhefs
 from sklearn_ple.metrics import make_multitask_scorer
 
@@ -297,6 +304,29 @@ def test_the_page_lists_the_tools_and_which_of_them_work():
     named = {re.sub(r":\w+:`~?[\w.]*?(\w+)`|``", r"\1", name): answer for name, answer in table}
     assert set(named) == {*WORKING, *REPLACED}
     assert {name for name, answer in named.items() if answer == "yes"} == set(WORKING)
+
+
+def test_the_guide_has_the_errors_of_scorers_of_a_single_target():
+    text = PAGE.with_name("guide").joinpath("errors.rst").read_text(encoding="utf-8")
+    part = text.split("Errors that scikit-learn raises first")[1]
+    known = re.findall(r"``(.+?)``", part.split("A search or")[0])
+    rows, yes = make_table()[0][["b", "c"]], np.arange(120) % 3 == 0
+    words, numbers = np.where(yes, "yes", "no"), rows["b"].to_numpy()
+    raised = []
+    for own, other in [(words, numbers), (yes, numbers), (words, np.where(yes, "u", "v"))]:
+        cls = PLEClassifierRegressor if other is numbers else PLEClassifier
+        y = pd.DataFrame({"own": own, "other": other}, dtype=object)
+        gaps = y.copy()
+        gaps.iloc[:5, 0] = None
+        for labels in (y.infer_objects(), gaps.infer_objects()):
+            fitted = make_tiny(cls, max_epochs=1).fit(rows, labels)
+            for name in ("roc_auc", "accuracy", "neg_log_loss", "r2"):
+                try:
+                    get_scorer(name)(fitted, rows, labels)
+                except (TypeError, ValueError) as error:
+                    raised.append(str(error))
+    assert [error for error in raised if not any(part in error for part in known)] == []
+    assert sum(any(part in error for error in raised) for part in known) >= 5
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ class CategoryEncoder:
 
     categories: pd.Index
     _kind: str | None
-    _rare_share: float
+    _new_share: float
     _declared: pd.Index | None
 
     def learn(
@@ -74,7 +74,10 @@ class CategoryEncoder:
         rare = _are_rare(numbers[order], counts.n_rows, max_categories, min_frequency)
         self.categories = values[np.sort(order[~rare])]
         self._kind = _kind(values)
-        self._rare_share = float(numbers[order[rare]].sum() / max(numbers.sum(), 1))
+        # The share of new categories in other rows is that of the rows with one of their own, as
+        # Good and Turing estimate it.
+        few = numbers[order][rare | (numbers[order] == 1)]
+        self._new_share = float(few.sum() / max(numbers.sum(), 1))
         self._declared = counts.declared
         return self
 
@@ -172,8 +175,8 @@ class CategoryEncoder:
             )
 
     def warn_of_unknown(self, name: Any, n_values: int, some: list[Any]) -> None:
-        """Warn that no value is known, unless so many may be rare categories by chance."""
-        if self._rare_share**n_values < _CHANCE:
+        """Warn that no value is known, unless so many may be rare or new categories by chance."""
+        if self._new_share**n_values < _CHANCE:
             known = _list(self.categories[: _SHOWN + 1].tolist()) or "none"
             warn(
                 f"No value of column {shown(name)} of X was a category in fit. Categories in fit: "

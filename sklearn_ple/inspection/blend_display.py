@@ -137,6 +137,7 @@ class BlendDisplay(Display):
         points.axvline(0, color="black", linewidth=0.8)
         points.set_xlabel("score minus that of the blend,\non rows left out in training")
         points.margins(x=0.15)
+        points.locator_params(axis="x", nbins=6)
         for axes in self.axes_:
             axes.spines[["top", "right"]].set_visible(False)
             axes.tick_params(axis="y", length=0)

@@ -84,6 +84,8 @@ class DependenceDisplay(Display):
 
         Raises
         ------
+        ValueError
+            If there is only one task.
         AttributeError
             If it is not known how the tasks depend on each other, for example after a fit without
             validation rows.
@@ -91,6 +93,10 @@ class DependenceDisplay(Display):
             If matplotlib is not installed.
         """
         fitted = tasks_of(estimator)
+        if len(fitted.task_names_) == 1:
+            raise ValueError(
+                f"{fitted.task_names_[0]!r} is the only task: the dependence needs two or more."
+            )
         return cls(fitted.dependence_, fitted.dependence_gains_).plot(ax, **kwargs)
 
     @check_arguments(least=[NOT_NEGATIVE])

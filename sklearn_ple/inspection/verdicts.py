@@ -115,11 +115,19 @@ def decide(
     if inside:
         words = f"no difference that matters, all gains over {reference} are within ±{margin:g}"
         return Decision(*made, _SAME, f"{task}: {words}{guess}.")
+    sure = format_chance(chance)
     if chance < _PROBABLE:
-        words = f"undecided, {leader} is better than {over} with a chance of {100 * chance:.0f} %"
+        words = f"undecided, {leader} is better than {over} with a chance of {sure}"
         return Decision(*made, _OPEN, f"{task}: {words}{guess}.")
-    words = f"{leader} is probably better than {over}, by {lead:.2g} (chance {100 * chance:.0f} %)"
+    words = f"{leader} is probably better than {over}, by {lead:.2g} (chance {sure})"
     return Decision(*made, _PROBABLY, f"{task}: {words}{guess}.")
+
+
+def format_chance(chance: float) -> str:
+    """Format a chance in per cent, of which none is certain: "over 99 %" instead of "100 %"."""
+    if chance > 0.99:
+        return "over 99 %"
+    return "under 1 %" if chance < 0.01 else f"{100 * chance:.0f} %"
 
 
 def _find_chance(gain: pd.Series, confidence: float) -> float:
@@ -178,7 +186,8 @@ def show_decisions(decisions: pd.DataFrame) -> list[str]:
             f"{low:.3f} to {high:.3f}"
             for low, high in decisions[["low", "high"]].itertuples(index=False)
         ],
-        chance=(100 * decisions["chance"]).map("{:.0f} %".format),
+        chance=decisions["chance"].map(format_chance),
     )
+    shown.loc[decisions["lead"].isna(), ["lead", "interval", "chance"]] = "–"
     columns = ["leader", "over", "lead", "interval", "chance", "verdict"]
     return shown[columns].to_string().splitlines()

@@ -17,9 +17,8 @@ _NUMBER = re.compile(r"\s*[-+]?\d+([.,]\d*)?([eE][-+]?\d+)?\s*")
 _DATE = re.compile(r"\s*\d{1,2}[./-]\d{1,2}[./-]\d{4}\b.*")
 #: With so many classes in y, or categories in X, texts of digits are codes.
 _MOST_CODES, _MOST_CATEGORIES = 10, 20
-_LEFT_OUT = "is left out: as they are, nothing can be learnt from them"
-# In more than _MANY_ROWS rows, strings are not categories if more than this share is distinct.
-_MANY_ROWS, _DISTINCT = 100, 0.9
+# Strings of more values than that are not categories if more than this share of them is distinct.
+_DISTINCT = 0.9
 #: A range, in standard deviations, in which single precision has few distinct numbers.
 _NARROW = 1e-5
 
@@ -154,7 +153,8 @@ def warn_of_strings(name: Any, texts: Sequence[str], n_rows: int, is_read: bool)
     """
     if len(texts) <= _MOST_CATEGORIES:
         return
-    so = f"is read as {len(texts)} categories, whose order is unknown" if is_read else _LEFT_OUT
+    as_categories = f"is read as {len(texts)} categories, whose order is unknown"
+    so = as_categories if is_read else "is left out"
     column = f"X[{shown(name)}]"
     conversions = (
         (_NUMBER, "numbers", _to_numeric(column, texts)),
@@ -171,9 +171,8 @@ def warn_of_strings(name: Any, texts: Sequence[str], n_rows: int, is_read: bool)
             return
     if are_nearly_distinct(len(texts), n_rows):
         warn(
-            f"Column {shown(name)} of X holds strings that are nearly all different and {so}. If "
-            "it is text, turn it into numbers first, for example with skrub's StringEncoder (user "
-            'guide, "Text and dates"). To read it as categories, give it the dtype "category".',
+            f"Column {shown(name)} of X holds strings that are nearly all different and {so}. How "
+            'text is read, and categories are declared: user guide, "Text and dates".',
             about=column,
         )
 
@@ -191,4 +190,4 @@ def _to_numeric(column: str, texts: Sequence[str]) -> str:
 
 def are_nearly_distinct(n_values: int, n_rows: int) -> bool:
     """Return whether so many distinct values in so many rows are unlikely to be categories."""
-    return n_rows > _MANY_ROWS and n_values > _DISTINCT * n_rows
+    return n_values > max(_MOST_CATEGORIES, _DISTINCT * n_rows)

@@ -130,7 +130,7 @@ def test_floats_that_become_equal_as_rounded_warn():
 @pytest.mark.parametrize(
     ("values", "named"), [(["A", "a "], "'A', 'a '"), (["c", None], "'c'"), (["b "] * 2, "'b '")]
 )
-@pytest.mark.parametrize("fitted", [TEXT, pd.Categorical(TEXT)])
+@pytest.mark.parametrize("fitted", [TEXT * 2, pd.Categorical(TEXT * 2)])
 def test_a_column_of_unknown_categories_alone_warns(fitted, values, named):
     message = "No value of column 'c' of X was a category in fit"
     message += f". Categories in fit: 'a', 'b'. Values now: {named}, which count as unknown"
@@ -140,7 +140,7 @@ def test_a_column_of_unknown_categories_alone_warns(fitted, values, named):
 
 
 def test_messages_show_a_number_as_name_plainly():
-    encoder = CategoryEncoder().learn(CategoryCounts().add(pd.Series(TEXT)))
+    encoder = CategoryEncoder().learn(CategoryCounts().add(pd.Series(TEXT * 2)))
     with pytest.raises(ValueError, match="Column 7 of X held text"):
         encoder.transform(pd.Series([1, 2], name=np.int64(7)))
     X = pd.DataFrame({np.int64(7): ["c"]})
@@ -159,7 +159,7 @@ def test_a_column_without_a_value_in_fit_has_unknown_categories_alone():
 def test_a_warning_shows_a_few_of_many_categories():
     message = "'a', 'b', 'c', 'd', 'e', .... Values now: '0', '1', '2', '3', '4', ..., which"
     with pytest.warns(UserWarning, match=message):
-        codes_of([*"abcdefg"], [*"0123456"])
+        codes_of([*"abcdefg"] * 2, [*"0123456"])
 
 
 def test_rare_categories_alone_warn_where_chance_cannot_explain_them():
@@ -171,6 +171,17 @@ def test_rare_categories_alone_warn_where_chance_cannot_explain_them():
             codes_of(fitted, values, min_frequency=5)
     with pytest.warns(UserWarning, match="No value of column 'c' of X"):
         codes_of(fitted, [*"0123456789"], min_frequency=5)
+
+
+def test_new_categories_alone_warn_where_those_of_fit_came_back():
+    # By Good and Turing, the next row is new as probably as a row of fit has a category alone.
+    ids = [f"h{number}" for number in range(12)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert codes_of(ids, [f"g{number}" for number in range(12)]) == [UNKNOWN] * 12
+        codes_of([*ids, *"aabb"], ["c"] * 24)
+    with pytest.warns(UserWarning, match="No value of column 'c' of X"):
+        codes_of([*ids, *"aabb"], ["c"] * 25)
 
 
 @pytest.mark.parametrize("dtype", [float, "Float64", "arrow"])

@@ -5,6 +5,7 @@ import itertools
 import os
 import pickle
 import signal
+import subprocess
 import sys
 
 import numpy as np
@@ -284,6 +285,27 @@ def test_a_model_that_does_not_beat_guessing_is_not_praised_alone():
     assert verdict.endswith("; it is not clearly better than guessing.")
 
 
+def test_no_chance_is_told_as_certain():
+    rows = [("rival", f"t{k}", 0.05, low, 0.1 - low) for k, low in enumerate((-0.01, 0.0499))]
+    rows += [("rival", f"t{k}", *(np.nan,) * 3) for k in range(2, 9)]
+    gains = pd.DataFrame(rows, columns=["model", "task", "mean", "low", "high"])
+    found = Comparison(pd.DataFrame(), gains[:2], "boosting", 0.999, "5 folds")
+    sure = stats.norm.cdf(0.05 / 0.06 * stats.norm.ppf(0.9995))
+    assert 0.995 < sure < 0.999
+    assert "better than boosting, by 0.05 (chance over 99 %)." in found.verdicts()[0]
+    gains["chance"] = [0.004, 0.996, *[np.nan] * 7]
+    lines = str(Comparison(pd.DataFrame(), gains, "boosting", 0.95, "5 folds")).splitlines()
+    ends = {line.split()[0]: line for line in lines[-9:]}
+    assert "under 1 %" in ends["t0"] and "over 99 %" in ends["t1"]
+    assert all("–" in ends[f"t{k}"] and "nan" not in ends[f"t{k}"] for k in range(2, 9))
+
+
+def test_scores_just_below_zero_are_shown_without_a_minus():
+    rows = [(model, "a", fold, -1e-4) for model in ("boosting", "PLE") for fold in range(2)]
+    found = Comparison.from_scores(pd.DataFrame(rows, columns=COLUMNS), reference="boosting")
+    assert "-0.000" not in str(found).split("a: ")[0] and " 0.000" in str(found)
+
+
 def test_many_tasks_are_told_by_a_line_and_a_sorted_table():
     rng = np.random.default_rng(0)
     rows = [
@@ -443,6 +465,8 @@ def test_the_best_model_is_fitted_to_all_rows(data):
     scores = measure(MODELS, X, y, cv=3, random_state=0).scores
     with pytest.raises(ValueError, match="models are not known"):
         Comparison.from_scores(scores, reference="up").best()
+    # Without the costs, the ranks alone decide.
+    assert Comparison.from_scores(scores[COLUMNS], reference="seesaw").best_name == "up"
     unknown = measure(MODELS, X, y, cv=3, metrics=lambda *_: np.nan)
     with pytest.raises(ValueError, match="No model has a score of every task"):
         unknown.best()
@@ -605,6 +629,83 @@ def test_ctrl_c_ends_cross_validation(data):
     with pytest.raises(KeyboardInterrupt):
         cross_val_predict(network, data[0], data[1].fillna(0), cv=3)
     assert PRESSED["n_epochs"] == 2
+
+
+# A comparison in two processes at a terminal, in which no fit of the third fold ends.
+WAITING = """
+import faulthandler, fcntl, termios, threading
+
+import numpy as np
+from sklearn.linear_model import Ridge
+
+from sklearn_ple.inspection import compare
+
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+faulthandler.dump_traceback_later(400, exit=True)
+
+
+class Waiting(Ridge):
+    def fit(self, X, y, sample_weight=None):
+        if len(X) > 40:
+            threading.Event().wait()
+        return super().fit(X, y)
+
+
+rng, rows = np.random.RandomState(0), np.arange(80)
+X = rng.randn(80, 3)
+y = X @ rng.randn(3, 2)
+few, many = [(rows[:40], rows[40:]), (rows[40:], rows[:40])], [(rows[:60], rows[60:])] * 2
+models = {"alone": Ridge(), "waiting": Waiting()}
+found = compare(X, y, models, cv=few + many, n_jobs=2, random_state=0)
+print(found.repeats, found.scores["repeat"].unique(), flush=True)
+threading.Event().wait()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs terminals of POSIX")
+def test_ctrl_c_ends_fits_in_processes_and_a_second_one_the_program(tmp_path):
+    import pty
+    import termios
+
+    (tmp_path / "waiting.py").write_text(WAITING)
+    screen, terminal = pty.openpty()
+    # A bar is shown where there are rows and columns for it; each of its states is to be seen.
+    termios.tcsetwinsize(terminal, (24, 100))
+    child = subprocess.Popen(
+        [sys.executable, tmp_path / "waiting.py"],
+        stdin=terminal,
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+        text=True,
+        env=os.environ | {"TQDM_MININTERVAL": "0"},
+        start_new_session=True,
+    )
+    os.close(terminal)
+    said = read_until(b" 4/8 ", screen)
+    assert " 4/8 " in said, said
+    os.write(screen, b"\x03")
+    assert child.stdout.readline() == "2 folds [0 1]\n"
+    assert "it rests on 2 of 4 folds" in read_until(b"of 4 folds", screen)
+    os.write(screen, b"\x03")
+    # The pipe is closed when the program and the processes of its fits have ended.
+    assert child.stdout.read() == ""
+    assert child.wait() != 0
+    assert "KeyboardInterrupt" in read_until(b"KeyboardInterrupt", screen)
+    os.close(screen)
+
+
+def read_until(part, screen):
+    """Read what a terminal shows, up to some text or its end."""
+    seen = b""
+    while part not in seen:
+        try:
+            new = os.read(screen, 2**16)
+        except OSError:  # Linux' word for the end.
+            new = b""
+        if not new:
+            break
+        seen += new
+    return seen.decode()
 
 
 def test_comparisons_can_be_pickled_without_the_rows(data):

@@ -41,6 +41,9 @@ def test_a_model_is_drawn_alone_and_in_a_pipeline():
     display = DependenceDisplay.from_estimator(make_pipeline(FunctionTransformer(), model))
     pd.testing.assert_frame_equal(display.dependence, model.dependence_)
     pd.testing.assert_series_equal(display.gains, model.dependence_gains_)
+    alone = make_tiny(early_stopping=True).fit(X, y[["price"]])
+    with pytest.raises(ValueError, match="'price' is the only task"):
+        DependenceDisplay.from_estimator(alone)
     without = make_tiny(early_stopping=False).fit(X, y)
     with pytest.raises(AttributeError, match="early_stopping=True"):
         DependenceDisplay.from_estimator(without)

@@ -746,6 +746,10 @@ def test_the_page_is_written_for_data_of_any_form(form, tmp_path):
         else "2 columns to predict from (numbers: 2)."
     )
     assert expected in text and "One model predicts one target" in text
+    # Nothing is said of a single task that only several can have.
+    assert "How well the task is predicted" in text
+    for part in ("each task", "Task by task", "for that task", "tasks share", "joint"):
+        assert part not in text
 
 
 @pytest.mark.usefixtures("unpainted")
