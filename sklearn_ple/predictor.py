@@ -61,7 +61,8 @@ class Predictor(TransformerMixin, MultiTaskModel):
 
     def _settle(self, fitted: Fitted) -> None:
         """Store the result of a fit, and set the public attributes."""
-        self.net_, self._encoder, self._deviations, self._rng, self.device_ = fitted[:5]
+        self.net_, self._encoder, self._deviations = fitted.net, fitted.encoder, fitted.deviations
+        self._rng, self.device_ = fitted.rng, fitted.device
         self._network_params, self._split_seed = fitted.network, fitted.split_seed
         self.temperatures_: dict[str, float] = {}
         self.intercepts_: dict[str, list[float]] = {}

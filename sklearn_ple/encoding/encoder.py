@@ -345,7 +345,8 @@ class TableEncoder:
         """
         started = copy.copy(self)
         started.linear_start = started.kept = None
-        numbers, codes, targets, weights = *encoded[:3], encoded.sample_weights
+        numbers, codes, targets = encoded.numbers, encoded.codes, encoded.targets
+        weights = encoded.sample_weights
         by_all: Any = None if trained_on is None else trained_on.all(axis=0)
         # Sparse numbers have no embedding.
         if not hasattr(self, "maker"):

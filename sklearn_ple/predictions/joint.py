@@ -76,6 +76,15 @@ class Distributions(NamedTuple):
             bounds[k] = [margin.place(end) for end in of_level]
         return tuple(zip(*bounds, strict=True))
 
+    def make_margins(
+        self,
+        tasks: Sequence[Task],
+        predictions: Sequence[np.ndarray],
+        orders: Sequence[np.ndarray] | None = None,
+    ) -> list[Margin]:
+        """Return `make_margins` of other predictions with the same errors."""
+        return make_margins(tasks, predictions, self.deviations, self.errors, self.outputs, orders)
+
 
 def encode_labels(tasks: Sequence[Task], labels: Sequence[Any]) -> np.ndarray:
     """Return labels as numbers: positions of classes, or the numbers themselves.
@@ -187,7 +196,7 @@ def learn_copula(
     """
     codes = complete_labels(dependence, codes)
     conditional, evidence = dependence.condition(distributions.predictions, codes)
-    margins = make_margins(tasks, conditional, *distributions[1:])
+    margins = distributions.make_margins(tasks, conditional)
     return Copula.learn(margins, evidence, np.where(weights > 0, weights, 1.0), is_over)
 
 
@@ -248,7 +257,9 @@ class Joint:
         law = self.distributions
         result = [
             to_units(task, predicted, deviations).copy()
-            for task, predicted, deviations in zip(self.tasks, *law[:2], strict=True)
+            for task, predicted, deviations in zip(
+                self.tasks, law.predictions, law.deviations, strict=True
+            )
         ]
         for rows, k, margin, others in self._improved_numbers():
             result[k][rows] = margin.spread(*others)
@@ -306,7 +317,7 @@ class Joint:
         """Return distributions, predictions and labels of rows, given events that must happen."""
         law = self.distributions
         conditional, evidence = self.dependence.condition(law.predictions, self.codes)
-        margins = make_margins(self.tasks, conditional, *law[1:], self.copula.orders)
+        margins = law.make_margins(self.tasks, conditional, self.copula.orders)
         evidence = np.where(self.copula.usable, evidence, np.nan)
         some = [margin.take(rows) for margin in margins], [part[rows] for part in conditional]
         return *some, evidence[rows]

@@ -289,7 +289,9 @@ class Fit:
             self.unseen = self._numbers[sample.numbers], outputs
         parts = encoder.targets.split_outputs(outputs)
         encoder.targets.learn_errors(outputs, *sample.rows.read_labels())
-        of_rows = deviations.learn(members.numpy(), *sample[2:])
+        of_rows = deviations.learn(
+            members.numpy(), sample.labels, sample.weights, sample.out_of_fold
+        )
         known = Distributions(encoder.targets.predict(parts), of_rows, deviations.errors, parts)
         labels = encode_labels(encoder.tasks, sample.labels)
         # Processes that train together must all learn the same.

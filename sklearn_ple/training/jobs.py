@@ -147,8 +147,9 @@ class Jobs:
 
     def outputs(self, batches: Any) -> Labelled:
         """Return the members' outputs for the validation rows after the last epoch."""
-        labels = zip(*(labels[:2] for _, labels in batches), strict=True)
-        return Labelled(torch.cat(self._outputs), *(torch.cat(part, dim=-2) for part in labels))
+        pairs = [(targets, weights) for _, (targets, weights, *_) in batches]
+        labels = (torch.cat(parts, dim=-2) for parts in zip(*pairs, strict=True))
+        return Labelled(torch.cat(self._outputs), *labels)
 
 
 class Epoch(NamedTuple):

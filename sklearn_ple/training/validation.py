@@ -351,7 +351,9 @@ class OutOfFold(Validation):
         first, second = rows.members.unflatten(1, (2, -1)).unbind(1)
         pair = torch.stack([first, second.roll(1, dims=0)])
         # Each fold is evaluated by two members: take its labels from the one with its number.
-        targets, weights = (part.unflatten(1, (2, -1))[:, 0] for part in rows[1:])
+        targets, weights = (
+            part.unflatten(1, (2, -1))[:, 0] for part in (rows.targets, rows.weights)
+        )
         compared = [losses.means(losses.member_sums(one, targets, weights)) for one in pair]
         pair, targets, weights = pair.flatten(1, 2), targets.flatten(0, 1), weights.flatten(0, 1)
         mean.weigh(relative_losses(*compared), _count_labels(weights))
