@@ -227,7 +227,7 @@ class Job(NamedTuple):
             keep_freed_memory()
             # Create the generator before its state is loaded.
             generator_for(torch.device("cpu"))
-            to_train, to_validate, numbers = rows.open(members)
+            to_train, to_validate, row_numbers = rows.open(members)
             net.begin_training(to_train, members)
             net.callbacks_ = [(name, copy.copy(schedule)) for name, schedule in schedules]
             for name, part in net.states().items():
@@ -238,7 +238,7 @@ class Job(NamedTuple):
             steps = net.train_epoch(net.get_iterator(to_train, training=True), number)
             outputs = None
             if to_validate is not None and steps is not None:
-                batches = net.get_iterator(to_validate, indices=numbers)
+                batches = net.get_iterator(to_validate, indices=row_numbers)
                 outputs = net.compute_labelled(batches).members
             state = {name: part.state_dict() for name, part in net.states().items()}
             n_steps = net.n_steps
@@ -277,16 +277,16 @@ class SharedRows:
     def open(self, members: MemberRange) -> tuple[TableRows, TableRows | None, Tensor | None]:
         """Return the rows to train on, and those from which some members' validation rows are.
 
-        The third result are the numbers of the validation rows, see `Validation.indices`.
+        The third result are the row numbers to validate on, see `Validation.indices`.
         """
         rows, *others = (
             {name: _as_tensor(array) for name, array in table.items()} for table in self._tables
         )
         if not others:
             return TableRows.of_stored(rows), None, None
-        numbers = others[1][""]
-        numbers = members.of(numbers) if numbers.dim() == 2 else numbers
-        return TableRows.of_stored(rows), TableRows.of_stored(others[0]), numbers
+        row_numbers = others[1][""]
+        row_numbers = members.of(row_numbers) if row_numbers.dim() == 2 else row_numbers
+        return TableRows.of_stored(rows), TableRows.of_stored(others[0]), row_numbers
 
 
 def _as_array(part: Any) -> Any:
