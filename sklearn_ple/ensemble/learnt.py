@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import pandas as pd
 
-from ..encoding.dependence import Dependence
+from ..encoding.prerequisites import Prerequisites
 from ..metrics.scores import score_task
 from ..metrics.views import ScoredTask, to_plain_array
 from ..predictions.calibration import Correction, find_correction
@@ -120,7 +120,7 @@ class Learnt:
             shared = [part[of_all] for part in blended]
             law = Distributions(shared, list(map(deviate, tasks, shared, sizes)), errors)
             labels = codes[of_all], rows.weights[of_all]
-            copula = learn_copula(tasks, law, Dependence(None, tasks), *labels)
+            copula = learn_copula(tasks, law, Prerequisites(None, tasks), *labels)
         for task, there in zip(tasks, known, strict=True):
             table.loc[~there, task.name] = None if task.has_classes else np.nan
         parts = [*(member.out_of_fold for member in members.values()), blended]

@@ -281,7 +281,7 @@ class Fit:
         encoder: TableEncoder,
         validation: Validation,
     ) -> None:
-        """Learn deviations and dependence from the validation rows."""
+        """Learn the deviations, and the dependence of the tasks, from the validation rows."""
         sample, mean = validation.sample(), net.module_.mean
         members = compute_outputs(net, sample.rows)
         outputs = sample.average(mean, members).numpy()
@@ -297,7 +297,7 @@ class Fit:
         # Processes that train together must all learn the same.
         limit = [] if self.budget is None or current().n > 1 else [self.budget.is_over]
         deviations.copula = learn_copula(
-            encoder.tasks, known, encoder.dependence, labels, sample.weights, *limit
+            encoder.tasks, known, encoder.prerequisites, labels, sample.weights, *limit
         )
 
     def _train_again(
