@@ -28,7 +28,8 @@ def read(model, data, tasks, labels):
     """Return the rows with all labels, in standard deviations of the labels, and the density."""
     law = model._predict_distributions(data.X_test)
     positions = [model.task_names_.index(task) for task in tasks]
-    predicted, deviations = ([part[k] for k in positions] for part in law[:2])
+    predicted = [law.predictions[k] for k in positions]
+    deviations = [law.deviations[k] for k in positions]
     units = data.y_train[tasks].std().to_numpy()
     parts = [labels, np.column_stack(predicted), np.column_stack(deviations)]
     for seed in (0, 1):

@@ -12,7 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from .encoding.dependence import Dependence
+from .encoding.prerequisites import Prerequisites
 from .encoding.targets import TargetEncoder
 from .nn import Body
 from .nn.drawing import Outline, draw_html
@@ -61,7 +61,8 @@ class Predictor(TransformerMixin, MultiTaskModel):
 
     def _settle(self, fitted: Fitted) -> None:
         """Store the result of a fit, and set the public attributes."""
-        self.net_, self._encoder, self._deviations, self._rng, self.device_ = fitted[:5]
+        self.net_, self._encoder, self._deviations = fitted.net, fitted.encoder, fitted.deviations
+        self._rng, self.device_ = fitted.rng, fitted.device
         self._network_params, self._split_seed = fitted.network, fitted.split_seed
         self.temperatures_: dict[str, float] = {}
         self.intercepts_: dict[str, list[float]] = {}
@@ -150,7 +151,7 @@ class Predictor(TransformerMixin, MultiTaskModel):
             corrections[task.name].apply(part) if task.name in corrections else part
             for task, part in zip(self.tasks_, parts, strict=True)
         ]
-        return self._encoder.dependence.ordered(calibrated)
+        return self._encoder.prerequisites.ordered(calibrated)
 
     def _predict_labels(self, X: Any) -> list[np.ndarray]:
         return self._targets.decode(self._compute(X))
@@ -163,8 +164,8 @@ class Predictor(TransformerMixin, MultiTaskModel):
         return None if self._deviations is None else self._deviations.copula
 
     @property
-    def _dependence(self) -> Dependence:
-        return self._encoder.dependence
+    def _prerequisites(self) -> Prerequisites:
+        return self._encoder.prerequisites
 
     def _predict_distributions(self, X: Any) -> Distributions:
         members = self._member_outputs(X)
@@ -382,7 +383,7 @@ class Predictor(TransformerMixin, MultiTaskModel):
             In the form of ``predict_proba``.
         """
         check_is_fitted(self)
-        return self._encoder.dependence.conditional(self.predict_proba(X))
+        return self._encoder.prerequisites.conditional(self.predict_proba(X))
 
     @with_classes
     def calibrate(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -437,7 +438,7 @@ class Predictor(TransformerMixin, MultiTaskModel):
         codes = self._targets.encode(labels)
         # Labels that follow from others alone would be of a single class.
         labelled = weights.any(axis=0)
-        self._encoder.dependence.complete(codes, weights)
+        self._encoder.prerequisites.complete(codes, weights)
         found = find_corrections(
             self.tasks_, parts, codes, weights * labelled, self._settings.class_weight
         )

@@ -18,9 +18,9 @@ from ..tasks import Task, TaskWeights, count_labels
 from .bins import count_classes
 from .categories import UnknownColumns
 from .class_weights import weigh_classes
-from .dependence import Dependence
 from .features import FeatureEncoder
 from .numeric import EmbeddingMaker, choose_width, learn_maker
+from .prerequisites import Prerequisites
 from .probe import Findings, probe_numbers
 from .ridge import learn_linear_start
 from .scales import choose_scales
@@ -96,8 +96,8 @@ class TableEncoder:
     ----------
     targets : TargetEncoder
         The tasks.
-    dependence : Dependence
-        The dependences between tasks.
+    prerequisites : Prerequisites
+        Which events require others.
     order : list of int
         For each task of the network, its position in y.
     n_labels : ndarray of shape (n_tasks,)
@@ -136,7 +136,7 @@ class TableEncoder:
     dtype: str
     by_name: bool
     targets: TargetEncoder = field(init=False)
-    dependence: Dependence = field(init=False)
+    prerequisites: Prerequisites = field(init=False)
     order: list[int] = field(init=False)
     n_labels: np.ndarray = field(init=False)
     features: FeatureEncoder = field(init=False)
@@ -176,7 +176,7 @@ class TableEncoder:
         self.targets.fit(table.labels, table.form, table.weights)
         sample = table.sample
         choose_scales(self.targets, table.labels, table.weights, sample.features, sample.labels)
-        self.dependence = Dependence(self.depends_on, self.tasks)
+        self.prerequisites = Prerequisites(self.depends_on, self.tasks)
         names = self.targets.names
         self.order = (sort_names(names) if self.by_name else np.arange(len(names))).tolist()
         labels = self.encode_labels(table.sample)
@@ -309,8 +309,8 @@ class TableEncoder:
         """Return targets and weights of the labels, also of those that follow from others."""
         targets = self.targets.encode(table.labels)
         # Filling in changes the weights in place, and the table must not change.
-        weights = table.weights.copy() if self.dependence.pairs else table.weights
-        self.dependence.complete(targets, weights)
+        weights = table.weights.copy() if self.prerequisites.pairs else table.weights
+        self.prerequisites.complete(targets, weights)
         return targets, weights
 
     def start(
@@ -345,7 +345,8 @@ class TableEncoder:
         """
         started = copy.copy(self)
         started.linear_start = started.kept = None
-        numbers, codes, targets, weights = *encoded[:3], encoded.sample_weights
+        numbers, codes, targets = encoded.numbers, encoded.codes, encoded.targets
+        weights = encoded.sample_weights
         by_all: Any = None if trained_on is None else trained_on.all(axis=0)
         # Sparse numbers have no embedding.
         if not hasattr(self, "maker"):

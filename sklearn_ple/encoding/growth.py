@@ -16,8 +16,8 @@ from ..tables.table import Table
 from ..tables.weights import weigh
 from ..tasks import count_labels
 from ..utils.checks import check_lengths
-from .dependence import Dependence
 from .encoder import Encoded, TableEncoder
+from .prerequisites import Prerequisites
 from .scales import choose_scales
 from .targets import TargetEncoder
 
@@ -140,7 +140,7 @@ def _append_tasks(encoder: TableEncoder, added: TargetEncoder) -> TableEncoder:
     grown.targets.tasks += added.tasks
     grown.targets.form = _join_forms(before.form, added.form)
     grown.order = [*encoder.order, *range(len(before.tasks), len(grown.tasks))]
-    grown.dependence = Dependence(encoder.depends_on, grown.tasks)
+    grown.prerequisites = Prerequisites(encoder.depends_on, grown.tasks)
     return grown
 
 

@@ -367,12 +367,13 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
         law = self._predict_distributions(X)
         results: list[Any] = []
         tasks: list[Any] = list(self.tasks_)
-        for task, predicted, deviations, errors in zip(tasks, *law[:3], strict=True):
+        columns = zip(tasks, law.predictions, law.deviations, law.errors, strict=True)
+        for task, predicted, deviations, errors in columns:
             if not hasattr(task, "predict_quantiles") or errors is None:
                 results.append(None)
                 continue
             numbers = Numbers(predicted, deviations, errors, task)
             ends = [find_quantile(errors.values, errors.weights, q) for q in task.levels]
-            columns = np.column_stack([numbers.place(end) for end in ends])
-            results.append(pd.DataFrame(columns, index_of(X), task.levels))
+            quantiles = np.column_stack([numbers.place(end) for end in ends])
+            results.append(pd.DataFrame(quantiles, index_of(X), task.levels))
         return self._by_task(results)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import pandas as pd
 
-from ..encoding.dependence import Dependence
+from ..encoding.prerequisites import Prerequisites
 from ..metrics.scores import score_task
 from ..metrics.views import ScoredTask, to_plain_array
 from ..predictions.calibration import Correction, find_correction
@@ -25,7 +25,7 @@ class OwnLabels(NamedTuple):
 
     Attributes
     ----------
-    numbers : ndarray of int of shape (n_labels,)
+    row_numbers : ndarray of int of shape (n_labels,)
         Numbers of the rows.
     values : ndarray of shape (n_labels,)
         The positions of the classes, or the numbers.
@@ -33,7 +33,7 @@ class OwnLabels(NamedTuple):
         The weights of the labels.
     """
 
-    numbers: np.ndarray
+    row_numbers: np.ndarray
     values: np.ndarray
     weights: np.ndarray
 
@@ -92,8 +92,10 @@ class Learnt:
         codes = encode_labels(tasks, rows.labels)
         labelled = []
         for k, (column, there) in enumerate(zip(rows.labels, known, strict=True)):
-            numbers = np.flatnonzero(there & column.mask)
-            labelled.append(OwnLabels(numbers, codes[numbers, k], rows.weights[numbers, k]))
+            row_numbers = np.flatnonzero(there & column.mask)
+            labelled.append(
+                OwnLabels(row_numbers, codes[row_numbers, k], rows.weights[row_numbers, k])
+            )
         mix = np.full((len(tasks), len(members)), 1 / len(members))
         if weights == "auto":
             pairs = zip(tasks, predictions, labelled, strict=True)
@@ -107,7 +109,7 @@ class Learnt:
         sizes, errors = map(list, zip(*learnt, strict=True))
         corrections = {
             task.name: find_correction(
-                take_logarithms(part[own.numbers]), own.values.astype(int), own.weights
+                take_logarithms(part[own.row_numbers]), own.values.astype(int), own.weights
             )
             for task, part, own in triples
             if task.has_classes and len(np.unique(own.values)) > 1
@@ -118,7 +120,7 @@ class Learnt:
             shared = [part[of_all] for part in blended]
             law = Distributions(shared, list(map(deviate, tasks, shared, sizes)), errors)
             labels = codes[of_all], rows.weights[of_all]
-            copula = learn_copula(tasks, law, Dependence(None, tasks), *labels)
+            copula = learn_copula(tasks, law, Prerequisites(None, tasks), *labels)
         for task, there in zip(tasks, known, strict=True):
             table.loc[~there, task.name] = None if task.has_classes else np.nan
         parts = [*(member.out_of_fold for member in members.values()), blended]
@@ -133,9 +135,9 @@ def _learn_errors(
     task: Task, blended: np.ndarray, own: OwnLabels
 ) -> tuple[float, StandardisedErrors | None]:
     """Return the size of the errors of a number, and the errors; None without labels."""
-    if task.has_classes or not len(own.numbers):
+    if task.has_classes or not len(own.row_numbers):
         return 1.0, None
-    predicted = blended[own.numbers]
+    predicted = blended[own.row_numbers]
     errors, deviations = find_errors(task, own.values, predicted), deviate(task, predicted)
     centred = centre_errors(task, errors, own.weights)
     size = StandardisedErrors.standardise(centred, deviations, own.weights).find_size()
@@ -156,7 +158,7 @@ def take_logarithms(probabilities: np.ndarray) -> np.ndarray:
 
 def _gather(task: Task, predictions: np.ndarray, own: OwnLabels) -> Evidence:
     make = Evidence.of_classes if task.has_classes else Evidence.of_numbers
-    return make(predictions[:, own.numbers], own.values, own.weights)
+    return make(predictions[:, own.row_numbers], own.values, own.weights)
 
 
 def _score(task: Task, predicted: np.ndarray, labels: pd.Series) -> float:

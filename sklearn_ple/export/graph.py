@@ -49,7 +49,7 @@ class PredictionGraph(nn.Module):
         self.network: Any = make_exportable(copy.deepcopy(network).cpu())
         self.tasks: list[Any] = list(encoder.tasks)
         # Only calibration may make a probability greater than the one that it depends on.
-        self.dependent = list(encoder.dependence.pairs) if temperatures else []
+        self.dependent = list(encoder.prerequisites.pairs) if temperatures else []
         n_outputs = [task.n_outputs for task in self.tasks]
         divisors = np.repeat([temperatures.get(task.name, 1.0) for task in self.tasks], n_outputs)
         added = [intercepts.get(task.name, np.zeros(task.n_outputs)) for task in self.tasks]

@@ -9,10 +9,10 @@ import torch
 
 from ..encoding.class_weights import weigh_classes
 from ..encoding.dates import PARTS
-from ..encoding.dependence import Dependence
 from ..encoding.encoder import TableEncoder
 from ..encoding.features import FeatureEncoder
 from ..encoding.numeric import EmbeddingMaker
+from ..encoding.prerequisites import Prerequisites
 from ..encoding.statistics import TargetStatistics
 from ..encoding.targets import TargetEncoder, read_classes
 from ..parameters.network import describe_network
@@ -176,7 +176,7 @@ def _make_encoder(settings: Settings, state: dict[str, Any]) -> TableEncoder:
     # Of no rows this only checks class_weight, which partial_fit reads anew.
     no_rows = np.empty((0, len(encoder.tasks)))
     weigh_classes(no_rows, no_rows, encoder.tasks, settings.class_weight)
-    encoder.dependence = Dependence(settings.depends_on, encoder.tasks)
+    encoder.prerequisites = Prerequisites(settings.depends_on, encoder.tasks)
     names = state["feature_names_in_"]
     _check_columns(encoder.features, state["n_features_in_"], names, settings.n_members)
     if encoder.statistics is not None:

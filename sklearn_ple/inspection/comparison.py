@@ -229,8 +229,8 @@ class Comparison(Result):
         The columns are ``leader``, ``over``, ``lead``, ``low``, ``high``, ``chance`` and
         ``verdict``. Tasks in which the reference is behind come first.
         """
-        rows = [decision[:8] for decision in self._decide()]
-        table = pd.DataFrame(rows, columns=Decision._fields[:8]).set_index("task")
+        table = pd.DataFrame(self._decide(), columns=Decision._fields).set_index("task")
+        table = table.drop(columns="sentence")
         signs = np.where(table["leader"] == self.reference, -1.0, 1.0)
         order = np.argsort(-signs * table["lead"].fillna(0.0), kind="stable")
         return table.iloc[order].rename_axis(index=None)

@@ -165,7 +165,8 @@ class ExpertNetwork(Body):
                 if task in below:
                     below[task].task = position
             rows += [[*experts.values()], [*below.values()]]
-        shared = rows[-1][0]
+        # A tower without a gate of its own reads the first gate of the last level.
+        shared, *_ = below.values()
         return rows, [[below.get(task, shared)] for task in tasks]
 
 

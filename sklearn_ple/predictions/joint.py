@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
-from ..encoding.dependence import Dependence
+from ..encoding.prerequisites import Prerequisites
 from ..encoding.targets import TargetEncoder
 from ..tables.labels import check_type, read_targets
 from ..tables.plausibility import warn_of_order
@@ -76,6 +76,15 @@ class Distributions(NamedTuple):
             bounds[k] = [margin.place(end) for end in of_level]
         return tuple(zip(*bounds, strict=True))
 
+    def make_margins(
+        self,
+        tasks: Sequence[Task],
+        predictions: Sequence[np.ndarray],
+        orders: Sequence[np.ndarray] | None = None,
+    ) -> list[Margin]:
+        """Return `make_margins` of other predictions with the same errors."""
+        return make_margins(tasks, predictions, self.deviations, self.errors, self.outputs, orders)
+
 
 def encode_labels(tasks: Sequence[Task], labels: Sequence[Any]) -> np.ndarray:
     """Return labels as numbers: positions of classes, or the numbers themselves.
@@ -96,7 +105,7 @@ def encode_labels(tasks: Sequence[Task], labels: Sequence[Any]) -> np.ndarray:
 
 
 def read_known(
-    targets: TargetEncoder, dependence: Dependence, known: Any, X: Any, n_rows: int
+    targets: TargetEncoder, prerequisites: Prerequisites, known: Any, X: Any, n_rows: int
 ) -> np.ndarray:
     """Read known labels of some or all tasks.
 
@@ -104,8 +113,8 @@ def read_known(
     ----------
     targets : TargetEncoder
         The fitted encoder of the labels.
-    dependence : Dependence
-        The dependences between tasks, by which labels follow from others.
+    prerequisites : Prerequisites
+        Which events require others, so that labels follow from others.
     known : array-like or DataFrame
         The labels. The columns of a data frame, or the name of a series, are names of tasks.
     X : object
@@ -145,20 +154,20 @@ def read_known(
             check_type(task.name, task.kind, task.classes, column.observed)
         codes = np.full((n_rows, len(targets.tasks)), np.nan)
         codes[:, positions] = encode_labels(tasks, labels)
-        return complete_labels(dependence, codes)
+        return complete_labels(prerequisites, codes)
 
 
-def complete_labels(dependence: Dependence, codes: np.ndarray) -> np.ndarray:
+def complete_labels(prerequisites: Prerequisites, codes: np.ndarray) -> np.ndarray:
     """Fill in labels that follow from others; raise if labels contradict each other."""
     filled, weights = np.nan_to_num(codes), np.isfinite(codes).astype(float)
-    dependence.complete(filled, weights)
+    prerequisites.complete(filled, weights)
     return np.where(weights > 0, filled, np.nan)
 
 
 def learn_copula(
     tasks: Sequence[Task],
     distributions: Distributions,
-    dependence: Dependence,
+    prerequisites: Prerequisites,
     codes: np.ndarray,
     weights: np.ndarray,
     is_over: Callable[[], bool] = lambda: False,
@@ -171,7 +180,7 @@ def learn_copula(
         The tasks.
     distributions : Distributions
         The predictive distributions of the tasks in these rows, each by itself.
-    dependence : Dependence
+    prerequisites : Prerequisites
         Which events require others.
     codes : ndarray of shape (n_rows, n_tasks)
         The labels; NaN for missing ones.
@@ -185,9 +194,9 @@ def learn_copula(
     Copula
         What was learnt.
     """
-    codes = complete_labels(dependence, codes)
-    conditional, evidence = dependence.condition(distributions.predictions, codes)
-    margins = make_margins(tasks, conditional, *distributions[1:])
+    codes = complete_labels(prerequisites, codes)
+    conditional, evidence = prerequisites.condition(distributions.predictions, codes)
+    margins = distributions.make_margins(tasks, conditional)
     return Copula.learn(margins, evidence, np.where(weights > 0, weights, 1.0), is_over)
 
 
@@ -203,7 +212,7 @@ class Joint:
         The predictive distributions of the tasks in these rows, each by itself.
     copula : Copula
         How the tasks depend on each other.
-    dependence : Dependence
+    prerequisites : Prerequisites
         Which events require others.
     codes : ndarray of shape (n_rows, n_tasks)
         The known labels; NaN for all others.
@@ -212,7 +221,7 @@ class Joint:
     tasks: Sequence[Task]
     distributions: Distributions
     copula: Copula
-    dependence: Dependence
+    prerequisites: Prerequisites
     codes: np.ndarray
 
     @cached_property
@@ -227,7 +236,7 @@ class Joint:
         margins, parts, evidence = self._condition(rows)
         for some, k, others in self._learn_from_others(margins, evidence):
             parts[k][some] = margins[k].take(some).expect(*others)
-        for k, part in enumerate(self.dependence.join(self._insert(parts, rows))):
+        for k, part in enumerate(self.prerequisites.join(self._insert(parts, rows))):
             result[k][rows] = part
         return self._insert(result, np.arange(len(self.codes)))
 
@@ -248,7 +257,9 @@ class Joint:
         law = self.distributions
         result = [
             to_units(task, predicted, deviations).copy()
-            for task, predicted, deviations in zip(self.tasks, *law[:2], strict=True)
+            for task, predicted, deviations in zip(
+                self.tasks, law.predictions, law.deviations, strict=True
+            )
         ]
         for rows, k, margin, others in self._improved_numbers():
             result[k][rows] = margin.spread(*others)
@@ -298,15 +309,15 @@ class Joint:
             for latents in result[k].T:
                 labels = margin.draw(latents)
                 latents[:] = np.where(self.known[:, k], self.codes[:, k], labels)
-        for task, other in self.dependence.pairs:
+        for task, other in self.prerequisites.pairs:
             result[task] *= result[other]
         return result
 
     def _condition(self, rows: np.ndarray) -> tuple[list[Margin], list[np.ndarray], np.ndarray]:
         """Return distributions, predictions and labels of rows, given events that must happen."""
         law = self.distributions
-        conditional, evidence = self.dependence.condition(law.predictions, self.codes)
-        margins = make_margins(self.tasks, conditional, *law[1:], self.copula.orders)
+        conditional, evidence = self.prerequisites.condition(law.predictions, self.codes)
+        margins = law.make_margins(self.tasks, conditional, self.copula.orders)
         evidence = np.where(self.copula.usable, evidence, np.nan)
         some = [margin.take(rows) for margin in margins], [part[rows] for part in conditional]
         return *some, evidence[rows]

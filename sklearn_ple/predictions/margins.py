@@ -273,7 +273,7 @@ class Fixed(Margin):
 
 def lacks_order(task: Task) -> bool:
     """Return whether a task has three or more classes without an order."""
-    return len(task.classes) > 2 and isinstance(getattr(task, "order", slice(None)), slice)
+    return len(task.classes) > 2 and isinstance(task.order, slice)
 
 
 def make_margins(
@@ -311,7 +311,7 @@ def make_margins(
         of_task = errors[k]
         if task.has_classes:
             is_free = lacks_order(task)
-            own = np.arange(len(task.classes))[getattr(task, "order", slice(None))]
+            own = np.arange(len(task.classes))[task.order]
             order = orders[k] if is_free and orders is not None else own
             margins.append(Ordered(predicted, order, is_free))
         elif isinstance(task, Survival) and outputs is not None:

@@ -11,7 +11,7 @@ from sklearn.utils import ClassifierTags, Tags, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ..encoding.dependence import Dependence
+from ..encoding.prerequisites import Prerequisites
 from ..encoding.targets import TargetEncoder
 from ..tables.reading import check_in_memory
 from ..tables.weights import weigh
@@ -101,9 +101,9 @@ class MultiTaskModel(BaseEstimator):
         return None
 
     @property
-    def _dependence(self) -> Dependence:
+    def _prerequisites(self) -> Prerequisites:
         """Which events require others."""
-        return Dependence(None, self.tasks_)
+        return Prerequisites(None, self.tasks_)
 
     def _predict_distributions(self, X: Any) -> Distributions:
         """Predict the distribution of each task by itself."""
@@ -120,8 +120,8 @@ class MultiTaskModel(BaseEstimator):
         shape = len(law.predictions[0]), len(self.tasks_)
         codes = np.full(shape, np.nan)
         if known is not None:
-            codes = read_known(self._targets, self._dependence, known, X, shape[0])
-        return Joint(self.tasks_, law, copula, self._dependence, codes)
+            codes = read_known(self._targets, self._prerequisites, known, X, shape[0])
+        return Joint(self.tasks_, law, copula, self._prerequisites, codes)
 
     def _learnt_copula(self, kind: type[Exception] = ValueError) -> Copula:
         """Return how the tasks depend on each other, after a check that it is known."""

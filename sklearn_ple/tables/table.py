@@ -34,7 +34,7 @@ class Table:
         Sample weights of the labels, zero for missing labels.
     form : TargetForm
         The form of y.
-    numbers : ndarray of int of shape (n_rows,)
+    row_numbers : ndarray of int of shape (n_rows,)
         Numbers of the rows in X.
     parts : ndarray of int of shape (n_rows,), default=None
         For rows in files, the part of each row in learning target statistics; `N_PARTS` for a row
@@ -45,7 +45,7 @@ class Table:
     labels: list[Labels]
     weights: np.ndarray
     form: TargetForm
-    numbers: np.ndarray
+    row_numbers: np.ndarray
     parts: np.ndarray | None = None
 
     @classmethod

@@ -54,18 +54,10 @@ def _without_bools(labels: np.ndarray) -> np.ndarray:
 
 
 class ClassTask(Task):
-    """A task whose labels are classes.
-
-    Attributes
-    ----------
-    order : slice or ndarray of int of shape (n_classes,), default=slice(None)
-        Positions of the classes in the order in which tables of probabilities show them; by
-        default the sorted order.
-    """
+    """A task whose labels are classes."""
 
     words = "classes"
     has_classes = True
-    order: Any = slice(None)
 
     @property
     def metric(self) -> Any:

@@ -131,7 +131,7 @@ class Log(Regression):
         errors = logs - super().predict(outputs)
         levels = [0.25, 0.5, 0.75, *self.levels]
         found = np.quantile(errors, levels, weights=weights, method="inverted_cdf")
-        low, middle, high = found[:3]
+        (low, middle, high), ends = np.split(found, [3])
         bound = _GREATEST * (float(high - low) / _QUARTILE_RANGE or float(errors.std()))
         shifts, shares = (errors - middle).clip(-bound, bound), weights / weights.sum()
         smearing = float(middle + logsumexp(shifts, b=shares))
@@ -139,7 +139,7 @@ class Log(Regression):
         self.n_errors = n_before + len(targets)
         share = len(targets) / self.n_errors
         self.smearing += share * (smearing - self.smearing)
-        self.ends = self.ends + share * (found[3:] - self.ends)
+        self.ends = self.ends + share * (ends - self.ends)
 
     def predict(self, outputs: np.ndarray) -> np.ndarray:
         """Return the predicted mean."""

@@ -43,6 +43,9 @@ class Task(ABC):
         Name of the column; empty until an estimator is fitted.
     classes : ndarray or None
         The sorted class labels; None if labels are numbers.
+    order : slice or ndarray of int of shape (n_classes,), default=slice(None)
+        Positions of the classes in the order in which tables of probabilities show them; by
+        default the sorted order.
     n_outputs : int
         Number of outputs of the network for the task: 1, unless ``__init__`` or `fit` sets
         another number.
@@ -127,6 +130,7 @@ class Task(ABC):
     # A subclass need not call this class's __init__.
     name: str = ""
     classes: Any = None
+    order: Any = slice(None)
     n_outputs: int = 1
 
     def __init__(self) -> None:
@@ -205,7 +209,7 @@ class Task(ABC):
         n = len(classes)
         if not isinstance(classes, np.ndarray) or n < 2 or len(set(classes.tolist())) < n:
             raise ValueError(f"the task {self.name!r} does not have several classes, each once")
-        if not np.array_equal(np.sort(np.arange(n)[getattr(self, "order", ...)]), np.arange(n)):
+        if not np.array_equal(np.sort(np.arange(n)[self.order]), np.arange(n)):
             raise ValueError(f"the order of the task {self.name!r} is not one of its classes")
 
     @abstractmethod

@@ -87,8 +87,8 @@ def make_module(
             inputs,
             body,
             linear=linear,
-            link=encoder.dependence.link(settings.architecture.make_link),
-            mean=MemberMean(tasks, members.n, encoder.dependence.pairs),
+            link=encoder.prerequisites.link(settings.architecture.make_link),
+            mean=MemberMean(tasks, members.n, encoder.prerequisites.pairs),
             order=TaskOrder(encoder.order, body.n_outputs),
         )
 

@@ -123,7 +123,7 @@ class Fit:
         encoder, encoded = self.start.encode(table, plan, self.classes)
         self.device = resolve_device(plan.device, plan.tensor_dtype)
         self._compare(table, split)
-        self._numbers = getattr(table, "numbers", None) if split.table is None else None
+        self._row_numbers = getattr(table, "row_numbers", None) if split.table is None else None
         trainings = self._split(table, split, encoder, encoded)
         # Free memory: training needs only what has been split.
         del table, split, encoder, encoded
@@ -221,7 +221,7 @@ class Fit:
             return encoder, train
         if validation is None:
             return encoder, train.with_numbers(numbers)
-        return encoder, validation.renumber(encoder, train, numbers)
+        return encoder, validation.replace_numbers(encoder, train, numbers)
 
     # -- the training ---------------------------------------------------------------------------
 
@@ -281,21 +281,23 @@ class Fit:
         encoder: TableEncoder,
         validation: Validation,
     ) -> None:
-        """Learn deviations and dependence from the validation rows."""
+        """Learn the deviations, and the dependence of the tasks, from the validation rows."""
         sample, mean = validation.sample(), net.module_.mean
         members = compute_outputs(net, sample.rows)
         outputs = sample.average(mean, members).numpy()
-        if self.keeps_unseen and self._numbers is not None:
-            self.unseen = self._numbers[sample.numbers], outputs
+        if self.keeps_unseen and self._row_numbers is not None:
+            self.unseen = self._row_numbers[sample.row_numbers], outputs
         parts = encoder.targets.split_outputs(outputs)
         encoder.targets.learn_errors(outputs, *sample.rows.read_labels())
-        of_rows = deviations.learn(members.numpy(), *sample[2:])
+        of_rows = deviations.learn(
+            members.numpy(), sample.labels, sample.weights, sample.out_of_fold
+        )
         known = Distributions(encoder.targets.predict(parts), of_rows, deviations.errors, parts)
         labels = encode_labels(encoder.tasks, sample.labels)
         # Processes that train together must all learn the same.
         limit = [] if self.budget is None or current().n > 1 else [self.budget.is_over]
         deviations.copula = learn_copula(
-            encoder.tasks, known, encoder.dependence, labels, sample.weights, *limit
+            encoder.tasks, known, encoder.prerequisites, labels, sample.weights, *limit
         )
 
     def _train_again(

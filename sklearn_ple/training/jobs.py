@@ -147,8 +147,9 @@ class Jobs:
 
     def outputs(self, batches: Any) -> Labelled:
         """Return the members' outputs for the validation rows after the last epoch."""
-        labels = zip(*(labels[:2] for _, labels in batches), strict=True)
-        return Labelled(torch.cat(self._outputs), *(torch.cat(part, dim=-2) for part in labels))
+        pairs = [(targets, weights) for _, (targets, weights, *_) in batches]
+        labels = (torch.cat(parts, dim=-2) for parts in zip(*pairs, strict=True))
+        return Labelled(torch.cat(self._outputs), *labels)
 
 
 class Epoch(NamedTuple):
@@ -226,7 +227,7 @@ class Job(NamedTuple):
             keep_freed_memory()
             # Create the generator before its state is loaded.
             generator_for(torch.device("cpu"))
-            to_train, to_validate, numbers = rows.open(members)
+            to_train, to_validate, row_numbers = rows.open(members)
             net.begin_training(to_train, members)
             net.callbacks_ = [(name, copy.copy(schedule)) for name, schedule in schedules]
             for name, part in net.states().items():
@@ -237,7 +238,7 @@ class Job(NamedTuple):
             steps = net.train_epoch(net.get_iterator(to_train, training=True), number)
             outputs = None
             if to_validate is not None and steps is not None:
-                batches = net.get_iterator(to_validate, indices=numbers)
+                batches = net.get_iterator(to_validate, indices=row_numbers)
                 outputs = net.compute_labelled(batches).members
             state = {name: part.state_dict() for name, part in net.states().items()}
             n_steps = net.n_steps
@@ -276,16 +277,16 @@ class SharedRows:
     def open(self, members: MemberRange) -> tuple[TableRows, TableRows | None, Tensor | None]:
         """Return the rows to train on, and those from which some members' validation rows are.
 
-        The third result are the numbers of the validation rows, see `Validation.indices`.
+        The third result are the row numbers to validate on, see `Validation.indices`.
         """
         rows, *others = (
             {name: _as_tensor(array) for name, array in table.items()} for table in self._tables
         )
         if not others:
             return TableRows.of_stored(rows), None, None
-        numbers = others[1][""]
-        numbers = members.of(numbers) if numbers.dim() == 2 else numbers
-        return TableRows.of_stored(rows), TableRows.of_stored(others[0]), numbers
+        row_numbers = others[1][""]
+        row_numbers = members.of(row_numbers) if row_numbers.dim() == 2 else row_numbers
+        return TableRows.of_stored(rows), TableRows.of_stored(others[0]), row_numbers
 
 
 def _as_array(part: Any) -> Any:

@@ -456,10 +456,10 @@ class MultiTaskNet(NeuralNet):
         parts: list[Any] = []
         for batch in batches:
             self.notify("on_batch_begin", batch=batch, training=False)
-            inputs, labels = to_tensor(batch, device=self.device)
             # Folds, if there are any, are needed only in training.
+            inputs, (targets, weights, *_) = to_tensor(batch, device=self.device)
             outputs = evaluate_in_turn(module, inputs, len(parts))
-            parts.append((outputs, *labels[:2]))
+            parts.append((outputs, targets, weights))
             self.notify("on_batch_end", batch=batch, training=False, y_pred=outputs)
         rows = Labelled(*(torch.cat(part, dim=-2) for part in zip(*parts, strict=True)))
         return rows._replace(members=current().total(rows.members))

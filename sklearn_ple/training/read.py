@@ -32,6 +32,11 @@ class Arguments(NamedTuple):
     groups: Any = None
 
     @property
+    def rows(self) -> tuple[Any, Any, Any]:
+        """The rows to train on, and to split if none are apart: X, y and the weights."""
+        return self.X, self.y, self.sample_weight
+
+    @property
     def apart(self) -> tuple[Any, Any, Any] | None:
         """The separate validation rows, or None."""
         rows = self.X_val, self.y_val, self.sample_weight_val
@@ -76,7 +81,7 @@ def read(
         check_apart(settings, arguments.X_val, arguments.y_val, arguments.groups)
     if is_dataset(arguments.X):
         return _read_files(arguments, settings, reader, like)
-    table = reader.read(*arguments[:3], like=like)
+    table = reader.read(*arguments.rows, like=like)
     if arguments.apart is None:
         return table, Split.choose(settings, table, arguments.X, arguments.y, arguments.groups)
     if is_dataset(arguments.X_val):
@@ -100,7 +105,7 @@ def _read_files(
             "pass X_val and y_val."
         )
     source = Source.of(arguments.X)
-    columns = Columns.choose(source, *arguments[1:3], group=arguments.groups)
+    columns = Columns.choose(source, arguments.y, arguments.sample_weight, group=arguments.groups)
     if like is None:
         _warn_of_lost_categories(settings, source, columns)
     options: dict[str, Any] = {"like": like, "verbose": settings.verbose}
@@ -128,7 +133,7 @@ def _read_apart(
     arguments: Arguments, settings: Settings, reader: TableReader, table: AnyTable
 ) -> Table:
     """Read separate validation rows: all rows in memory, or a sample of those in files."""
-    X, y, sample_weight = arguments[3:6]
+    X, y, sample_weight = arguments.X_val, arguments.y_val, arguments.sample_weight_val
     with naming_validation_rows():
         if isinstance(table, StreamedTable) and is_dataset(X):
             features, source = table.columns.features, Source.of(X)

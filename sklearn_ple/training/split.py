@@ -81,7 +81,7 @@ class Split:
         if groups is not None:
             warn_of_order(X=X, groups=groups)
             # Groups without any label are not counted, or there could be no validation rows.
-            labelled = read_groups(groups, n_rows)[table.numbers]
+            labelled = read_groups(groups, n_rows)[table.row_numbers]
             codes = np.unique(labelled, return_inverse=True)[1]
         if isinstance(rule, str):
             if rule == "last" and groups is not None:
@@ -89,7 +89,7 @@ class Split:
             return cls(groups=codes, last=rule == "last")
         if not stops_early(settings, len(table)):
             return cls(groups=codes)
-        return cls(groups=codes, chosen=_choose(rule, X, y, groups, n_rows, table.numbers))
+        return cls(groups=codes, chosen=_choose(rule, X, y, groups, n_rows, table.row_numbers))
 
     def n_left_out(self, n_rows: int, n_members: int) -> int:
         """Return about how many rows each member leaves out; 0 if no folds are drawn.
@@ -221,7 +221,7 @@ def check_apart(settings: Settings, X_val: Any, y_val: Any, groups: Any) -> None
 
 
 def _choose(
-    splitter: Any, X: Any, y: Any, groups: Any, n_rows: int, numbers: np.ndarray
+    splitter: Any, X: Any, y: Any, groups: Any, n_rows: int, row_numbers: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a splitter's first split, as positions in a table; numbers are its rows in X."""
     what = f"validation_split={splitter!r}"
@@ -236,7 +236,7 @@ def _choose(
         rows[part] = True
     if n_both := int(asked.all(axis=0).sum()):
         raise ValueError(f"{what} puts {n_both} rows both into training and into validation.")
-    train, valid = (np.flatnonzero(rows[numbers]) for rows in asked)
+    train, valid = (np.flatnonzero(rows[row_numbers]) for rows in asked)
     if not len(train) or not len(valid):
         purpose = "validate on" if len(train) else "train on"
         raise ValueError(f"{what} leaves no row with a label to {purpose}.")

@@ -269,7 +269,7 @@ class FewerTasks(Start):
 
     def read(self, arguments: Arguments, settings: Settings, features: FeatureReader) -> Reading:
         """Read the rows of the new tasks, and learn these tasks."""
-        X, y, sample_weight = arguments[:3]
+        X, y, sample_weight = arguments.rows
         encoder, weights = self.fitted.encoder, settings.task_weights
         options: dict[str, Any] = {"task_weights": weights, "new_alone": self.freeze}
         self.grown = grow(encoder, features, X, y, sample_weight, self.task_types, **options)

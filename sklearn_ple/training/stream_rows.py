@@ -52,7 +52,7 @@ def stream_rows(
 
     def encode(rows: Table) -> Arrays:
         encoded = encoder.apply(rows, class_weight, warns=False)._replace(ordered=ordered)
-        arrays = encoder.resume(encoded), *encoded.arrays[1:]
+        arrays = encoded._replace(numbers=encoder.resume(encoded)).arrays
         return tuple(
             np.asarray(part, encoder.dtype) if part.dtype.kind == "f" else part for part in arrays
         )

@@ -32,7 +32,7 @@ class Sample(NamedTuple):
 
     Attributes
     ----------
-    numbers : ndarray of int of shape (n_rows,)
+    row_numbers : ndarray of int of shape (n_rows,)
         Numbers of the rows in their table.
     rows : TableRows
         The encoded rows.
@@ -44,7 +44,7 @@ class Sample(NamedTuple):
         The two members that were not trained on each row; None if no member was.
     """
 
-    numbers: np.ndarray
+    row_numbers: np.ndarray
     rows: TableRows
     labels: Sequence[Labels]
     weights: np.ndarray
@@ -99,7 +99,7 @@ class Validation(ABC):
         The same rows before encoding, whose labels are needed for scores.
     targets : TargetEncoder
         The tasks.
-    numbers : ndarray of int
+    row_numbers : ndarray of int
         Numbers of the validation rows.
     train : ndarray of int, optional
         Numbers of the rows to train on. By default no row is left out by all members.
@@ -110,15 +110,15 @@ class Validation(ABC):
         rows: TableRows,
         table: Table,
         targets: TargetEncoder,
-        numbers: np.ndarray,
+        row_numbers: np.ndarray,
         train: np.ndarray | None = None,
     ):
         self.rows = rows
         self.targets = targets
-        self.numbers = numbers
+        self.row_numbers = row_numbers
         self.train = train
-        self.labels = [column.take(numbers.ravel()) for column in table.labels]
-        self.weights = table.weights[numbers.ravel()]
+        self.labels = [column.take(row_numbers.ravel()) for column in table.labels]
+        self.weights = table.weights[row_numbers.ravel()]
 
     def __len__(self) -> int:
         """Return the number of rows that each member evaluates, for callbacks of skorch."""
@@ -163,7 +163,7 @@ class Validation(ABC):
         weights: Any = self.rows.array("weights")
         labelled = (weights > 0).numpy()
         to_train = (train.mean_weights > 0).numpy()
-        to_validate = labelled[self.numbers.ravel()].any(axis=0)
+        to_validate = labelled[self.row_numbers.ravel()].any(axis=0)
         apart = self.trained_on() is None
         remedy = "Pass an X_val and y_val with labels of it." if apart else _CHOOSE_OTHERS
         if watched in np.array(self.targets.names)[~to_validate].tolist():
@@ -178,8 +178,8 @@ class Validation(ABC):
             if not to_validate[k]:
                 warn(_describe_unvalidated(self.targets.tasks[k], remedy))
 
-    def renumber(self, encoder: TableEncoder, train: Any, numbers: np.ndarray) -> Any:
-        """Replace the numbers of the validation rows and of the training rows by those to read.
+    def replace_numbers(self, encoder: TableEncoder, train: Any, numbers: np.ndarray) -> Any:
+        """Replace the encoded numbers of the validation rows and of the rows to train on.
 
         Parameters
         ----------
@@ -188,7 +188,7 @@ class Validation(ABC):
         train : TableRows or ShuffledRows
             The rows to train on.
         numbers : ndarray of shape (n_rows, n_numbers)
-            Numbers to read of all rows of the table with the training rows.
+            The numbers that the network reads, of all rows of the table with the training rows.
 
         Returns
         -------
@@ -235,7 +235,7 @@ class Validation(ABC):
         # In float32, labels far from zero would lose digits, and large ones overflow.
         outputs = outputs.astype(np.float64)
         if self.targets.learns_errors:
-            rows = self.rows.take(self.numbers.ravel())
+            rows = self.rows.take(self.row_numbers.ravel())
             self.targets.learn_errors(outputs, *rows.read_labels())
         parts = self.targets.split_outputs(outputs)
         scores = self.targets.score(self.targets.decode(parts), self.labels, self.weights)
@@ -258,10 +258,10 @@ class HeldOut(Validation):
         result[0, self.train] = True
         return result
 
-    def renumber(self, encoder: TableEncoder, train: Any, numbers: np.ndarray) -> Any:
+    def replace_numbers(self, encoder: TableEncoder, train: Any, numbers: np.ndarray) -> Any:
         """Replace the numbers; the statistics of another table are found by its codes."""
         if self.train is not None:
-            return super().renumber(encoder, train, numbers).take(self.train)
+            return super().replace_numbers(encoder, train, numbers).take(self.train)
         own_numbers, codes = (self.rows.arrays[name].numpy() for name in ("numbers", "codes"))
         if encoder.kept is not None:
             own_numbers = own_numbers[:, encoder.kept]
@@ -272,7 +272,7 @@ class HeldOut(Validation):
 
     def indices(self) -> Tensor:
         """Return the numbers of the rows, which are the same for all members."""
-        return torch.as_tensor(self.numbers)
+        return torch.as_tensor(self.row_numbers)
 
     def evaluate(
         self, mean: MemberMean, losses: TaskLosses, rows: Labelled
@@ -286,7 +286,9 @@ class HeldOut(Validation):
 
     def sample(self) -> Sample:
         """Return all validation rows."""
-        return Sample(self.numbers, self.rows.take(self.numbers), self.labels, self.weights)
+        return Sample(
+            self.row_numbers, self.rows.take(self.row_numbers), self.labels, self.weights
+        )
 
 
 class OutOfFold(Validation):
@@ -331,18 +333,20 @@ class OutOfFold(Validation):
         for number, fold in enumerate(folds):
             fold_of[fold] = number
         least = min(map(len, folds))
-        numbers = np.stack([fold[:least] for fold in folds])
-        super().__init__(rows.with_folds(fold_of), table, targets, numbers)
+        row_numbers = np.stack([fold[:least] for fold in folds])
+        super().__init__(rows.with_folds(fold_of), table, targets, row_numbers)
         self._pair = MemberMean(targets.tasks, n_members=2)
 
     def indices(self) -> Tensor:
         """Return the numbers of the rows that each member leaves out, (n_members, n_left_out)."""
-        return torch.as_tensor(np.hstack([self.numbers, np.roll(self.numbers, -1, axis=0)]))
+        return torch.as_tensor(
+            np.hstack([self.row_numbers, np.roll(self.row_numbers, -1, axis=0)])
+        )
 
     def trained_on(self) -> np.ndarray:
         """Return which rows each member is trained on, of shape (n_members, n_rows)."""
         folds: Any = self.rows.array("folds")
-        return find_kept(folds, MemberRange.all(len(self.numbers))).cpu().numpy()
+        return find_kept(folds, MemberRange.all(len(self.row_numbers))).cpu().numpy()
 
     def evaluate(
         self, mean: MemberMean, losses: TaskLosses, rows: Labelled
@@ -351,7 +355,9 @@ class OutOfFold(Validation):
         first, second = rows.members.unflatten(1, (2, -1)).unbind(1)
         pair = torch.stack([first, second.roll(1, dims=0)])
         # Each fold is evaluated by two members: take its labels from the one with its number.
-        targets, weights = (part.unflatten(1, (2, -1))[:, 0] for part in rows[1:])
+        targets, weights = (
+            part.unflatten(1, (2, -1))[:, 0] for part in (rows.targets, rows.weights)
+        )
         compared = [losses.means(losses.member_sums(one, targets, weights)) for one in pair]
         pair, targets, weights = pair.flatten(1, 2), targets.flatten(0, 1), weights.flatten(0, 1)
         mean.weigh(relative_losses(*compared), _count_labels(weights))
@@ -365,14 +371,16 @@ class OutOfFold(Validation):
         All folds have the same weight. With the weights of the members, few rows could outweigh
         all others.
         """
-        n_members, n_rows = self.numbers.shape
+        n_members, n_rows = self.row_numbers.shape
         n_taken = min(n_rows, -(-SAMPLE // n_members))
-        places = np.arange(self.numbers.size).reshape(n_members, n_rows)[:, :n_taken].ravel()
+        places = np.arange(self.row_numbers.size).reshape(n_members, n_rows)[:, :n_taken].ravel()
         members = np.arange(n_members).repeat(n_taken)
-        numbers = self.numbers[:, :n_taken].ravel()
+        row_numbers = self.row_numbers[:, :n_taken].ravel()
         labels = [column.take(places) for column in self.labels]
         pairs = np.stack([members, (members - 1) % n_members])
-        return Sample(numbers, self.rows.take(numbers), labels, self.weights[places], pairs)
+        return Sample(
+            row_numbers, self.rows.take(row_numbers), labels, self.weights[places], pairs
+        )
 
 
 def find_kept(folds: Tensor, members: MemberRange) -> Tensor:

@@ -32,40 +32,40 @@ class Board:
         # Windows does not delete a file that a worker still has open.
         self._folder = TemporaryDirectory(prefix="sklearn_ple_", ignore_cleanup_errors=True)
         path = Path(self._folder.name) / "steps"
-        self._numbers = np.memmap(path, dtype=np.int64, mode="w+", shape=(n_jobs + 1,))
+        self._counts = np.memmap(path, dtype=np.int64, mode="w+", shape=(n_jobs + 1,))
 
     def begin_epoch(self) -> list[Callable[[], bool]]:
         """Begin an epoch; return a function for each job.
 
         The job calls it after each step. It counts the step, and returns whether to stop.
         """
-        self._numbers[:] = 0
-        return [partial(_count_step, self._numbers, job) for job in range(len(self._numbers) - 1)]
+        self._counts[:] = 0
+        return [partial(_count_step, self._counts, job) for job in range(len(self._counts) - 1)]
 
     def stop(self) -> None:
         """Ask all jobs to stop after their present step."""
-        self._numbers[-1] = 1
+        self._counts[-1] = 1
 
     @property
     def stops(self) -> bool:
         """Whether the jobs are to stop."""
-        return bool(self._numbers[-1])
+        return bool(self._counts[-1])
 
     @property
     def n_steps(self) -> int:
         """Number of steps that every job has taken in this epoch."""
-        return int(self._numbers[:-1].min())
+        return int(self._counts[:-1].min())
 
     def close(self) -> None:
         """Delete the file."""
-        del self._numbers
+        del self._counts
         self._folder.cleanup()
 
 
-def _count_step(numbers: np.ndarray, job: int) -> bool:
+def _count_step(counts: np.ndarray, job: int) -> bool:
     """Count a step of a job on a board; return whether to stop."""
-    numbers[job] += 1
-    return bool(numbers[-1])
+    counts[job] += 1
+    return bool(counts[-1])
 
 
 class Workers:

@@ -14,7 +14,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils import assert_all_finite
 
 from sklearn_ple import PLEClassifierRegressor, export
-from sklearn_ple.encoding.dependence import Dependence
+from sklearn_ple.encoding.prerequisites import Prerequisites
 from sklearn_ple.encoding.targets import TargetEncoder
 from sklearn_ple.ensemble import BlendClassifierRegressor, PerTaskClassifierRegressor
 from sklearn_ple.predictions.errors import StandardisedErrors
@@ -289,10 +289,10 @@ def test_intervals_of_quantiles_are_as_wide_as_the_noise_of_their_row():
     low, high = law.bound(targets.tasks, 0.9)
     reach = 1.645 * noise
     np.testing.assert_allclose([low[0] / reach, high[0] / reach], [[-1] * 3000, [1] * 3000], 0.1)
-    dependence, codes = Dependence(None, targets.tasks), y.to_numpy()
-    copula = learn_copula(targets.tasks, law, dependence, codes, np.ones(y.shape))
+    prerequisites, codes = Prerequisites(None, targets.tasks), y.to_numpy()
+    copula = learn_copula(targets.tasks, law, prerequisites, codes, np.ones(y.shape))
     known = np.where([False, True], codes, np.nan)
-    told = Joint(targets.tasks, law, copula, dependence, known).bound((low, high), 0.9)
+    told = Joint(targets.tasks, law, copula, prerequisites, known).bound((low, high), 0.9)
     middle = 0.8 * noise * errors[:, 1]
     there = np.abs(errors[:, 1]) < 2
     for side, bound in zip((-1, 1), told, strict=True):
@@ -473,11 +473,11 @@ def make_chain():
     for task, name in zip(tasks, names, strict=True):
         task.name = name
     depends = {"click": "view", "buy": "click", "like": "view"}
-    return Dependence(depends, tasks), {"view": 0.6, "click": 0.5, "buy": 0.2, "like": 0.3}
+    return Prerequisites(depends, tasks), {"view": 0.6, "click": 0.5, "buy": 0.2, "like": 0.3}
 
 
 def test_known_events_follow_the_sum_over_all_outcomes():
-    dependence, given = make_chain()
+    prerequisites, given = make_chain()
     names, joint = list(given), dict(given)
     for name, other in (("click", "view"), ("buy", "click"), ("like", "view")):
         joint[name] = given[name] * joint[other]
@@ -502,15 +502,15 @@ def test_known_events_follow_the_sum_over_all_outcomes():
             continue
         codes = np.array([[np.nan if k is None else float(k) for k in known]])
         filled, weights = np.nan_to_num(codes), np.isfinite(codes).astype(float)
-        dependence.complete(filled, weights)
+        prerequisites.complete(filled, weights)
         codes = np.where(weights > 0, filled, np.nan)
-        conditional, told = dependence.condition(parts, codes)
+        conditional, told = prerequisites.condition(parts, codes)
         # Evidence of one task about another is that of the chain alone here.
         shown = [
             part if np.isnan(code) else np.array([[1 - code, code]])
             for part, code in zip(conditional, codes[0], strict=True)
         ]
-        found = [part[0, 1] for part in dependence.join(shown)]
+        found = [part[0, 1] for part in prerequisites.join(shown)]
         expected = [sum(m * o[name] for o, m in possible) / total for name in names]
         np.testing.assert_allclose(found, expected, atol=1e-12)
         assert np.isnan(told[np.isnan(codes)]).all()

@@ -339,7 +339,7 @@ def test_validation_scores_are_recorded(table):
     assert epoch["seconds"] > 0 and epoch["learning_rate"] == 0.01
     # The last epoch was the best, so the fitted network has its scores on the rows set aside.
     ((_, validation, _),) = recorder.trainings
-    order = validation.numbers
+    order = validation.row_numbers
     assert len(order) == N // 10
     assert [e["valid_loss"] for e in fitted.history_][-1] == min(
         e["valid_loss"] for e in fitted.history_

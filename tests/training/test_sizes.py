@@ -64,7 +64,7 @@ def test_a_warm_start_validates_on_the_rows_that_were_not_trained_on(params):
     for _ in range(2):
         model.fit(X, y)
     (_, first, _), (_, again, _) = recorder.trainings
-    assert_array_equal(first.numbers, again.numbers)
+    assert_array_equal(first.row_numbers, again.row_numbers)
 
 
 def test_appended_rows_leave_the_order_of_the_others():

@@ -103,7 +103,7 @@ def test_all_rows_are_trained_on_once_and_deviations_are_learnt_on_those_passed(
     fitted.fit(X, y, X_val=X_val, y_val=y_val)
     (((rows, validation)),) = trainings
     assert len(rows) == N and rows.array("folds") is None
-    assert len(validation.numbers) == len(X_val)
+    assert len(validation.row_numbers) == len(X_val)
     assert_array_equal(validation.labels[1].observed, y_val["size"])
     errors = y_val["size"] - fitted.predict(X_val)["size"]
     deviation = fitted.predict(X_val, return_std=True)[1]["size"]
@@ -147,14 +147,14 @@ def test_the_last_rows_are_those_of_a_splitter(trainings):
     split = model(validation_split=PredefinedSplit(first), refit=False).fit(X, y)
     for rows, validation in trainings:
         assert_array_equal(rows._rows, np.arange(90))
-        assert_array_equal(validation.numbers, np.arange(90, N))
+        assert_array_equal(validation.row_numbers, np.arange(90, N))
         assert_array_equal(validation.trained_on(), [first < 0])
     assert_array_equal(last.predict_proba(X)[0], split.predict_proba(X)[0])
 
 
 def test_the_last_rows_are_set_aside_for_any_number_of_members(trainings):
     model(n_members=4, validation_split="last").fit(*make())
-    assert_array_equal(trainings[0][1].numbers, np.arange(N - 12, N))
+    assert_array_equal(trainings[0][1].row_numbers, np.arange(N - 12, N))
     # A refit is by default, and trains on them too.
     assert [len(rows) for rows, _ in trainings] == [N - 12, N]
 
@@ -164,7 +164,7 @@ def test_rows_that_a_splitter_leaves_out_are_used_by_a_refit_alone(trainings):
     model(validation_split=gap, refit=True).fit(*make())
     (first, validation), (again, _) = trainings
     assert_array_equal(first._rows, np.arange(30))
-    assert_array_equal(validation.numbers, np.arange(40, 80))
+    assert_array_equal(validation.row_numbers, np.arange(40, 80))
     assert_array_equal(validation.trained_on().sum(), 30)
     assert len(again) == N
 
@@ -179,7 +179,7 @@ def test_a_splitter_reads_x_as_it_came_with_rows_that_do_not_count(trainings):
     ((rows, validation),) = trainings
     kept = np.flatnonzero(y["size"].notna())
     assert_array_equal(kept[rows._rows], train[np.isin(train, kept)])
-    assert_array_equal(kept[validation.numbers], valid[np.isin(valid, kept)])
+    assert_array_equal(kept[validation.row_numbers], valid[np.isin(valid, kept)])
 
 
 def test_without_validation_no_splitter_is_asked():

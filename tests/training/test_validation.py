@@ -65,13 +65,13 @@ def test_a_member_learns_nothing_of_the_labels_that_it_leaves_out(seed):
     _, y = data(seed)
     # Of several epochs, validation would choose one.
     _, validation, before = trained(y, seed, max_epochs=1)
-    fold = validation.numbers[1]
+    fold = validation.row_numbers[1]
     # Swapped among these rows, labels keep their mean and deviation.
     other = y.copy()
     other[fold] = y[fold[::-1]]
     assert not np.array_equal(other, y)
     _, again, after = trained(other, seed, max_epochs=1)
-    assert_array_equal(again.numbers, validation.numbers)
+    assert_array_equal(again.row_numbers, validation.row_numbers)
     for member in (0, 1):
         assert_allclose(after[member], before[member], atol=1e-6)
     for member in (2, 3):
@@ -186,7 +186,7 @@ def pairs(validation, members):
     return np.stack(
         [
             np.concatenate(
-                [members[(m - back) % N_MEMBERS][validation.numbers[m]] for m in numbers]
+                [members[(m - back) % N_MEMBERS][validation.row_numbers[m]] for m in numbers]
             )
             for back in (0, 1)
         ]
@@ -197,7 +197,7 @@ def test_the_loss_of_validation_is_estimated_for_the_mean_of_all_members():
     _, y = data()
     fitted, validation, members = trained(y)
     both = pairs(validation, members)
-    truth = ((y - y.mean(axis=0)) / y.std(axis=0))[validation.numbers.ravel()]
+    truth = ((y - y.mean(axis=0)) / y.std(axis=0))[validation.row_numbers.ravel()]
     weights = fitted.module_.mean.weights.numpy()
     squares = ((both - truth) ** 2).mean(axis=0)
     # Half of the squared distance of two is an estimate of the members' variance.
@@ -214,10 +214,10 @@ def test_deviations_are_learnt_from_members_that_leave_the_rows_out():
     rows = TableRows(numbers[:, None], codes, y, table.weights, dtype=torch.float64)
     folds = Split().folds(N, N_MEMBERS, 12, rng)
     validation = OutOfFold(rows, table, targets, folds)
-    numbers, sampled, labels, weights, out_of_fold = validation.sample()
+    row_numbers, sampled, labels, weights, out_of_fold = validation.sample()
     there = sampled.array("numbers")[:, 0].numpy().astype(int)
     assert sorted(there) == sorted(np.concatenate(folds))
-    assert_array_equal(numbers, there)
+    assert_array_equal(row_numbers, there)
     assert (out_of_fold[0] != out_of_fold[1]).all()
     assert not validation.trained_on()[out_of_fold, there].any()
     assert_array_equal(weights, table.weights[there])

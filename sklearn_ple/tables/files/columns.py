@@ -109,7 +109,7 @@ class Columns:
         """Names of all columns, with that of the groups."""
         return [*dict.fromkeys([*self.names, *([self.group] if self.group else [])])]
 
-    def group_keys(self, numbers: np.ndarray, rows: Any) -> np.ndarray:
+    def group_keys(self, row_numbers: np.ndarray, rows: Any) -> np.ndarray:
         """Return a hash of the group of each row of a table of Arrow."""
         groups = to_pandas(rows.select([self.group])).iloc[:, 0]
         if groups.isna().any():

@@ -14,7 +14,7 @@ _SURPLUS = 1.25
 _MOST_PARTS = 100
 
 
-def hash_rows(numbers: np.ndarray) -> np.ndarray:
+def hash_rows(row_numbers: np.ndarray) -> np.ndarray:
     """Compute a hash of 64 bits of each row number; no two numbers have the same hash.
 
     This is SplitMix64, in which each bit of the hash depends on all bits of the number. The rows
@@ -22,7 +22,7 @@ def hash_rows(numbers: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    numbers : ndarray of int of shape (n_rows,)
+    row_numbers : ndarray of int of shape (n_rows,)
         Numbers of rows, from 0.
 
     Returns
@@ -43,7 +43,7 @@ def hash_rows(numbers: np.ndarray) -> np.ndarray:
     array([2, 4, 5, 1, 0, 3])
     """
     # pandas mixes the bits of integers in the same way.
-    return pd.util.hash_array((numbers.astype(np.uint64) + np.uint64(1)) * _GAMMA)
+    return pd.util.hash_array((row_numbers.astype(np.uint64) + np.uint64(1)) * _GAMMA)
 
 
 class LowestRows:
@@ -68,12 +68,12 @@ class LowestRows:
         self._parts: list[tuple[np.ndarray, Any]] = []
         self._n = self._size = 0
 
-    def add(self, numbers: np.ndarray, rows: Any) -> None:
+    def add(self, row_numbers: np.ndarray, rows: Any) -> None:
         """Add a table of Arrow and the numbers of its rows, which must increase between calls."""
-        kept = self.key(numbers, rows) <= self._limit
+        kept = self.key(row_numbers, rows) <= self._limit
         if self.n_most and kept.any():
             part = _decode(rows.filter(kept))
-            self._parts.append((numbers[kept], part))
+            self._parts.append((row_numbers[kept], part))
             self._n += len(part)
             self._size += part.nbytes
         if len(self._parts) > _MOST_PARTS:
@@ -101,15 +101,15 @@ class LowestRows:
         """Keep only the rows for which a function like the key returns True."""
         masks = [chosen(*part) for part in self._parts]
         self._parts = [
-            (numbers[mask], rows if mask.all() else rows.filter(mask))
-            for (numbers, rows), mask in zip(self._parts, masks, strict=True)
+            (row_numbers[mask], rows if mask.all() else rows.filter(mask))
+            for (row_numbers, rows), mask in zip(self._parts, masks, strict=True)
             if mask.any()
         ]
-        self._n = sum(len(numbers) for numbers, _ in self._parts)
+        self._n = sum(len(row_numbers) for row_numbers, _ in self._parts)
         self._size = sum(rows.nbytes for _, rows in self._parts)
 
     @property
-    def numbers(self) -> np.ndarray:
+    def row_numbers(self) -> np.ndarray:
         """The numbers of the rows, in ascending order."""
         return np.concatenate([np.empty(0, dtype=np.int64), *(part[0] for part in self._parts)])
 
@@ -122,8 +122,8 @@ class LowestRows:
         """Make one part of all."""
         import pyarrow as pa
 
-        numbers, rows = zip(*self._parts, strict=True)
-        self._parts = [(np.concatenate(numbers), pa.concat_tables(rows).combine_chunks())]
+        row_numbers, rows = zip(*self._parts, strict=True)
+        self._parts = [(np.concatenate(row_numbers), pa.concat_tables(rows).combine_chunks())]
 
 
 def _decode(rows: Any) -> Any:

@@ -43,7 +43,7 @@ class Block:
         return len(self.rows)
 
     @property
-    def numbers(self) -> np.ndarray:
+    def row_numbers(self) -> np.ndarray:
         """Numbers of the rows, among the rows of all files."""
         return np.arange(self.first, self.first + len(self.rows))
 

@@ -92,9 +92,9 @@ class Survey:
         self._distinct = [
             _unite(values, column.observed) for values, column in zip(before, weighed, strict=True)
         ]
-        numbers, rows = block.numbers[counts], block.rows.filter(counts)
-        self._sample.add(numbers, rows)
-        self._aside.add(numbers, rows)
+        row_numbers, rows = block.row_numbers[counts], block.rows.filter(counts)
+        self._sample.add(row_numbers, rows)
+        self._aside.add(row_numbers, rows)
         if self.columns.group and len(self._aside) > SAMPLED_ROWS:
             raise ValueError(
                 "groups: validation rows are kept in memory, but these groups have too many. "
@@ -113,8 +113,8 @@ class Survey:
         if len(self._aside) == self.n_rows:
             raise ValueError("groups has a single group, whose rows would all be set aside.")
         # Without a reference to the survey, whose rows can then be freed.
-        is_aside = self.is_aside = partial(_are_among, self._aside.numbers)
-        self._sample.keep(lambda numbers, _: ~is_aside(numbers))
+        is_aside = self.is_aside = partial(_are_among, self._aside.row_numbers)
+        self._sample.keep(lambda row_numbers, _: ~is_aside(row_numbers))
         self._sample.n_bytes = SAMPLED_BYTES
         self._sample.cut(SAMPLED_ROWS)
 
@@ -125,13 +125,13 @@ class Survey:
 
     def sample(self) -> tuple[Any, np.ndarray]:
         """Return a random sample of the training rows, a table of Arrow, and their numbers."""
-        return self._with_dictionaries(self._sample.rows()), self._sample.numbers
+        return self._with_dictionaries(self._sample.rows()), self._sample.row_numbers
 
     def aside(self) -> tuple[Any, np.ndarray] | None:
         """Return the rows that are set aside, a table of Arrow, and their numbers; or None."""
         if not len(self._aside):
             return None
-        return self._with_dictionaries(self._aside.rows()), self._aside.numbers
+        return self._with_dictionaries(self._aside.rows()), self._aside.row_numbers
 
     def with_rare_labels(self, sample: Table) -> tuple[list[Labels], np.ndarray]:
         """Append labels that do not occur in the sample, so that all classes are known.
@@ -219,19 +219,19 @@ class Survey:
         return rows
 
 
-def _hash(numbers: np.ndarray, rows: Any) -> np.ndarray:
+def _hash(row_numbers: np.ndarray, rows: Any) -> np.ndarray:
     """Return keys that are as good as drawn."""
-    return hash_rows(numbers)
+    return hash_rows(row_numbers)
 
 
-def _descend(numbers: np.ndarray, rows: Any) -> np.ndarray:
+def _descend(row_numbers: np.ndarray, rows: Any) -> np.ndarray:
     """Return keys that decrease with the number of the row."""
-    return ~numbers.astype(np.uint64)
+    return ~row_numbers.astype(np.uint64)
 
 
-def _are_among(ordered: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    """Return whether numbers are among others, which are in ascending order."""
-    first, end = (np.searchsorted(ordered, numbers, side) for side in ("left", "right"))
+def _are_among(ordered: np.ndarray, row_numbers: np.ndarray) -> np.ndarray:
+    """Return whether row numbers are among others, which are in ascending order."""
+    first, end = (np.searchsorted(ordered, row_numbers, side) for side in ("left", "right"))
     return first < end
 
 

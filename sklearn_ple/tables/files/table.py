@@ -101,9 +101,9 @@ class StreamedTable:
         self.is_aside = survey.is_aside
         self._unit, self._n_rows = survey.unit, survey.n_rows
         # If the sample contains all rows, weights are the same as for a table in memory.
-        rows, numbers = survey.sample()
-        unit = None if len(numbers) == survey.n_rows else survey.unit
-        self.sample = self._read_table(rows, numbers, like, unit)
+        rows, row_numbers = survey.sample()
+        unit = None if len(row_numbers) == survey.n_rows else survey.unit
+        self.sample = self._read_table(rows, row_numbers, like, unit)
         self.form = self.sample.form
         aside = survey.aside()
         self.aside = None if aside is None else self._read_table(*aside, self.form, survey.unit)
@@ -134,7 +134,7 @@ class StreamedTable:
         for block in show_progress(blocks, self.source.n_rows, "Counting labels", self.verbose):
             labels, form = read_targets(columns.y(block.rows), self.reader.ignored(self.form))
             labels, weights = weigh(labels, columns.sample_weight(block.rows), self._unit)
-            yield Table(None, labels, weights, form, block.numbers)
+            yield Table(None, labels, weights, form, block.row_numbers)
 
     def training_rows(
         self, order: Sequence[int], make: Callable[[Table], _Made]
@@ -192,29 +192,29 @@ class StreamedTable:
         returns True. Errors name the row group.
         """
         for block in blocks:
-            rows, numbers = block.rows, block.numbers
+            rows, row_numbers = block.rows, block.row_numbers
             if leaves_out is not None:
-                kept = ~leaves_out(numbers)
-                rows, numbers = rows.filter(kept), numbers[kept]
-            if not len(numbers):
+                kept = ~leaves_out(row_numbers)
+                rows, row_numbers = rows.filter(kept), row_numbers[kept]
+            if not len(row_numbers):
                 continue
             with block.row_group.named():
-                table = self._read_table(rows, numbers, self.form, self._unit)
+                table = self._read_table(rows, row_numbers, self.form, self._unit)
                 made = make(table) if len(table) else None
             if made is not None:
                 yield made
 
     def _read_table(
-        self, rows: Any, numbers: np.ndarray, like: TargetForm | None, unit: float | None
+        self, rows: Any, row_numbers: np.ndarray, like: TargetForm | None, unit: float | None
     ) -> Table:
         columns = self.columns
         passed = columns.X(rows), columns.y(rows), columns.sample_weight(rows)
         table = self.reader.read(*passed, like=like, unit=unit)
-        numbers = numbers[table.numbers]
+        row_numbers = row_numbers[table.row_numbers]
         # A row has the same part in every pass, whatever the order in which rows are read.
-        parts = (hash_rows(numbers) % np.uint64(N_PARTS)).astype(np.int64)
-        parts[self.is_aside(numbers)] = N_PARTS
-        return replace(table, numbers=numbers, parts=parts)
+        parts = (hash_rows(row_numbers) % np.uint64(N_PARTS)).astype(np.int64)
+        parts[self.is_aside(row_numbers)] = N_PARTS
+        return replace(table, row_numbers=row_numbers, parts=parts)
 
 
 #: A table in memory or in files.

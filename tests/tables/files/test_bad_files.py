@@ -492,8 +492,8 @@ def test_what_a_source_says_of_its_rows(tmp_path):
         source = Source.of(write(tmp_path / kind, make_table(500), kind=kind))
         assert [unit.n_rows for unit in source.row_groups] == [100, 100, 50, 100, 100, 50]
         assert [unit.first for unit in source.row_groups] == [0, 100, 200, 250, 350, 450]
-        numbers = [block.numbers for block in interleave(source.readers(["a"]), n_open=3)]
-        assert np.concatenate(numbers)[[0, 100, 200, 250]].tolist() == [0, 100, 200, 250]
+        row_numbers = [block.row_numbers for block in interleave(source.readers(["a"]), n_open=3)]
+        assert np.concatenate(row_numbers)[[0, 100, 200, 250]].tolist() == [0, 100, 200, 250]
         rows = pa.concat_tables([block.rows for block in source.blocks(["amount", "a"])])
         assert rows.column_names == ["amount", "a"]
         assert rows["a"].to_pylist() == make_table(500)["a"].tolist()

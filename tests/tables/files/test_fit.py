@@ -277,7 +277,7 @@ def test_labels_are_counted_in_a_pass_of_their_own(tmp_path, monkeypatch, early_
             weights[there, k] *= share / sums[there].to_numpy()
     # The classes are balanced in all rows, also those of validation.
     aside = learn(model(early_stopping=early_stopping), folder, TASKS, "w").table.aside
-    weights = np.delete(weights, aside.numbers if early_stopping else [], axis=0)
+    weights = np.delete(weights, aside.row_numbers if early_stopping else [], axis=0)
     trained = weights[weights.any(axis=1)]
     rows = recorder.trainings[0][0]
     assert len(rows) == len(trained)

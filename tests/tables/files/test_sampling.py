@@ -8,8 +8,8 @@ from scipy.stats import chisquare, kstest
 from sklearn_ple.tables.files.sampling import LowestRows, hash_rows
 
 
-def by_hash(numbers, rows):
-    return hash_rows(numbers)
+def by_hash(row_numbers, rows):
+    return hash_rows(row_numbers)
 
 
 def test_hashes_are_as_good_as_drawn():
@@ -27,14 +27,14 @@ def test_hashes_are_as_good_as_drawn():
 @pytest.mark.parametrize("n_blocks", [1, 7, 300])
 @pytest.mark.parametrize("n_most", [0, 1, 10, 999, 1000, 5000])
 def test_the_lowest_stay_in_their_order(n_blocks, n_most):
-    numbers = np.arange(1000)
+    row_numbers = np.arange(1000)
     kept = LowestRows(by_hash, n_most, 10**9)
-    for part in np.array_split(numbers, n_blocks):
+    for part in np.array_split(row_numbers, n_blocks):
         kept.add(part, pa.table({"number": part}))
     kept.cut(n_most)
     assert len(kept) == min(n_most, 1000)
     if n_most:
-        lowest = np.sort(np.argsort(hash_rows(numbers))[:n_most])
+        lowest = np.sort(np.argsort(hash_rows(row_numbers))[:n_most])
         assert kept.rows()["number"].to_pylist() == lowest.tolist()
 
 
@@ -54,7 +54,7 @@ def test_few_parts_are_kept_of_many_blocks():
     for number in range(400):
         kept.add(np.array([number]), pa.table({"number": [number]}))
         assert len(kept._parts) <= 100
-    assert kept.rows()["number"].to_pylist() == kept.numbers.tolist() == list(range(400))
+    assert kept.rows()["number"].to_pylist() == kept.row_numbers.tolist() == list(range(400))
 
 
 def test_dictionaries_do_not_stay():

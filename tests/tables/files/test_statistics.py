@@ -65,7 +65,7 @@ def in_memory(learnt, frame, keep):
     kept = frame.iloc[keep]
     rows = arrow(kept)
     read = learnt.read(rows.select(FEATURES), rows.select(TASKS), kept["w"].to_numpy())
-    return learnt.encoder.apply(read), kept.index.to_numpy()[read.numbers]
+    return learnt.encoder.apply(read), kept.index.to_numpy()[read.row_numbers]
 
 
 def questions(encoded):

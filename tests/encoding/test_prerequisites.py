@@ -16,7 +16,7 @@ from sklearn_ple import (
     PLEClassifier,
     PLEClassifierRegressor,
 )
-from sklearn_ple.encoding.dependence import Dependence
+from sklearn_ple.encoding.prerequisites import Prerequisites
 from sklearn_ple.encoding.targets import TargetEncoder
 from sklearn_ple.tables.labels import read_targets
 from sklearn_ple.tables.weights import find_label_weights
@@ -35,7 +35,7 @@ def encoded(y, task_types="auto", sample_weight=None):
 def complete(y, depends_on, **params):
     """Return the targets of y, those that follow filled in, and the weights."""
     tasks, targets, weights = encoded(y, **params)
-    Dependence(depends_on, tasks).complete(targets, weights)
+    Prerequisites(depends_on, tasks).complete(targets, weights)
     return np.where(weights > 0, targets, NAN), weights
 
 
@@ -145,19 +145,19 @@ BINARY = pd.DataFrame({"a": [0, 1], "b": [0, 1], "c": [0, 1]})
     ],
 )
 def test_what_a_task_depends_on_comes_before_it(depends_on, pairs):
-    assert Dependence(depends_on, encoded(BINARY)[0]).pairs == pairs
+    assert Prerequisites(depends_on, encoded(BINARY)[0]).pairs == pairs
 
 
 def test_logits_are_lowered_along_a_chain_as_a_whole():
-    dependence = Dependence({"a": "b", "b": "c"}, encoded(BINARY)[0])
+    prerequisites = Prerequisites({"a": "b", "b": "c"}, encoded(BINARY)[0])
     logits = [np.array([[3.0], [0.0]]), np.array([[2.0], [1.0]]), np.array([[1.0], [4.0]])]
-    lowered = dependence.ordered(logits)
+    lowered = prerequisites.ordered(logits)
     assert_array_equal(np.hstack(lowered), [[1, 1, 1], [0, 1, 4]])
 
 
 def test_a_single_task_has_no_previous_one():
-    dependence = Dependence("previous", encoded(pd.Series([0, 1]))[0])
-    assert dependence.pairs == [] and dependence.link() is None
+    prerequisites = Prerequisites("previous", encoded(pd.Series([0, 1]))[0])
+    assert prerequisites.pairs == [] and prerequisites.link() is None
 
 
 @pytest.mark.parametrize(
@@ -176,12 +176,12 @@ def test_a_single_task_has_no_previous_one():
 def test_what_cannot_depend(depends_on, message):
     y = pd.concat([BINARY, BINARY]).assign(n=[0.5, 1.5, 2.5, 3.5], m=["x", "y", "z", "x"])
     with pytest.raises(ValueError, match=message):
-        Dependence(depends_on, encoded(y)[0])
+        Prerequisites(depends_on, encoded(y)[0])
 
 
 def test_outputs_are_linked_by_their_columns():
     y = pd.DataFrame({"m": ["x", "y", "z"], "b": [0, 1, 1], "n": [0.5, 1.5, 2.5], "a": [0, 1, 0]})
-    link = Dependence({"b": "a"}, encoded(y)[0]).link()
+    link = Prerequisites({"b": "a"}, encoded(y)[0]).link()
     outputs = np.random.RandomState(0).randn(4, 6)
     linked = link(torch.from_numpy(outputs)).numpy()
     assert_allclose(expit(linked[:, 3]), expit(outputs[:, 3]) * expit(outputs[:, 5]), rtol=1e-9)

@@ -1,4 +1,4 @@
-"""Dependences between tasks: a purchase, for example, requires a click."""
+"""Which events require others: a purchase, for example, requires a click."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -11,8 +11,8 @@ from ..tasks import Binary, Task, pair_dependent_tasks
 Pair = tuple[int, int]
 
 
-class Dependence:
-    """The dependences between tasks, and their consequences for labels and outputs.
+class Prerequisites:
+    """The tasks that ``depends_on`` names, and what follows for labels and outputs.
 
     Both tasks of a pair are binary. If a row has the second class of the dependent task, it has
     the second class of the other task too.
@@ -34,8 +34,8 @@ class Dependence:
     Raises
     ------
     ValueError
-        If a name is not that of a task, if a task is not binary, or if the dependences have a
-        cycle.
+        If a name is not that of a task, if a task is not binary, or if tasks depend on each
+        other in a cycle.
     """
 
     def __init__(self, depends_on: Mapping[str, str] | str | None, tasks: Sequence[Task]):
@@ -64,7 +64,7 @@ class Dependence:
         Raises
         ------
         ValueError
-            If labels contradict the dependence.
+            If a row has an event without the one on which it depends.
         """
         for task, other in reversed(self.pairs):
             self._copy(targets, weights, 1.0, source=task, target=other)
