@@ -26,16 +26,16 @@ RUN += ("rf1", "randhie", "synthetic_mixed", "synthetic_sinusoids")
 
 def read(model, data, tasks, labels):
     """Return the rows with all labels, in standard deviations of the labels, and the density."""
-    law = model._predict_distributions(data.X_test)
+    distributions = model._predict_distributions(data.X_test)
     positions = [model.task_names_.index(task) for task in tasks]
-    predicted = [law.predictions[k] for k in positions]
-    deviations = [law.deviations[k] for k in positions]
+    predicted = [distributions.predictions[k] for k in positions]
+    deviations = [distributions.deviations[k] for k in positions]
     units = data.y_train[tasks].std().to_numpy()
     parts = [labels, np.column_stack(predicted), np.column_stack(deviations)]
     for seed in (0, 1):
         drawn = model.sample_y(data.X_test, N_DRAWS, random_state=seed)[tasks]
         parts.append(drawn.to_numpy(dtype=float).reshape(len(labels), N_DRAWS, -1))
-    return Rows(*(part / units for part in parts)), Density(model, law.errors, positions)
+    return Rows(*(part / units for part in parts)), Density(model, distributions.errors, positions)
 
 
 def of_intervals(model, data, tasks, **options):

@@ -364,10 +364,16 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
             columns, a list in the order of the tasks, with None for a task of another kind.
         """
         check_is_fitted(self)
-        law = self._predict_distributions(X)
+        distributions = self._predict_distributions(X)
         results: list[Any] = []
         tasks: list[Any] = list(self.tasks_)
-        columns = zip(tasks, law.predictions, law.deviations, law.errors, strict=True)
+        columns = zip(
+            tasks,
+            distributions.predictions,
+            distributions.deviations,
+            distributions.errors,
+            strict=True,
+        )
         for task, predicted, deviations, errors in columns:
             if not hasattr(task, "predict_quantiles") or errors is None:
                 results.append(None)

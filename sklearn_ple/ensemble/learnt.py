@@ -118,9 +118,9 @@ class Learnt:
         of_all = np.flatnonzero(np.all(known, axis=0))
         if len(of_all):
             shared = [part[of_all] for part in blended]
-            law = Distributions(shared, list(map(deviate, tasks, shared, sizes)), errors)
+            distributions = Distributions(shared, list(map(deviate, tasks, shared, sizes)), errors)
             labels = codes[of_all], rows.weights[of_all]
-            copula = learn_copula(tasks, law, Prerequisites(None, tasks), *labels)
+            copula = learn_copula(tasks, distributions, Prerequisites(None, tasks), *labels)
         for task, there in zip(tasks, known, strict=True):
             table.loc[~there, task.name] = None if task.has_classes else np.nan
         parts = [*(member.out_of_fold for member in members.values()), blended]

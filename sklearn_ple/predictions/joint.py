@@ -254,11 +254,11 @@ class Joint:
 
     def spread(self) -> list[np.ndarray]:
         """Return the standard deviation of each number, 0 if it is known; NaN for other tasks."""
-        law = self.distributions
+        distributions = self.distributions
         result = [
             to_units(task, predicted, deviations).copy()
             for task, predicted, deviations in zip(
-                self.tasks, law.predictions, law.deviations, strict=True
+                self.tasks, distributions.predictions, distributions.deviations, strict=True
             )
         ]
         for rows, k, margin, others in self._improved_numbers():
@@ -315,9 +315,9 @@ class Joint:
 
     def _condition(self, rows: np.ndarray) -> tuple[list[Margin], list[np.ndarray], np.ndarray]:
         """Return distributions, predictions and labels of rows, given events that must happen."""
-        law = self.distributions
-        conditional, evidence = self.prerequisites.condition(law.predictions, self.codes)
-        margins = law.make_margins(self.tasks, conditional, self.copula.orders)
+        distributions = self.distributions
+        conditional, evidence = self.prerequisites.condition(distributions.predictions, self.codes)
+        margins = distributions.make_margins(self.tasks, conditional, self.copula.orders)
         evidence = np.where(self.copula.usable, evidence, np.nan)
         some = [margin.take(rows) for margin in margins], [part[rows] for part in conditional]
         return *some, evidence[rows]

@@ -109,19 +109,19 @@ class MultiTaskModel(BaseEstimator):
         """Predict the distribution of each task by itself."""
         raise NotImplementedError
 
-    def _join_tasks(self, X: Any, known: Any, law: Distributions | None = None) -> Joint:
+    def _join_tasks(self, X: Any, known: Any, distributions: Distributions | None = None) -> Joint:
         """Return the joint distribution of the tasks for rows of X, given known labels.
 
-        ``law`` are the distributions of the tasks by themselves, if they are predicted already.
+        ``distributions`` are those of the tasks by themselves, if they are predicted already.
         """
         copula = self._learnt_copula()
         check_in_memory(X)
-        law = self._predict_distributions(X) if law is None else law
-        shape = len(law.predictions[0]), len(self.tasks_)
+        distributions = self._predict_distributions(X) if distributions is None else distributions
+        shape = len(distributions.predictions[0]), len(self.tasks_)
         codes = np.full(shape, np.nan)
         if known is not None:
             codes = read_known(self._targets, self._prerequisites, known, X, shape[0])
-        return Joint(self.tasks_, law, copula, self._prerequisites, codes)
+        return Joint(self.tasks_, distributions, copula, self._prerequisites, codes)
 
     def _learnt_copula(self, kind: type[Exception] = ValueError) -> Copula:
         """Return how the tasks depend on each other, after a check that it is known."""
@@ -363,13 +363,15 @@ class MultiTaskModel(BaseEstimator):
     ) -> tuple[Any, Any]:
         """Predict the bounds of the intervals of some tasks, in the form of y."""
         errors = self._learnt_copula().errors if joint else None
-        law = self._predict_distributions(X)
-        warn_of_few_labels(self.tasks_, law.errors, level, positions, joint)
-        ends: tuple[Sequence[np.ndarray], ...] = law.bound(self.tasks_, level, positions, errors)
+        distributions = self._predict_distributions(X)
+        warn_of_few_labels(self.tasks_, distributions.errors, level, positions, joint)
+        ends: tuple[Sequence[np.ndarray], ...] = distributions.bound(
+            self.tasks_, level, positions, errors
+        )
         if known is not None:
             n_numbers = sum(self.tasks_[k].has_errors for k in positions)
             level = split_level(level, n_numbers) if joint else level
-            ends = self._join_tasks(X, known, law).bound(ends, level)
+            ends = self._join_tasks(X, known, distributions).bound(ends, level)
         form, index = self._targets.form.take(positions), index_of(X)
         low, high = (form.assemble_floats([side[k] for k in positions], index) for side in ends)
         return low, high
@@ -462,7 +464,8 @@ class MultiTaskModel(BaseEstimator):
         """
         joint = self._join_tasks(X, known)
         usable = self._learnt_copula().usable
-        if fixed := [task.name for task, law in zip(self.tasks_, usable, strict=True) if not law]:
+        pairs = zip(self.tasks_, usable, strict=True)
+        if fixed := [task.name for task, is_usable in pairs if not is_usable]:
             raise ValueError(
                 f"sample_y cannot draw the tasks {fixed}, whose errors are not known: fit to more "
                 "labels of them, or leave them out."

@@ -29,7 +29,7 @@ from ..utils.warn import warn
 from .cpu import check_n_jobs
 from .history import SharedHistory
 from .net import MultiTaskNet
-from .net_params import naming, read_net_params
+from .net_params import naming_net_params, read_net_params
 from .plan import MANY_TASKS, resolve_network
 
 
@@ -238,7 +238,7 @@ def make_net(
     """
     check_n_jobs(settings.n_jobs, device)
     net_params = read_net_params(settings.net_params)
-    with naming({name: net_params[name] for name in net_params if name == "optimizer"}):
+    with naming_net_params({name: net_params[name] for name in net_params if name == "optimizer"}):
         optimizer = net_params.get("optimizer", settings.optimizer)
         optimizer_class = find_optimizer(optimizer)
     with in_all_functions():
@@ -260,7 +260,7 @@ def make_net(
     }
     options |= _optimizer_options(settings, optimizer, optimizer_class, device)
     own_groups = _parameter_groups(settings, optimizer_class, balancer)
-    with naming(net_params, optimizer):
+    with naming_net_params(net_params, optimizer):
         options |= net_params | {"optimizer": optimizer_class}
         # A parameter belongs to the first group that names it, and the user's take precedence.
         user_groups = net_params.get("optimizer__param_groups", ())

@@ -292,12 +292,13 @@ class Fit:
         of_rows = deviations.learn(
             members.numpy(), sample.labels, sample.weights, sample.out_of_fold
         )
-        known = Distributions(encoder.targets.predict(parts), of_rows, deviations.errors, parts)
+        predictions = encoder.targets.predict(parts)
+        distributions = Distributions(predictions, of_rows, deviations.errors, parts)
         labels = encode_labels(encoder.tasks, sample.labels)
         # Processes that train together must all learn the same.
         limit = [] if self.budget is None or current().n > 1 else [self.budget.is_over]
         deviations.copula = learn_copula(
-            encoder.tasks, known, encoder.prerequisites, labels, sample.weights, *limit
+            encoder.tasks, distributions, encoder.prerequisites, labels, sample.weights, *limit
         )
 
     def _train_again(

@@ -352,8 +352,10 @@ def test_intervals_hold_although_members_know_the_labels_they_were_trained_on():
     known[out_of_fold, np.arange(n)] = members[out_of_fold, np.arange(n)]
     deviations = Deviations(targets, np.full((n_members, 1), 1 / n_members))
     deviations.learn(known, labels, np.ones((n, 1)), out_of_fold)
-    law = Distributions([new.mean(axis=0)[:, 0]], deviations.compute(new), deviations.errors)
-    (low,), (high,) = law.bound(targets.tasks, 0.9)
+    distributions = Distributions(
+        [new.mean(axis=0)[:, 0]], deviations.compute(new), deviations.errors
+    )
+    (low,), (high,) = distributions.bound(targets.tasks, 0.9)
     fresh = rng.normal(size=n)
     assert 0.88 < np.mean((low <= fresh) & (fresh <= high)) < 0.92
 
@@ -379,8 +381,10 @@ def test_a_member_that_counts_for_nearly_all():
     out_of_fold = np.array([[0, 1, 0, 1], [1, 0, 1, 0]])
     with np.errstate(all="raise"):
         deviations.learn(members, labels, weights, out_of_fold)
-        law = Distributions([labels[0].observed], deviations.compute(members), deviations.errors)
-    assert np.isfinite(law.bound(targets.tasks, 0.9)).all()
+        distributions = Distributions(
+            [labels[0].observed], deviations.compute(members), deviations.errors
+        )
+    assert np.isfinite(distributions.bound(targets.tasks, 0.9)).all()
 
 
 @pytest.mark.parametrize("unit", [2.0**-700, 2.0**700])

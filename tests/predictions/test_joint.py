@@ -285,14 +285,16 @@ def test_intervals_of_quantiles_are_as_wide_as_the_noise_of_their_row():
     parts = [encode[0](np.outer(noise, quantiles)), encode[1](np.tile(quantiles, (3000, 1)))]
     deviations = Deviations(targets, np.ones((1, 2)))
     sizes = deviations.learn(np.hstack(parts)[np.newaxis], labels, np.ones(y.shape))
-    law = Distributions(targets.predict(parts), sizes, deviations.errors, parts)
-    low, high = law.bound(targets.tasks, 0.9)
+    distributions = Distributions(targets.predict(parts), sizes, deviations.errors, parts)
+    low, high = distributions.bound(targets.tasks, 0.9)
     reach = 1.645 * noise
     np.testing.assert_allclose([low[0] / reach, high[0] / reach], [[-1] * 3000, [1] * 3000], 0.1)
     prerequisites, codes = Prerequisites(None, targets.tasks), y.to_numpy()
-    copula = learn_copula(targets.tasks, law, prerequisites, codes, np.ones(y.shape))
+    copula = learn_copula(targets.tasks, distributions, prerequisites, codes, np.ones(y.shape))
     known = np.where([False, True], codes, np.nan)
-    told = Joint(targets.tasks, law, copula, prerequisites, known).bound((low, high), 0.9)
+    told = Joint(targets.tasks, distributions, copula, prerequisites, known).bound(
+        (low, high), 0.9
+    )
     middle = 0.8 * noise * errors[:, 1]
     there = np.abs(errors[:, 1]) < 2
     for side, bound in zip((-1, 1), told, strict=True):
