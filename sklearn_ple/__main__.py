@@ -253,7 +253,7 @@ def compare_on_file(args: argparse.Namespace) -> None:
     print(f"\n{kinds.to_string()}\n\n{found}\n")
     report = MultiTaskReport.from_estimator(best, X.loc[test], y.loc[test], random_state=args.seed)
     report.to_html(args.report)
-    print(f"Report on {type(best).__name__}, on {len(test)} other rows: {args.report}")
+    print(f"Report on {found.best_name}, on {len(test)} other rows: {args.report}")
 
 
 def compare_on_case(args: argparse.Namespace) -> None:

@@ -115,7 +115,7 @@ def test_models_are_compared_on_a_file(few_models, ending, tmp_path, capsys):
         "dummy",
         "PLE",
         "price:",
-        "Report on",
+        "Report on PLE, on ",
     ):
         assert part in text
     assert "How well each task is predicted" in page.read_text("utf-8")

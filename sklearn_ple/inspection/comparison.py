@@ -258,10 +258,21 @@ class Comparison(Result):
         others = table.index.difference(self.gains["task"], sort=False)
         return decided + [without_gains(task, table.loc[task], self.reference) for task in others]
 
+    @property
+    def best_name(self) -> str:
+        """The name of the model that `best` fits."""
+        table = self.table.dropna(how="all").dropna(axis=1)
+        if table.empty:
+            raise ValueError("No model has a score of every task: use larger folds.")
+        ranks = table.rank(axis=1, ascending=False).mean().to_frame("rank")
+        ranks["cost"] = self.costs.T.get("fit, CPU s", 0.0)
+        return str(ranks.sort_values(["rank", "cost"]).index[0])
+
     def best(self) -> Any:
         """Fit the best model to all rows.
 
-        This is the model with the best mean rank over the tasks; of equals, the cheapest.
+        This is the model with the best mean rank over the tasks; of equals, the cheapest. Its name
+        is ``best_name``.
 
         Returns
         -------
@@ -276,12 +287,7 @@ class Comparison(Result):
         """
         if self.refit is None:
             raise ValueError("The models are not known: compare them by compare(X, y, models).")
-        table = self.table.dropna(how="all").dropna(axis=1)
-        if table.empty:
-            raise ValueError("No model has a score of every task: use larger folds.")
-        ranks = table.rank(axis=1, ascending=False).mean().to_frame("rank")
-        ranks["cost"] = self.costs.T["fit, CPU s"]
-        return self.refit(ranks.sort_values(["rank", "cost"]).index[0])
+        return self.refit(self.best_name)
 
     def plot(self, **kwargs: Any) -> ComparisonDisplay:
         """Draw the gains over the reference.

@@ -490,6 +490,8 @@ def test_the_best_model_is_fitted_to_all_rows(data):
     scores = measure(MODELS, X, y, cv=3, random_state=0).scores
     with pytest.raises(ValueError, match="models are not known"):
         Comparison.from_scores(scores, reference="up").best()
+    # Without the costs, the ranks alone decide.
+    assert Comparison.from_scores(scores[COLUMNS], reference="seesaw").best_name == "up"
     unknown = measure(MODELS, X, y, cv=3, metrics=lambda *_: np.nan)
     with pytest.raises(ValueError, match="No model has a score of every task"):
         unknown.best()
