@@ -17,8 +17,9 @@ _NUMBER = re.compile(r"\s*[-+]?\d+([.,]\d*)?([eE][-+]?\d+)?\s*")
 _DATE = re.compile(r"\s*\d{1,2}[./-]\d{1,2}[./-]\d{4}\b.*")
 #: With so many classes in y, or categories in X, texts of digits are codes.
 _MOST_CODES, _MOST_CATEGORIES = 10, 20
-# Strings of more values than that are not categories if more than this share of them is distinct.
-_DISTINCT = 0.9
+# In more than _MANY_ROWS rows, strings are not categories if more than this share is distinct. In
+# fewer rows, a fit without them is no better.
+_MANY_ROWS, _DISTINCT = 100, 0.9
 #: A range, in standard deviations, in which single precision has few distinct numbers.
 _NARROW = 1e-5
 
@@ -190,4 +191,4 @@ def _to_numeric(column: str, texts: Sequence[str]) -> str:
 
 def are_nearly_distinct(n_values: int, n_rows: int) -> bool:
     """Return whether so many distinct values in so many rows are unlikely to be categories."""
-    return n_values > max(_MOST_CATEGORIES, _DISTINCT * n_rows)
+    return n_rows > _MANY_ROWS and n_values > _DISTINCT * n_rows
