@@ -19,7 +19,7 @@ from .bins import count_classes
 from .categories import UnknownColumns
 from .class_weights import weigh_classes
 from .features import FeatureEncoder
-from .numeric import EmbeddingMaker, choose_width, learn_maker
+from .numeric import EmbeddingMaker, choose_numeric_width, learn_maker
 from .prerequisites import Prerequisites
 from .probe import Findings, probe_numbers
 from .ridge import learn_linear_start
@@ -483,5 +483,7 @@ class TableEncoder:
         if self.maker is None:
             return None
         n_columns = self.features.n_columns_
-        width = choose_width(n_columns) if isinstance(embedding_dim, str) else embedding_dim
+        width = (
+            choose_numeric_width(n_columns) if isinstance(embedding_dim, str) else embedding_dim
+        )
         return self.maker.make(n_columns, width, members, views)

@@ -166,7 +166,7 @@ def learn_maker(
     return maker
 
 
-def choose_width(n_columns: int) -> int:
+def choose_numeric_width(n_columns: int) -> int:
     """Return the width of embeddings: 8 for up to 4 columns, 4 for 8 to 200, less for more."""
     return round(min(max(32 / n_columns, 4), max(800 / n_columns, 2), 8))
 

@@ -40,7 +40,7 @@ def _(model: PerTaskClassifierRegressor) -> list[FeatureEncoder]:
 @add_model.register
 def _(model: PerTaskClassifierRegressor, table: GraphTable) -> list[TaskValues]:
     made: Any = model.columns_
-    columns = _Columns.read(made, table)
+    columns = _ColumnNodes.read(made, table)
     return [
         _finish(task, _add_task(task, model.estimators_[task.name], columns), table.nodes)
         for task in model.tasks_
@@ -98,7 +98,7 @@ def _finish(task: Task, part: str, nodes: Nodes) -> TaskValues:
     return TaskValues(nodes.add("ArgMax", [part], axis=1, keepdims=0), part)
 
 
-class _Columns(NamedTuple):
+class _ColumnNodes(NamedTuple):
     """The columns for trees among nodes: those of `TreeColumns`, before statistics replace some.
 
     Attributes
@@ -125,7 +125,7 @@ class _Columns(NamedTuple):
     nodes: Nodes
 
     @classmethod
-    def read(cls, columns: TreeColumns, table: GraphTable) -> "_Columns":
+    def read(cls, columns: TreeColumns, table: GraphTable) -> "_ColumnNodes":
         nodes, features, numbers = table.nodes, columns.features_, []
         read = table.encode(features)
         if NUMBERS in read:
@@ -154,7 +154,7 @@ class _Columns(NamedTuple):
         return self.nodes.add("Expand", [self.nodes.keep(row[np.newaxis]), shape])
 
 
-def _add_task(task: Task, model: Any, columns: _Columns) -> str:
+def _add_task(task: Task, model: Any, columns: _ColumnNodes) -> str:
     """Add the nodes of the model of a task; return its probabilities or numbers."""
     nodes = columns.nodes
     if isinstance(model, Pipeline):
@@ -190,7 +190,7 @@ def _exponentiate(task: Any, part: str, nodes: Nodes) -> str:
     )
 
 
-def _add_boosting(model: Any, columns: _Columns) -> str:
+def _add_boosting(model: Any, columns: _ColumnNodes) -> str:
     """Add the nodes of histogram gradient boosting, which skl2onnx cannot convert with categories.
 
     Return probabilities or numbers, of shape (n_rows, n_classes) or (n_rows, 1).

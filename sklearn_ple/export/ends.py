@@ -34,7 +34,7 @@ _LABEL, _PROBABILITIES = "label.", "probabilities."
 _EXACT = 2**53
 
 
-def describe(
+def describe_graph(
     estimator: str, columns: list[dict[str, Any]], tasks: Sequence[Task]
 ) -> dict[str, Any]:
     """Describe the inputs and outputs of a graph, in types of JSON.
@@ -113,7 +113,7 @@ def describe_columns(names: Iterable[str | int], features: FeatureEncoder) -> li
         name = name if isinstance(name, str) else f"x{name}"
         entry: dict[str, Any] = {"name": name, "kind": NUMBER}
         if position in encoders:
-            values = to_plain(f"Column {shown(name)}", encoders[position].categories)
+            values = to_graph_values(f"Column {shown(name)}", encoders[position].categories)
             kind = TEXT if values.dtype == object else NUMBER
             entry |= {"kind": kind, "categories": values.tolist()}
         elif position in zones:
@@ -160,12 +160,12 @@ def describe_dates(name: str, zone: str | None) -> dict[str, Any]:
 def _describe_task(task: Any) -> dict[str, Any]:
     entry: dict[str, Any] = {"name": task.name, "kind": task.kind, "label": _LABEL + task.name}
     if task.has_classes:
-        classes = to_plain(f"Classes of task {task.name!r}", task.classes)
+        classes = to_graph_values(f"Classes of task {task.name!r}", task.classes)
         entry |= {"classes": classes.tolist(), "probabilities": _PROBABILITIES + task.name}
     return entry
 
 
-def to_plain(what: str, values: Any) -> np.ndarray:
+def to_graph_values(what: str, values: Any) -> np.ndarray:
     """Turn categories or classes into what a graph reads and returns.
 
     Parameters
@@ -325,7 +325,7 @@ def assemble(
         if values.probabilities is None:
             nodes.add("Identity", [values.label], name)
         else:
-            classes = to_plain(entry["name"], task.classes)
+            classes = to_graph_values(entry["name"], task.classes)
             classes = classes.astype(float) if classes.dtype.kind in "iu" else classes
             nodes.add("Gather", [nodes.keep(classes), values.label], name)
             kind, shares = helper.np_dtype_to_tensor_dtype(classes.dtype), entry["probabilities"]

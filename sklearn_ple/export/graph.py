@@ -45,7 +45,7 @@ class PredictionGraph(nn.Module):
         self.scaler = _Scaler(encoder.features.scaler_, dtype)
         self.statistics: Any = None
         if encoder.statistics is not None:
-            self.statistics = _Statistics(encoder.statistics, dtype)
+            self.statistics = _StatisticsTable(encoder.statistics, dtype)
         self.network: Any = make_exportable(copy.deepcopy(network).cpu())
         self.tasks: list[Any] = list(encoder.tasks)
         # Only calibration may make a probability greater than the one that it depends on.
@@ -119,7 +119,7 @@ class _Scaler(nn.Module):
         return torch.cat([read, indicators], dim=1)
 
 
-class _Statistics(nn.Module):
+class _StatisticsTable(nn.Module):
     """Looks up the target statistics of categories, their mean labels, by code."""
 
     def __init__(self, statistics: Any, dtype: torch.dtype):

@@ -29,8 +29,8 @@ from .ends import (
     GraphTable,
     TaskValues,
     assemble,
-    describe,
     describe_columns,
+    describe_graph,
     merge_columns,
 )
 from .graph import PredictionGraph
@@ -162,7 +162,7 @@ def to_onnx(model: Any, path: str | os.PathLike[str], X: pd.DataFrame | None = N
     else:
         inputs, values = columns, [column["name"] for column in columns]
         nodes = Nodes(values)
-    description = describe(type(model).__name__, inputs, model.tasks_)
+    description = describe_graph(type(model).__name__, inputs, model.tasks_)
     predicted = add_model(model, GraphTable(names, values, nodes))
     made = assemble(description, predicted, model.tasks_, nodes)
     text = json.dumps(description, ensure_ascii=False, allow_nan=False, indent=1)

@@ -12,7 +12,7 @@ from pandas.api import types
 from ..encoding.dates import read_part
 from ..encoding.features import FeatureEncoder
 from ..tasks import Task
-from .ends import to_plain
+from .ends import to_graph_values
 from .nodes import DATE, TEXT
 
 _N_ROWS = 32
@@ -198,6 +198,6 @@ def _compare_classes(
         return False
     best_two = np.sort(shares, axis=1)[:, -2:]
     settled = np.diff(best_two, axis=1)[:, 0] > 2 * _TOLERANCE
-    classes = to_plain(task.name, task.classes)
+    classes = to_graph_values(task.name, task.classes)
     places = task.encode(labels[settled]).astype(int)
     return np.array_equal(found[settled], classes[places])

@@ -1,6 +1,6 @@
 """What all fitted models of several tasks offer: labels, probabilities, draws, scores."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -48,7 +48,7 @@ def index_of(X: Any) -> pd.Index | None:
     return X.index if isinstance(X, pd.DataFrame) else None
 
 
-class MultiTaskModel(BaseEstimator):
+class MultiTaskModel(BaseEstimator, ABC):
     """Base class of the estimators of several tasks: what a fitted one offers.
 
     A subclass learns the tasks with a `TargetEncoder`, passes it to `_set_tasks`, and implements

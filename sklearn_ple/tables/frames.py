@@ -102,7 +102,7 @@ def take_rows(data: Any, rows: np.ndarray) -> Any:
     return _safe_indexing(data.tocsr() if sparse.issparse(data) else data, rows)
 
 
-def is_path(X: Any) -> bool:
+def holds_paths(X: Any) -> bool:
     """Return whether X is a path, a URL, or a list of these."""
     paths = X if isinstance(X, (list, tuple)) else [X]
     return bool(paths) and all(isinstance(path, (str, os.PathLike)) for path in paths)
@@ -114,7 +114,7 @@ def is_dataset(X: Any) -> bool:
     A list of texts is one, too, although a step of a pipeline may read it.
     """
     module: Any = sys.modules.get("pyarrow.dataset")
-    return is_path(X) or (module is not None and isinstance(X, module.Dataset))
+    return holds_paths(X) or (module is not None and isinstance(X, module.Dataset))
 
 
 def to_pandas(data: Any, needs_order: bool = False) -> Any:

@@ -85,7 +85,7 @@ def are_widths(value: Any, by_level: bool = False) -> bool:
     )
 
 
-def is_path(value: Any) -> bool:
+def is_valid_path(value: Any) -> bool:
     """Return whether a value is a path, which every system refuses with a null character."""
     path = os.fspath(value) if isinstance(value, (str, os.PathLike)) else ""
     try:
@@ -131,7 +131,7 @@ SPLITTER = Condition("a splitter of scikit-learn, such as KFold()", is_splitter)
 #: What a parameter ``cv`` accepts.
 CV = [at_least(2), SPLITTER, Condition("pairs of training rows and test rows", are_splits), None]
 #: Paths of files and folders.
-PATH = Condition("a path of valid text that is not empty and has no null character", is_path)
+PATH = Condition("a path of valid text that is not empty and has no null character", is_valid_path)
 
 
 def check_arguments(**constraints: list[Any]) -> Callable[[_Function], _Function]:

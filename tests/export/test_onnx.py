@@ -40,7 +40,7 @@ from sklearn_ple import (
 from sklearn_ple.encoding.numeric import NUMERIC_EMBEDDINGS
 from sklearn_ple.ensemble import PerTaskClassifierRegressor
 from sklearn_ple.export import onnx as of_onnx
-from sklearn_ple.export.ends import OPSET_ML, describe, describe_columns, name_outputs
+from sklearn_ple.export.ends import OPSET_ML, describe_columns, describe_graph, name_outputs
 from sklearn_ple.export.graph import PredictionGraph
 from sklearn_ple.export.parity import _compare_numbers
 from sklearn_ple.nn import BatchedLinear, Body
@@ -150,7 +150,7 @@ def by_graph(model, X):
     X = pd.DataFrame(X)
     names = X.columns if hasattr(model, "feature_names_in_") else range(X.shape[1])
     columns = describe_columns(names, features)
-    description = describe(type(model).__name__, columns, model.tasks_)
+    description = describe_graph(type(model).__name__, columns, model.tasks_)
     numbers = X.iloc[:, features.number_positions_].to_numpy(float)
     codes = features.encode_categories(X, range(len(features.columns_))).astype(np.int64)
     parts = [torch.tensor(part) if part.shape[1] else None for part in (numbers, codes)]

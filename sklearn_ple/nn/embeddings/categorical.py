@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ..axes import Axes, Axis, as_axis
 
 
-def choose_width(cardinality: int) -> int:
+def choose_embedding_width(cardinality: int) -> int:
     """Return the width of a column's embedding, from 2 to 32, by its number of codes."""
     return max(2, min(32, round(1.6 * cardinality**0.56)))
 
@@ -65,7 +65,9 @@ class CategoricalEmbedding(nn.Module):
         super().__init__()
         self.views = as_axis(views)
         auto = embedding_dim == "auto"
-        self.widths = [choose_width(n) if auto else int(embedding_dim) for n in cardinalities]
+        self.widths = [
+            choose_embedding_width(n) if auto else int(embedding_dim) for n in cardinalities
+        ]
         pairs = zip(cardinalities, self.widths, strict=True)
         self.sizes = [int(n) * width for n, width in pairs]
         n_columns, n_out = len(self.widths), sum(self.widths)

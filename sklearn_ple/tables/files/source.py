@@ -9,7 +9,7 @@ import numpy as np
 from ...utils.checks import check_unique, naming
 from ...utils.credentials import mask, masking
 from ..arrow import storable, to_storable
-from ..frames import is_path
+from ..frames import holds_paths
 from .paths import make_duplicate_error, open_paths
 from .read_ahead import interleave
 from .row_groups import File, RowGroup, find_file, make_read_error
@@ -115,7 +115,7 @@ class Source:
     @naming("X")
     def of(cls, X: Any) -> "Source":
         """Return the source for a dataset, or for the files at paths."""
-        return cls(open_paths(X), all_columns=True) if is_path(X) else cls(X)
+        return cls(open_paths(X), all_columns=True) if holds_paths(X) else cls(X)
 
     def __str__(self) -> str:
         """Return the name of the first file and the number of others, for messages."""

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from sklearn_ple.nn import CategoricalEmbedding
-from sklearn_ple.nn.embeddings.categorical import choose_width
+from sklearn_ple.nn.embeddings.categorical import choose_embedding_width
 
 
 @st.composite
@@ -37,7 +37,7 @@ def test_columns_are_embedded_by_tables_of_their_own(table, dim, n_members):
 @given(st.lists(st.integers(2, 300), min_size=1, max_size=5), st.data())
 def test_automatic_widths_are_those_of_the_tables(cardinalities, data):
     embedding = CategoricalEmbedding(cardinalities, "auto")
-    widths = [choose_width(n) for n in cardinalities]
+    widths = [choose_embedding_width(n) for n in cardinalities]
     assert embedding.widths == widths
     sizes = list(zip([1] * len(widths), cardinalities, widths, strict=True))
     assert [tuple(table.shape) for table in embedding.tables()] == sizes
@@ -50,8 +50,8 @@ def test_automatic_widths_are_those_of_the_tables(cardinalities, data):
 
 def test_the_width_grows_with_the_number_of_codes_within_bounds():
     for n_codes, width in {2: 2, 4: 3, 10: 6, 100: 21, 210: 32, 5000: 32}.items():
-        assert choose_width(n_codes) == width
-        assert isinstance(choose_width(n_codes), int)
+        assert choose_embedding_width(n_codes) == width
+        assert isinstance(choose_embedding_width(n_codes), int)
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int32])
