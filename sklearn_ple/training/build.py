@@ -30,7 +30,7 @@ from .cpu import check_n_jobs
 from .history import SharedHistory
 from .net import MultiTaskNet
 from .net_params import naming_net_params, read_net_params
-from .plan import MANY_TASKS, resolve_network
+from .plan import has_many_tasks, resolve_network
 
 
 def make_encoder(settings: Settings, classes: Any = None) -> TableEncoder:
@@ -199,19 +199,14 @@ def make_first_net(
             f"balancing={settings.balancing!r}, whose steps do not depend on the size of the "
             'losses: use another balancing, such as "equal".'
         )
-    if encoder.has_interactions and isinstance(settings.n_specific_experts, str):
-        _warn_of_time(settings, len(encoder.tasks))
-    return net
-
-
-def _warn_of_time(settings: Settings, n_tasks: int) -> None:
-    """Warn of the time that experts of many tasks take, if it is not limited."""
-    if n_tasks >= MANY_TASKS and settings.max_time is None:
+    is_slow = encoder.has_interactions and has_many_tasks(settings, encoder.tasks)
+    if is_slow and settings.max_time is None:
         warn(
-            f"The labels of {n_tasks} tasks depend on interactions of columns, so each task has "
-            "an expert of its own, which takes much time and memory. Set max_time, which ends the "
-            "fit in time, or n_specific_experts=0, which is faster."
+            f"The labels of {len(encoder.tasks)} tasks depend on interactions of columns, so each "
+            "task has an expert of its own, which takes much time and memory. Set max_time, which "
+            "ends the fit in time, or n_specific_experts=0, which is faster."
         )
+    return net
 
 
 def make_net(

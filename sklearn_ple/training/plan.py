@@ -30,10 +30,9 @@ NETWORK: dict[str, Any] = {
 # Widths of towers, in general and where a task has more classes than this.
 _TOWERS, _MANY_CLASSES = ((32,), (64,)), 6
 
-#: From so many tasks on, experts and layers of towers of each task would take time and memory, and
-#: all tasks together teach a wide expert more; but not where numbers interact.
-MANY_TASKS = 100
-_WIDE = 192
+# Experts and layers of towers of so many tasks would take much time and memory, and all tasks
+# together teach a wide expert more.
+_MANY_TASKS, _WIDE = 100, 192
 
 #: Parameters of skorch's net that take precedence, by the estimators' parameters.
 _IN_NET_PARAMS = {"batch_size": "batch_size", "max_epochs": "max_epochs", "learning_rate": "lr"}
@@ -124,17 +123,20 @@ def resolve_network(
     n_classes = max((task.n_outputs for task in first if task.has_classes), default=0)
     chosen = {name: values[has_interactions] for name, values in NETWORK.items()}
     chosen |= {"n_specific_experts": 1, "tower_hidden_units": _TOWERS[n_classes > _MANY_CLASSES]}
-    if _shares_all(settings, len(first)) and not has_interactions:
+    if has_many_tasks(settings, tasks) and not has_interactions:
         chosen |= {"n_specific_experts": 0, "tower_hidden_units": ()}
         chosen["expert_hidden_units"] = (_WIDE,)
     is_open = [name for name in chosen if isinstance(getattr(settings, name), str)]
     return settings.replace(**{name: chosen[name] for name in is_open})
 
 
-def _shares_all(settings: Settings, n_tasks: int) -> bool:
-    """Return whether "auto" stands for experts that all tasks share: there are many tasks."""
+def has_many_tasks(settings: Settings, tasks: Sequence[Task]) -> bool:
+    """Return whether a network with experts that are "auto" has none of a single task.
+
+    Where numbers interact, it has them all the same.
+    """
     is_open = isinstance(settings.n_specific_experts, str) and settings.n_shared_experts > 0
-    return is_open and n_tasks >= MANY_TASKS
+    return is_open and sum(not task.added for task in tasks) >= _MANY_TASKS
 
 
 def default_batch_size(n_rows: int) -> int:
