@@ -16,7 +16,7 @@ from .propagation import draw_latents, infer, infer_clusters
 
 # Number of rows from which correlations are learnt.
 _MOST_ROWS = 1000
-# Rounds in which they are learnt: fewer with many tasks, since the first ones tell the most.
+# Rounds in which they are learnt: fewer with many tasks, since the first ones change the most.
 _LEAST_ROUNDS, _MOST_ROUNDS, _ROUNDS_OF_TASKS = 4, 12, 3000
 # Rounds end when no correlation changes by more.
 _TOLERANCE = 5e-3
@@ -216,8 +216,9 @@ def _maximise_cluster(
             raise TimeoutError
         belief, sites = infer(correlation, margins, labels, sites, 1 if sites else 3)
         second = (belief.mean * of_rows[:, np.newaxis]).T @ belief.mean
-        covariance = np.broadcast_to(belief.covariance, (len(labels), n_tasks, n_tasks))
-        second += np.tensordot(of_rows, covariance, 1) + 2 * n_tasks * np.eye(n_tasks)
+        # One covariance may be that of all rows.
+        counted = of_rows if len(belief.covariance) > 1 else of_rows.sum(keepdims=True)
+        second += np.tensordot(counted, belief.covariance, 1) + 2 * n_tasks * np.eye(n_tasks)
         before, correlation = correlation, _to_correlation(second)
         if np.abs(correlation - before).max() < _TOLERANCE:
             break
