@@ -92,7 +92,7 @@ class FeatureEncoder:
         Parameters
         ----------
         sample : DataFrame or CSR matrix of shape (n_sampled, n_columns)
-            Some of the rows, whose dtypes tell which columns hold categories.
+            Some of the rows, whose dtypes show which columns hold categories.
         blocks : iterable of DataFrame or CSR matrix
             All rows in their order; a CSR matrix in a single block.
         categorical_features, max_categories, min_frequency : object
