@@ -40,6 +40,13 @@ def test_links_hold_on_an_index_page_too():
             assert any(source.exists() for source in sources), page
 
 
+def test_the_words_are_at_most_300():
+    """Code, what it prints, pictures with their captions, badges and addresses do not count."""
+    text = README.read_text(encoding="utf-8")
+    apart = r"```.*?```|<picture>.*?</picture>(?:\n\n\*.*?\*\n)?|^\[!.*?$|\]\(.*?\)"
+    assert 200 < len(re.sub(apart, "", text, flags=re.DOTALL | re.MULTILINE).split()) <= 300
+
+
 def test_the_first_page_lists_the_extras():
     metadata = importlib.metadata.metadata("sklearn-ple")
     extras = set(metadata.get_all("Provides-Extra")) - {"dev", "docs", "lint", "tests"}

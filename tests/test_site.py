@@ -42,8 +42,6 @@ LOOK = """(inner, page) => {
 }"""
 
 
-# To build the pages and to look at them takes a browser some 20 seconds.
-pytestmark = pytest.mark.nightly
 #: Where the notebooks of the examples are.
 PLACE = "owner/repository/blob/main/notebooks"
 
