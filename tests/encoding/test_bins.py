@@ -197,3 +197,12 @@ def test_of_many_rows_a_sample_is_cut_from_the_least_to_the_greatest_of_all(
         assert (edges[0], edges[-1]) == (column.min(), column.max())
         assert len(edges) == 13
     assert np.abs(once[0] - 0.3).min() < 0.05
+
+
+@given(tables(), st.integers(2, 40))
+def test_what_stands_where_there_is_no_label_is_not_read(table, n_bins):
+    numbers, targets, weights, n_classes = table
+    other = np.where(weights > 0, targets, 1e9)
+    again = learn_edges(numbers, other, weights, n_classes, n_bins)
+    for edges, same in zip(learn_edges(*table, n_bins), again, strict=True):
+        assert_array_equal(same, edges)

@@ -224,3 +224,12 @@ def test_a_member_starts_from_the_columns_that_it_reads(random):
         alone = ridge.learn_linear_start(x[:, read], *arguments, trained_on[[member]])
         np.testing.assert_allclose(found[member][:, read], alone[0])
         assert not found[member][:, ~read].any()
+
+
+def test_tasks_with_the_same_rows_learn_what_each_learns_alone(random):
+    x = random.normal(size=(60, 4)).round()
+    y = np.column_stack([x[:, 0], random.normal(size=60), x[:, 1] + random.normal(size=60)])
+    weights, tasks = np.ones((60, 3)), make_tasks(*["regression"] * 3)
+    together = learn_linear_start(x, y, weights, tasks)
+    alone = [learn_linear_start(x, y[:, [k]], weights[:, [k]], tasks[:1])[0] for k in range(3)]
+    np.testing.assert_allclose(together, alone)

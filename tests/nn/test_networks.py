@@ -803,3 +803,72 @@ def test_defaults_are_those_of_the_estimator(cls):
     assert defaults == {
         name: chosen[name] if own == "auto" else own for name, own in expected.items()
     }
+
+
+def test_mmoe_is_ple_without_experts_of_the_tasks_own():
+    options = EXPERTS | {"gate_hidden_units": (6,)}
+    mmoe = make(MMoE, options, n_members=2)
+    ple = make(
+        PLE,
+        {"expert_hidden_units": (5, 3), "gate_hidden_units": (6,), "specific_share": None},
+        n_shared_experts=3,
+        n_specific_experts=0,
+        n_members=2,
+    )
+    ple.load_state_dict(
+        {
+            name.replace("experts.0", "levels.0.shared_experts").replace(
+                "gates.0", "levels.0.task_gates"
+            ): value
+            for name, value in mmoe.state_dict().items()
+        }
+    )
+    inputs = draw(2, 7, IN_FEATURES)
+    assert_close(ple(inputs), mmoe(inputs))
+
+
+def test_adatt_of_shared_experts_alone_but_for_the_residual_is_mmoe():
+    """Where a task's own experts put out zero, what is left are gates over the shared ones."""
+    adatt = make(AdaTT, FUSION | {"n_shared_experts": 2}, n_members=2)
+    mmoe = make(MMoE, EXPERTS | {"n_experts": 5}, n_members=2)
+    with torch.no_grad():
+        for name, parameter in adatt.named_parameters():
+            if "specific_experts" in name:
+                parameter.zero_()
+    state, theirs = mmoe.state_dict(), adatt.state_dict()
+    for depth in (0, 1):
+        for kind in ("weight", "bias"):
+            name = f"levels.0.{{}}_experts.layers.{depth}.{kind}"
+            own, shared = (theirs[name.format(part)] for part in ("specific", "shared"))
+            both = [part.unflatten(0, (2, -1)) for part in (shared, own)]
+            state[f"experts.0.layers.{depth}.{kind}"] = torch.cat(both, dim=1).flatten(0, 1)
+    state["gates.0.logits.weight"] = theirs["levels.0.task_gates.logits.weight"]
+    state |= {name: value for name, value in theirs.items() if name.startswith("towers")}
+    mmoe.load_state_dict(state)
+    inputs = draw(2, 7, IN_FEATURES)
+    assert_close(adatt(inputs), mmoe(inputs))
+
+
+def test_cross_stitch_without_stitches_is_every_task_alone():
+    stitched = make(CrossStitch, {"hidden_units": (5,)})
+    alone = make(SingleTask, {"bottom_hidden_units": (5,)})
+    with torch.no_grad():
+        stitched.stitches[0].copy_(torch.eye(3)[None, :, :, None])
+    state = {
+        name.replace("layers.0.layers", "bottoms.layers"): value
+        for name, value in stitched.state_dict().items()
+        if "stitches" not in name
+    }
+    alone.load_state_dict(state)
+    inputs = draw(7, IN_FEATURES)
+    assert_close(alone(inputs), stitched(inputs))
+
+
+def test_a_sluice_of_one_layer_and_subspace_is_a_cross_stitch():
+    sluice = make(Sluice, LAYERS | {"n_subspaces": 1})
+    stitched = make(CrossStitch, LAYERS)
+    state = {name.replace("alphas", "stitches"): v for name, v in sluice.state_dict().items()}
+    state["stitches.0"] = state["stitches.0"][..., None]
+    stitched.load_state_dict(state)
+    inputs = draw(7, IN_FEATURES)
+    assert_close(stitched(inputs), sluice(inputs))

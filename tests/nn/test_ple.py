@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from sklearn_ple.nn import PLE, MMoE
@@ -442,3 +443,45 @@ def test_there_must_be_a_number_of_experts_for_every_task():
 def test_an_expert_without_layers_is_an_error():
     with pytest.raises(ValueError, match="expert_hidden_units is empty"):
         PLE(4, [1], expert_hidden_units=())
+
+
+def test_without_shared_experts_the_network_is_that_of_every_task_alone():
+    together, options = make(n_shared_experts=0, n_levels=2)
+    inputs = draw(6, 4)
+    outputs = together(inputs).split(options["n_outputs"], dim=1)
+    for task, n in enumerate(options["n_outputs"]):
+        alone, _ = make(seed=9, n_shared_experts=0, n_levels=2, n_outputs=[n])
+        state = alone.state_dict()
+        for name, value in together.state_dict().items():
+            if "heads" not in name:
+                per_task = len(value) // 3
+                state[name] = value[task * per_task : (task + 1) * per_task]
+        for end in ("weight", "bias"):
+            state[f"towers.heads.0.{end}"] = together.state_dict()[f"towers.heads.{task}.{end}"]
+        alone.load_state_dict(state)
+        assert_close(alone(inputs), outputs[task])
+
+
+@pytest.mark.parametrize("units", [(256, 128), (512,)])
+def test_wide_experts_equal_separate_torch_modules(units):
+    torch.manual_seed(0)
+    network = PLE(
+        6,
+        [1, 1],
+        n_shared_experts=2,
+        n_specific_experts=2,
+        expert_hidden_units=units,
+        tower_hidden_units=(),
+    ).double()
+    inputs = draw(300, 6)
+    level = network.levels[0]
+    for bank, n_experts in [(level.specific_experts, 4), (level.shared_experts, 2)]:
+        outputs = bank(inputs[None])
+        assert outputs.shape == (n_experts, 300, units[-1])
+        for index in range(n_experts):
+            hidden = inputs
+            for layer in bank.layers:
+                alone = nn.Linear(layer.in_features, layer.out_features).double()
+                alone.load_state_dict({"weight": layer.weight[index], "bias": layer.bias[index]})
+                hidden = torch.relu(alone(hidden))
+            assert_close(outputs[index], hidden)

@@ -405,3 +405,13 @@ def test_kinds_with_probabilities_of_their_own_are_calibrated_by_their_view(data
     view = CalibratedClassifierCV(FrozenEstimator(fitted.task_view("plan")))
     assert view.fit(X, y["plan"]).predict_proba(X).shape == (60, 3)
     fitted.calibrate(X, y.assign(plan=np.nan))
+
+
+def test_mean_probabilities_are_the_shares_of_the_classes(held_out, model):
+    X, y = held_out
+    model.calibrate(X, y)
+    for name, proba in zip(y, model.predict_proba(X), strict=True):
+        if proba is not None:
+            there = y[name].notna()
+            shares = y[name].value_counts(normalize=True).sort_index()
+            assert_allclose(proba[there].mean(axis=0), shares, atol=1e-5)

@@ -173,3 +173,10 @@ def test_blends_have_intervals_above_zero():
     quantiles = blend.predict_quantiles(X)[0]
     assert (quantiles[0.05] > 0).all() and (quantiles.diff(axis=1).iloc[:, 1:] >= 0).all(axis=None)
     assert blend.predict(X)["cost"].mean() == pytest.approx(MEAN.mean(), rel=0.15)
+
+
+def test_weights_of_errors_are_numbers_of_repetitions():
+    errors, weights = RNG.normal(size=40), RNG.integers(1, 4, size=40)
+    one, other = learnt(errors, weights.astype(float)), learnt(errors.repeat(weights))
+    assert one.smearing == pytest.approx(other.smearing)
+    np.testing.assert_allclose(one.ends, other.ends)

@@ -445,3 +445,51 @@ def test_rows_of_a_loss_are_checked_as_soon_as_two_have_labels():
         assert losses.sums(outputs, targets, weights).isfinite().all()
     with pytest.raises(ValueError, match="outputs of other rows"):
         losses.sums(outputs, targets, torch.ones(5, 1))
+
+
+@given(kinds_strategy, st.integers(0, 10_000), st.floats(0.1, 10))
+def test_other_tasks_weights_change_no_tasks_loss(kinds, seed, factor):
+    tasks, outputs, targets, weights = problem(seed, kinds)
+    changed = weights.copy()
+    changed[:, 0] *= factor
+    before = evaluate(tasks, outputs, targets, weights)[1]
+    after = evaluate(tasks, outputs, targets, changed)[1]
+    # Its own neither: a mean does not know the scale of its weights.
+    np.testing.assert_allclose(after, before, rtol=1e-12)
+
+
+@given(kinds_strategy, st.integers(0, 10_000), st.floats(-50, 50))
+def test_an_output_without_label_changes_no_loss_and_gets_no_gradient(kinds, seed, value):
+    tasks, outputs, targets, weights = problem(seed, kinds)
+    sizes = [task.n_outputs for task in tasks]
+    labelled = np.repeat(weights > 0, sizes, axis=1)
+    before = evaluate(tasks, outputs, targets, weights)
+    after = evaluate(tasks, np.where(labelled, outputs, value), targets, weights)
+    for old, new in zip(before, after, strict=True):
+        np.testing.assert_array_equal(old, new)
+    assert not after[2][~labelled].any()
+
+
+@given(st.sampled_from(KINDS), st.integers(0, 10_000))
+def test_labels_taken_away_leave_the_gradient_of_the_other_rows(kind, seed):
+    tasks, outputs, targets, weights = problem(seed, [kind], share=1.0)
+    weights[::2] = 0.0
+    loss, _, gradient = evaluate(tasks, outputs, targets, weights)
+    kept = slice(1, None, 2)
+    alone = evaluate(tasks, outputs[kept], targets[kept], weights[kept])
+    assert loss == pytest.approx(alone[0], rel=1e-12)
+    np.testing.assert_allclose(gradient[kept], alone[2], rtol=1e-12)
+    assert not gradient[::2].any()
+
+
+@given(st.sampled_from(KINDS), st.integers(0, 10_000), st.integers(1, 4))
+def test_a_weight_is_a_number_of_repetitions(kind, seed, times):
+    tasks, outputs, targets, weights = problem(seed, [kind])
+    weights = (weights > 0).astype(float)
+    weights[0] = times
+    rows = np.r_[np.zeros(times, dtype=int), 1:8]
+    repeated = np.where(np.arange(len(rows))[:, None] < times, 1.0, weights[rows])
+    loss = evaluate(tasks, outputs, targets, weights)[0]
+    assert loss == pytest.approx(
+        evaluate(tasks, outputs[rows], targets[rows], repeated)[0], rel=1e-12
+    )

@@ -150,3 +150,16 @@ def test_class_weights_move_the_probabilities(graded, seed):
     weighted = PLEClassifier(class_weight={"grade": {"best": 10.0}}, **params).fit(X, y)
     best = weighted.classes_[0].tolist().index("best")
     assert weighted.predict_proba(X)[0][:, best].mean() > plain[:, best].mean() + 0.1
+
+
+def test_the_true_probabilities_have_the_least_loss():
+    task = Ordinal().fit(np.arange(4), np.ones(4), None)
+    truth = np.array([0.1, 0.4, 0.2, 0.3])
+    logits = torch.from_numpy(np.log(truth)).requires_grad_()
+    losses = task.loss(logits.expand(4, 4), torch.arange(4.0))
+    risk = (torch.from_numpy(truth) * losses).sum()
+    (gradient,) = torch.autograd.grad(risk, logits)
+    np.testing.assert_allclose(gradient, 0.0, atol=1e-12)
+    for other in np.random.default_rng(0).dirichlet(np.ones(4), 50):
+        losses = task.loss(torch.from_numpy(np.log(other)).expand(4, 4), torch.arange(4.0))
+        assert (torch.from_numpy(truth) * losses).sum() > risk

@@ -6,6 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
+from scipy.stats import norm
 from sklearn.metrics import d2_absolute_error_score, mean_pinball_loss
 
 from sklearn_ple import PLERegressor
@@ -120,3 +121,13 @@ def test_scores_of_an_estimator_are_of_its_medians():
     expected = d2_absolute_error_score(y, model.predict(X))
     assert model.score(X, y) == pytest.approx(expected)
     assert multitask_scores(model, X, y) == {"y": pytest.approx(expected)}
+
+
+def test_the_loss_of_many_quantiles_is_the_continuous_ranked_probability_score():
+    task = quantile((np.arange(2000) + 0.5) / 2000)
+    outputs = torch.from_numpy(norm.ppf(task.levels))
+    for label in (-1.3, 0.0, 2.0):
+        loss = task.loss(outputs, torch.tensor(label, dtype=torch.float64)).item()
+        # Of a standard normal, in closed form (Gneiting and Raftery 2007).
+        score = label * (2 * norm.cdf(label) - 1) + 2 * norm.pdf(label) - 1 / np.sqrt(np.pi)
+        assert loss == pytest.approx(score, abs=2e-3)

@@ -313,3 +313,9 @@ def test_it_is_compared_and_calibrated_beside_others(data, model):
     gain = compare(X, y, systems, cv=2, reference="two", random_state=0)
     assert gain.gains["task"].tolist() == list(y)
     assert gain.gains["mean"].notna().all()
+
+
+def test_weights_are_numbers_of_repetitions():
+    weights = np.array([1, 3, 0, 2, 5, 1, 1, 4])
+    one, other = survival(3, weights=weights), survival(3, labels=TIMES.repeat(weights))
+    np.testing.assert_array_equal(one.edges, other.edges)

@@ -354,3 +354,13 @@ def test_scores_of_validation_do_not_depend_on_the_unit(unit, shift):
     expected = model().fit(X, y).history_[-1]["valid_task_scores"]
     other = model().fit(X, y * unit + shift).history_[-1]["valid_task_scores"]
     assert_allclose(other, expected, atol=1e-3)
+
+
+def test_the_estimated_loss_is_exact_on_average(seed):
+    """Members that know nothing: the loss of their mean, of which no row has more than two."""
+    noise = np.random.RandomState(2 + seed)
+    mean, loss, errors = validated(
+        folds_of, lambda y: 0.7 * noise.standard_normal((N_MEMBERS, *y.shape))
+    )
+    assert_allclose(mean.weights, 1 / N_MEMBERS, atol=0.05)
+    assert_allclose(loss, (errors.mean(dim=0) ** 2).mean(dim=0), rtol=0.02)

@@ -174,3 +174,16 @@ def test_vectors_start_smaller_the_more_bins_there_are():
     assert math.isclose(alone.std().item(), 0.5, rel_tol=0.1)
     embedding.reset_parameters()
     assert not torch.equal(embedding.linear_weight, before)
+
+
+def test_gradients_pass_the_numeric_check():
+    torch.manual_seed(0)
+    embedding = make(make_edges(3, 1, 4), 2, n_members=2)
+    numbers = torch.randn(6, 3, dtype=torch.float64, requires_grad=True)
+    names = [name for name, _ in embedding.named_parameters()]
+
+    def embed(numbers, *parameters):
+        state = dict(zip(names, parameters, strict=True))
+        return torch.func.functional_call(embedding, state, numbers)
+
+    assert torch.autograd.gradcheck(embed, (numbers, *embedding.parameters()))
