@@ -269,12 +269,13 @@ def learnable():
     order = pd.MultiIndex.from_frame(runs[keys].drop_duplicates())
     found = runs.groupby([*keys, "model"], dropna=False)[["error", "fit_cpu_seconds"]].mean()
     found = found.unstack().loc[order]
+    limited = "PLE in CatBoost's time"
     names = [name for name in SIZED if name in found["error"]]
     spent = found["fit_cpu_seconds"].add_suffix(" seconds")
     shown = found["error"].join(spent)
     shown.index = [name if np.isnan(n) else f"{name}, {n:,.0f} rows" for name, n in shown.index]
-    forms = dict.fromkeys(names, error)
-    forms |= {f"{name} seconds|{name}, s": seconds for name in names}
+    forms = dict.fromkeys([*names, limited], error)
+    forms |= {f"{name} seconds|{name}, s": seconds for name in ("PLE", "CatBoost")}
     yield "learnable", cells(shown, **forms).rename(str.capitalize).rename_axis("table")
 
 
