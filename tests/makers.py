@@ -14,7 +14,7 @@ from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.encoding.encoder import Encoded, TableEncoder
 from sklearn_ple.parameters.network import describe_network
 from sklearn_ple.parameters.settings import Settings
-from sklearn_ple.tables.files.table import AnyTable
+from sklearn_ple.tables.files.table import FitTable
 from sklearn_ple.tables.reading import FeatureReader
 from sklearn_ple.tables.table import TableReader
 from sklearn_ple.tasks import TASK_KINDS
@@ -140,7 +140,7 @@ class Learnt(NamedTuple):
     estimator: Any
     settings: Settings
     encoder: TableEncoder
-    table: AnyTable
+    table: FitTable
     encoded: Encoded
     numbers: Any
 

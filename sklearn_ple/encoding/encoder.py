@@ -11,7 +11,7 @@ from torch import nn
 
 from ..nn import Axis
 from ..nn.members import Members
-from ..tables.files.table import AnyTable
+from ..tables.files.table import FitTable
 from ..tables.frames import sort_names
 from ..tables.table import Table
 from ..tasks import Task, TaskWeights, count_labels
@@ -157,7 +157,7 @@ class TableEncoder:
         self.features, self.maker, self.statistics = other.features, other.maker, other.statistics
         self.has_interactions = other.has_interactions
 
-    def learn(self, table: AnyTable, class_weight: Any = None) -> Encoded:
+    def learn(self, table: FitTable, class_weight: Any = None) -> Encoded:
         """Learn tasks, scales and categories from a table, except for those that were copied.
 
         Parameters
@@ -187,7 +187,7 @@ class TableEncoder:
             ordered = self._learn_features(table, labels)
         return self._encode(table.sample, labels, class_weight)._replace(ordered=ordered)
 
-    def _learn_features(self, table: AnyTable, labels: EncodedLabels) -> OrderedStatistics | None:
+    def _learn_features(self, table: FitTable, labels: EncodedLabels) -> OrderedStatistics | None:
         """Learn scales and categories in two passes over the rows.
 
         The second pass also learns the target statistics of rows in files, which are returned for
@@ -206,7 +206,7 @@ class TableEncoder:
             return None
         return self.statistics.settle(sums, identity, self.dtype)
 
-    def _learn_again(self, table: AnyTable) -> OrderedStatistics | None:
+    def _learn_again(self, table: FitTable) -> OrderedStatistics | None:
         """Return the target statistics for training, if they were learnt from the same files.
 
         If the sample does not hold all rows, this takes another pass over the files. For other
@@ -221,7 +221,7 @@ class TableEncoder:
         return TargetStatistics(statistics.columns).settle(sums, identity, self.dtype)
 
     def _begin_sums(
-        self, table: AnyTable, statistics: TargetStatistics | None
+        self, table: FitTable, statistics: TargetStatistics | None
     ) -> dict[int, LabelSums]:
         """Return empty sums of labels by column, for rows in files with target statistics."""
         if statistics is None or table.sample.parts is None:
@@ -234,7 +234,7 @@ class TableEncoder:
         }
 
     def _read_weighted(
-        self, table: AnyTable, sums: Mapping[int, LabelSums], labels: EncodedLabels
+        self, table: FitTable, sums: Mapping[int, LabelSums], labels: EncodedLabels
     ) -> Iterator[WeightedRows]:
         """Yield the features of all rows and their weights; add the rows to the sums of labels.
 
@@ -280,7 +280,7 @@ class TableEncoder:
         loss_weights = weigh_classes(weights, targets, self.tasks, class_weight)
         return Encoded(numbers, codes, targets, loss_weights, weights, table.parts)
 
-    def apply_again(self, table: AnyTable, class_weight: Any = None) -> Encoded:
+    def apply_again(self, table: FitTable, class_weight: Any = None) -> Encoded:
         """Encode a table with which training continues; of a streamed table its sample.
 
         Parameters and result are those of `learn`, but nothing is learnt.

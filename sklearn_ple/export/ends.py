@@ -157,7 +157,7 @@ def describe_dates(name: str, zone: str | None) -> dict[str, Any]:
     return {"kind": DATE} if zone is None else {"kind": DATE, "zone": zone}
 
 
-def _describe_task(task: Any) -> dict[str, Any]:
+def _describe_task(task: Task) -> dict[str, Any]:
     entry: dict[str, Any] = {"name": task.name, "kind": task.kind, "label": _LABEL + task.name}
     if task.has_classes:
         classes = to_graph_values(f"Classes of task {task.name!r}", task.classes)

@@ -29,6 +29,7 @@ from ..training.start import Fitted
 from ..utils.checks import naming
 from ..utils.constraints import COUNT
 from .classes import check_types
+from .estimator import FittedEstimator
 from .module import load_state, restore_network
 
 #: Attributes of a fitted estimator and of its parts that are saved, and their types. A module is
@@ -60,7 +61,7 @@ STATE: dict[str, Any] = {
 }
 
 
-def take_apart(model: Any) -> dict[str, Any]:
+def take_apart(model: FittedEstimator) -> dict[str, Any]:
     """Return the attributes of a fitted estimator that `STATE` lists."""
     state: dict[str, Any] = {}
     for path in STATE:
@@ -77,7 +78,7 @@ def take_apart(model: Any) -> dict[str, Any]:
     return state
 
 
-def put_together(model: Any, state: dict[str, Any]) -> None:
+def put_together(model: FittedEstimator, state: dict[str, Any]) -> None:
     """Set the attributes of an estimator as a fit does.
 
     Parameters
@@ -187,7 +188,7 @@ def _make_encoder(settings: Settings, state: dict[str, Any]) -> TableEncoder:
 def _holds_numbers(epoch: dict[str, Any], n_tasks: int) -> bool:
     """Return whether an epoch holds numbers and lists of them, and what is shown has its shape."""
 
-    def is_numbers(value: Any) -> bool:
+    def is_numbers(value: object) -> bool:
         of_list = isinstance(value, list) and all(map(is_numbers, value))
         return of_list or isinstance(value, (bool, int, float))
 

@@ -2,12 +2,21 @@
 
 import math
 from collections.abc import Sequence
+from typing import TypedDict
 
 import torch
 from torch import Tensor, nn
 
 from .axes import Axes, Axis, as_axis
 from .mlp import BatchedLinear, BatchedMLP
+
+
+class GateOptions(TypedDict, total=False):
+    """Options of gates, see `Gates`."""
+
+    hidden_units: Sequence[int]
+    scale: float
+    start: Sequence[float] | None
 
 
 class Gates(nn.Module):

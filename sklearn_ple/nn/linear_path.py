@@ -1,9 +1,9 @@
 """The linear path from the numbers to the outputs, beside a network."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from .axes import Axes, Axis
@@ -44,7 +44,11 @@ class LinearPath(nn.Module):
     """
 
     def __init__(
-        self, n_numbers: int, n_outputs: Sequence[int], n_members: int = 1, start: Any = None
+        self,
+        n_numbers: int,
+        n_outputs: Sequence[int],
+        n_members: int = 1,
+        start: ArrayLike | None = None,
     ):
         super().__init__()
         self._outputs = Axis(tuple(enumerate(n_outputs)))

@@ -1,12 +1,13 @@
 """Progressive Layered Extraction (Tang, Liu, Zhao, Gong: RecSys 2020)."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from torch import Tensor
 
 from .axes import Axis, ByTask
-from .gates import mix
+from .body import TowerOptions
+from .gates import Gates, mix
 from .levels import Level, LevelNetwork, stack_rows_last
 from .names import GateNames
 
@@ -92,7 +93,7 @@ class PLE(LevelNetwork):
         gate_hidden_units: Sequence[int] = (),
         specific_share: float | None = 0.5,
         n_added: int = 0,
-        **towers: Any,
+        **towers: Unpack[TowerOptions],
     ):
         super().__init__(
             n_outputs, n_specific_experts, n_shared_experts, n_added, gate_hidden_units, **towers
@@ -117,9 +118,10 @@ class ExtractionLevel(Level):
         self.is_even = len(set(self.n_specific)) == 1
 
         share, hidden = network.specific_share, network.gate_hidden_units
-        options = {"hidden_units": hidden, "scale": 1.0 if share is None else _SLOW}
+        scale = 1.0 if share is None else _SLOW
+        options: dict[str, Any] = {"hidden_units": hidden, "scale": scale}
 
-        def make_task_gates(axis: Axis, n: int) -> Any:
+        def make_task_gates(axis: Axis, n: int) -> Gates:
             start = _start_gate(share, n, n_shared)
             return network.make_gates(axis, width, n + n_shared, start=start, **options)
 

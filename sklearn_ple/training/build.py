@@ -272,7 +272,7 @@ def _has_decay(optimizer_class: type) -> bool:
 
 
 def _optimizer_options(
-    settings: Settings, optimizer: Any, optimizer_class: type, device: str
+    settings: Settings, optimizer: str | type, optimizer_class: type, device: str
 ) -> dict[str, Any]:
     """Return the options of the optimizer."""
     options: dict[str, Any] = {"lr": settings.learning_rate}

@@ -17,7 +17,7 @@ from ..parameters.network import describe_network
 from ..parameters.settings import Settings
 from ..predictions.intervals import Deviations
 from ..predictions.joint import Distributions, encode_labels, learn_copula
-from ..tables.files.table import AnyTable, StreamedTable
+from ..tables.files.table import FitTable, StreamedTable
 from ..tables.reading import FeatureReader
 from ..utils.processes import current
 from ..utils.progress import write_line
@@ -34,7 +34,7 @@ from .plan import resolve
 from .processes import check_same_fit, share_random_state
 from .random_state import draw_seed, seeded
 from .read import Arguments
-from .rows import TableRows
+from .rows import TableRows, TrainingRows
 from .schedule import Fall, Schedule
 from .split import Split, naming_validation_rows
 from .start import Fitted, Start
@@ -58,7 +58,7 @@ class Training(NamedTuple):
         The validation; None without one.
     """
 
-    rows: Any
+    rows: TrainingRows
     encoder: TableEncoder
     settings: Settings
     validation: Validation | None = None
@@ -129,7 +129,7 @@ class Fit:
         del table, split, encoder, encoded
         return self._train(*trainings)
 
-    def _compare(self, table: AnyTable, split: Split) -> None:
+    def _compare(self, table: FitTable, split: Split) -> None:
         """Compare the fit with that of a checkpoint and those of other processes."""
         fitted = self.start.fitted
         compared = self.settings, self.device, table, split, fitted and fitted.net.module_
@@ -143,7 +143,7 @@ class Fit:
     # -- before the training --------------------------------------------------------------------
 
     def _split(
-        self, table: AnyTable, split: Split, encoder: TableEncoder, encoded: Encoded
+        self, table: FitTable, split: Split, encoder: TableEncoder, encoded: Encoded
     ) -> tuple[Training, Training | None]:
         """Split the rows, and fit the parts of the encoder that use labels.
 
@@ -171,8 +171,8 @@ class Fit:
         return first, Training(rows, of_all, self.plan.replace(**kept))
 
     def _split_rows(
-        self, table: AnyTable, split: Split, encoder: TableEncoder, encoded: Encoded
-    ) -> tuple[Any, Any, Validation | None]:
+        self, table: FitTable, split: Split, encoder: TableEncoder, encoded: Encoded
+    ) -> tuple[TrainingRows, TrainingRows, Validation | None]:
         """Return all rows, the rows for training, and the validation, or None without one."""
         plan = self.plan
         targets, dtype = encoder.targets, plan.tensor_dtype
@@ -197,8 +197,12 @@ class Fit:
         return rows, rows.take(train), held_out
 
     def _start_encoder(
-        self, encoder: TableEncoder, encoded: Encoded, train: Any, validation: Validation | None
-    ) -> tuple[TableEncoder, Any]:
+        self,
+        encoder: TableEncoder,
+        encoded: Encoded,
+        train: TrainingRows,
+        validation: Validation | None,
+    ) -> tuple[TableEncoder, TrainingRows]:
         """Fit the parts of the encoder that use labels, without the labels of validation rows.
 
         Returns

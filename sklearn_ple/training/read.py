@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from ..parameters.settings import Settings
 from ..tables.files.columns import Columns
 from ..tables.files.source import Source
-from ..tables.files.table import AnyTable, StreamedTable
+from ..tables.files.table import FitTable, StreamedTable
 from ..tables.form import TargetForm
 from ..tables.frames import is_dataset
 from ..tables.kinds import assign_kinds
@@ -48,7 +48,7 @@ def read(
     settings: Settings,
     features: FeatureReader,
     like: TargetForm | None = None,
-) -> tuple[AnyTable, Split]:
+) -> tuple[FitTable, Split]:
     """Read the arguments of fit.
 
     Parameters
@@ -130,7 +130,7 @@ def _n_aside(settings: Settings, n_rows: int) -> int:
 
 
 def _read_apart(
-    arguments: Arguments, settings: Settings, reader: TableReader, table: AnyTable
+    arguments: Arguments, settings: Settings, reader: TableReader, table: FitTable
 ) -> Table:
     """Read separate validation rows: all rows in memory, or a sample of those in files."""
     X, y, sample_weight = arguments.X_val, arguments.y_val, arguments.sample_weight_val

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..parameters.settings import Settings
 from ..tables.groups import read_groups
@@ -198,7 +199,7 @@ def naming_validation_rows() -> Iterator[None]:
         warn(f"{what}: {warning}", type(warning))
 
 
-def check_apart(settings: Settings, X_val: Any, y_val: Any, groups: Any) -> None:
+def check_apart(settings: Settings, X_val: Any, y_val: Any, groups: ArrayLike | None) -> None:
     """Check the arguments and parameters that are combined with separate validation rows."""
     if X_val is None or y_val is None:
         missing = "X_val" if X_val is None else "y_val"

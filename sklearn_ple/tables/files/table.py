@@ -218,4 +218,4 @@ class StreamedTable:
 
 
 #: A table in memory or in files.
-AnyTable = Table | StreamedTable
+FitTable = Table | StreamedTable
