@@ -13,18 +13,20 @@ from ..nn import Axis
 from ..nn.members import Members
 from ..tables.files.table import FitTable
 from ..tables.frames import sort_names
+from ..tables.kinds import TaskTypes
+from ..tables.reading import Features
 from ..tables.table import Table
-from ..tasks import Task, TaskWeights, count_labels
+from ..tasks import NumberByTask, Task, TaskWeights, count_labels
 from .bins import count_classes
 from .categories import UnknownColumns
-from .class_weights import weigh_classes
+from .class_weights import ClassWeight, weigh_classes
 from .features import FeatureEncoder
 from .numeric import EmbeddingMaker, choose_numeric_width, learn_maker
 from .prerequisites import Prerequisites
 from .probe import Findings, probe_numbers
 from .ridge import learn_linear_start
 from .scales import choose_scales
-from .scaling import WeightedRows
+from .scaling import NumberArray, WeightedRows
 from .screening import screen_columns
 from .statistics import (
     LabelSums,
@@ -60,7 +62,7 @@ class Encoded(NamedTuple):
         For rows in files from which target statistics were learnt, the statistics by part.
     """
 
-    numbers: Any
+    numbers: NumberArray
     codes: np.ndarray
     targets: np.ndarray
     weights: np.ndarray
@@ -120,15 +122,15 @@ class TableEncoder:
         warns of them at once.
     """
 
-    task_types: Any
+    task_types: TaskTypes
     family: str | None
     classes: Any
-    depends_on: Any
-    task_weights: Any
-    categorical_features: Any
+    depends_on: dict | str | None
+    task_weights: NumberByTask
+    categorical_features: str | Sequence[Any] | None
     max_categories: int | None
     min_frequency: float | None
-    target_statistics: Any
+    target_statistics: str | bool | Sequence[Any]
     numeric_embedding: Any
     n_bins: int
     linear_path: bool
@@ -157,7 +159,7 @@ class TableEncoder:
         self.features, self.maker, self.statistics = other.features, other.maker, other.statistics
         self.has_interactions = other.has_interactions
 
-    def learn(self, table: FitTable, class_weight: Any = None) -> Encoded:
+    def learn(self, table: FitTable, class_weight: ClassWeight = None) -> Encoded:
         """Learn tasks, scales and categories from a table, except for those that were copied.
 
         Parameters
@@ -249,7 +251,9 @@ class TableEncoder:
                     of_labels.add(of_column, targets, weights, parts)
             yield block.features, weights.mean(axis=1)
 
-    def apply(self, table: Table, class_weight: Any = None, *, warns: bool = True) -> Encoded:
+    def apply(
+        self, table: Table, class_weight: ClassWeight = None, *, warns: bool = True
+    ) -> Encoded:
         """Encode a table.
 
         Parameters
@@ -270,7 +274,7 @@ class TableEncoder:
         return self._encode(table, self.encode_labels(table), class_weight, warns=warns)
 
     def _encode(
-        self, table: Table, labels: EncodedLabels, class_weight: Any, *, warns: bool = True
+        self, table: Table, labels: EncodedLabels, class_weight: ClassWeight, *, warns: bool = True
     ) -> Encoded:
         """Encode a table whose labels are encoded already; see `apply`."""
         targets, weights = labels
@@ -280,7 +284,7 @@ class TableEncoder:
         loss_weights = weigh_classes(weights, targets, self.tasks, class_weight)
         return Encoded(numbers, codes, targets, loss_weights, weights, table.parts)
 
-    def apply_again(self, table: FitTable, class_weight: Any = None) -> Encoded:
+    def apply_again(self, table: FitTable, class_weight: ClassWeight = None) -> Encoded:
         """Encode a table with which training continues; of a streamed table its sample.
 
         Parameters and result are those of `learn`, but nothing is learnt.
@@ -293,10 +297,10 @@ class TableEncoder:
         encoded = self.apply(table.sample, class_weight)
         return encoded._replace(ordered=self._learn_again(table))
 
-    def _choose_statistics(self, X: Any, n_known: Sequence[int]) -> None:
+    def _choose_statistics(self, X: Features, n_known: Sequence[int]) -> None:
         """Choose the columns with target statistics, given the rows with a category in each."""
         choice, n_codes = self.target_statistics, self.features.cardinalities_
-        columns: Any
+        columns: Sequence[int] | np.ndarray
         if isinstance(choice, (bool, np.bool_)):
             columns = range(len(n_codes) if choice else 0)
         elif isinstance(choice, str):
@@ -378,7 +382,7 @@ class TableEncoder:
 
     def _learn_embedding(
         self,
-        numbers: Any,
+        numbers: NumberArray,
         targets: np.ndarray,
         weights: np.ndarray,
         earlier: "TableEncoder | None",
@@ -393,7 +397,7 @@ class TableEncoder:
             learnt_from = numbers, targets, weights, self.tasks, self.n_bins
             self.maker = learn_maker(self.numeric_embedding, *learnt_from)
 
-    def _screen(self, encoded: Encoded, trained_on: np.ndarray | None) -> Any:
+    def _screen(self, encoded: Encoded, trained_on: np.ndarray | None) -> NumberArray:
         """Leave out the numeric columns that no member reads; return the numbers that are left.
 
         All are left without embeddings, as in papers, and of rows in files, which are many. Dates
@@ -418,7 +422,7 @@ class TableEncoder:
         copied.linear_start = None
         return copied
 
-    def resume(self, encoded: Encoded) -> Any:
+    def resume(self, encoded: Encoded) -> NumberArray:
         """Return the numbers of rows with target statistics, for training that continues."""
         if self.statistics is None:
             return encoded.numbers
@@ -432,7 +436,7 @@ class TableEncoder:
             of_codes = encoded.ordered.transform(encoded.codes, encoded.parts)
         return append_statistics(encoded.numbers, of_codes)
 
-    def read(self, X: Any) -> tuple[Any, np.ndarray]:
+    def read(self, X: Features) -> tuple[NumberArray, np.ndarray]:
         """Encode the features that `FeatureReader.read` returned, for prediction."""
         numbers, codes = self.features.transform(X)
         if self.unknown is None:

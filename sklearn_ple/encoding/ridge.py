@@ -1,7 +1,6 @@
 """Initial coefficients of the linear path: ridge regressions of the tasks with squared errors."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -9,6 +8,7 @@ from scipy import sparse
 
 from ..nn.inputs import clip_smoothly
 from ..tasks import Task
+from .scaling import NumberArray
 
 # Penalties among which generalized cross-validation chooses.
 _PENALTIES = (1e-2, 1e-1, 1e0, 1e1, 1e2, 1e3, 1e4)
@@ -17,7 +17,7 @@ _MAX_ROWS, _MAX_NUMBERS = 50_000, 2**21
 
 
 def learn_linear_start(
-    numbers: Any,
+    numbers: NumberArray,
     targets: np.ndarray,
     weights: np.ndarray,
     tasks: Sequence[Task],

@@ -7,6 +7,7 @@ from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from pandas.api import types
 
 from ..encoding.categories import MISSING, UNKNOWN, CategoryEncoder
@@ -165,7 +166,7 @@ def _describe_task(task: Task) -> dict[str, Any]:
     return entry
 
 
-def to_graph_values(what: str, values: Any) -> np.ndarray:
+def to_graph_values(what: str, values: pd.Index | np.ndarray) -> np.ndarray:
     """Turn categories or classes into what a graph reads and returns.
 
     Parameters

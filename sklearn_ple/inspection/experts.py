@@ -12,6 +12,7 @@ import torch
 from sklearn.pipeline import Pipeline
 from torch import Tensor
 
+from ..nn import TabularNetwork
 from ..nn.records import watch
 from ..utils.inner import find_inner_estimator
 
@@ -118,7 +119,7 @@ def _add_zeros(zeros: list[Tensor], outputs: Tensor) -> None:
 def _examine(
     utilization: pd.DataFrame,
     inactive: Mapping[tuple[int, str], float],
-    module: Any,
+    module: TabularNetwork,
     tasks: Sequence[str],
 ) -> pd.DataFrame:
     """Tabulate the health of the experts, given the share of zeros of some of them."""

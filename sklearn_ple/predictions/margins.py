@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from scipy.special import log_ndtr, logsumexp, ndtr, ndtri, softmax
@@ -145,7 +145,9 @@ class Numbers(Margin):
         errors = self.errors.from_normal(spread_points(mean, variance))
         return (errors - (errors @ _WEIGHTS)[:, np.newaxis]) ** 2 @ _WEIGHTS
 
-    def bound(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def bound(
+        self, low: float | np.ndarray, high: float | np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return the numbers between two values of the latent variable, as intervals have them."""
         lower, upper = self.errors.find_between(ndtr(low), ndtr(high))
         return self.place(lower), self.place(upper)
@@ -155,7 +157,7 @@ class Numbers(Margin):
         numbers = self.place(self.errors.from_normal(latents))
         return np.round(numbers) if isinstance(self.task, Count) else numbers
 
-    def place(self, errors: Any) -> np.ndarray:
+    def place(self, errors: float | np.ndarray) -> np.ndarray:
         """Return the numbers whose standardised errors are given."""
         return add_errors(self.task, self.predicted, errors * self.deviations)
 
@@ -323,7 +325,7 @@ def make_margins(
     return margins
 
 
-def observe(value: Any, mean: Any, variance: Any) -> Moments:
+def observe(value: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> Moments:
     """Compute the log density, mean and variance of a normal variable whose value is observed."""
     spread = variance + 1 / _PRECISION
     evidence = -0.5 * (np.log(2 * np.pi * spread) + (value - mean) ** 2 / spread)
@@ -336,7 +338,9 @@ def spread_points(mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
     return mean[:, np.newaxis] + np.sqrt(variance)[:, np.newaxis] * _POINTS
 
 
-def truncate(mean: Any, variance: Any, low: Any, high: Any) -> Moments:
+def truncate(
+    mean: np.ndarray, variance: np.ndarray, low: float | np.ndarray, high: float | np.ndarray
+) -> Moments:
     """Compute the log probability, mean and variance of a normal variable in an interval."""
     deviation = np.sqrt(variance)
     a, b = (low - mean) / deviation, (high - mean) / deviation

@@ -130,7 +130,7 @@ class Task(ABC):
     # A subclass need not call this class's __init__.
     name: str = ""
     classes: Any = None
-    order: Any = slice(None)
+    order: slice | np.ndarray = slice(None)
     n_outputs: int = 1
 
     def __init__(self) -> None:
@@ -320,7 +320,9 @@ class Task(ABC):
         raise NotImplementedError(f"{type(self).__name__} has no traced_predict.")
 
     @abstractmethod
-    def score(self, labels: Any, predictions: Any, weights: Any = None) -> float:
+    def score(
+        self, labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray | None = None
+    ) -> float:
         """Score predictions, for the ``score`` method of estimators.
 
         Parameters

@@ -3,6 +3,8 @@
 from functools import partial
 from typing import Any, NamedTuple
 
+from numpy.typing import ArrayLike
+
 from ..parameters.settings import Settings
 from ..tables.files.columns import Columns
 from ..tables.files.source import Source
@@ -25,11 +27,11 @@ class Arguments(NamedTuple):
 
     X: Any
     y: Any
-    sample_weight: Any = None
+    sample_weight: ArrayLike | None = None
     X_val: Any = None
     y_val: Any = None
-    sample_weight_val: Any = None
-    groups: Any = None
+    sample_weight_val: ArrayLike | None = None
+    groups: ArrayLike | None = None
 
     @property
     def rows(self) -> tuple[Any, Any, Any]:

@@ -53,7 +53,9 @@ class Split:
     last: bool = False
 
     @classmethod
-    def choose(cls, settings: Settings, table: Table, X: Any, y: Any, groups: Any = None) -> Self:
+    def choose(
+        cls, settings: Settings, table: Table, X: Any, y: Any, groups: ArrayLike | None = None
+    ) -> Self:
         """Choose the validation rows among those of a table in memory.
 
         Parameters
@@ -222,7 +224,7 @@ def check_apart(settings: Settings, X_val: Any, y_val: Any, groups: ArrayLike | 
 
 
 def _choose(
-    splitter: Any, X: Any, y: Any, groups: Any, n_rows: int, row_numbers: np.ndarray
+    splitter: Any, X: Any, y: Any, groups: ArrayLike | None, n_rows: int, row_numbers: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a splitter's first split, as positions in a table; numbers are its rows in X."""
     what = f"validation_split={splitter!r}"

@@ -22,6 +22,7 @@ from ..parameters.network import (
 from ..parameters.settings import Settings
 from ..predictions.intervals import Deviations
 from ..tables.files.table import FitTable
+from ..tables.kinds import TaskTypes
 from ..tables.reading import FeatureReader
 from ..utils.types import RandomStateLike
 from .build import make_encoder, make_first_net
@@ -263,7 +264,7 @@ class FewerTasks(Start):
 
     divides = False
 
-    def __init__(self, fitted: Fitted, task_types: Any, freeze: bool):
+    def __init__(self, fitted: Fitted, task_types: TaskTypes | None, freeze: bool):
         super().__init__(fitted)
         self.task_types = task_types
         self.freeze = freeze
