@@ -18,9 +18,9 @@ from .predictor import Predictor
 from .tables.kinds import TaskTypes
 from .tables.reading import FeatureReader, check_in_memory
 from .tasks import Task
+from .training.defaults import for_one_epoch
 from .training.device import in_own_modes
 from .training.fit import Fit
-from .training.plan import for_one_epoch
 from .training.read import Arguments
 from .training.start import FewerTasks, LastFit, LastStep, OtherModel, Start
 from .utils._sklearn import _fit_context, _num_samples
@@ -466,7 +466,7 @@ class MultiTaskEstimator(Predictor, Parameters):
     def _run(self, fit: Fit, arguments: Arguments) -> Self:
         """Run a fit, and store its result."""
         with in_own_modes():
-            self._settle(fit.run(arguments))
+            self._store(fit.run(arguments))
         return self
 
     @property

@@ -17,7 +17,7 @@ from .encoding.prerequisites import Prerequisites
 from .encoding.targets import TargetEncoder
 from .nn import Body, TabularNetwork
 from .nn.drawing import Outline, draw_html
-from .nn.records import join_weights, record_outputs
+from .nn.hooks import join_weights, record_outputs
 from .predictions.blocks import by_blocks, predict_blocks
 from .predictions.calibration import find_corrections, join_corrections, split_corrections
 from .predictions.copula import Copula
@@ -36,7 +36,7 @@ from .tables.reading import FeatureReader
 from .tables.weights import weigh
 from .tasks import Task
 from .training.history import public_history
-from .training.outputs import compute_means, compute_outputs, compute_representations
+from .training.inference import compute_means, compute_outputs, compute_representations
 from .training.rows import TableRows
 from .training.start import Fitted
 from .utils.checks import naming
@@ -61,7 +61,7 @@ class Predictor(TransformerMixin, MultiTaskModel):
     #: Class of the network.
     network: ClassVar[Any] = Body
 
-    def _settle(self, fitted: Fitted) -> None:
+    def _store(self, fitted: Fitted) -> None:
         """Store the result of a fit, and set the public attributes."""
         self.net_, self._encoder, self._deviations = fitted.net, fitted.encoder, fitted.deviations
         self._rng, self.device_ = fitted.rng, fitted.device
@@ -112,7 +112,7 @@ class Predictor(TransformerMixin, MultiTaskModel):
     def _rows(self, X: Any) -> TableRows:
         check_is_fitted(self)
         features = FeatureReader(self).read(X, reset=False)
-        return TableRows(*self._encoder.read(features), dtype=self.net_.dtype)
+        return TableRows(*self._encoder.transform(features), dtype=self.net_.dtype)
 
     def _member_outputs(self, X: Any) -> Tensor:
         """Compute the members' outputs, of shape (n_members, n_rows, sum of n_outputs)."""

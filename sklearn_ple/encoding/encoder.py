@@ -24,7 +24,7 @@ from .features import FeatureEncoder
 from .numeric import EmbeddingMaker, choose_numeric_width, learn_maker
 from .prerequisites import Prerequisites
 from .probe import Findings, probe_numbers
-from .ridge import learn_linear_start
+from .ridge import learn_coefficients
 from .scales import choose_scales
 from .scaling import NumberArray, WeightedRows
 from .screening import screen_columns
@@ -112,13 +112,13 @@ class TableEncoder:
         Whether the labels clearly depend on interactions of numbers, see `probe_numbers`.
     statistics : TargetStatistics or None
         Target statistics, the mean labels of each category; None if no column has any.
-    linear_start : ndarray of shape (n_members, sum of n_outputs, n_numbers) or None
+    linear_coefficients : ndarray of shape (n_members, sum of n_outputs, n_numbers) or None
         Initial coefficients of the linear path, for each member; the first axis has length 1 if
         all members have the same.
     kept : ndarray of int of shape (n_numbers,) or None
-        Positions of the numbers that are read, among those encoded before `start`; None for all.
+        Positions of the numbers that are left by `learn_from_labels`; None for all.
     unknown : UnknownColumns or None
-        Takes note of columns without a known category in the blocks that `read` is given. None
+        Takes note of columns without a known category in the blocks of rows to transform. None
         warns of them at once.
     """
 
@@ -145,7 +145,7 @@ class TableEncoder:
     maker: EmbeddingMaker | None = field(init=False)
     has_interactions: bool = field(init=False, default=False)
     statistics: TargetStatistics | None = field(init=False)
-    linear_start: np.ndarray | None = field(init=False)
+    linear_coefficients: np.ndarray | None = field(init=False)
     kept: np.ndarray | None = field(init=False, default=None)
     unknown: UnknownColumns | None = field(init=False, default=None)
 
@@ -193,7 +193,8 @@ class TableEncoder:
         """Learn scales and categories in two passes over the rows.
 
         The second pass also learns the target statistics of rows in files, which are returned for
-        training. Those of rows in memory are learnt later, by `start`.
+        training. Those of rows in memory are learnt later, by
+        `learn_from_labels`.
         """
         X, blocks = table.sample.features, (block.features for block in table.blocks())
         self.features = FeatureEncoder(self.dtype)
@@ -206,7 +207,7 @@ class TableEncoder:
         identity = table.identity
         if self.statistics is None or identity is None:
             return None
-        return self.statistics.settle(sums, identity, self.dtype)
+        return self.statistics.learn_from_sums(sums, identity, self.dtype)
 
     def _learn_again(self, table: FitTable) -> OrderedStatistics | None:
         """Return the target statistics for training, if they were learnt from the same files.
@@ -220,7 +221,7 @@ class TableEncoder:
         sums = self._begin_sums(table, statistics)
         for _ in self._read_weighted(table, sums, self.encode_labels(table.sample)):
             pass
-        return TargetStatistics(statistics.columns).settle(sums, identity, self.dtype)
+        return TargetStatistics(statistics.columns).learn_from_sums(sums, identity, self.dtype)
 
     def _begin_sums(
         self, table: FitTable, statistics: TargetStatistics | None
@@ -317,13 +318,13 @@ class TableEncoder:
         self.prerequisites.complete(targets, weights)
         return targets, weights
 
-    def start(
+    def learn_from_labels(
         self,
         encoded: Encoded,
         trained_on: np.ndarray | None = None,
         earlier: "TableEncoder | None" = None,
     ) -> "tuple[TableEncoder, Any]":
-        """Screen columns, and learn target statistics, bins and the start of the linear path.
+        """Screen columns, and learn target statistics, bins and the linear path's coefficients.
 
         Nothing is learnt from the labels of rows that are not trained on. Statistics and bins are
         shared by all members, so they are learnt from the labels of rows on which all members are
@@ -347,38 +348,38 @@ class TableEncoder:
         numbers : ndarray or CSR matrix of shape (n_rows, n_numbers)
             The numbers of the rows for training: those that are read, with target statistics.
         """
-        started = copy.copy(self)
-        started.linear_start = started.kept = None
+        fitted = copy.copy(self)
+        fitted.linear_coefficients = fitted.kept = None
         numbers, codes, targets = encoded.numbers, encoded.codes, encoded.targets
         weights = encoded.sample_weights
         by_all: Any = None if trained_on is None else trained_on.all(axis=0)
         # Sparse numbers have no embedding.
         if not hasattr(self, "maker"):
-            numbers = started._screen(encoded, trained_on)
-            n_columns = started.features.n_columns_
+            numbers = fitted._screen(encoded, trained_on)
+            n_columns = fitted.features.n_columns_
             embedded = not sparse.issparse(numbers) and n_columns
-            started.maker, started.has_interactions = None, False
+            fitted.maker, fitted.has_interactions = None, False
             if embedded and self.numeric_embedding is not None:
-                read = weights.copy()
+                trained = weights.copy()
                 if by_all is not None:
-                    read[~by_all] = 0.0
-                started._learn_embedding(numbers[:, :n_columns], targets, read, earlier)
+                    trained[~by_all] = 0.0
+                fitted._learn_embedding(numbers[:, :n_columns], targets, trained, earlier)
         if self.statistics is not None and self.statistics.learnt:
             numbers = self.resume(encoded)
         elif self.statistics is not None:
-            started.statistics = TargetStatistics(self.statistics.columns)
-            of_codes = started.statistics.learn(
+            fitted.statistics = TargetStatistics(self.statistics.columns)
+            of_codes = fitted.statistics.learn(
                 codes, targets, weights, self.tasks, self.features.cardinalities_, by_all
             )
             numbers = append_statistics(numbers, of_codes)
         if self.linear_path:
             names = self.targets.names
             task_weights = TaskWeights(names, self.task_weights, 1.0, self.n_labels).initial
-            options = self.clip_numbers, trained_on, started.read_by
-            started.linear_start = learn_linear_start(
+            options = self.clip_numbers, trained_on, fitted.read_by
+            fitted.linear_coefficients = learn_coefficients(
                 numbers, targets, weights, self.tasks, task_weights, *options
             )
-        return started, numbers
+        return fitted, numbers
 
     def _learn_embedding(
         self,
@@ -404,22 +405,22 @@ class TableEncoder:
         are always left.
         """
         numbers, features = encoded.numbers, self.features
-        is_read_whole = sparse.issparse(numbers) or encoded.parts is not None
-        if self.numeric_embedding is None or is_read_whole:
+        stays_whole = sparse.issparse(numbers) or encoded.parts is not None
+        if self.numeric_embedding is None or stays_whole:
             return numbers
         owners, labels = features.scaler_.owners, (encoded.targets, encoded.sample_weights)
-        read = screen_columns(numbers, owners, *labels, self.tasks, trained_on)
-        if read is None:
+        read_by = screen_columns(numbers, owners, *labels, self.tasks, trained_on)
+        if read_by is None:
             return numbers
-        read[:, features.scaler_.of_dates] = True
-        self.features = features.select(read)
-        self.kept = np.flatnonzero(read[:, owners].any(axis=0))
+        read_by[:, features.scaler_.of_dates] = True
+        self.features = features.select(read_by)
+        self.kept = np.flatnonzero(read_by[:, owners].any(axis=0))
         return numbers[:, self.kept]
 
-    def without_start(self) -> "TableEncoder":
+    def without_coefficients(self) -> "TableEncoder":
         """Return a copy without initial coefficients, for a network whose weights are replaced."""
         copied = copy.copy(self)
-        copied.linear_start = None
+        copied.linear_coefficients = None
         return copied
 
     def resume(self, encoded: Encoded) -> NumberArray:
@@ -436,7 +437,7 @@ class TableEncoder:
             of_codes = encoded.ordered.transform(encoded.codes, encoded.parts)
         return append_statistics(encoded.numbers, of_codes)
 
-    def read(self, X: Features) -> tuple[NumberArray, np.ndarray]:
+    def transform(self, X: Features) -> tuple[NumberArray, np.ndarray]:
         """Encode the features that `FeatureReader.read` returned, for prediction."""
         numbers, codes = self.features.transform(X)
         if self.unknown is None:

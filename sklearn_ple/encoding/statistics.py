@@ -122,10 +122,10 @@ class TargetStatistics:
         for column in self.columns.tolist():
             sums[column] = LabelSums(tasks, n_codes[column])
             sums[column].add(codes[:, column], targets, weights, parts)
-        ordered = self.settle(sums, _hash_arrays(codes, targets, weights), "float64")
+        ordered = self.learn_from_sums(sums, _hash_arrays(codes, targets, weights), "float64")
         return ordered.transform(codes, parts)
 
-    def settle(
+    def learn_from_sums(
         self, sums: "dict[int, LabelSums]", learnt_from: str, dtype: str
     ) -> "OrderedStatistics":
         """Learn from sums of labels over all rows.

@@ -17,7 +17,7 @@ from ..predictions.calibration import join_corrections, split_corrections
 from ..predictions.copula import Copula
 from ..predictions.errors import find_quantile
 from ..predictions.joint import Distributions
-from ..predictions.margins import Numbers
+from ..predictions.margins import NumberMargin
 from ..predictions.multi_task import index_of, with_classes, with_tasks
 from ..tables.kinds import TaskTypes
 from ..tasks import Task
@@ -389,7 +389,7 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
             if not hasattr(task, "predict_quantiles") or errors is None:
                 results.append(None)
                 continue
-            numbers = Numbers(predicted, deviations, errors, task)
+            numbers = NumberMargin(predicted, deviations, errors, task)
             ends = [find_quantile(errors.values, errors.weights, q) for q in task.levels]
             quantiles = np.column_stack([numbers.place(end) for end in ends])
             results.append(pd.DataFrame(quantiles, index_of(X), task.levels))

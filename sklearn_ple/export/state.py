@@ -21,9 +21,9 @@ from ..predictions.copula import Copula
 from ..predictions.intervals import Deviations
 from ..tasks import Task
 from ..training.build import make_encoder, make_net
+from ..training.defaults import resolve
 from ..training.device import resolve_device
 from ..training.history import SHOWN
-from ..training.plan import resolve
 from ..training.random_state import seeded
 from ..training.start import Fitted
 from ..utils.checks import naming
@@ -142,7 +142,7 @@ def put_together(model: FittedEstimator, state: dict[str, Any]) -> None:
             _check_copula(deviations.copula, encoder.tasks)
     network = describe_network(settings.owner, settings.parameters)
     learnt = net, encoder, deviations, state["_rng"], device, network
-    model._settle(Fitted(*learnt, state["_split_seed"]))
+    model._store(Fitted(*learnt, state["_split_seed"]))
     _check_intercepts(state, encoder.tasks)
     model.temperatures_, model.intercepts_ = state["temperatures_"], state["intercepts_"]
 
@@ -158,7 +158,7 @@ def _make_encoder(settings: Settings, state: dict[str, Any]) -> TableEncoder:
         given = {name: getattr(encoder, name) for name in signature(type(part)).parameters}
         vars(part).update(given | vars(part))
     # What only the start of a fit needs.
-    encoder.linear_start = encoder.kept = None
+    encoder.linear_coefficients = encoder.kept = None
     for task in encoder.tasks:
         task.check_learnt()
         if task.has_classes:

@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 from torch import Tensor
 
 from ..nn import TabularNetwork
-from ..nn.records import watch
+from ..nn.hooks import watch
 from ..utils.inner import find_inner_estimator
 
 _IDLE = 0.05

@@ -271,7 +271,7 @@ class Body(nn.Module, ABC):
             The experts that each gate weighs: the tasks to which they belong, or only their
             number.
         **options : object
-            ``hidden_units``, ``scale`` and ``start``, see `Gates`.
+            ``hidden_units``, ``scale`` and ``prior``, see `Gates`.
 
         Returns
         -------

@@ -122,8 +122,8 @@ class ExtractionLevel(Level):
         options: dict[str, Any] = {"hidden_units": hidden, "scale": scale}
 
         def make_task_gates(axis: Axis, n: int) -> Gates:
-            start = _start_gate(share, n, n_shared)
-            return network.make_gates(axis, width, n + n_shared, start=start, **options)
+            prior = _find_prior(share, n, n_shared)
+            return network.make_gates(axis, width, n + n_shared, prior=prior, **options)
 
         if self.is_even:
             self.task_gates: Any = make_task_gates(network.per_task(), self.n_specific[0])
@@ -187,8 +187,8 @@ class ExtractionLevel(Level):
         return names + self._shared_gate_names(tasks)
 
 
-def _start_gate(share: float | None, n_specific: int, n_shared: int) -> list[float] | None:
-    """Return the weights at which the gate of a task starts; None if they are equal."""
+def _find_prior(share: float | None, n_specific: int, n_shared: int) -> list[float] | None:
+    """Return the prior weights of a task's gate; None if they are equal."""
     if share is None or not n_specific or not n_shared:
         return None
     return [share / n_specific] * n_specific + [(1 - share) / n_shared] * n_shared

@@ -28,7 +28,7 @@ from ..utils.constraints import (
     POSITIVE,
     SPLITTER,
     Condition,
-    Number,
+    NumberInterval,
     at_least,
     check_arguments,
 )
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from torchjd.aggregation import GramianWeightedAggregator
 
 _AUTO = StrOptions({"auto"})
-_SHARE = Number(Real, 0, 1, closed="left")
+_SHARE = NumberInterval(Real, 0, 1, closed="left")
 _AGGREGATOR = Condition(
     "an aggregator of TorchJD that weighs gradients, such as MGDA()", weighs_gradients
 )
@@ -108,7 +108,7 @@ class SharedParameters:
     max_categories: int | None = parameter(default=None, constraint=[COUNT, None], network=True)
     min_frequency: float | None = parameter(
         default=None,
-        constraint=[COUNT, Number(RealNotInt, 0, 1, closed="neither"), None],
+        constraint=[COUNT, NumberInterval(RealNotInt, 0, 1, closed="neither"), None],
         network=True,
     )
     target_statistics: str | bool | Sequence[Any] = parameter(
@@ -132,7 +132,7 @@ class SharedParameters:
     clip_numbers: float | None = parameter(
         default=5.0,
         # If c were much smaller, a number equal to the mean would become 0 / 0 in float32.
-        constraint=[Number(Real, 1e-3, None, closed="left"), None],
+        constraint=[NumberInterval(Real, 1e-3, None, closed="left"), None],
         search=[3.0, 5.0, 10.0, None],
         published=None,
         network=True,

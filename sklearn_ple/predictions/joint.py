@@ -16,7 +16,7 @@ from ..tasks import Task
 from ..utils.checks import naming
 from .copula import Copula
 from .errors import StandardisedErrors, find_quantile, to_units
-from .margins import Margin, Numbers, make_margins
+from .margins import Margin, NumberMargin, make_margins
 from .propagation import draw_latents, infer_clusters
 
 
@@ -71,7 +71,7 @@ class Distributions(NamedTuple):
                 ends |= zip(numbers, find_joint_ends(errors[:, numbers], level), strict=True)
         bounds = [[np.full(len(predicted), np.nan)] * 2 for predicted in self.predictions]
         for k, of_task in known.items():
-            margin = Numbers(self.predictions[k], self.deviations[k], of_task, tasks[k])
+            margin = NumberMargin(self.predictions[k], self.deviations[k], of_task, tasks[k])
             of_level = ends[k] if k in ends else of_task.find_ends(level)
             bounds[k] = [margin.place(end) for end in of_level]
         return tuple(zip(*bounds, strict=True))
@@ -335,7 +335,7 @@ class Joint:
         known = np.flatnonzero(self.known.any(axis=1))
         margins, _, evidence = self._condition(known)
         for rows, k, others in self._learn_from_others(margins, evidence):
-            if isinstance(margins[k], Numbers):
+            if isinstance(margins[k], NumberMargin):
                 yield known[rows], k, margins[k].take(rows), others
 
 

@@ -84,7 +84,7 @@ class Margin(ABC):
 
 
 @dataclass(eq=False)
-class Numbers(Margin):
+class NumberMargin(Margin):
     """A number: a prediction, plus a standard deviation times a quantile of known errors.
 
     Parameters
@@ -103,9 +103,9 @@ class Numbers(Margin):
     task: Task
     is_number: ClassVar[bool] = True
 
-    def take(self, rows: np.ndarray | slice) -> "Numbers":
+    def take(self, rows: np.ndarray | slice) -> "NumberMargin":
         """Return the distributions of some rows."""
-        return Numbers(self.predicted[rows], self.deviations[rows], self.errors, self.task)
+        return NumberMargin(self.predicted[rows], self.deviations[rows], self.errors, self.task)
 
     def condition(self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> Moments:
         """Compute the latent variable of a number: nearly its exact value."""
@@ -162,7 +162,7 @@ class Numbers(Margin):
         return add_errors(self.task, self.predicted, errors * self.deviations)
 
 
-class Ordered(Margin):
+class OrderedMargin(Margin):
     """Classes in an order: intervals of the latent variable.
 
     Parameters
@@ -184,7 +184,7 @@ class Ordered(Margin):
         end = np.full((len(inner), 1), np.inf)
         self.bounds = np.hstack([-end, inner, end])
 
-    def take(self, rows: np.ndarray | slice) -> "Ordered":
+    def take(self, rows: np.ndarray | slice) -> "OrderedMargin":
         """Return the distributions of some rows."""
         result = copy(self)
         result.probabilities, result.bounds = self.probabilities[rows], self.bounds[rows]
@@ -206,7 +206,7 @@ class Ordered(Margin):
 
 
 @dataclass(eq=False)
-class Times(Margin):
+class TimeMargin(Margin):
     """A time until an event, of which a censored label only says that it is later.
 
     Parameters
@@ -220,9 +220,9 @@ class Times(Margin):
     task: Survival
     outputs: np.ndarray
 
-    def take(self, rows: np.ndarray | slice) -> "Times":
+    def take(self, rows: np.ndarray | slice) -> "TimeMargin":
         """Return the distributions of some rows."""
-        return Times(self.task, self.outputs[rows])
+        return TimeMargin(self.task, self.outputs[rows])
 
     def condition(self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> Moments:
         """Compute the latent variable of an event, or of the time without one."""
@@ -244,7 +244,7 @@ class Times(Margin):
 
 
 @dataclass(eq=False)
-class Fixed(Margin):
+class FixedMargin(Margin):
     """A prediction whose distribution is not known: it neither changes nor changes others.
 
     Parameters
@@ -256,9 +256,9 @@ class Fixed(Margin):
     predicted: np.ndarray
     is_usable: ClassVar[bool] = False
 
-    def take(self, rows: np.ndarray | slice) -> "Fixed":
+    def take(self, rows: np.ndarray | slice) -> "FixedMargin":
         """Return the predictions of some rows."""
-        return Fixed(self.predicted[rows])
+        return FixedMargin(self.predicted[rows])
 
     def condition(self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> Moments:
         """Return the means and variances as they are: nothing is known of labels."""
@@ -315,13 +315,13 @@ def make_margins(
             is_free = lacks_order(task)
             own = np.arange(len(task.classes))[task.order]
             order = orders[k] if is_free and orders is not None else own
-            margins.append(Ordered(predicted, order, is_free))
+            margins.append(OrderedMargin(predicted, order, is_free))
         elif isinstance(task, Survival) and outputs is not None:
-            margins.append(Times(task, outputs[k]))
+            margins.append(TimeMargin(task, outputs[k]))
         elif of_task is None:
-            margins.append(Fixed(predicted))
+            margins.append(FixedMargin(predicted))
         else:
-            margins.append(Numbers(predicted, deviations[k], of_task, task))
+            margins.append(NumberMargin(predicted, deviations[k], of_task, task))
     return margins
 
 

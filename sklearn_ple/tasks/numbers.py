@@ -136,7 +136,7 @@ class Regression(NumberTask):
     """
 
     kind = "regression"
-    linear_start = True
+    fits_ridge = True
     mean: float
     scale: float
 
@@ -235,7 +235,7 @@ class Quantile(Regression):
     kind = "quantile"
     words = "a number, and its range"
     metric = "d2_absolute_error_score"
-    linear_start = False
+    fits_ridge = False
     score_function = staticmethod(ignore_unit(d2_absolute_error_score))
     levels: list[float]
 

@@ -31,7 +31,7 @@ class Task(ABC):
         Whether labels are classes; True in `ClassTask`.
     censored : bool, default=False
         Whether a negative label -t means that the number is greater than t.
-    linear_start : bool, default=False
+    fits_ridge : bool, default=False
         Whether the linear path of the network starts from a ridge regression of the targets. Set
         it only if each output predicts the target itself, as with squared error.
     lowest : float, default=-inf
@@ -69,7 +69,7 @@ class Task(ABC):
 
     The other attributes and methods are optional:
 
-    - `words`, `metric`, `censored`, `has_errors`, `linear_start` and, for numbers, `variance`,
+    - `words`, `metric`, `censored`, `has_errors`, `fits_ridge` and, for numbers, `variance`,
       `lowest` and `log_scale` have defaults, and `learn_errors` does nothing.
     - `loss` and `average` are called once for all adjacent columns of a `group`, on the task of
       the first column. Each column is a group of its own by default; override `group` if they
@@ -123,7 +123,7 @@ class Task(ABC):
     words: ClassVar[str] = "a number"
     has_classes: ClassVar[bool] = False
     censored: ClassVar[bool] = False
-    linear_start: ClassVar[bool] = False
+    fits_ridge: ClassVar[bool] = False
     lowest: ClassVar[float] = -np.inf
     log_scale: ClassVar[bool] = False
     added: bool = False

@@ -98,7 +98,7 @@ def count_labels(targets: np.ndarray, weights: np.ndarray, tasks: Sequence[Task]
     """
     counts = weights.sum(axis=0)
     for position, task in enumerate(tasks):
-        if task.linear_start and counts[position]:
+        if task.fits_ridge and counts[position]:
             squares = (targets[:, position] ** 2).clip(max=_GREATEST)
             fourth = weights[:, position] @ squares**2 / counts[position]
             counts[position] *= min(1.0, 2 / max(fourth - 1, 1e-9))

@@ -27,10 +27,10 @@ from ..tasks import Task, TaskLosses, TaskWeights
 from ..tasks.mean import MemberMean
 from ..utils.warn import warn
 from .cpu import check_n_jobs
+from .defaults import has_many_tasks, resolve_network
 from .history import SharedHistory
 from .net import MultiTaskNet
 from .net_params import naming_net_params, read_net_params
-from .plan import has_many_tasks, resolve_network
 
 
 def make_encoder(settings: Settings, classes: Any = None) -> TableEncoder:
@@ -45,13 +45,13 @@ def make_encoder(settings: Settings, classes: Any = None) -> TableEncoder:
     """
     names = inspect.signature(TableEncoder).parameters
     taken = {name: getattr(settings, name) for name in names if hasattr(settings, name)}
-    settled = {
+    resolved = {
         "classes": classes,
         # Only products may be less precise than float32, not their inputs.
         "dtype": "float64" if settings.dtype == "float64" else "float32",
         "by_name": settings.architecture.treats_tasks_alike,
     }
-    return TableEncoder(**(taken | settled))
+    return TableEncoder(**(taken | resolved))
 
 
 def make_module(
@@ -77,12 +77,13 @@ def make_module(
     with in_all_functions():
         inputs = make_inputs(settings, encoder)
         body = make_body(settings, encoder, inputs, names)
-        linear, start = None, encoder.linear_start
+        linear, coefficients = None, encoder.linear_coefficients
         if settings.linear_path and encoder.n_numbers:
-            if start is not None:
-                start = members.linear_shares[:, None, None] * start.astype(np.float32)
+            if coefficients is not None:
+                shares = members.linear_shares[:, None, None]
+                coefficients = shares * coefficients.astype(np.float32)
             n_outputs = [task.n_outputs for task in tasks]
-            linear = LinearPath(encoder.n_numbers, n_outputs, members.n, start)
+            linear = LinearPath(encoder.n_numbers, n_outputs, members.n, coefficients)
         return TabularNetwork(
             inputs,
             body,

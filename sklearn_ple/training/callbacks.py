@@ -14,7 +14,7 @@ from skorch.callbacks import Callback
 from ..utils.processes import current
 from ..utils.progress import progress_bar
 from ..utils.warn import warn
-from .outputs import find_finite_tasks
+from .inference import find_finite_tasks
 from .protocols import TrainedNet
 from .rows import TrainingRows
 from .schedule import Schedule

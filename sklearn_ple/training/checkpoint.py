@@ -24,9 +24,9 @@ from .fingerprint import describe_fit
 from .history import SharedHistory
 from .protocols import TrainedNet
 from .random_state import draw_seed
+from .restore import restore_state
 from .schedule import Fall
 from .split import Split
-from .states import restore_state
 
 _PREFIX = "sklearn_ple_"
 # Longer values, and hashes, do not help a user.

@@ -1,4 +1,4 @@
-"""The story of a fit: read, plan, encode, split, build, start, train, settle.
+"""The story of a fit: read, plan, encode, split, build, train, keep.
 
 ``fit``, ``partial_fit`` and ``add_task`` of an estimator each configure a `Fit` by settings and by
 where it starts from, and keep its result.
@@ -26,11 +26,11 @@ from .budget import Budget
 from .build import make_module, make_net
 from .callbacks import ProgressBar, copy_callback
 from .checkpoint import Checkpoint, Progress
+from .defaults import resolve
 from .device import resolve_device
+from .inference import compute_outputs
 from .jobs import Jobs, can_divide
 from .net import MultiTaskNet, Trained
-from .outputs import compute_outputs
-from .plan import resolve
 from .processes import check_same_fit, share_random_state
 from .random_state import draw_seed, seeded
 from .read import Arguments
@@ -158,13 +158,13 @@ class Fit:
         refits = bool(self.plan.refit and validation is not None and not self.start.goes_on)
         if validation is not None:
             validation.check_labels(train, refits, self.plan.early_stopping)
-        started, train = self._start_encoder(encoder, encoded, train, validation)
+        fitted, train = self._learn_from_labels(encoder, encoded, train, validation)
         settings = resolve(self.settings, len(train), split, validates=validation is not None)
-        first = Training(train, started, settings, validation)
+        first = Training(train, fitted, settings, validation)
         if not refits:
             return first, None
         # This encoder is fitted to all labels, including those of the validation rows.
-        of_all, numbers = encoder.start(encoded, earlier=started)
+        of_all, numbers = encoder.learn_from_labels(encoded, earlier=fitted)
         rows = rows if numbers is encoded.numbers else rows.with_numbers(numbers)
         # The number of epochs was chosen for these batches.
         kept = {name: getattr(settings, name) for name in _KEPT_IN_REFIT}
@@ -196,7 +196,7 @@ class Fit:
         held_out = None if valid is None else HeldOut(rows, table, targets, valid, train)
         return rows, rows.take(train), held_out
 
-    def _start_encoder(
+    def _learn_from_labels(
         self,
         encoder: TableEncoder,
         encoded: Encoded,
@@ -217,7 +217,7 @@ class Fit:
         else:
             trained_on = None if validation is None else validation.trained_on()
             n_columns = encoder.features.n_columns_
-            encoder, numbers = encoder.start(encoded, trained_on)
+            encoder, numbers = encoder.learn_from_labels(encoded, trained_on)
             n_read = encoder.features.n_columns_
             if n_read < n_columns and self.settings.verbose and current().is_first:
                 write_line(f"Members read {n_read:,} of {n_columns:,} numeric columns.")
@@ -246,8 +246,8 @@ class Fit:
                 self._learn_errors(net, first)
             deviations = self._measure(net, first)
         if again is None or second is None:
-            return self._settle(net, first.encoder, deviations)
-        return self._settle(again, second.encoder, deviations)
+            return self._finish(net, first.encoder, deviations)
+        return self._finish(again, second.encoder, deviations)
 
     def _measure(self, net: MultiTaskNet, training: Training) -> Deviations | None:
         """Learn the deviations of predictions, and how they depend on each other.
@@ -399,15 +399,15 @@ class Fit:
 
         def make_smaller(n_members: int) -> MultiTaskNet:
             fewer = settings.replace(n_members=n_members)
-            module = make_module(fewer, encoder.without_start(), self.features.names)
+            module = make_module(fewer, encoder.without_coefficients(), self.features.names)
             return make_net(fewer, module, encoder, self.device)
 
         return Jobs.divide(net, settings.n_jobs, make_smaller)
 
-    def _settle(
+    def _finish(
         self, net: MultiTaskNet, encoder: TableEncoder, deviations: Deviations | None
     ) -> Fitted:
         network = describe_network(self.settings.owner, self.settings.parameters)
         learnt = net, encoder, deviations, self.rng, self.device, network
         result = Fitted(*learnt, self.split_seed)
-        return self.start.settle(result)
+        return self.start.keep_earlier(result)

@@ -24,8 +24,8 @@ from .callbacks import KeepBestWeights, RecordEpoch
 from .checkpoint import Progress
 from .cpu import keep_freed_memory, suitable_threads
 from .device import check_bfloat16
+from .inference import choose_rows_at_once
 from .jobs import Jobs
-from .outputs import choose_rows_at_once
 from .processes import (
     Synchroniser,
     copy_from_first,

@@ -26,8 +26,8 @@ from ..tables.kinds import TaskTypes
 from ..tables.reading import FeatureReader
 from ..utils.types import RandomStateLike
 from .build import make_encoder, make_first_net
+from .inference import compute_outputs
 from .net import MultiTaskNet
-from .outputs import compute_outputs
 from .random_state import choose_random_state
 from .read import Arguments, read
 from .rows import TableRows, TrainingRows
@@ -124,7 +124,7 @@ class Start:
         """Keep the weights that training must not change as they are, within the context."""
         yield
 
-    def settle(self, result: Fitted) -> Fitted:
+    def keep_earlier(self, result: Fitted) -> Fitted:
         """Return the result of the fit, with what is kept of an earlier one."""
         return result
 
@@ -304,7 +304,7 @@ class FewerTasks(Start):
             unlabelled = torch.as_tensor(self.unlabelled, device=weights.device)
             self._masks = {"mean.weights": unlabelled.expand_as(weights)}
 
-    def settle(self, result: Fitted) -> Fitted:
+    def keep_earlier(self, result: Fitted) -> Fitted:
         """Keep the deviations of the first tasks, if they are frozen."""
         earlier = self.fitted.deviations
         if not self.freeze or earlier is None:

@@ -18,7 +18,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 LARGEST = 2**31 - 1
 
 
-class Number(Interval):
+class NumberInterval(Interval):
     """Numbers of Python or numpy in an interval.
 
     Bools are not accepted, although Python treats them as 0 and 1, nor are objects of Python's
@@ -57,17 +57,17 @@ class Condition(HasMethods):
         return self.words
 
 
-def at_least(least: int) -> Number:
+def at_least(least: int) -> NumberInterval:
     """Return the constraint of whole numbers that are neither too small nor too large."""
-    return Number(Integral, least, LARGEST, closed="both")
+    return NumberInterval(Integral, least, LARGEST, closed="both")
 
 
 #: Ranges of parameters that are numbers.
 COUNT = at_least(1)
 COUNT_OR_ZERO = at_least(0)
-POSITIVE = Number(Real, 0, None, closed="neither")
-NOT_NEGATIVE = Number(Real, 0, None, closed="left")
-BETWEEN_0_AND_1 = Number(Real, 0, 1, closed="neither")
+POSITIVE = NumberInterval(Real, 0, None, closed="neither")
+NOT_NEGATIVE = NumberInterval(Real, 0, None, closed="left")
+BETWEEN_0_AND_1 = NumberInterval(Real, 0, 1, closed="neither")
 
 
 def is_listed(value: object) -> TypeGuard[Sequence[Any]]:
@@ -116,7 +116,7 @@ def are_splits(value: object) -> bool:
 
 
 #: Numbers of jobs of joblib.
-N_JOBS = [COUNT, Number(Integral, None, -1, closed="right"), None]
+N_JOBS = [COUNT, NumberInterval(Integral, None, -1, closed="right"), None]
 #: Fitted estimators, or estimators to fit, but not their classes.
 ESTIMATOR = Condition("an instance of an estimator", is_estimator)
 #: Values with entries in an order.
