@@ -241,7 +241,7 @@ class Predictor(TransformerMixin, MultiTaskModel):
         """
         check_is_fitted(self)
         targets = self._encoder.targets
-        # Checked before any block of a dataset is read, whose name would be in the message.
+        # Checked here: an error while a block of a dataset is predicted would name that block.
         positions = targets.positions(tasks)
         learnt = self._learnt_deviations("return_std", positions) if return_std else None
         if is_dataset(X):

@@ -230,7 +230,7 @@ class TableEncoder:
         if statistics is None or table.sample.parts is None:
             return {}
         n_codes = self.features.cardinalities_
-        # Tasks that have been added since have no statistics.
+        # Tasks that `add_task` added after the statistics were learnt have none.
         tasks = self.tasks[: statistics.n_tasks]
         return {
             column: LabelSums(tasks, n_codes[column]) for column in statistics.columns.tolist()
@@ -290,7 +290,7 @@ class TableEncoder:
 
         Parameters and result are those of `learn`, but nothing is learnt.
         """
-        # The first fit has a message of its own, which names the column.
+        # In a first fit, `TargetEncoder.fit` raises an error that names the column.
         if not len(table):
             raise ValueError(
                 "y has no label at all, or only labels with a weight of 0: pass rows with labels."
@@ -313,7 +313,7 @@ class TableEncoder:
     def encode_labels(self, table: Table) -> EncodedLabels:
         """Return targets and weights of the labels, also of those that follow from others."""
         targets = self.targets.encode(table.labels)
-        # Filling in changes the weights in place, and the table must not change.
+        # A copy: `complete` changes the weights in place, and the table must stay as it is.
         weights = table.weights.copy() if self.prerequisites.pairs else table.weights
         self.prerequisites.complete(targets, weights)
         return targets, weights
@@ -326,9 +326,9 @@ class TableEncoder:
     ) -> "tuple[TableEncoder, Any]":
         """Screen columns, and learn target statistics, bins and the linear path's coefficients.
 
-        Nothing is learnt from the labels of rows that are not trained on. Statistics and bins are
-        shared by all members, so they are learnt from the labels of rows on which all members are
-        trained. Bins are also learnt from the numbers of all rows. What was learnt before is kept.
+        No label of a validation row is used. All members share the statistics and the bins, so
+        these are learnt only from labels of rows on which every member is trained; bins also use
+        the numbers of all rows, without labels. What the encoder has learnt before is kept.
 
         Parameters
         ----------
@@ -401,8 +401,8 @@ class TableEncoder:
     def _screen(self, encoded: Encoded, trained_on: np.ndarray | None) -> NumberArray:
         """Leave out the numeric columns that no member reads; return the numbers that are left.
 
-        All are left without embeddings, as in papers, and of rows in files, which are many. Dates
-        are always left.
+        No column is left out if numbers have no embedding, as in the networks of papers, or if
+        rows are in files, where there are many rows to learn from. Dates are never left out.
         """
         numbers, features = encoded.numbers, self.features
         stays_whole = sparse.issparse(numbers) or encoded.parts is not None

@@ -137,8 +137,8 @@ class PerTaskClassifierRegressor(EnsembleModel):
 
     def __init__(
         self,
-        classifier: BaseEstimator | None = None,
-        regressor: BaseEstimator | None = None,
+        classifier: BaseEstimator | Mapping[str, BaseEstimator] | None = None,
+        regressor: BaseEstimator | Mapping[str, BaseEstimator] | None = None,
         *,
         task_types: TaskTypes = "auto",
         class_weight: ClassWeight = None,
@@ -288,7 +288,11 @@ class PerTaskClassifierRegressor(EnsembleModel):
         return listed
 
     def _make_tables(self, X: Any) -> list[Any]:
-        """Return what the model of each task reads: X, categories for text, or boosting's."""
+        """Return the table that the model of each task reads.
+
+        Boosting by default reads `TreeColumns`. A model of the user reads X as it is or, unless it
+        is a pipeline, which may have its own steps for text, X with categories instead of text.
+        """
         own = self.columns_.transform(X) if self.columns_ else None
         coded = as_categories(X, self.categories_)
         pairs = zip(self._reads_columns, self._reads_text, strict=True)
@@ -348,7 +352,7 @@ class PerTaskClassifierRegressor(EnsembleModel):
     def _predict_tasks(self, X: Any) -> list[np.ndarray]:
         X = LabelledRows.check_columns(self, X)
         tables = self._make_tables(X)
-        # The models may warn of the same columns.
+        # All models read the same columns, so that they would repeat each other's warnings.
         with without_repeats():
             are_encoded = self._learns_targets(self.tasks_)
             return [

@@ -129,7 +129,7 @@ class AsymmetricSharingClassifierRegressor(_Bottoms):
     ['death', 'wt82_71']
     """
 
-    reads: Mapping[str, Sequence[str]] | Sequence[Sequence[str]] | None = parameter(
+    reads: str | Mapping[str, Sequence[str]] = parameter(
         default="previous",
         constraint=[StrOptions({"previous"}), dict],
         network=True,

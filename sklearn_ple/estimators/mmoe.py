@@ -49,7 +49,7 @@ class MMoEClassifierRegressor(MultiTaskEstimator):
 
     n_levels: int = count(search=(1, 3))
     n_experts: int = count(default=3, search=(2, 8))
-    expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] | str = widths(by_level=True)
+    expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] = widths(by_level=True)
     shared_gate: bool = parameter(default=False, constraint=["boolean"], network=True)
     gate_hidden_units: Sequence[int] = widths(default=(), search=None)
     tower_hidden_units: Sequence[int] | str = towers()

@@ -47,7 +47,7 @@ def make_encoder(settings: Settings, classes: Any = None) -> TableEncoder:
     taken = {name: getattr(settings, name) for name in names if hasattr(settings, name)}
     resolved = {
         "classes": classes,
-        # Only products may be less precise than float32, not their inputs.
+        # With bfloat16 only matrix products are less precise: what is encoded stays float32.
         "dtype": "float64" if settings.dtype == "float64" else "float32",
         "by_name": settings.architecture.treats_tasks_alike,
     }
@@ -250,7 +250,7 @@ def make_net(
         "device": device,
         "n_jobs": settings.n_jobs,
         "verbose": 0,
-        # The labels of several tasks are in a form that skorch cannot cache for its callbacks.
+        # skorch's cache for scoring callbacks cannot hold the labels of several tasks.
         "use_caching": False,
         "optimizer": optimizer_class,
     }
@@ -262,7 +262,8 @@ def make_net(
         user_groups = net_params.get("optimizer__param_groups", ())
         options["optimizer__param_groups"] = [*user_groups, *own_groups]
         net = MultiTaskNet(module, criterion=balancer, **options).initialize()
-    # The net already has them as module_ and criterion_, and would copy and pickle them twice.
+    # The net has both as module_ and criterion_. Without their classes in place of the objects,
+    # each would be copied and pickled twice.
     net.module, net.criterion = type(module), type(balancer)
     net.history = SharedHistory()
     return net
@@ -279,7 +280,8 @@ def _optimizer_options(
     options: dict[str, Any] = {"lr": settings.learning_rate}
     if _has_decay(optimizer_class):
         options["optimizer__weight_decay"] = settings.weight_decay
-    # One kernel updates all parameters: for small networks this step takes much of the time.
+    # Fused: one kernel updates all parameters. For small networks, updates one by one would take
+    # much of the time of a step.
     if isinstance(optimizer, str) and device != "mps":
         options["optimizer__fused"] = True
     return options

@@ -166,7 +166,7 @@ class Fit:
         # This encoder is fitted to all labels, including those of the validation rows.
         of_all, numbers = encoder.learn_from_labels(encoded, earlier=fitted)
         rows = rows if numbers is encoded.numbers else rows.with_numbers(numbers)
-        # The number of epochs was chosen for these batches.
+        # The first training's number of epochs holds only for batches and rates like its own.
         kept = {name: getattr(settings, name) for name in _KEPT_IN_REFIT}
         return first, Training(rows, of_all, self.plan.replace(**kept))
 
@@ -239,7 +239,7 @@ class Fit:
             again = None
             if second is not None and trained.complete:
                 again = self._train_again(net, trained, second)
-            # It comes last, and takes what time is left.
+            # What follows may take the time that training has left.
             if self.budget is not None:
                 self.budget.end_training()
             if first.validation is None:
@@ -252,8 +252,8 @@ class Fit:
     def _measure(self, net: MultiTaskNet, training: Training) -> Deviations | None:
         """Learn the deviations of predictions, and how they depend on each other.
 
-        The result is None without validation rows. After an interrupt it is what is known by then:
-        the trained network is not lost.
+        The result is None without validation rows. If the user interrupts, it is what has been
+        learnt so far, so that the trained network is not lost.
         """
         if training.validation is None:
             return None
@@ -299,7 +299,7 @@ class Fit:
         predictions = encoder.targets.predict(parts)
         distributions = Distributions(predictions, of_rows, deviations.errors, parts)
         labels = encode_labels(encoder.tasks, sample.labels)
-        # Processes that train together must all learn the same.
+        # Among several processes there is no limit, as each would reach it at another point.
         limit = [] if self.budget is None or current().n > 1 else [self.budget.is_over]
         deviations.copula = learn_copula(
             encoder.tasks, distributions, encoder.prerequisites, labels, sample.weights, *limit

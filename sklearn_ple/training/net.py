@@ -227,7 +227,7 @@ class MultiTaskNet(NeuralNet):
             try:
                 callback.on_train_end(self, **data)
             except KeyboardInterrupt:
-                # Another one brings the best weights back.
+                # Go on: the callback that restores the best weights may come later.
                 interrupted = True
         if interrupted:
             warn(
@@ -265,14 +265,15 @@ class MultiTaskNet(NeuralNet):
 
     @property
     def _is_in_epoch(self) -> bool:
-        """Whether the last epoch of the history is not complete: the value recorded last lacks."""
+        """Whether the last epoch of the history is incomplete: "seconds" is recorded last."""
         return bool(self.history) and "seconds" not in self.history[-1]
 
     def _has_learnt(self, n_before: int) -> bool:
         """Return whether the training has weights to keep after an interrupt.
 
-        A trial keeps none. Within an epoch, other processes expect other messages, and end when
-        this one does.
+        It has none if no callback keeps weights. If several processes train together, an
+        interrupt within an epoch ends all of them, because the others wait for this one's
+        gradients.
         """
         keeps = any(isinstance(callback, KeepBestWeights) for _, callback in self.callbacks_)
         if not keeps or (self._is_in_epoch and current().n > 1):
@@ -378,8 +379,9 @@ class MultiTaskNet(NeuralNet):
         if self.weight_averaging:
             average = WeightAverage(self.module_, self.weight_averaging)
         means = average_weights(rows, members).to(self.device)
-        # AdamW divides gradients by their size, and its decay does not depend on it. L-BFGS
-        # compares them with the loss, which is the members' mean.
+        # The sum of the members' losses trains each member as if it were alone. AdamW gives the
+        # same steps for a sum as for a mean, and L-BFGS needs gradients of the loss it is given,
+        # which is the mean.
         sums = not isinstance(self.optimizer_, (torch.optim.AdamW, torch.optim.LBFGS))
         self._stepper = Stepper(
             self.module_, self.losses, self.criterion_, means, self.device, average, sums, members

@@ -169,7 +169,7 @@ class OtherModel(Start):
                 f"warm_start_from is a {self.owner.__name__}, whose network is not that of a "
                 f"{settings.owner.__name__}: pass an estimator with the same network."
             )
-        # Tasks are compared by name.
+        # The tasks may differ: `transfer` copies the weights of those with the same names.
         now = {name: text for name, text in now.items() if name not in _OF_TASKS}
         if changed := list_differences(now, before, "in warm_start_from"):
             raise ValueError(
@@ -320,7 +320,8 @@ class FewerTasks(Start):
         held = [(state[name], mask) for name, mask in self._masks.items() if mask.any()]
         before = [(tensor, mask, tensor.detach().clone()) for tensor, mask in held]
         whole = [tensor for tensor, mask in held if tensor.requires_grad and mask.all()]
-        # Weight decay and momentum also change weights without a gradient: restore them.
+        # A weight of which only some entries are held has a gradient, and weight decay and
+        # momentum change even entries whose gradient is 0: these are restored after each step.
         moved = [each for each in before if each[0].requires_grad and not each[1].all()]
         first = rows.head(_ROWS_COMPARED)
         self._check_unmoved(net, first)
@@ -345,7 +346,7 @@ class FewerTasks(Start):
             return
         earlier = self.fitted.net
         if earlier.dtype != net.dtype:
-            # The rows have the data type of the new net.
+            # The rows are in the data type of the new net, so the earlier one computes in it, too.
             earlier = copy.deepcopy(earlier)
             earlier.module_.to(net.dtype)
         before = compute_outputs(earlier, rows)

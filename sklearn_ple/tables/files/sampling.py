@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 # The step between the states of SplitMix64.
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
-# Rows are dropped only if there are more of them than this times the limit.
+# The sample may grow to this times its limit before rows are dropped, which takes time.
 _SURPLUS = 1.25
-# From more parts one is made: a column of a part takes about 1 kB in addition to its rows.
+# If there are more parts, they are joined: each column of a part takes about 1 kB beside its rows.
 _MOST_PARTS = 100
 
 
