@@ -36,7 +36,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(argv if is_command else ["nhefs", *argv])
 
 
-def add_nhefs(commands: Any) -> None:
+def add_nhefs(commands: "argparse._SubParsersAction") -> None:
     """Add the command that compares models on the table of the package."""
     parser = commands.add_parser(
         "nhefs",
@@ -55,7 +55,7 @@ def add_nhefs(commands: Any) -> None:
     parser.set_defaults(job=compare_on_nhefs)
 
 
-def add_comparison(commands: Any) -> None:
+def add_comparison(commands: "argparse._SubParsersAction") -> None:
     """Add the command that compares models on a file."""
     parser = commands.add_parser(
         "compare",

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from ..encoding.prerequisites import Prerequisites
 from ..metrics.scores import score_task
@@ -66,7 +67,9 @@ class Learnt:
     copula: Copula | None
 
     @classmethod
-    def of(cls, rows: LabelledRows, members: Mapping[str, Member], weights: Any) -> Self:
+    def of(
+        cls, rows: LabelledRows, members: Mapping[str, Member], weights: str | ArrayLike
+    ) -> Self:
         """Learn from the predictions of rows by models that were not trained on them.
 
         Parameters

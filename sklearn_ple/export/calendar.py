@@ -1,7 +1,7 @@
 """The parts of dates, computed from seconds by arithmetic, as nodes of an ONNX graph."""
 
 from functools import lru_cache
-from typing import Any, Self
+from typing import Self, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -28,24 +28,29 @@ class GraphNumber:
     def __init__(self, value: str, nodes: Nodes):
         self.value, self._nodes = value, nodes
 
-    def __add__(self, other: Any) -> Self:
+    def __add__(self, other: "GraphNumber | float") -> Self:
         return self._compute("Add", other)
 
-    def __sub__(self, other: Any) -> Self:
+    def __sub__(self, other: "GraphNumber | float") -> Self:
         return self._compute("Sub", other)
 
-    def __mul__(self, other: Any) -> Self:
+    def __mul__(self, other: "GraphNumber | float") -> Self:
         return self._compute("Mul", other)
 
-    def __floordiv__(self, other: Any) -> Self:
+    def __floordiv__(self, other: "GraphNumber | float") -> Self:
         # Of whole numbers below 2**52, a quotient in float64 is never rounded up to the next one.
         exact = self._compute("Div", other).value
         return type(self)(self._nodes.add("Floor", [exact]), self._nodes)
 
-    def _compute(self, kind: str, other: Any) -> Self:
-        if not isinstance(other, GraphNumber):
-            other = GraphNumber(self._nodes.keep(np.array([[other]], float)), self._nodes)
-        return type(self)(self._nodes.add(kind, [self.value, other.value]), self._nodes)
+    def _compute(self, kind: str, other: "GraphNumber | float") -> Self:
+        if isinstance(other, GraphNumber):
+            value = other.value
+        else:
+            value = self._nodes.keep(np.array([[other]], float))
+        return type(self)(self._nodes.add(kind, [self.value, value]), self._nodes)
+
+
+_Number = TypeVar("_Number", np.ndarray, GraphNumber)
 
 
 @lru_cache(maxsize=16)
@@ -73,7 +78,7 @@ def find_offset(zone: str | None) -> int | None:
     return int(offsets[0].total_seconds()) if len(offsets) == 1 else None
 
 
-def split_seconds(seconds: Any, offset: float) -> dict[str, Any]:
+def split_seconds(seconds: _Number, offset: float) -> dict[str, _Number]:
     """Compute the parts of dates, which `read_part` names, by the arithmetic of Hinnant [1]_.
 
     Parameters

@@ -51,7 +51,7 @@ def match_kinds(*types: type) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, types)
 
 
-def load_dtype(name: Any) -> np.dtype:
+def load_dtype(name: object) -> np.dtype:
     """Return a dtype of numpy by its name."""
     dtype = np.dtype(name) if isinstance(name, str) and "," not in name else np.dtype("V1")
     if dtype.kind not in "biufOUmM" or dtype.subdtype is not None:
@@ -69,7 +69,7 @@ def _dump_array(array: np.ndarray) -> list[Any]:
     return [dtype.str[1:], shape, array.astype(dtype).ravel().view(_STORED_AS[dtype.kind])]
 
 
-def _load_array(name: str, shape: list[int], entries: Any) -> np.ndarray:
+def _load_array(name: str, shape: list[int], entries: np.ndarray | list[Any]) -> np.ndarray:
     dtype = load_dtype(name)
     if isinstance(entries, np.ndarray):
         if entries.dtype != _STORED_AS.get(dtype.kind) or not dtype.isnative:

@@ -7,6 +7,7 @@ from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from pandas.api import types
 
 from ..encoding.categories import MISSING, UNKNOWN, CategoryEncoder
@@ -157,7 +158,7 @@ def describe_dates(name: str, zone: str | None) -> dict[str, Any]:
     return {"kind": DATE} if zone is None else {"kind": DATE, "zone": zone}
 
 
-def _describe_task(task: Any) -> dict[str, Any]:
+def _describe_task(task: Task) -> dict[str, Any]:
     entry: dict[str, Any] = {"name": task.name, "kind": task.kind, "label": _LABEL + task.name}
     if task.has_classes:
         classes = to_graph_values(f"Classes of task {task.name!r}", task.classes)
@@ -165,7 +166,7 @@ def _describe_task(task: Any) -> dict[str, Any]:
     return entry
 
 
-def to_graph_values(what: str, values: Any) -> np.ndarray:
+def to_graph_values(what: str, values: pd.Index | np.ndarray) -> np.ndarray:
     """Turn categories or classes into what a graph reads and returns.
 
     Parameters

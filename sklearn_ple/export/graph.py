@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ..encoding.encoder import TableEncoder
+from ..encoding.scaling import NumberScaler
+from ..encoding.statistics import TargetStatistics
 from ..nn import NumericEmbedding, TabularNetwork
 
 # Least width of a bin in the computation of its slope, which would otherwise be infinite.
@@ -43,7 +45,7 @@ class PredictionGraph(nn.Module):
         super().__init__()
         dtype = next(network.parameters()).dtype
         self.scaler = _Scaler(encoder.features.scaler_, dtype)
-        self.statistics: Any = None
+        self.statistics: _StatisticsTable | None = None
         if encoder.statistics is not None:
             self.statistics = _StatisticsTable(encoder.statistics, dtype)
         self.network: Any = make_exportable(copy.deepcopy(network).cpu())
@@ -100,7 +102,7 @@ class _Scaler(nn.Module):
     scale: Tensor
     indicated: Tensor
 
-    def __init__(self, scaler: Any, dtype: torch.dtype):
+    def __init__(self, scaler: NumberScaler, dtype: torch.dtype):
         super().__init__()
         self.dtype = dtype
         # In a column without any number in fit, all become NaN and count as missing.
@@ -122,7 +124,7 @@ class _Scaler(nn.Module):
 class _StatisticsTable(nn.Module):
     """Looks up the target statistics of categories, their mean labels, by code."""
 
-    def __init__(self, statistics: Any, dtype: torch.dtype):
+    def __init__(self, statistics: TargetStatistics, dtype: torch.dtype):
         super().__init__()
         self.columns = statistics.columns.tolist()
         self.tables = nn.ParameterList(

@@ -165,7 +165,7 @@ def _own_estimators() -> dict[str, type]:
     return {cls.__name__: cls for cls in classes if is_ours(cls)}
 
 
-def _make_model(estimator: Any, plain: dict[str, Any], reader: Reader) -> Any:
+def _make_model(estimator: object, plain: dict[str, Any], reader: Reader) -> Any:
     cls = reader.read(estimator)
     if not (isinstance(cls, type) and issubclass(cls, Parameters)):
         raise ValueError(f"it holds {cls!r}, which is not an estimator of this package")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import singledispatch
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import torch
@@ -37,6 +37,9 @@ from .graph import PredictionGraph
 from .nodes import Nodes
 from .parity import check_parity, draw_rows, vary_rows
 from .steps import connect
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 # The first version with all options of the exporter that are used.
 _OLDEST_TORCH = "2.6"
@@ -279,7 +282,7 @@ def _find_definer(task: Task, method: str) -> Any:
     return next((cls for cls in type(task).__mro__ if method in vars(cls)), None)
 
 
-def _trace(graph: PredictionGraph, features: FeatureEncoder) -> Any:
+def _trace(graph: PredictionGraph, features: FeatureEncoder) -> "ModelProto":
     """Trace the graph with torch, for any number of rows; return the ONNX model."""
     from onnxscript import optimizer, rewriter
     from onnxscript.rewriter.rules.common import materialize_reshape_shape_rule
@@ -322,7 +325,7 @@ def _explain(error: BaseException, name: str, network: nn.Module) -> ValueError:
     )
 
 
-def _remove_origins(made: Any) -> Any:
+def _remove_origins(made: "ModelProto") -> "ModelProto":
     """Remove the metadata of torch's exporter, which name files of this machine."""
     for node in made.graph.node:
         del node.metadata_props[:]

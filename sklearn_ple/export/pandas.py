@@ -18,7 +18,7 @@ _POLARS |= {"Float16", "Float32", "Float64", "Boolean", "String", "Categorical",
 _POLARS |= {"Enum", "Decimal"}
 
 
-def _dump_index(index: Any) -> list[Any]:
+def _dump_index(index: pd.Index) -> list[Any]:
     if isinstance(index, pd.MultiIndex):
         raise TypeError("an index with several levels: use a single level")
     dtype = index.dtype
@@ -32,7 +32,7 @@ def _dump_index(index: Any) -> list[Any]:
     return [dtype, index.to_numpy() if is_plain else index.tolist()]
 
 
-def _load_index(dtype: Any, values: Any, right: Any = None) -> pd.Index:
+def _load_index(dtype: np.dtype | ExtensionDtype, values: Any, right: Any = None) -> pd.Index:
     if isinstance(dtype, pd.DatetimeTZDtype):
         return pd.DatetimeIndex(values).tz_localize("UTC").tz_convert(dtype.tz)
     if isinstance(dtype, pd.PeriodDtype):
@@ -42,13 +42,13 @@ def _load_index(dtype: Any, values: Any, right: Any = None) -> pd.Index:
     return pd.Index(values, dtype=dtype)
 
 
-def _dump_dtype(dtype: Any) -> list[Any]:
+def _dump_dtype(dtype: np.dtype | ExtensionDtype) -> list[Any]:
     if isinstance(dtype, pd.CategoricalDtype):
         return ["category", dtype.categories, dtype.ordered]
     if isinstance(dtype, pd.StringDtype):
         # The name of the dtype does not contain its storage and its missing value.
         return ["string", dtype.storage, dtype.na_value is np.nan]
-    if type(getattr(dtype, "tz", None)).__name__ == "_FixedOffset":
+    if isinstance(dtype, pd.DatetimeTZDtype) and type(dtype.tz).__name__ == "_FixedOffset":
         # pandas 2 cannot read the name of an offset of pytz.
         dtype = pd.DatetimeTZDtype(dtype.unit, timezone(dtype.tz.utcoffset(None)))
     if isinstance(dtype, np.dtype):
@@ -101,7 +101,7 @@ def _pandas_dtype(name: str) -> Any:
     return pd.ArrowDtype(getattr(pyarrow, decimal[1])(int(decimal[2]), int(decimal[3])))
 
 
-def _is_polars(value: Any) -> bool:
+def _is_polars(value: object) -> bool:
     cls = value if isinstance(value, type) else type(value)
     return cls.__module__.startswith("polars.datatypes")
 
@@ -115,7 +115,7 @@ def _dump_polars(value: Any) -> list[Any]:
     return [name, value.precision, value.scale] if name == "Decimal" else [name]
 
 
-def _load_polars(name: Any, *arguments: Any) -> Any:
+def _load_polars(name: str, *arguments: Any) -> Any:
     import polars
 
     if name not in _POLARS:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from pandas.api import types
+from sklearn.pipeline import Pipeline
 
 from ..encoding.dates import read_part
 from ..encoding.features import FeatureEncoder
@@ -109,7 +110,7 @@ def _make_dates(seconds: np.ndarray, zone: str | None) -> pd.Series:
     return utc if zone is None else utc.dt.tz_localize("UTC").dt.tz_convert(zone)
 
 
-def vary_rows(X: pd.DataFrame, columns: Sequence[dict[str, Any]], steps: Any) -> pd.DataFrame:
+def vary_rows(X: pd.DataFrame, columns: Sequence[dict[str, Any]], steps: Pipeline) -> pd.DataFrame:
     """Take rows of X, and make some cells missing or unknown, unless the steps refuse these.
 
     Parameters
@@ -178,7 +179,7 @@ def _run(path: str | os.PathLike[str], given: dict[str, np.ndarray]) -> dict[str
     }
 
 
-def _compare_numbers(task: Any, expected: np.ndarray, found: np.ndarray) -> bool:
+def _compare_numbers(task: Task, expected: np.ndarray, found: np.ndarray) -> bool:
     # A kind of task that a user wrote may lack these attributes.
     mean, unit = getattr(task, "mean", 0.0), getattr(task, "scale", 0.0)
     # Labels that are standardised may lie far from zero in units of their spread.
@@ -191,7 +192,7 @@ def _compare_numbers(task: Any, expected: np.ndarray, found: np.ndarray) -> bool
 
 
 def _compare_classes(
-    task: Any, labels: np.ndarray, shares: np.ndarray, found: np.ndarray, found_shares: np.ndarray
+    task: Task, labels: np.ndarray, shares: np.ndarray, found: np.ndarray, found_shares: np.ndarray
 ) -> bool:
     """Compare probabilities, and labels in rows where one class is clearly the most probable."""
     if not (np.abs(found_shares - shares) <= _TOLERANCE).all():

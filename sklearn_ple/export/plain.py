@@ -4,6 +4,7 @@ from collections.abc import Callable, Set
 from typing import Any
 
 from ..parameters.network import describe_network, list_differences
+from .estimator import FittedEstimator
 from .state import put_together, take_apart
 from .trial import try_model
 from .values import Reader, Writer
@@ -16,7 +17,9 @@ FORMAT_VERSION = 1
 NOT_SAVED = frozenset({"checkpoint_dir"})
 
 
-def to_plain(model: Any, writer: Writer, not_saved: Set[str] = NOT_SAVED) -> dict[str, Any]:
+def to_plain(
+    model: FittedEstimator, writer: Writer, not_saved: Set[str] = NOT_SAVED
+) -> dict[str, Any]:
     """Convert an estimator to plain data, and its arrays to those of a writer.
 
     Parameters
@@ -55,7 +58,7 @@ def to_plain(model: Any, writer: Writer, not_saved: Set[str] = NOT_SAVED) -> dic
     return plain
 
 
-def _check_unchanged(model: Any, load: Callable[[], Any]) -> None:
+def _check_unchanged(model: FittedEstimator, load: Callable[[], Any]) -> None:
     """Check that a fitted estimator is the one that is loaded from its parameters and its state.
 
     Parameters
@@ -89,7 +92,7 @@ def _check_unchanged(model: Any, load: Callable[[], Any]) -> None:
         )
 
 
-def _list_types(model: Any) -> dict[str, str]:
+def _list_types(model: FittedEstimator) -> dict[str, str]:
     """Return the types of the parts of a network and of its training."""
     parts = {name: type(part) for name, part in model.module_.named_modules()}
     parts["optimizer"] = model.net_.optimizer
@@ -136,7 +139,7 @@ def from_plain(
     return model
 
 
-def check_format(version: Any) -> None:
+def check_format(version: object) -> None:
     """Check the version of a format.
 
     Raises

@@ -21,14 +21,15 @@ from ..predictions.copula import Copula
 from ..predictions.intervals import Deviations
 from ..tasks import Task
 from ..training.build import make_encoder, make_net
+from ..training.defaults import resolve
 from ..training.device import resolve_device
 from ..training.history import SHOWN
-from ..training.plan import resolve
 from ..training.random_state import seeded
 from ..training.start import Fitted
 from ..utils.checks import naming
 from ..utils.constraints import COUNT
 from .classes import check_types
+from .estimator import FittedEstimator
 from .module import load_state, restore_network
 
 #: Attributes of a fitted estimator and of its parts that are saved, and their types. A module is
@@ -60,7 +61,7 @@ STATE: dict[str, Any] = {
 }
 
 
-def take_apart(model: Any) -> dict[str, Any]:
+def take_apart(model: FittedEstimator) -> dict[str, Any]:
     """Return the attributes of a fitted estimator that `STATE` lists."""
     state: dict[str, Any] = {}
     for path in STATE:
@@ -77,7 +78,7 @@ def take_apart(model: Any) -> dict[str, Any]:
     return state
 
 
-def put_together(model: Any, state: dict[str, Any]) -> None:
+def put_together(model: FittedEstimator, state: dict[str, Any]) -> None:
     """Set the attributes of an estimator as a fit does.
 
     Parameters
@@ -141,7 +142,7 @@ def put_together(model: Any, state: dict[str, Any]) -> None:
             _check_copula(deviations.copula, encoder.tasks)
     network = describe_network(settings.owner, settings.parameters)
     learnt = net, encoder, deviations, state["_rng"], device, network
-    model._settle(Fitted(*learnt, state["_split_seed"]))
+    model._store(Fitted(*learnt, state["_split_seed"]))
     _check_intercepts(state, encoder.tasks)
     model.temperatures_, model.intercepts_ = state["temperatures_"], state["intercepts_"]
 
@@ -157,7 +158,7 @@ def _make_encoder(settings: Settings, state: dict[str, Any]) -> TableEncoder:
         given = {name: getattr(encoder, name) for name in signature(type(part)).parameters}
         vars(part).update(given | vars(part))
     # What only the start of a fit needs.
-    encoder.linear_start = encoder.kept = None
+    encoder.linear_coefficients = encoder.kept = None
     for task in encoder.tasks:
         task.check_learnt()
         if task.has_classes:
@@ -187,7 +188,7 @@ def _make_encoder(settings: Settings, state: dict[str, Any]) -> TableEncoder:
 def _holds_numbers(epoch: dict[str, Any], n_tasks: int) -> bool:
     """Return whether an epoch holds numbers and lists of them, and what is shown has its shape."""
 
-    def is_numbers(value: Any) -> bool:
+    def is_numbers(value: object) -> bool:
         of_list = isinstance(value, list) and all(map(is_numbers, value))
         return of_list or isinstance(value, (bool, int, float))
 

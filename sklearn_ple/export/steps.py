@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from pandas.api import types
+from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
@@ -99,7 +100,9 @@ def _read_kinds(X: pd.DataFrame) -> list[GraphColumn]:
     return columns
 
 
-def _add(step: Any, columns: list[GraphColumn], nodes: Nodes, where: str) -> list[GraphColumn]:
+def _add(
+    step: BaseEstimator, columns: list[GraphColumn], nodes: Nodes, where: str
+) -> list[GraphColumn]:
     """Add the nodes of a fitted transformer; return the columns that it makes."""
     if isinstance(step, Pipeline):
         for name, inner in step.steps:
@@ -145,7 +148,7 @@ def _check_number(what: str, expected: int | None, columns: list[GraphColumn]) -
 
 
 def _add_table_vectorizer(
-    step: Any, columns: list[GraphColumn], nodes: Nodes, where: str
+    step: BaseEstimator, columns: list[GraphColumn], nodes: Nodes, where: str
 ) -> list[GraphColumn]:
     """Add the nodes of skrub's vectorizer, which has a list of steps for each column."""
     made: dict[str, GraphColumn] = {}
@@ -162,7 +165,7 @@ def _add_table_vectorizer(
     return [made[name] for name in step.all_outputs_]
 
 
-def _reads_parts(step: Any, column: GraphColumn) -> bool:
+def _reads_parts(step: BaseEstimator, column: GraphColumn) -> bool:
     """Return whether a step of skrub makes numbers of dates that the encoder makes, too."""
     is_plain = step.periodic_encoding is None and set(step.extracted_features_) <= set(PARTS)
     return column.kind == DATE and find_offset(column.zone) is not None and is_plain
@@ -208,7 +211,9 @@ def _to_double(value: str, nodes: Nodes) -> GraphColumn:
     return GraphColumn(NUMBER, nodes.add("Cast", [value], to=TensorProto.DOUBLE))
 
 
-def _convert(step: Any, columns: list[GraphColumn], nodes: Nodes, what: str) -> list[GraphColumn]:
+def _convert(
+    step: BaseEstimator, columns: list[GraphColumn], nodes: Nodes, what: str
+) -> list[GraphColumn]:
     """Add the nodes that skl2onnx makes of a step, in float64 or, if it cannot, in float32."""
     from onnx import TensorProto, compose
 
@@ -235,7 +240,7 @@ def _convert(step: Any, columns: list[GraphColumn], nodes: Nodes, what: str) -> 
     return made
 
 
-def _make_graph(step: Any, is_text: bool, n_columns: int, what: str) -> Any:
+def _make_graph(step: BaseEstimator, is_text: bool, n_columns: int, what: str) -> Any:
     """Convert a step by skl2onnx; return a graph that ONNX Runtime reads."""
     import onnxruntime
     from onnx import version_converter
@@ -263,7 +268,7 @@ def _make_graph(step: Any, is_text: bool, n_columns: int, what: str) -> Any:
     ) from reason
 
 
-def _read_empty_text(step: Any) -> Any:
+def _read_empty_text(step: BaseEstimator) -> Any:
     """Return a copy of a step for which missing text is an empty string."""
     step = copy.deepcopy(step)
     if hasattr(step, "missing_values"):

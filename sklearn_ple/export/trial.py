@@ -1,16 +1,15 @@
 """A trial of a loaded model, so that a file that does not hold together fails at once."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import torch
 from scipy import sparse
 
 from ..utils.warn import collected
+from .estimator import FittedEstimator
 
 
-def try_model(model: Any) -> None:
+def try_model(model: FittedEstimator) -> None:
     """Predict two rows, and compute the losses of their outputs.
 
     One row has no values. The other one holds zeros, the first category of each column, and no
@@ -36,7 +35,7 @@ def try_model(model: Any) -> None:
         model.n_jobs = n_jobs
 
 
-def _try_losses(model: Any, X: Any) -> None:
+def _try_losses(model: FittedEstimator, X: pd.DataFrame | sparse.csr_matrix) -> None:
     for task, outputs in zip(model.tasks_, model._compute(X), strict=True):
         if not np.isfinite(outputs).all():
             raise ValueError(f"the outputs of the task {task.name!r} are not finite")
@@ -45,7 +44,7 @@ def _try_losses(model: Any, X: Any) -> None:
             task.encode(task.classes)
 
 
-def _try_predictions(model: Any, X: Any) -> None:
+def _try_predictions(model: FittedEstimator, X: pd.DataFrame | sparse.csr_matrix) -> None:
     model.predict(X)
     model.transform(X)
     if hasattr(model, "predict_proba"):
@@ -59,9 +58,9 @@ def _try_predictions(model: Any, X: Any) -> None:
             model.predict_interval(X)
 
 
-def _make_rows(model: Any) -> Any:
+def _make_rows(model: FittedEstimator) -> pd.DataFrame | sparse.csr_matrix:
     names, features = getattr(model, "feature_names_in_", None), model._encoder.features
-    X: Any = sparse.csr_matrix((2, model.n_features_in_))
+    X = sparse.csr_matrix((2, model.n_features_in_))
     if features.columns_ or features.zones_ or names is not None:
         X = pd.DataFrame(np.zeros(X.shape), columns=names)
         X.iloc[0] = X.iloc[:, features.date_positions_] = np.nan

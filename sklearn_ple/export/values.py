@@ -78,7 +78,7 @@ class Writer:
             raise self._refuse(value)
         return self._write_object(value)
 
-    def _dump(self, codec: codecs.Codec, value: Any) -> list[Any]:
+    def _dump(self, codec: codecs.Codec, value: object) -> list[Any]:
         try:
             return list(codec.dump(value))
         except TypeError as error:
@@ -98,7 +98,7 @@ class Writer:
         named = {"$class": self.names[cls]}
         return {"$object": [named, {n: self.write(getattr(value, n), f".{n}") for n in names}]}
 
-    def _refuse(self, value: Any) -> TypeError:
+    def _refuse(self, value: object) -> TypeError:
         """Create the error for a value for which there is no codec."""
         cls = value if isinstance(value, type) else type(value)
         what = "the class" if isinstance(value, type) else "an object of"
@@ -153,18 +153,18 @@ class Reader:
             raise ValueError(f"it contains {tag!r}, which is unknown")
         return readers[tag](content[tag])
 
-    def _read_array(self, name: Any) -> np.ndarray:
+    def _read_array(self, name: object) -> np.ndarray:
         if not isinstance(name, str) or name not in self.arrays:
             raise ValueError(f"it lacks the array {name!r}, or uses it twice")
         # Used once, an array does not become much more than is in the file.
-        array: Any = self.arrays.pop(name)
+        array: object = self.arrays.pop(name)
         if type(array) is not np.ndarray or not _is_plain(array.dtype):
             raise ValueError(f"{name} is no array of numbers")
         if array.dtype == bool and array.view(np.uint8).max(initial=0) > 1:
             raise ValueError(f"{name} holds bools that are neither true nor false")
         return array
 
-    def _read_class(self, name: Any) -> type:
+    def _read_class(self, name: object) -> type:
         if not isinstance(name, str) or name not in self.classes:
             short = str(name).removeprefix(_TRUSTED)
             raise ValueError(

@@ -2,23 +2,29 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy import stats
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
 from ..metrics import multitask_scores
+from ..metrics.views import Metrics
 from ..utils._sklearn import StrOptions
 from ..utils.constraints import BETWEEN_0_AND_1, COUNT, ESTIMATOR, N_JOBS, check_arguments
 from ..utils.inner import tasks_of
 from ..utils.progress import progress_bar
+from ..utils.types import RandomStateLike
 from ..utils.warn import collected
 from .columns import find_groups, list_columns, shuffle_columns, to_table
 from .shown import Contents, Display, Result
 from .style import AXES, DARK_GREY, draw_heat_map, format_numbers, import_pyplot
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: Name of the mean over the tasks in tables of tasks.
 MEAN = "mean of tasks"
@@ -195,13 +201,13 @@ def multitask_importance(
     X: Any,
     y: Any,
     *,
-    metrics: Any = None,
+    metrics: Metrics = None,
     n_repeats: int = 5,
     groups_of_columns: Any = None,
-    sample_weight: Any = None,
+    sample_weight: ArrayLike | None = None,
     confidence: float = 0.95,
     n_jobs: int | None = None,
-    random_state: Any = None,
+    random_state: RandomStateLike = None,
     verbose: int = 0,
 ) -> MultiTaskImportance:
     """Measure how much the score of each task drops when the values of a column are shuffled.
@@ -331,7 +337,7 @@ def multitask_importance(
     return MultiTaskImportance(measured, list(scores), importances, scores, confidence)
 
 
-def _draw_orders(n_rows: int, n_repeats: int, random_state: Any) -> list[np.ndarray]:
+def _draw_orders(n_rows: int, n_repeats: int, random_state: RandomStateLike) -> list[np.ndarray]:
     """Return an order of the rows for each repeat, the same as scikit-learn's function uses."""
     seed = check_random_state(random_state).randint(np.iinfo(np.int32).max + 1)
     rng = np.random.RandomState(seed)
@@ -425,7 +431,7 @@ class ImportanceDisplay(Display):
         y: Any,
         *,
         max_features: int | str | None = "auto",
-        ax: Any = None,
+        ax: "Axes | None" = None,
         **kwargs: Any,
     ) -> "ImportanceDisplay":
         """Measure the importances for a fitted estimator and draw them.
@@ -464,7 +470,7 @@ class ImportanceDisplay(Display):
 
     @check_arguments(max_features=[COUNT, None, StrOptions({"auto"})], ax=AXES)
     def plot(
-        self, ax: Any = None, *, max_features: int | str | None = "auto", **kwargs: Any
+        self, ax: "Axes | None" = None, *, max_features: int | str | None = "auto", **kwargs: Any
     ) -> "ImportanceDisplay":
         """Draw the importances.
 

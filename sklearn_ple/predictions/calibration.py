@@ -1,13 +1,13 @@
 """Temperatures and intercepts, which calibrate the probabilities of tasks with classes."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-from ..encoding.class_weights import find_shifts
+from ..encoding.class_weights import ClassWeight, find_shifts
 from ..tasks import ClassTask, Task
 from ..utils.checks import is_ours
 
@@ -56,7 +56,7 @@ def find_corrections(
     parts: Sequence[np.ndarray],
     targets: np.ndarray,
     weights: np.ndarray,
-    class_weight: Any = None,
+    class_weight: ClassWeight = None,
 ) -> dict[str, Correction]:
     """Find the correction of each task with classes and labels.
 

@@ -20,7 +20,7 @@ from .per_task import by_name, by_task, check_task_names, find_task, pair_depend
 from .results import array_of, class_array, score_of
 from .survival import Survival
 from .task import Task, average_logs, warn_without_score
-from .task_weights import TaskWeights, count_labels, is_weight
+from .task_weights import NumberByTask, TaskWeights, count_labels, is_weight
 from .tweedie import Tweedie
 
 #: The classes of the kinds, by the names that ``task_types`` accepts.

@@ -1,4 +1,4 @@
-"""The story of a fit: read, plan, encode, split, build, start, train, settle.
+"""The story of a fit: read, plan, encode, split, build, train, keep.
 
 ``fit``, ``partial_fit`` and ``add_task`` of an estimator each configure a `Fit` by settings and by
 where it starts from, and keep its result.
@@ -17,7 +17,7 @@ from ..parameters.network import describe_network
 from ..parameters.settings import Settings
 from ..predictions.intervals import Deviations
 from ..predictions.joint import Distributions, encode_labels, learn_copula
-from ..tables.files.table import AnyTable, StreamedTable
+from ..tables.files.table import FitTable, StreamedTable
 from ..tables.reading import FeatureReader
 from ..utils.processes import current
 from ..utils.progress import write_line
@@ -26,15 +26,15 @@ from .budget import Budget
 from .build import make_module, make_net
 from .callbacks import ProgressBar, copy_callback
 from .checkpoint import Checkpoint, Progress
+from .defaults import resolve
 from .device import resolve_device
+from .inference import compute_outputs
 from .jobs import Jobs, can_divide
 from .net import MultiTaskNet, Trained
-from .outputs import compute_outputs
-from .plan import resolve
 from .processes import check_same_fit, share_random_state
 from .random_state import draw_seed, seeded
 from .read import Arguments
-from .rows import TableRows
+from .rows import TableRows, TrainingRows
 from .schedule import Fall, Schedule
 from .split import Split, naming_validation_rows
 from .start import Fitted, Start
@@ -58,7 +58,7 @@ class Training(NamedTuple):
         The validation; None without one.
     """
 
-    rows: Any
+    rows: TrainingRows
     encoder: TableEncoder
     settings: Settings
     validation: Validation | None = None
@@ -129,7 +129,7 @@ class Fit:
         del table, split, encoder, encoded
         return self._train(*trainings)
 
-    def _compare(self, table: AnyTable, split: Split) -> None:
+    def _compare(self, table: FitTable, split: Split) -> None:
         """Compare the fit with that of a checkpoint and those of other processes."""
         fitted = self.start.fitted
         compared = self.settings, self.device, table, split, fitted and fitted.net.module_
@@ -143,7 +143,7 @@ class Fit:
     # -- before the training --------------------------------------------------------------------
 
     def _split(
-        self, table: AnyTable, split: Split, encoder: TableEncoder, encoded: Encoded
+        self, table: FitTable, split: Split, encoder: TableEncoder, encoded: Encoded
     ) -> tuple[Training, Training | None]:
         """Split the rows, and fit the parts of the encoder that use labels.
 
@@ -158,21 +158,21 @@ class Fit:
         refits = bool(self.plan.refit and validation is not None and not self.start.goes_on)
         if validation is not None:
             validation.check_labels(train, refits, self.plan.early_stopping)
-        started, train = self._start_encoder(encoder, encoded, train, validation)
+        fitted, train = self._learn_from_labels(encoder, encoded, train, validation)
         settings = resolve(self.settings, len(train), split, validates=validation is not None)
-        first = Training(train, started, settings, validation)
+        first = Training(train, fitted, settings, validation)
         if not refits:
             return first, None
         # This encoder is fitted to all labels, including those of the validation rows.
-        of_all, numbers = encoder.start(encoded, earlier=started)
+        of_all, numbers = encoder.learn_from_labels(encoded, earlier=fitted)
         rows = rows if numbers is encoded.numbers else rows.with_numbers(numbers)
-        # The number of epochs was chosen for these batches.
+        # The first training's number of epochs holds only for batches and rates like its own.
         kept = {name: getattr(settings, name) for name in _KEPT_IN_REFIT}
         return first, Training(rows, of_all, self.plan.replace(**kept))
 
     def _split_rows(
-        self, table: AnyTable, split: Split, encoder: TableEncoder, encoded: Encoded
-    ) -> tuple[Any, Any, Validation | None]:
+        self, table: FitTable, split: Split, encoder: TableEncoder, encoded: Encoded
+    ) -> tuple[TrainingRows, TrainingRows, Validation | None]:
         """Return all rows, the rows for training, and the validation, or None without one."""
         plan = self.plan
         targets, dtype = encoder.targets, plan.tensor_dtype
@@ -196,9 +196,13 @@ class Fit:
         held_out = None if valid is None else HeldOut(rows, table, targets, valid, train)
         return rows, rows.take(train), held_out
 
-    def _start_encoder(
-        self, encoder: TableEncoder, encoded: Encoded, train: Any, validation: Validation | None
-    ) -> tuple[TableEncoder, Any]:
+    def _learn_from_labels(
+        self,
+        encoder: TableEncoder,
+        encoded: Encoded,
+        train: TrainingRows,
+        validation: Validation | None,
+    ) -> tuple[TableEncoder, TrainingRows]:
         """Fit the parts of the encoder that use labels, without the labels of validation rows.
 
         Returns
@@ -213,7 +217,7 @@ class Fit:
         else:
             trained_on = None if validation is None else validation.trained_on()
             n_columns = encoder.features.n_columns_
-            encoder, numbers = encoder.start(encoded, trained_on)
+            encoder, numbers = encoder.learn_from_labels(encoded, trained_on)
             n_read = encoder.features.n_columns_
             if n_read < n_columns and self.settings.verbose and current().is_first:
                 write_line(f"Members read {n_read:,} of {n_columns:,} numeric columns.")
@@ -235,21 +239,21 @@ class Fit:
             again = None
             if second is not None and trained.complete:
                 again = self._train_again(net, trained, second)
-            # It comes last, and takes what time is left.
+            # What follows may take the time that training has left.
             if self.budget is not None:
                 self.budget.end_training()
             if first.validation is None:
                 self._learn_errors(net, first)
             deviations = self._measure(net, first)
         if again is None or second is None:
-            return self._settle(net, first.encoder, deviations)
-        return self._settle(again, second.encoder, deviations)
+            return self._finish(net, first.encoder, deviations)
+        return self._finish(again, second.encoder, deviations)
 
     def _measure(self, net: MultiTaskNet, training: Training) -> Deviations | None:
         """Learn the deviations of predictions, and how they depend on each other.
 
-        The result is None without validation rows. After an interrupt it is what is known by then:
-        the trained network is not lost.
+        The result is None without validation rows. If the user interrupts, it is what has been
+        learnt so far, so that the trained network is not lost.
         """
         if training.validation is None:
             return None
@@ -295,7 +299,7 @@ class Fit:
         predictions = encoder.targets.predict(parts)
         distributions = Distributions(predictions, of_rows, deviations.errors, parts)
         labels = encode_labels(encoder.tasks, sample.labels)
-        # Processes that train together must all learn the same.
+        # Among several processes there is no limit, as each would reach it at another point.
         limit = [] if self.budget is None or current().n > 1 else [self.budget.is_over]
         deviations.copula = learn_copula(
             encoder.tasks, distributions, encoder.prerequisites, labels, sample.weights, *limit
@@ -395,15 +399,15 @@ class Fit:
 
         def make_smaller(n_members: int) -> MultiTaskNet:
             fewer = settings.replace(n_members=n_members)
-            module = make_module(fewer, encoder.without_start(), self.features.names)
+            module = make_module(fewer, encoder.without_coefficients(), self.features.names)
             return make_net(fewer, module, encoder, self.device)
 
         return Jobs.divide(net, settings.n_jobs, make_smaller)
 
-    def _settle(
+    def _finish(
         self, net: MultiTaskNet, encoder: TableEncoder, deviations: Deviations | None
     ) -> Fitted:
         network = describe_network(self.settings.owner, self.settings.parameters)
         learnt = net, encoder, deviations, self.rng, self.device, network
         result = Fitted(*learnt, self.split_seed)
-        return self.start.settle(result)
+        return self.start.keep_earlier(result)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import joblib
 import numpy as np
@@ -27,7 +27,8 @@ from .callbacks import ProgressBar
 from .cpu import keep_freed_memory
 from .device import in_own_modes
 from .net_params import NUMBERS
-from .rows import TableRows
+from .protocols import TrainedNet
+from .rows import EncodedBatch, SparseNumbers, TableRows, TrainingRows
 from .schedule import Schedule
 from .steps import Steps
 from .validation import Labelled, Validation
@@ -58,7 +59,9 @@ class Jobs:
     axes: StateAxes
 
     @classmethod
-    def divide(cls, net: Any, n_jobs: int | None, make_net: Callable[[int], Any]) -> Jobs | None:
+    def divide(
+        cls, net: JobNet, n_jobs: int | None, make_net: Callable[[int], JobNet]
+    ) -> Jobs | None:
         """Divide the members of a net among jobs.
 
         Parameters
@@ -84,14 +87,14 @@ class Jobs:
         return cls([Job.of(net, members, make_net) for members in ranges], axes)
 
     @contextmanager
-    def training(self, rows: TableRows, validation: Validation | None) -> Iterator[None]:
+    def training(self, rows: Any, validation: Validation | None) -> Iterator[None]:
         """Train the members in workers within the context."""
         self._rows = SharedRows(rows, validation)
         with Workers(len(self.jobs)) as self._workers:
             yield
         del self._rows, self._workers
 
-    def train_epoch(self, net: Any) -> Steps | None:
+    def train_epoch(self, net: JobNet) -> Steps | None:
         """Train all members for an epoch; return the results of the steps.
 
         If the user interrupts the epoch, the net gets the weights after the last steps.
@@ -123,7 +126,7 @@ class Jobs:
             raise
         return self._take_over(net, schedules, running.result())
 
-    def _watch(self, net: Any) -> None:
+    def _watch(self, net: JobNet) -> None:
         """Show the steps that the workers have taken, and stop them if no time is left."""
         if net.is_over is not None and net.is_over():
             self._workers.board.stop()
@@ -131,7 +134,9 @@ class Jobs:
             if isinstance(callback, ProgressBar):
                 callback.show_steps(self._workers.board.n_steps)
 
-    def _take_over(self, net: Any, schedules: Any, epochs: Sequence[Epoch]) -> Steps | None:
+    def _take_over(
+        self, net: JobNet, schedules: Sequence[tuple[str, Schedule]], epochs: Sequence[Epoch]
+    ) -> Steps | None:
         """Set the net of all members to the states after an epoch of the jobs."""
         joined = self.axes.join([epoch.state for epoch in epochs])
         for name, part in net.states(schedules).items():
@@ -140,12 +145,12 @@ class Jobs:
         steps = [epoch.steps for epoch in epochs if epoch.steps is not None]
         if len(steps) < len(epochs):
             return None
-        self._outputs: list[Any] = [epoch.outputs for epoch in epochs]
+        self._outputs = [epoch.outputs for epoch in epochs if epoch.outputs is not None]
         sums, balances = zip(*steps, strict=True)
         balance = (torch.cat(parts, dim=-2) for parts in zip(*balances, strict=True))
         return Steps(torch.cat(sums, dim=-2), tuple(balance))
 
-    def outputs(self, batches: Any) -> Labelled:
+    def outputs(self, batches: Iterable[EncodedBatch]) -> Labelled:
         """Return the members' outputs for the validation rows after the last epoch."""
         pairs = [(targets, weights) for _, (targets, weights, *_) in batches]
         labels = (torch.cat(parts, dim=-2) for parts in zip(*pairs, strict=True))
@@ -184,16 +189,16 @@ class Job(NamedTuple):
         The members.
     """
 
-    net: Any
+    net: JobNet
     members: MemberRange
 
     @classmethod
-    def of(cls, every: Any, members: MemberRange, make_net: Callable[[int], Any]) -> Job:
+    def of(cls, every: JobNet, members: MemberRange, make_net: Callable[[int], JobNet]) -> Job:
         """Make the job of some members, given the net of all members."""
         with drawing_from(0):
             net = make_net(len(members))
         for layer, of_all in zip(net.module_.modules(), every.module_.modules(), strict=True):
-            if isinstance(layer, MemberDropout):
+            if isinstance(layer, MemberDropout) and isinstance(of_all, MemberDropout):
                 layer.draw_among(of_all, members)
         return cls(net, members)
 
@@ -247,6 +252,36 @@ class Job(NamedTuple):
         return Epoch(steps, n_steps, outputs, state)
 
 
+class JobNet(TrainedNet, Protocol):
+    """A net, as a job needs it: one that trains for an epoch, from a state to the next."""
+
+    batch_size: int
+    is_over: Callable[[], bool] | None
+
+    def begin_training(self, rows: TrainingRows, members: MemberRange | None = None) -> None:
+        """Prepare for steps on these rows, of a net of all members or of those named."""
+
+    def get_iterator(
+        self, dataset: TrainingRows, training: bool = False, indices: Tensor | None = None
+    ) -> Iterable[EncodedBatch]:
+        """Return the batches of some rows, by default of all."""
+
+    def train_epoch(self, batches: Iterable[EncodedBatch], number: int) -> Steps | None:
+        """Train on every batch; return None if the epoch was not completed."""
+
+    def compute_labelled(self, batches: Iterable[EncodedBatch]) -> Labelled:
+        """Compute the members' outputs for batches, together with the labels."""
+
+    def count_steps(self, n_steps: int) -> None:
+        """Count steps that workers have taken."""
+
+    def foreign_parts(self) -> list[Any]:
+        """Return the parts used in training that are defined in neither this package nor torch."""
+
+    def forget_training(self) -> None:
+        """Delete what only training needs."""
+
+
 class SharedRows:
     """Rows as NumPy arrays, which joblib writes once and shares among processes.
 
@@ -263,7 +298,7 @@ class SharedRows:
         if validation is not None:
             tables += [validation.rows.stored(), {"": validation.indices()}]
         # Tables have arrays in common, each of which is stored once.
-        arrays: dict[int, Any] = {}
+        arrays: dict[int, np.ndarray | SparseNumbers] = {}
         self._tables = [
             {name: arrays.setdefault(id(part), _as_array(part)) for name, part in table.items()}
             for table in tables
@@ -289,11 +324,11 @@ class SharedRows:
         return TableRows.of_stored(rows), TableRows.of_stored(others[0]), row_numbers
 
 
-def _as_array(part: Any) -> Any:
+def _as_array(part: Tensor | SparseNumbers) -> np.ndarray | SparseNumbers:
     return part.numpy() if isinstance(part, Tensor) else part
 
 
-def _as_tensor(array: Any) -> Any:
+def _as_tensor(array: np.ndarray | SparseNumbers) -> Any:
     """Return an array as a tensor; sparse numbers stay as they are."""
     if not isinstance(array, np.ndarray):
         return array
@@ -318,7 +353,7 @@ class StateAxes(NamedTuple):
     optimized: list[tuple[int, int | None]]
 
     @classmethod
-    def of(cls, net: Any) -> StateAxes:
+    def of(cls, net: JobNet) -> StateAxes:
         """Return the axes that the network and the balancer of a net declare."""
         network, balancer = net.module_, net.criterion_
         axes, axes_of_balancer = find_member_axes(network), find_member_axes(balancer)
@@ -356,7 +391,7 @@ class StateAxes(NamedTuple):
 
         return _map_leaves(join, *states)
 
-    def _axis(self, path: tuple, value: Any) -> int | None:
+    def _axis(self, path: tuple, value: object) -> int | None:
         """Return the axis of the members in a value of the state."""
         part, *inner = path
         if part in ("module", "average") and isinstance(value, Tensor):
@@ -389,14 +424,14 @@ def divide_members(n_members: int, n_jobs: int | None) -> list[MemberRange]:
     return [MemberRange(first, last, n_members) for first, last in pairwise(ends)]
 
 
-def can_divide(net: Any, rows: Any, settings: Settings) -> bool:
+def can_divide(net: JobNet, rows: TrainingRows, settings: Settings) -> bool:
     """Return whether the members of a net can be trained in jobs.
 
     They can on a CPU, with rows in memory and with parts of this package only, unless the balancer
     mixes the members.
     """
     named = {name.partition("__")[0] for name in settings.net_params or {}}
-    balancer: Any = net.criterion_
+    balancer = net.criterion_
     return (
         net.device == "cpu"
         and current().n == 1

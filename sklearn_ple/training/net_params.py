@@ -74,7 +74,9 @@ def make_plain(value: Any) -> Any:
 
 
 @contextmanager
-def naming_net_params(net_params: dict[str, Any], optimizer: Any = None) -> Iterator[None]:
+def naming_net_params(
+    net_params: dict[str, Any], optimizer: str | type | None = None
+) -> Iterator[None]:
     """Name ``net_params`` or else a user's optimizer in errors that occur when a net is made."""
     try:
         yield

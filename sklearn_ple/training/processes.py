@@ -2,19 +2,24 @@
 
 from collections.abc import Mapping
 from numbers import Real
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import torch
 from skorch.callbacks import Callback
 from torch import Tensor, nn
 
+from ..nn import Body, TabularNetwork
 from ..nn.draws import reseed
 from ..nn.shapes import check_tensor
 from ..parameters.settings import Settings
+from ..tables.files.table import FitTable
 from ..utils.processes import current
 from .fingerprint import describe_fit
+from .protocols import TrainedNet
 from .split import Split
+
+_Result = TypeVar("_Result")
 
 # Layers whose statistics would be those of a process's part of the batch.
 _OF_A_BATCH = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
@@ -27,7 +32,7 @@ class Synchroniser(Callback):
     end after the same epoch, even if a callback ends the training of only one of them.
     """
 
-    def on_train_begin(self, net: Any, **_: Any) -> None:
+    def on_train_begin(self, net: TrainedNet, **_: object) -> None:
         """Copy the weights of the first process."""
         for name, part in net.module_.named_modules():
             if isinstance(part, _OF_A_BATCH):
@@ -46,7 +51,7 @@ class Synchroniser(Callback):
         self.ends_training = bool(processes.total(torch.ones(())) < processes.n)
         return self.ends_training
 
-    def on_epoch_begin(self, net: Any, **_: Any) -> None:
+    def on_epoch_begin(self, net: TrainedNet, **_: object) -> None:
         """Seed this process's own random numbers.
 
         Each process drops out different units. Its generators are seeded in each epoch, because a
@@ -59,7 +64,7 @@ class Synchroniser(Callback):
             if "global draws" in net.states():
                 torch.manual_seed(seed)
 
-    def on_grad_computed(self, net: Any, **_: Any) -> None:
+    def on_grad_computed(self, net: TrainedNet, **_: object) -> None:
         """Sum the gradients of the network, and average those of the balancer."""
         if self.trained_ is None:
             self.trained_ = _find_trained([*net.module_.parameters()])
@@ -75,7 +80,7 @@ class Synchroniser(Callback):
                 parameter.grad = torch.empty_like(parameter)
             parameter.grad.copy_(part.view_as(parameter))
 
-    def on_train_end(self, net: Any, **_: Any) -> None:
+    def on_train_end(self, net: TrainedNet, **_: object) -> None:
         """End the training of the other processes too."""
         if not self.ends_training:
             current().total(torch.zeros(()))
@@ -88,14 +93,14 @@ def copy_from_first(*modules: nn.Module) -> None:
             tensor.data.copy_(current().same(tensor))
 
 
-def copy_result_of_first(net: Any, trained: Any) -> Any:
+def copy_result_of_first(net: TrainedNet, trained: _Result) -> _Result:
     """Copy the first process's weights and history; return how its training ended."""
     copy_from_first(net.module_, net.criterion_)
     net.history, trained = current().from_first(lambda: (net.history, trained))
     return trained
 
 
-def evaluate_in_turn(module: Any, inputs: Mapping[str, Tensor], number: int) -> Tensor:
+def evaluate_in_turn(module: TabularNetwork, inputs: Mapping[str, Tensor], number: int) -> Tensor:
     """Compute the members' outputs for a batch, or zeros if another process computes it.
 
     Parameters
@@ -119,7 +124,7 @@ def evaluate_in_turn(module: Any, inputs: Mapping[str, Tensor], number: int) -> 
     return numbers.new_zeros(shape)
 
 
-def add_penalty(body: Any, share: Any) -> Tensor | float:
+def add_penalty(body: Body, share: Tensor | float) -> Tensor | float:
     """Compute the gradients of a network's penalty, and return the penalty.
 
     Parameters
@@ -139,11 +144,10 @@ def add_penalty(body: Any, share: Any) -> Tensor | float:
     ValueError
         If the penalty is not a number.
     """
-    penalty = body.penalty()
+    penalty: object = body.penalty()
     if isinstance(penalty, Real):
         return float(penalty)
-    check_tensor(f"{type(body).__name__}.penalty", penalty, ())
-    part = penalty * share
+    part = check_tensor(f"{type(body).__name__}.penalty", penalty, ()) * share
     # A penalty may depend on no parameter, for example that of a single subspace.
     if part.requires_grad:
         part.backward()
@@ -151,7 +155,7 @@ def add_penalty(body: Any, share: Any) -> Tensor | float:
 
 
 def check_same_fit(
-    settings: Settings, device: str, table: Any, split: Split, module: nn.Module | None
+    settings: Settings, device: str, table: FitTable, split: Split, module: nn.Module | None
 ) -> None:
     """Check that all processes of a training have the same rows and parameters.
 

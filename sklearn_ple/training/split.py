@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..parameters.settings import Settings
 from ..tables.groups import read_groups
@@ -52,7 +53,9 @@ class Split:
     last: bool = False
 
     @classmethod
-    def choose(cls, settings: Settings, table: Table, X: Any, y: Any, groups: Any = None) -> Self:
+    def choose(
+        cls, settings: Settings, table: Table, X: Any, y: Any, groups: ArrayLike | None = None
+    ) -> Self:
         """Choose the validation rows among those of a table in memory.
 
         Parameters
@@ -198,7 +201,7 @@ def naming_validation_rows() -> Iterator[None]:
         warn(f"{what}: {warning}", type(warning))
 
 
-def check_apart(settings: Settings, X_val: Any, y_val: Any, groups: Any) -> None:
+def check_apart(settings: Settings, X_val: Any, y_val: Any, groups: ArrayLike | None) -> None:
     """Check the arguments and parameters that are combined with separate validation rows."""
     if X_val is None or y_val is None:
         missing = "X_val" if X_val is None else "y_val"
@@ -221,7 +224,7 @@ def check_apart(settings: Settings, X_val: Any, y_val: Any, groups: Any) -> None
 
 
 def _choose(
-    splitter: Any, X: Any, y: Any, groups: Any, n_rows: int, row_numbers: np.ndarray
+    splitter: Any, X: Any, y: Any, groups: ArrayLike | None, n_rows: int, row_numbers: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a splitter's first split, as positions in a table; numbers are its rows in X."""
     what = f"validation_split={splitter!r}"

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..balancing import Balancer, Batch, Representation, cut_below
+from ..nn import TabularNetwork
 from ..nn.draws import Draws, generator_for
 from ..nn.members import MemberRange
 from ..nn.shapes import check_tensor
@@ -16,6 +17,7 @@ from ..tasks import TaskLosses
 from ..utils.processes import current
 from .averaging import WeightAverage
 from .processes import add_penalty
+from .rows import EncodedBatch
 from .validation import find_kept
 
 
@@ -65,11 +67,11 @@ class Stepper:
         Number of steps so far, in this process or in workers.
     """
 
-    module: Any
+    module: TabularNetwork
     losses: TaskLosses
     balancer: Balancer
     mean_weights: Tensor
-    device: Any
+    device: str | torch.device
     average: WeightAverage | None
     sums_members: bool
     members: MemberRange
@@ -93,7 +95,7 @@ class Stepper:
         del self._task_weights, self._sums, self._balance
         return steps
 
-    def differentiate(self, batch: Any) -> dict[str, Any]:
+    def differentiate(self, batch: EncodedBatch) -> dict[str, Any]:
         """Compute the losses of a batch, store their sums, and let the balancer differentiate."""
         rows = self._place(batch)
         draws = Draws()
@@ -141,7 +143,9 @@ class Stepper:
         order = module.order.sort_as_network(range(body.n_tasks))
         return cut_below(body.towers, body.n_members, module.link is not None, order)
 
-    def _evaluate(self, inputs: Any, labels: Any) -> tuple[Tensor, Tensor, Tensor]:
+    def _evaluate(
+        self, inputs: dict[str, Tensor], labels: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Compute the members' outputs for a batch, and twice the sums of losses and weights.
 
         The second sums include the terms that the link of the outputs adds to the losses in
@@ -157,7 +161,9 @@ class Stepper:
             return outputs, sums, sums
         return outputs, sums, torch.stack([sums[0] + (counts * added).sum(dim=-2), sums[1]])
 
-    def _join_losses(self, sums: Tensor, rows: Any) -> tuple[Tensor, Tensor, Any]:
+    def _join_losses(
+        self, sums: Tensor, rows: EncodedBatch
+    ) -> tuple[Tensor, Tensor, Tensor | float]:
         """Turn sums into losses and shares, see `Batch`, and the share of this process's rows.
 
         Sums are divided by the average weight of a batch of the same size, and not by the weight
@@ -169,7 +175,7 @@ class Stepper:
         weights = self._task_weights
         return weights * losses, (weights > 0) * shares.detach(), n_own / n_rows
 
-    def _place(self, batch: Any) -> Any:
+    def _place(self, batch: EncodedBatch) -> EncodedBatch:
         """Move a batch to the device; a batch that is already there is not copied."""
         inputs, labels = batch
         inputs = {name: part.to(self.device) for name, part in inputs.items()}

@@ -1,12 +1,11 @@
 """The training rows of a table in files, which are read and encoded again in each epoch."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import torch
 
-from ..encoding.class_weights import ClassTotals
+from ..encoding.class_weights import ClassTotals, ClassWeight
 from ..encoding.encoder import TableEncoder
 from ..encoding.statistics import OrderedStatistics
 from ..tables.files.source import Source
@@ -21,7 +20,7 @@ def stream_rows(
     table: StreamedTable,
     encoder: TableEncoder,
     ordered: OrderedStatistics | None,
-    class_weight: Any,
+    class_weight: ClassWeight,
     dtype: torch.dtype,
 ) -> ShuffledRows:
     """Return the training rows of a table in files.

@@ -9,6 +9,7 @@ from functools import partial
 from multiprocessing import parent_process
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import TracebackType
 from typing import Any, Self
 
 import joblib
@@ -97,11 +98,16 @@ class Workers:
         self._parallel = self._open.enter_context(self._make())
         return self
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         """End the workers."""
         self.board.stop()
         self._thread.shutdown()
-        self._open.__exit__(*error)
+        self._open.__exit__(kind, error, traceback)
         self.board.close()
 
     def run(self, train: Callable[..., Any], arguments: Mapping[str, tuple]) -> Future:

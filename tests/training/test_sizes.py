@@ -9,7 +9,7 @@ from sklearn.datasets import make_friedman1
 from sklearn.metrics import r2_score
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor
-from sklearn_ple.training.plan import default_batch_size
+from sklearn_ple.training.defaults import default_batch_size
 from sklearn_ple.training.split import draw_groups, draw_order
 
 

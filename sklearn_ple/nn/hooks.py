@@ -14,7 +14,7 @@ def watch(module: nn.Module, see: Callable[[Tensor], Any]) -> Iterator[None]:
     """Pass each output that a module computes in this thread to a function, within the context."""
     thread = threading.get_ident()
 
-    def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
+    def hook(_module: nn.Module, _inputs: object, output: Tensor) -> None:
         # Other threads may predict with the same module.
         if threading.get_ident() == thread:
             see(output.detach())

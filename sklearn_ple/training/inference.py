@@ -1,7 +1,6 @@
 """What the network of a net computes for rows, batch by batch."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
@@ -10,19 +9,20 @@ from torch import Tensor
 
 from .cpu import keep_freed_memory
 from .device import without_autocast
-from .rows import TableRows
+from .protocols import EvaluatedNet
+from .rows import TableRows, TrainingRows
 
 # Number of rows in a batch in prediction and validation; fewer if this many times the number of
 # parameters is greater: larger layers of many tasks fill the memory, and are slower.
 N_AT_ONCE, _LEAST_AT_ONCE, _MOST_WORK = 1024, 64, 2**32
 
 
-def choose_rows_at_once(net: Any) -> int:
+def choose_rows_at_once(net: EvaluatedNet) -> int:
     """Return the number of rows that a net evaluates at once without steps."""
     return min(N_AT_ONCE, max(_LEAST_AT_ONCE, _MOST_WORK // max(net.n_parameters_, 1)))
 
 
-def compute_outputs(net: Any, rows: TableRows, n_jobs: int | None = None) -> Tensor:
+def compute_outputs(net: EvaluatedNet, rows: TableRows, n_jobs: int | None = None) -> Tensor:
     """Compute each member's outputs, as float64, of shape (n_members, n_rows, n_outputs)."""
     (outputs,) = _compute_by_batch(
         net, lambda **inputs: [net.module_.member_outputs(**inputs)], rows, n_jobs
@@ -30,7 +30,7 @@ def compute_outputs(net: Any, rows: TableRows, n_jobs: int | None = None) -> Ten
     return outputs.double()
 
 
-def compute_means(net: Any, rows: TableRows, n_jobs: int | None = None) -> Tensor:
+def compute_means(net: EvaluatedNet, rows: TableRows, n_jobs: int | None = None) -> Tensor:
     """Compute the outputs of the mean of the members, as float64, of shape (n_rows, n_outputs).
 
     Each batch is averaged at once, because the outputs of all members may take more memory than X.
@@ -45,12 +45,14 @@ def compute_means(net: Any, rows: TableRows, n_jobs: int | None = None) -> Tenso
     return means
 
 
-def compute_representations(net: Any, rows: TableRows, n_jobs: int | None = None) -> list[Tensor]:
+def compute_representations(
+    net: EvaluatedNet, rows: TableRows, n_jobs: int | None = None
+) -> list[Tensor]:
     """Compute the input of each task's towers, of shape (n_members, n_rows, width)."""
     return _compute_by_batch(net, net.module_.representations, rows, n_jobs)
 
 
-def find_finite_tasks(net: Any, rows: Any) -> np.ndarray:
+def find_finite_tasks(net: EvaluatedNet, rows: TrainingRows) -> np.ndarray:
     """Return whether the outputs of a batch are finite, for each task, (n_tasks,)."""
     outputs = compute_outputs(net, rows.head(N_AT_ONCE), net.n_jobs)
     finite = outputs.isfinite().all(dim=1).all(dim=0)
@@ -62,7 +64,7 @@ def find_finite_tasks(net: Any, rows: Any) -> np.ndarray:
 
 
 def _compute_by_batch(
-    net: Any, compute: Callable[..., list[Tensor]], rows: TableRows, n_jobs: int | None
+    net: EvaluatedNet, compute: Callable[..., list[Tensor]], rows: TableRows, n_jobs: int | None
 ) -> list[Tensor]:
     """Compute tensors of shape (n_members, n_rows, ...), batch by batch."""
     if net.module_.training:

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from ..utils.checks import is_ours
+from .protocols import Stateful
 
 
-def restore_state(part: Any, state: Any) -> None:
+def restore_state(part: Stateful, state: dict[str, Any]) -> None:
     """Set a part of a training, such as the optimizer, to a saved state of the same form.
 
     torch does not compare the state of an optimizer with the parameters. Some of its optimizers
@@ -31,7 +32,7 @@ def restore_state(part: Any, state: Any) -> None:
     """
     cls = type(part)
     is_known = is_ours(cls) or cls.__module__.startswith("torch.optim.")
-    if is_known and issubclass(cls, torch.optim.Optimizer):
+    if is_known and isinstance(part, torch.optim.Optimizer):
         expected = _take_step(copy.deepcopy(part))
         part.load_state_dict(state)
         # torch keeps what belongs to no parameter under its number.
@@ -73,10 +74,10 @@ def _check_form(found: Any, expected: Any, where: str) -> None:
         _check_form(found[name], expected[name], f"{where}, {name!r},")
 
 
-def _is_like(found: Any, expected: Any) -> bool:
+def _is_like(found: object, expected: object) -> bool:
     if isinstance(expected, Tensor):
-        is_tensor = isinstance(found, Tensor) and found.dtype == expected.dtype
-        return is_tensor and found.shape == expected.shape
+        form = expected.dtype, expected.shape
+        return isinstance(found, Tensor) and (found.dtype, found.shape) == form
     if isinstance(expected, (int, float)) and not isinstance(expected, bool):
         return isinstance(found, type(expected) | int) and not isinstance(found, bool)
     if expected is None:
