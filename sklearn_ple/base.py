@@ -15,9 +15,8 @@ from .parameters.fields import parameter, with_parameters
 from .parameters.settings import Architecture, Settings
 from .parameters.shared import WIDTHS, Parameters, class_weight
 from .predictor import Predictor
-from .tables.kinds import TaskTypes
 from .tables.reading import FeatureReader, check_in_memory
-from .tasks import Task
+from .tasks import Task, TaskTypes
 from .training.defaults import for_one_epoch
 from .training.device import in_own_modes
 from .training.fit import Fit

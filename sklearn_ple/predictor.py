@@ -34,7 +34,6 @@ from .tables.files.columns import read_labels
 from .tables.frames import is_dataset
 from .tables.reading import FeatureReader
 from .tables.weights import weigh
-from .tasks import Task
 from .training.history import public_history
 from .training.inference import compute_means, compute_outputs, compute_representations
 from .training.rows import TableRows
@@ -334,7 +333,7 @@ class Predictor(TransformerMixin, MultiTaskModel):
     def _frames(self, X: Any, method: str, columns: Callable[[Any], Any], *arguments: Any) -> Any:
         """Call a method of each task that has it, and return frames with the given columns."""
 
-        def frame(task: Task, part: np.ndarray) -> pd.DataFrame | None:
+        def frame(task: Any, part: np.ndarray) -> pd.DataFrame | None:
             if not hasattr(task, method):
                 return None
             values = getattr(task, method)(part, *arguments)

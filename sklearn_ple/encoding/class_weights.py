@@ -8,9 +8,7 @@ import numpy as np
 
 from ..tasks import ClassTask, Task, by_task, is_weight
 from ..utils.checks import shown
-
-#: The parameter ``class_weight``: "balanced", or for each task a dict from class to weight.
-ClassWeight = str | Mapping[Any, Any] | Sequence[Any] | None
+from ..utils.types import ClassWeight
 
 
 class ClassTotals:

@@ -13,13 +13,13 @@ from ..nn import Axis
 from ..nn.members import Members
 from ..tables.files.table import FitTable
 from ..tables.frames import sort_names
-from ..tables.kinds import TaskTypes
 from ..tables.reading import Features
 from ..tables.table import Table
-from ..tasks import NumberByTask, Task, TaskWeights, count_labels
+from ..tasks import NumberByTask, Task, TaskTypes, TaskWeights, count_labels
+from ..utils.types import ClassWeight
 from .bins import count_classes
 from .categories import UnknownColumns
-from .class_weights import ClassWeight, weigh_classes
+from .class_weights import weigh_classes
 from .features import FeatureEncoder
 from .numeric import EmbeddingMaker, choose_numeric_width, learn_maker
 from .prerequisites import Prerequisites

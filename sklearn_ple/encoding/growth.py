@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..tables.form import TargetForm
-from ..tables.kinds import TaskTypes, assign_kinds, drop_ignored, find_ignored, is_one_kind
+from ..tables.kinds import assign_kinds, drop_ignored, find_ignored, is_one_kind
 from ..tables.labels import Labels, read_targets
 from ..tables.plausibility import warn_of_order
 from ..tables.reading import FeatureReader
 from ..tables.table import Table
 from ..tables.weights import weigh
-from ..tasks import NumberByTask, Task, count_labels
+from ..tasks import NumberByTask, Task, TaskTypes, count_labels
 from ..utils.checks import check_lengths
-from .class_weights import ClassWeight
+from ..utils.types import ClassWeight
 from .encoder import Encoded, TableEncoder
 from .prerequisites import Prerequisites
 from .scales import choose_scales

@@ -19,8 +19,7 @@ from ..predictions.errors import find_quantile
 from ..predictions.joint import Distributions
 from ..predictions.margins import NumberMargin
 from ..predictions.multi_task import index_of, with_classes, with_tasks
-from ..tables.kinds import TaskTypes
-from ..tasks import Task
+from ..tasks import Task, TaskTypes
 from ..utils._sklearn import StrOptions, _BaseComposition, _fit_context
 from ..utils.checks import naming, shown
 from ..utils.constraints import CV, LISTED, N_JOBS, is_estimator

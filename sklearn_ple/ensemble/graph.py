@@ -13,9 +13,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..encoding.categories import UNKNOWN
 from ..encoding.features import FeatureEncoder
-from ..export.ends import CODES, NUMBERS, GraphTable, TaskValues
-from ..export.nodes import Nodes
-from ..export.onnx import add_model, list_encoders
+from ..export.onnx.export import add_model, list_encoders
+from ..export.onnx.interface import CODES, NUMBERS, GraphTable, TaskValues
+from ..export.onnx.nodes import Nodes
 from ..tasks import Task
 from ..utils.inner import find_inner_estimator
 from .blend import BlendClassifierRegressor

@@ -12,17 +12,16 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import has_fit_parameter
 
-from ..encoding.class_weights import ClassWeight, weigh_classes
+from ..encoding.class_weights import weigh_classes
 from ..encoding.targets import TargetEncoder
 from ..tables.frames import take_rows
-from ..tables.kinds import TaskTypes
-from ..tasks import Task, by_task
+from ..tasks import Task, TaskTypes, by_task
 from ..utils._sklearn import _fit_context
 from ..utils.checks import shown
 from ..utils.constraints import ESTIMATOR, LISTED, N_JOBS, is_estimator
 from ..utils.progress import progress_bar
 from ..utils.restoring import restoring
-from ..utils.types import RandomStateLike
+from ..utils.types import ClassWeight, RandomStateLike
 from ..utils.warn import without_repeats
 from .boosting import TRIED, TreeColumns, learns_targets, make_boosting
 from .growing import Part, Predicted, TaskRows, fit_boosting

@@ -20,11 +20,12 @@ from ..encoding.targets import TargetEncoder
 from ..model_selection.split import list_folds
 from ..predictions.multi_task import index_of
 from ..tables.frames import take_rows, takeable
-from ..tables.kinds import TaskTypes, assign_kinds, drop_ignored, find_ignored, is_auto
+from ..tables.kinds import assign_kinds, drop_ignored, find_ignored, is_auto
 from ..tables.labels import Labels, read_targets
 from ..tables.plausibility import warn_of_order
 from ..tables.reading import FeatureReader, check_in_memory
 from ..tables.weights import weigh
+from ..tasks import TaskTypes
 from ..utils.checks import check_lengths, naming
 from ..utils.types import RandomStateLike
 from ..utils.warn import collected

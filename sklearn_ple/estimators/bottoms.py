@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
-from ..encoding.class_weights import ClassWeight
 from ..nn import AsymmetricSharing, Body, CustomizedSharing, SharedBottom, SingleTask
 from ..nn.bottoms import FUSIONS
 from ..tasks import Task, by_task
 from ..utils._sklearn import StrOptions
 from ..utils.checks import shown
+from ..utils.types import ClassWeight
 from .network_fields import towers, widths
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
-from ..encoding.class_weights import ClassWeight
 from ..nn import Body, SharedBottom
 from ..tasks import Task
+from ..utils.types import ClassWeight
 
 
 @with_parameters

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
-from ..encoding.class_weights import ClassWeight
 from ..nn import MMoE
+from ..utils.types import ClassWeight
 from .network_fields import count, towers, widths
 
 

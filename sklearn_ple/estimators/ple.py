@@ -6,7 +6,7 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
 from ..base import MultiTaskEstimator, class_weight, with_parameters
-from ..encoding.class_weights import ClassWeight
+from ..utils.types import ClassWeight
 from .extraction import Extraction
 from .network_fields import count, specific_share
 

@@ -5,9 +5,9 @@
 from collections.abc import Sequence
 
 from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
-from ..encoding.class_weights import ClassWeight
 from ..nn import CrossStitch, Sluice
 from ..utils.constraints import NOT_NEGATIVE, POSITIVE
+from ..utils.types import ClassWeight
 from .network_fields import count, towers, widths
 
 

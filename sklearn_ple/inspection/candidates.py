@@ -12,8 +12,8 @@ from ..ensemble.rows import LabelledRows, is_auto
 from ..metrics import metric_name
 from ..metrics.scores import assign_metrics
 from ..metrics.views import Metrics
-from ..tables.kinds import TaskKind, TaskTypes, assign_kinds, make_task, split_kind
-from ..tasks import Task
+from ..tables.kinds import assign_kinds, make_task, split_kind
+from ..tasks import Task, TaskKind, TaskTypes
 from ..utils.checks import shown
 from ..utils.constraints import is_estimator
 

@@ -7,8 +7,8 @@ from typing import Any, Self
 
 import torch
 
-from ..encoding.class_weights import ClassWeight
 from ..nn import Body, EventLink
+from ..utils.types import ClassWeight
 from .shared import SharedParameters
 
 

@@ -14,8 +14,7 @@ from sklearn.base import BaseEstimator
 from ..balancing import BALANCERS, Balancer, weighs_gradients
 from ..encoding.numeric import NUMERIC_EMBEDDINGS, EmbeddingMaker
 from ..nn import ACTIVATIONS
-from ..tables.kinds import TaskTypes
-from ..tasks import NumberByTask, Task
+from ..tasks import NumberByTask, Task, TaskTypes
 from ..utils._sklearn import HasMethods, RealNotInt, StrOptions
 from ..utils.constraints import (
     BETWEEN_0_AND_1,

@@ -7,9 +7,10 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-from ..encoding.class_weights import ClassWeight, find_shifts
+from ..encoding.class_weights import find_shifts
 from ..tasks import ClassTask, Task
 from ..utils.checks import is_ours
+from ..utils.types import ClassWeight
 
 # Limits of 1 / temperature. If all labels were predicted correctly, it would be infinite.
 _SLOPES = (np.exp(-5.0), np.exp(5.0))

@@ -4,13 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
 from typing import Any
 
-from ..tasks import TASK_KINDS, Task, by_task
+from ..tasks import TASK_KINDS, Task, TaskKind, TaskTypes, by_task
 from ..utils.checks import shown
-
-#: An entry of ``task_types``: a name, a task or its class, or a tuple of a name and options.
-TaskKind = str | Task | type[Task] | tuple
-#: The parameter ``task_types`` of the estimators.
-TaskTypes = TaskKind | Sequence[TaskKind] | Mapping[str, TaskKind]
 
 #: Value of ``task_types`` for a column of y that is not a task.
 IGNORE = "ignore"

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..tasks import TaskTypes
 from ..utils._sklearn import _safe_indexing
 from ..utils.checks import check_lengths
 from .form import TargetForm
-from .kinds import TaskTypes, find_ignored
+from .kinds import find_ignored
 from .labels import Labels, read_targets
 from .plausibility import refuse_names, warn_of_order, warn_of_targets_in_features
 from .reading import FeatureReader, Features

@@ -1,5 +1,7 @@
 """The kinds of task: each defines its outputs, its loss, its predictions and its score."""
 
+from collections.abc import Mapping, Sequence
+
 from .classes import ONE_VS_REST_AUC, Binary, ClassTask, Multiclass, Ordinal, accuracy
 from .concordance import concordance_index
 from .huber import Huber
@@ -40,6 +42,11 @@ TASK_KINDS: dict[str, type[Task]] = {
         Survival,
     )
 }
+
+#: An entry of ``task_types``: a name, a task or its class, or a tuple of a name and options.
+TaskKind = str | Task | type[Task] | tuple
+#: The parameter ``task_types`` of the estimators.
+TaskTypes = TaskKind | Sequence[TaskKind] | Mapping[str, TaskKind]
 
 __all__ = [
     "Amount",

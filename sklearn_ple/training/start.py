@@ -22,8 +22,8 @@ from ..parameters.network import (
 from ..parameters.settings import Settings
 from ..predictions.intervals import Deviations
 from ..tables.files.table import FitTable
-from ..tables.kinds import TaskTypes
 from ..tables.reading import FeatureReader
+from ..tasks import TaskTypes
 from ..utils.types import RandomStateLike
 from .build import make_encoder, make_first_net
 from .inference import compute_outputs

@@ -5,13 +5,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
-from ..encoding.class_weights import ClassTotals, ClassWeight
+from ..encoding.class_weights import ClassTotals
 from ..encoding.encoder import TableEncoder
 from ..encoding.statistics import OrderedStatistics
 from ..tables.files.source import Source
 from ..tables.files.table import StreamedTable
 from ..tables.table import Table
 from ..utils.processes import current
+from ..utils.types import ClassWeight
 from ..utils.warn import warn
 from .rows import Arrays, ShuffledRows, TableRows
 

@@ -12,7 +12,6 @@ from scipy import sparse
 from sklearn import config_context
 from sklearn.base import BaseEstimator
 
-from ...predictions.multi_task import MultiTaskModel
 from ...tables.frames import to_pandas
 from ...utils._sklearn import _changed_params
 from ...utils.inner import tasks_of
@@ -68,7 +67,7 @@ def draw_gates(
     return display, [str(warning) for warning in caught if type(warning) is UserWarning]
 
 
-def draw_dependence(fitted: MultiTaskModel) -> DependenceDisplay | None:
+def draw_dependence(fitted: BaseEstimator) -> DependenceDisplay | None:
     """Draw which tasks go together; None for one task, and if this has not been learnt."""
     if len(fitted.task_names_) < 2 or not hasattr(fitted, "dependence_"):
         return None

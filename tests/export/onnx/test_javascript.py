@@ -24,7 +24,7 @@ onnxruntime = pytest.importorskip("onnxruntime")
 if torch.torch_version.TorchVersion(torch.__version__) < "2.6":
     pytest.skip("torch is too old for ONNX files", allow_module_level=True)
 
-SERVING = Path(__file__).parents[2] / "examples" / "serving"
+SERVING = Path(__file__).parents[3] / "examples" / "serving"
 RNG, N = np.random.default_rng(0), 200
 TRAIN = pd.DataFrame(
     {

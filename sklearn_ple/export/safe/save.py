@@ -5,14 +5,14 @@ from collections.abc import Collection, Set
 from pathlib import Path
 from typing import Any
 
-from ..parameters.shared import Parameters
-from ..utils.checks import is_ours
-from ..utils.constraints import LISTED, PATH, check_arguments
-from ..utils.versions import check_versions, versions
-from .checks import check_model
+from ...parameters.shared import Parameters
+from ...utils.checks import is_ours
+from ...utils.constraints import LISTED, PATH, check_arguments
+from ...utils.versions import check_versions, versions
+from ..checks import check_model
 from .container import read, write
 from .plain import NOT_SAVED, from_plain, to_plain
-from .values import Reader, Writer, name_classes
+from .serialization import Reader, Writer, name_classes
 
 # warm_start_from is another model, which only fit reads.
 _NOT_SAVED = NOT_SAVED | {"warm_start_from"}

@@ -7,30 +7,30 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..encoding.class_weights import weigh_classes
-from ..encoding.dates import PARTS
-from ..encoding.encoder import TableEncoder
-from ..encoding.features import FeatureEncoder
-from ..encoding.numeric import EmbeddingMaker
-from ..encoding.prerequisites import Prerequisites
-from ..encoding.statistics import TargetStatistics
-from ..encoding.targets import TargetEncoder, read_classes
-from ..parameters.network import describe_network
-from ..parameters.settings import Settings
-from ..predictions.copula import Copula
-from ..predictions.intervals import Deviations
-from ..tasks import Task
-from ..training.build import make_encoder, make_net
-from ..training.defaults import resolve
-from ..training.device import resolve_device
-from ..training.history import SHOWN
-from ..training.random_state import seeded
-from ..training.start import Fitted
-from ..utils.checks import naming
-from ..utils.constraints import COUNT
+from ...encoding.class_weights import weigh_classes
+from ...encoding.dates import PARTS
+from ...encoding.encoder import TableEncoder
+from ...encoding.features import FeatureEncoder
+from ...encoding.numeric import EmbeddingMaker
+from ...encoding.prerequisites import Prerequisites
+from ...encoding.statistics import TargetStatistics
+from ...encoding.targets import TargetEncoder, read_classes
+from ...parameters.network import describe_network
+from ...parameters.settings import Settings
+from ...predictions.copula import Copula
+from ...predictions.intervals import Deviations
+from ...tasks import Task
+from ...training.build import make_encoder, make_net
+from ...training.defaults import resolve
+from ...training.device import resolve_device
+from ...training.history import SHOWN
+from ...training.random_state import seeded
+from ...training.start import Fitted
+from ...utils.checks import naming
+from ...utils.constraints import COUNT
+from ..estimator import FittedEstimator
 from .classes import check_types
-from .estimator import FittedEstimator
-from .module import load_state, restore_network
+from .networks import load_state, restore_network
 
 #: Attributes of a fitted estimator and of its parts that are saved, and their types. A module is
 #: saved as its state.

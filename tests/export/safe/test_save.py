@@ -49,7 +49,7 @@ from sklearn_ple import (
     export,
 )
 from sklearn_ple.encoding.numeric import NUMERIC_EMBEDDINGS
-from sklearn_ple.export import model as of_model
+from sklearn_ple.export.safe import save as of_save
 from sklearn_ple.tasks import Quantile, Regression
 
 #: By day these stand for the other networks, whose parts are saved alike.
@@ -518,7 +518,7 @@ def test_only_fitted_estimators_of_the_package_are_saved(tmp_path):
 def test_another_version_is_named(tmp_path, monkeypatch):
     path = tmp_path / "model.safetensors"
     with monkeypatch.context() as patch:
-        patch.setattr(of_model, "versions", lambda: {"torch": "1.0"})
+        patch.setattr(of_save, "versions", lambda: {"torch": "1.0"})
         export.save(fitted(), path)
     message = "PLEClassifierRegressor was saved with .*torch 1.0 \\(now"
     with pytest.warns(InconsistentVersionWarning, match=message) as caught:

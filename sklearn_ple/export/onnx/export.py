@@ -16,13 +16,14 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from ..encoding.features import FeatureEncoder
-from ..parameters.shared import Parameters
-from ..tasks import ClassTask, Task
-from ..utils.constraints import PATH, check_arguments
-from ..utils.files import check_folder, replacing
-from ..utils.versions import needing
-from .ends import (
+from ...encoding.features import FeatureEncoder
+from ...parameters.shared import Parameters
+from ...tasks import ClassTask, Task
+from ...utils.constraints import PATH, check_arguments
+from ...utils.files import check_folder, replacing
+from ...utils.versions import needing
+from .graph import PredictionGraph
+from .interface import (
     CODES,
     NUMBERS,
     OPSET,
@@ -33,7 +34,6 @@ from .ends import (
     describe_graph,
     merge_columns,
 )
-from .graph import PredictionGraph
 from .nodes import Nodes
 from .parity import check_parity, draw_rows, vary_rows
 from .steps import connect

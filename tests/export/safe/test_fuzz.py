@@ -1,7 +1,7 @@
 """Files that nobody wrote: an error that names the file, or a model; never more memory than that.
 
-``SKLEARN_PLE_FUZZ=5000 pytest tests/export/test_fuzz.py`` runs so many examples of each test, and
-others every time.
+``SKLEARN_PLE_FUZZ=5000 pytest tests/export/safe/test_fuzz.py`` runs so many examples of each test,
+and others every time.
 """
 
 import copy
@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor, export
-from sklearn_ple.export import container
+from sklearn_ple.export.safe import container
 
 N_EXAMPLES = int(os.environ.get("SKLEARN_PLE_FUZZ", "0"))
 EXAMPLES = settings(

@@ -5,8 +5,8 @@ import pandas as pd
 import torch
 from scipy import sparse
 
-from ..utils.warn import collected
-from .estimator import FittedEstimator
+from ...utils.warn import collected
+from ..estimator import FittedEstimator
 
 
 def try_model(model: FittedEstimator) -> None:

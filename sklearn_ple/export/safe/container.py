@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..utils.files import replacing
-from ..utils.versions import needing
+from ...utils.files import replacing
+from ...utils.versions import needing
 from .plain import check_format
 
 # Keys of the file's metadata: the header, and a hash of the header and all arrays.

@@ -12,11 +12,11 @@ from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 
-from ..encoding.dates import PARTS, find_zone, is_date
-from ..tables.reading import is_number
-from ..utils.versions import needing
+from ...encoding.dates import PARTS, find_zone, is_date
+from ...tables.reading import is_number
+from ...utils.versions import needing
 from .calendar import GraphNumber, find_offset, split_seconds
-from .ends import describe_dates
+from .interface import describe_dates
 from .nodes import DATE, NUMBER, TEXT, Nodes
 
 # skrub's steps that only check or convert what is a number or text already.

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from ..encoding.categories import MISSING, UNKNOWN, CategoryEncoder
-from ..encoding.features import FeatureEncoder
-from ..tasks import Task
-from ..utils.checks import shown
-from ..utils.versions import versions
+from ...encoding.categories import MISSING, UNKNOWN, CategoryEncoder
+from ...encoding.features import FeatureEncoder
+from ...tasks import Task
+from ...utils.checks import shown
+from ...utils.versions import versions
 from .calendar import GraphNumber, find_offset, split_seconds
 from .nodes import DATE, NUMBER, TEXT, Nodes
 

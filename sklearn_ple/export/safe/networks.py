@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from ..encoding.encoder import TableEncoder
-from ..nn import TabularNetwork
-from ..parameters.settings import Settings
-from ..training.build import make_module
+from ...encoding.encoder import TableEncoder
+from ...nn import TabularNetwork
+from ...parameters.settings import Settings
+from ...training.build import make_module
 
 # Limit of torch's operations while a network is created: so many for each of its tensors, and at
 # least so many in all.

@@ -10,7 +10,7 @@ import pytest
 import safetensors.numpy
 
 from sklearn_ple import PLEClassifierRegressor, export
-from sklearn_ple.export import container
+from sklearn_ple.export.safe import container
 
 STATE = "state['{}']"
 

@@ -39,10 +39,15 @@ from sklearn_ple import (
 )
 from sklearn_ple.encoding.numeric import NUMERIC_EMBEDDINGS
 from sklearn_ple.ensemble import PerTaskClassifierRegressor
-from sklearn_ple.export import onnx as of_onnx
-from sklearn_ple.export.ends import OPSET_ML, describe_columns, describe_graph, name_outputs
-from sklearn_ple.export.graph import PredictionGraph
-from sklearn_ple.export.parity import _compare_numbers
+from sklearn_ple.export.onnx import export as of_onnx
+from sklearn_ple.export.onnx.graph import PredictionGraph
+from sklearn_ple.export.onnx.interface import (
+    OPSET_ML,
+    describe_columns,
+    describe_graph,
+    name_outputs,
+)
+from sklearn_ple.export.onnx.parity import _compare_numbers
 from sklearn_ple.nn import BatchedLinear, Body
 from sklearn_ple.tasks import TASK_KINDS, Binary, Regression
 
@@ -602,7 +607,7 @@ def test_without_the_extra_it_is_named(tmp_path, monkeypatch, missing):
 
 # -- the example of a server --------------------------------------------------------------------
 
-SERVING = Path(__file__).parents[2] / "examples" / "serving"
+SERVING = Path(__file__).parents[3] / "examples" / "serving"
 
 
 @contextmanager

@@ -10,8 +10,8 @@ import pytest
 import safetensors.numpy
 
 from sklearn_ple import PLERegressor, export
-from sklearn_ple.export import container
-from sklearn_ple.export.plain import FORMAT_VERSION
+from sklearn_ple.export.safe import container
+from sklearn_ple.export.safe.plain import FORMAT_VERSION
 
 ARRAYS = {
     "float": np.arange(6.0).reshape(2, 3),

@@ -21,8 +21,8 @@ from sklearn.preprocessing import (
 )
 
 from sklearn_ple import SharedBottomClassifierRegressor, export
-from sklearn_ple.export.parity import make_inputs, vary_rows
-from sklearn_ple.export.steps import connect
+from sklearn_ple.export.onnx.parity import make_inputs, vary_rows
+from sklearn_ple.export.onnx.steps import connect
 
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("skl2onnx")

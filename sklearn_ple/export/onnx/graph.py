@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..encoding.encoder import TableEncoder
-from ..encoding.scaling import NumberScaler
-from ..encoding.statistics import TargetStatistics
-from ..nn import NumericEmbedding, TabularNetwork
+from ...encoding.encoder import TableEncoder
+from ...encoding.scaling import NumberScaler
+from ...encoding.statistics import TargetStatistics
+from ...nn import NumericEmbedding, TabularNetwork
 
 # Least width of a bin in the computation of its slope, which would otherwise be infinite.
 _NARROWEST = 1e-30

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sklearn_ple.encoding.dates import PARTS, read_part
-from sklearn_ple.export.calendar import GraphNumber, find_offset, split_seconds
-from sklearn_ple.export.nodes import Nodes
+from sklearn_ple.export.onnx.calendar import GraphNumber, find_offset, split_seconds
+from sklearn_ple.export.onnx.nodes import Nodes
 
 # From year 1 to 9999, and some seconds around the turns of days and years, and leap days.
 FIRST, LAST = -62_135_596_800, 253_402_300_799

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from . import codecs, pandas
+from . import codecs, pandas_codecs
 from .classes import ANNOTATED, KNOWN, check_attributes
 
-_CODECS = {codec.tag: codec for codec in (*codecs.CODECS, *pandas.CODECS)}
+_CODECS = {codec.tag: codec for codec in (*codecs.CODECS, *pandas_codecs.CODECS)}
 # Largest depth of nested values, which no state of a model reaches.
 _DEEPEST = 64
 # Before the name of a class that the user trusts.

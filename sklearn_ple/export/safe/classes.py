@@ -9,18 +9,18 @@ from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
 import numpy as np
 import torch
 
-from ..balancing import BALANCERS
-from ..encoding.categories import CategoryEncoder
-from ..encoding.features import FeatureEncoder
-from ..encoding.numeric import NUMERIC_EMBEDDINGS
-from ..encoding.scaling import NumberScaler
-from ..encoding.statistics import TargetStatistics
-from ..encoding.targets import TargetEncoder
-from ..predictions.copula import Copula
-from ..predictions.errors import StandardisedErrors
-from ..predictions.intervals import Deviations
-from ..tables.form import TargetForm
-from ..tasks import TASK_KINDS
+from ...balancing import BALANCERS
+from ...encoding.categories import CategoryEncoder
+from ...encoding.features import FeatureEncoder
+from ...encoding.numeric import NUMERIC_EMBEDDINGS
+from ...encoding.scaling import NumberScaler
+from ...encoding.statistics import TargetStatistics
+from ...encoding.targets import TargetEncoder
+from ...predictions.copula import Copula
+from ...predictions.errors import StandardisedErrors
+from ...predictions.intervals import Deviations
+from ...tables.form import TargetForm
+from ...tasks import TASK_KINDS
 
 #: Classes whose annotated attributes are saved, with their types. Objects of other classes are
 #: saved with all of their attributes.

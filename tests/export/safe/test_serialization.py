@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as of_numpy
 
-from sklearn_ple.export.values import Reader, Writer
+from sklearn_ple.export.safe.serialization import Reader, Writer
 from sklearn_ple.tasks import Quantile
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sklearn_ple.export.graph import make_exportable
+from sklearn_ple.export.onnx.graph import make_exportable
 from sklearn_ple.nn import NumericEmbedding
 
 # Bins of many widths, one too narrow for a slope; another number of them in each column.

@@ -10,10 +10,10 @@ import pandas as pd
 from pandas.api import types
 from sklearn.pipeline import Pipeline
 
-from ..encoding.dates import read_part
-from ..encoding.features import FeatureEncoder
-from ..tasks import Task
-from .ends import to_graph_values
+from ...encoding.dates import read_part
+from ...encoding.features import FeatureEncoder
+from ...tasks import Task
+from .interface import to_graph_values
 from .nodes import DATE, TEXT
 
 _N_ROWS = 32

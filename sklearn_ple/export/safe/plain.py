@@ -3,11 +3,11 @@
 from collections.abc import Callable, Set
 from typing import Any
 
-from ..parameters.network import describe_network, list_differences
-from .estimator import FittedEstimator
+from ...parameters.network import describe_network, list_differences
+from ..estimator import FittedEstimator
+from .sanity import try_model
+from .serialization import Reader, Writer
 from .state import put_together, take_apart
-from .trial import try_model
-from .values import Reader, Writer
 
 #: Version of the format. A change of what files hold raises it.
 FORMAT_VERSION = 1
