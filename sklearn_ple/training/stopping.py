@@ -7,14 +7,14 @@ _STEPS, _SHARE = 75, 0.25
 # From so many steps on, the loss must decrease by a share of itself, within these shares of the
 # first loss: where classes have much noise, most of the loss cannot be learnt, and where there is
 # none, some of it can always be learnt, of an error that matters to nobody.
-_MANY_STEPS, _OF_LOSS, _OF_FIRST = 800, 0.04, (0.0003, 0.01)
+_MANY_STEPS, _OF_LOSS, _OF_FIRST = 800, 0.04, (0.001, 0.01)
 
 
 class Patience:
     """Waits for the validation loss to decrease.
 
     By default it waits for 75 steps, or for a quarter of the steps so far if these are more. After
-    800 steps a decrease counts only from 4 % of the loss on, but at least from .03 % and at most
+    800 steps a decrease counts only from 4 % of the loss on, but at least from .1 % and at most
     from 1 % of that of the first epoch: a quarter more time must gain at least this.
 
     Parameters
