@@ -197,7 +197,7 @@ def make_body(estimator, n_features, tasks):
     )
 
 
-def plan(estimator, n_rows, split=None):
+def resolved(estimator, n_rows, split=None):
     """Return the settings of a fit to so many rows, in which nothing is "auto"."""
     return resolve(estimator._settings, n_rows, split)
 

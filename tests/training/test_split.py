@@ -8,7 +8,7 @@ import pytest
 import sklearn
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from makers import plan
+from makers import resolved
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.metrics import log_loss, mean_squared_error
@@ -313,7 +313,7 @@ def test_groups_of_one_row_each_are_no_groups():
     folds = split.folds(**params, n_left_out=83, rng=np.random.RandomState(0))
     assert [len(fold) for fold in folds] == [41] * 8
     estimator = model()
-    assert vars(plan(estimator, 1000, split)) == vars(plan(estimator, 1000))
+    assert vars(resolved(estimator, 1000, split)) == vars(resolved(estimator, 1000))
 
 
 # -- bad input ------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ from .interface import (
 )
 from .nodes import Nodes
 from .parity import check_parity, draw_rows, vary_rows
-from .steps import connect
+from .pipelines import connect
 
 if TYPE_CHECKING:
     from onnx import ModelProto

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from . import codecs, pandas_codecs
-from .classes import ANNOTATED, KNOWN, check_attributes
+from .known_classes import ANNOTATED, KNOWN, check_attributes
 
 _CODECS = {codec.tag: codec for codec in (*codecs.CODECS, *pandas_codecs.CODECS)}
 # Largest depth of nested values, which no state of a model reaches.

@@ -29,7 +29,7 @@ from ...training.start import Fitted
 from ...utils.checks import naming
 from ...utils.constraints import COUNT
 from ..estimator import FittedEstimator
-from .classes import check_types
+from .known_classes import check_types
 from .networks import load_state, restore_network
 
 #: Attributes of a fitted estimator and of its parts that are saved, and their types. A module is

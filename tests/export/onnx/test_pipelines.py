@@ -22,7 +22,7 @@ from sklearn.preprocessing import (
 
 from sklearn_ple import SharedBottomClassifierRegressor, export
 from sklearn_ple.export.onnx.parity import make_inputs, vary_rows
-from sklearn_ple.export.onnx.steps import connect
+from sklearn_ple.export.onnx.pipelines import connect
 
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("skl2onnx")
