@@ -191,7 +191,9 @@ class Schedule(Callback):
         first, last = (np.array(validated[i]["valid_task_losses"]) for i in (0, -1))
         weights = net.task_weights.watched
         loss = float(weights @ np.minimum(first, last))
-        return self.patience.is_over(loss, float(weights @ first), self.step_)
+        # With many rows most is learnt in the first epoch, but not before its steps.
+        begin = float(weights @ np.array(validated[0]["train_task_losses"]))
+        return self.patience.is_over(loss, begin, self.step_)
 
     def _begin_fall(self, least: int) -> None:
         """Let the rate fall from now on; without a fall, this is the end."""

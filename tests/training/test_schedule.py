@@ -23,7 +23,8 @@ def run(schedule, losses, n_batches=10, rate=2.0):
     rates = []
     schedule.on_train_begin(net)
     for loss in losses:
-        net.history.append({"valid_task_losses": np.atleast_1d(loss)})
+        tasks = np.atleast_1d(loss)
+        net.history.append({"train_task_losses": tasks, "valid_task_losses": tasks})
         schedule.on_epoch_begin(net)
         for _ in range(n_batches):
             if schedule.ends_epoch:
