@@ -255,6 +255,9 @@ def draw_panels(path, runs, value, n_columns, yscale="linear"):
                 ax.plot(line.index, line, "-", marker=marker, color=color, ms=4)
             ax.xaxis.set_major_formatter(ticker.EngFormatter(sep=""))
             ax.xaxis.set_minor_locator(ticker.NullLocator())
+            if yscale == "log":
+                ax.yaxis.set_major_formatter("{x:g}")
+                ax.yaxis.set_minor_formatter(ticker.NullFormatter())
         lines = []
         for model in models:
             marker, color = STYLES[model]

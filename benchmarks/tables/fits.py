@@ -266,7 +266,9 @@ def learnable():
     """Show errors and times of tables with little noise, by table and number of rows."""
     runs = results("learnable")
     keys = ["data", "n_rows"]
-    order = pd.MultiIndex.from_frame(runs[keys].drop_duplicates())
+    places = pd.Categorical(runs["data"], runs["data"].unique())
+    order = runs.assign(place=places).sort_values(["place", "n_rows"])[keys].drop_duplicates()
+    order = pd.MultiIndex.from_frame(order)
     found = runs.groupby([*keys, "model"], dropna=False)[["error", "fit_cpu_seconds"]].mean()
     found = found.unstack().loc[order]
     limited = "PLE in CatBoost's time"
