@@ -33,7 +33,7 @@ from torch.torch_version import TorchVersion
 from sklearn_ple import datasets
 from sklearn_ple.ensemble import per_task
 from sklearn_ple.inspection import MultiTaskReport, compare
-from sklearn_ple.training import fit, plan
+from sklearn_ple.training import defaults, fit
 
 DOCS = Path(__file__).parents[1] / "docs"
 FULL = os.environ.get("SKLEARN_PLE_PAGES") == "full"
@@ -110,7 +110,7 @@ def quick(monkeypatch, request):
         return boosting
 
     monkeypatch.setattr(per_task, "make_boosting", make_few_trees)
-    monkeypatch.setattr(plan, "LEAST_ROWS_TO_SET_ASIDE", 100)
+    monkeypatch.setattr(defaults, "LEAST_ROWS_TO_SET_ASIDE", 100)
     report = MultiTaskReport.from_estimator.__func__
     for function, name, few in ((report, "n_bootstrap", 20), (compare, "cv", 2)):
         monkeypatch.setitem(unwrap(function).__kwdefaults__, name, few)
