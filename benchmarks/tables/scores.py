@@ -140,6 +140,21 @@ def ranks():
     yield "ranks", shown.rename(SHORT).rename_axis("model")
     yield "ranks_tuned", tuned_ranks(scores)
 
+    forms = {"sets|tables": "{:.0f}", "median|median lead": change, "p|p, by signed ranks": chance}
+    forms |= dict.fromkeys(("better", "equal", "worse"), chance)
+    nearly_everywhere = scores[comparisons.ran_nearly_everywhere(scores)]
+    for ours in (BLEND, OURS):
+        shown = cells(comparisons.against(nearly_everywhere, ours).sort_values("median"), **forms)
+        shown = shown.rename(SHORT).rename_axis(f"{SHORT.get(ours, ours)} beside")
+        yield f"signed_ranks_{SHORT.get(ours, ours).lower()}", shown
+
+
+def chance(value):
+    """Write a probability; one that rounds to 0 or 1 is no certainty."""
+    if value < 0.0005:
+        return "< .001"
+    return "> .999" if value > 0.9995 else f"{value:.3f}"
+
 
 def tuned_ranks(scores):
     """Rank the tuned models where all were fitted, and where all but the slow one were."""
