@@ -30,7 +30,7 @@ PAGES = (
 )
 #: Parts of other pages that quote tables: between two texts.
 QUOTING = {
-    "README.md": ("- **What you gain**", "- **When not"),
+    "README.md": ("- **Scores**", "- **When not**"),
     "docs/benchmarks.rst": ("- **PLE and its", "CPU times of a fit"),
     "docs/comparison.rst": (":alt: On five small tables", "Tuning PLE gains little"),
     "docs/index.rst": ("What it gains", "**Do not use it**"),
