@@ -116,7 +116,7 @@ def quick(monkeypatch, request):
         monkeypatch.setitem(unwrap(function).__kwdefaults__, name, few)
     load = datasets.load_nhefs
     # The first page compares boosting and a blend, which fit a model for each task.
-    n_tasks = 2 if page == "index.rst" else None
+    n_tasks = 4 if page == "index.rst" else None
 
     def load_few(**options):
         X, y = load(**options)
