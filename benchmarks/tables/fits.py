@@ -248,18 +248,21 @@ def survival():
 
 
 def verdicts():
+    """Show errors of the verdicts and what they find, of five folds and of repeats of these."""
     runs = results("verdicts")
-    keys = ["kind", "model"]
-    order = pd.MultiIndex.from_frame(runs[keys].drop_duplicates())
-    shares = runs.pivot(index=keys, columns="loss", values=["found", "found_by_folds"])
-    found = 100 * shares.loc[order]
-    found.columns = ["error", "power", "error_by_folds", "power_by_folds"]
-    found.loc[("mean", ""), :] = found.mean()
-    found = found.reset_index("model")
-    forms = {"model|models": str, "error|error, %": "{:.1f}"}
-    forms |= {"error_by_folds|error by folds alone": "{:.1f}", "power|found, %": "{:.0f}"}
-    forms |= {"power_by_folds|found by folds alone": "{:.0f}"}
-    yield "verdicts", cells(found, **forms).rename_axis("target")
+    runs["models"] = runs["model"] + ", " + runs["n_rows"].astype(str) + " rows"
+    keys, measured = ["kind", "models"], ["found", "found_by_folds", "found_at_best"]
+    forms = {"models": str, "found 0.0|error, %": "{:.1f}"}
+    forms |= {"found_by_folds 0.0|error by folds alone": "{:.1f}", "found 0.3|found, %": "{:.0f}"}
+    forms |= {"found_by_folds 0.3|found by folds alone": "{:.0f}"}
+    forms |= {"found_at_best 0.3|found at best": "{:.0f}"}
+    for n_repeats, repeated in runs.groupby("n_repeats"):
+        order = pd.MultiIndex.from_frame(repeated[keys].drop_duplicates())
+        found = 100 * repeated.pivot(index=keys, columns="loss", values=measured).loc[order]
+        found.columns = [f"{name} {loss}" for name, loss in found.columns]
+        found.loc[("mean", ""), :] = found.mean()
+        name = "verdicts" if n_repeats == 1 else "verdicts_repeated"
+        yield name, cells(found.reset_index("models"), **forms).rename_axis("target")
 
 
 def learnable():
