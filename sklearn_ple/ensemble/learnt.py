@@ -160,8 +160,14 @@ def take_logarithms(probabilities: np.ndarray) -> np.ndarray:
 
 
 def _gather(task: Task, predictions: np.ndarray, own: OwnLabels) -> Evidence:
-    make = Evidence.of_classes if task.has_classes else Evidence.of_numbers
-    return make(predictions[:, own.row_numbers], own.values, own.weights)
+    predictions, weights = predictions[:, own.row_numbers], own.weights
+    if task.has_classes:
+        return Evidence.of_classes(predictions, own.values, weights)
+    if task.log_scale:
+        # Errors are in proportion to the numbers: by their squares, few large ones would decide.
+        means = predictions.mean(axis=0)
+        weights = weights / means.clip(np.finfo(means.dtype).tiny)
+    return Evidence.of_numbers(predictions, own.values, weights)
 
 
 def _score(task: Task, predicted: np.ndarray, labels: pd.Series) -> float:
