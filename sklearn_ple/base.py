@@ -17,7 +17,7 @@ from .parameters.shared import WIDTHS, Parameters, class_weight
 from .predictor import Predictor
 from .tables.reading import FeatureReader, check_in_memory
 from .tasks import Task, TaskTypes
-from .training.defaults import for_one_epoch
+from .training.choosing.defaults import for_one_epoch
 from .training.device import in_own_modes
 from .training.fit import Fit
 from .training.read import Arguments

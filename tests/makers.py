@@ -19,7 +19,7 @@ from sklearn_ple.tables.reading import FeatureReader
 from sklearn_ple.tables.table import TableReader
 from sklearn_ple.tasks import TASK_KINDS
 from sklearn_ple.training import build
-from sklearn_ple.training.defaults import resolve
+from sklearn_ple.training.choosing.defaults import resolve
 from sklearn_ple.training.read import Arguments, read
 from sklearn_ple.training.stream_rows import stream_rows
 

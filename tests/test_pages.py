@@ -33,7 +33,8 @@ from torch.torch_version import TorchVersion
 from sklearn_ple import datasets
 from sklearn_ple.ensemble import per_task
 from sklearn_ple.inspection import MultiTaskReport, compare
-from sklearn_ple.training import defaults, fit
+from sklearn_ple.training import fit
+from sklearn_ple.training.choosing import defaults
 
 DOCS = Path(__file__).parents[1] / "docs"
 FULL = os.environ.get("SKLEARN_PLE_PAGES") == "full"

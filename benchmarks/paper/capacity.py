@@ -9,7 +9,7 @@ from sklearn_ple.nn.levels import split_widths
 from sklearn_ple.tables.reading import FeatureReader
 from sklearn_ple.tables.table import TableReader
 from sklearn_ple.training.build import make_body, make_encoder, make_inputs
-from sklearn_ple.training.defaults import NETWORK
+from sklearn_ple.training.choosing.defaults import NETWORK
 
 # Parameters with the widths of layers that are scaled; towers and gates are not scaled.
 SCALED = ("expert_hidden_units", "bottom_hidden_units", "hidden_units")

@@ -26,11 +26,11 @@ from ..parameters.settings import Settings
 from ..tasks import Task, TaskLosses, TaskWeights
 from ..tasks.mean import MemberMean
 from ..utils.warn import warn
+from .choosing.defaults import has_many_tasks, resolve_network
+from .choosing.net_params import naming_net_params, read_net_params
 from .cpu import check_n_jobs
-from .defaults import has_many_tasks, resolve_network
 from .history import SharedHistory
 from .net import MultiTaskNet
-from .net_params import naming_net_params, read_net_params
 
 
 def make_encoder(settings: Settings, classes: Any = None) -> TableEncoder:

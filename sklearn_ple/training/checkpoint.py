@@ -20,13 +20,13 @@ from ..tables.files.table import FitTable
 from ..utils.files import replacing
 from ..utils.processes import current
 from ..utils.types import RandomStateLike
+from .choosing.split import Split
 from .fingerprint import describe_fit
 from .history import SharedHistory
 from .protocols import TrainedNet
 from .random_state import draw_seed
 from .restore import restore_state
 from .schedule import Fall
-from .split import Split
 
 _PREFIX = "sklearn_ple_"
 # Longer values, and hashes, do not help a user.

@@ -16,7 +16,7 @@ from ..parameters.settings import Settings
 from ..tables.files.table import FitTable
 from ..tables.table import Table
 from ..utils.versions import versions
-from .split import Split
+from .choosing.split import Split
 
 # Parameters without an effect on the result; the weights of a warm start are described apart.
 _WITHOUT_EFFECT = {"checkpoint_dir", "device", "n_jobs", "verbose", "warm_start"}

@@ -26,17 +26,17 @@ from .budget import Budget
 from .build import make_module, make_net
 from .callbacks import ProgressBar, copy_callback
 from .checkpoint import Checkpoint, Progress
-from .defaults import resolve
+from .choosing.defaults import resolve
+from .choosing.split import Split, naming_validation_rows
 from .device import resolve_device
 from .inference import compute_outputs
-from .jobs import Jobs, can_divide
 from .net import MultiTaskNet, Trained
-from .processes import check_same_fit, share_random_state
+from .parallel.jobs import Jobs, can_divide
+from .parallel.processes import check_same_fit, share_random_state
 from .random_state import draw_seed, seeded
 from .read import Arguments
 from .rows import TableRows, TrainingRows
 from .schedule import Fall, Schedule
-from .split import Split, naming_validation_rows
 from .start import Fitted, Start
 from .stopping import Patience
 from .stream_rows import stream_rows

@@ -25,8 +25,8 @@ from .checkpoint import Progress
 from .cpu import keep_freed_memory, suitable_threads
 from .device import check_bfloat16
 from .inference import choose_rows_at_once
-from .jobs import Jobs
-from .processes import (
+from .parallel.jobs import Jobs
+from .parallel.processes import (
     Synchroniser,
     copy_from_first,
     copy_result_of_first,

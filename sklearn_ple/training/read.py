@@ -15,8 +15,14 @@ from ..tables.kinds import assign_kinds
 from ..tables.reading import FeatureReader
 from ..tables.table import Table, TableReader
 from ..utils.warn import warn
-from .defaults import resolve
-from .split import LAST_WITH_GROUPS, Split, check_apart, count_set_aside, naming_validation_rows
+from .choosing.defaults import resolve
+from .choosing.split import (
+    LAST_WITH_GROUPS,
+    Split,
+    check_apart,
+    count_set_aside,
+    naming_validation_rows,
+)
 
 # Largest number of validation rows of files, which are kept in memory.
 _MOST_ASIDE = 100_000

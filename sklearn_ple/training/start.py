@@ -26,12 +26,12 @@ from ..tables.reading import FeatureReader
 from ..tasks import TaskTypes
 from ..utils.types import RandomStateLike
 from .build import make_encoder, make_first_net
+from .choosing.split import Split
 from .inference import compute_outputs
 from .net import MultiTaskNet
 from .random_state import choose_random_state
 from .read import Arguments, read
 from .rows import TableRows, TrainingRows
-from .split import Split
 
 # Number of rows on which two networks are compared, and the tolerance for rounding.
 _ROWS_COMPARED = 256

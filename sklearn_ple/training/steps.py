@@ -3,20 +3,20 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from ..balancing import Balancer, Batch, Representation, cut_below
-from ..nn import TabularNetwork
+from ..nn import Body, TabularNetwork
 from ..nn.draws import Draws, generator_for
 from ..nn.members import MemberRange
 from ..nn.shapes import check_tensor
 from ..tasks import TaskLosses
 from ..utils.processes import current
 from .averaging import WeightAverage
-from .processes import add_penalty
 from .rows import EncodedBatch
 from .validation import find_kept
 
@@ -122,7 +122,7 @@ class Stepper:
             check_tensor(f"{type(self.balancer).__name__}.backward", weights, losses.shape)
             self._balance.append((weights, step.shares > 0))
         self._check_gradients()
-        penalty = add_penalty(self.module.body, part)
+        penalty = _add_penalty(self.module.body, part)
         if self._scale != 1.0:
             parameters = [*self.module.parameters(), *self.balancer.parameters()]
             torch._foreach_mul_([p.grad for p in parameters if p.grad is not None], self._scale)
@@ -199,3 +199,33 @@ class Stepper:
                     f"{what} below the towers without gradients: with reads_representation it "
                     "must also call batch.representation.backward(weights)."
                 )
+
+
+def _add_penalty(body: Body, share: Tensor | float) -> Tensor | float:
+    """Compute the gradients of a network's penalty, and return the penalty.
+
+    Parameters
+    ----------
+    body : Body
+        The network.
+    share : Tensor or float
+        This process's share of the rows of the batch.
+
+    Returns
+    -------
+    Tensor or float
+        The penalty, summed over the processes.
+
+    Raises
+    ------
+    ValueError
+        If the penalty is not a number.
+    """
+    penalty: object = body.penalty()
+    if isinstance(penalty, Real):
+        return float(penalty)
+    part = check_tensor(f"{type(body).__name__}.penalty", penalty, ()) * share
+    # A penalty may depend on no parameter, for example that of a single subspace.
+    if part.requires_grad:
+        part.backward()
+    return current().total(part.detach())

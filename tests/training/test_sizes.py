@@ -9,8 +9,8 @@ from sklearn.datasets import make_friedman1
 from sklearn.metrics import r2_score
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor
-from sklearn_ple.training.defaults import default_batch_size
-from sklearn_ple.training.split import draw_groups, draw_order
+from sklearn_ple.training.choosing.defaults import default_batch_size
+from sklearn_ple.training.choosing.split import draw_groups, draw_order
 
 
 def draw_signal(n_rows, seed=0):

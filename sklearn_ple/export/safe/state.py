@@ -21,7 +21,7 @@ from ...predictions.copula import Copula
 from ...predictions.intervals import Deviations
 from ...tasks import Task
 from ...training.build import make_encoder, make_net
-from ...training.defaults import resolve
+from ...training.choosing.defaults import resolve
 from ...training.device import resolve_device
 from ...training.history import SHOWN
 from ...training.random_state import seeded

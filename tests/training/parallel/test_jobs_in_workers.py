@@ -17,7 +17,8 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_ple import PLEClassifierRegressor
-from sklearn_ple.training import cpu, workers
+from sklearn_ple.training import cpu
+from sklearn_ple.training.parallel import workers
 
 SMALL = {
     "n_members": 4,
@@ -102,7 +103,7 @@ INTERRUPTED = """
 import os, signal, threading, warnings
 import numpy as np
 from sklearn_ple import PLERegressor
-from sklearn_ple.training.workers import Board
+from sklearn_ple.training.parallel.workers import Board
 
 def press_ctrl_c(board):
     while board.n_steps < 3:
@@ -116,7 +117,7 @@ class Watched(Board):
         return super().begin_epoch()
 
 if __name__ == "__main__":
-    from sklearn_ple.training import workers
+    from sklearn_ple.training.parallel import workers
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
     workers.Board = Watched

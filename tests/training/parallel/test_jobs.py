@@ -24,7 +24,7 @@ import sklearn_ple
 from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.balancing import BALANCERS, GRADIENT_METHODS, GeometricMean
 from sklearn_ple.nn.members import MemberRange
-from sklearn_ple.training.jobs import divide_members
+from sklearn_ple.training.parallel.jobs import divide_members
 from sklearn_ple.utils import progress
 
 SYSTEMS = sorted(name for name in sklearn_ple.__all__ if name.endswith("ClassifierRegressor"))

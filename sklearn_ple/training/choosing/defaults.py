@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..parameters.settings import Settings
-from ..tasks import Task
+from ...parameters.settings import Settings
+from ...tasks import Task
 from .net_params import make_plain, read_net_params
 from .split import LEAST_ROWS_TO_SET_ASIDE, Split, stops_early
 

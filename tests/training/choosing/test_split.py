@@ -28,8 +28,8 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor
 from sklearn_ple.tables.groups import read_groups
+from sklearn_ple.training.choosing.split import Split
 from sklearn_ple.training.net import MultiTaskNet
-from sklearn_ple.training.split import Split
 
 N = 120
 

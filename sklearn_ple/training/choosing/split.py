@@ -8,13 +8,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..parameters.settings import Settings
-from ..tables.groups import read_groups
-from ..tables.plausibility import warn_of_order
-from ..tables.table import Table
-from ..utils._sklearn import _num_samples
-from ..utils.checks import check_rows, naming
-from ..utils.warn import collected, warn
+from ...parameters.settings import Settings
+from ...tables.groups import read_groups
+from ...tables.plausibility import warn_of_order
+from ...tables.table import Table
+from ...utils._sklearn import _num_samples
+from ...utils.checks import check_rows, naming
+from ...utils.warn import collected, warn
 
 # With fewer rows than this, the rows set aside would be too few to show when to stop.
 LEAST_ROWS_TO_SET_ASIDE = 500

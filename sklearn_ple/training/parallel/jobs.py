@@ -15,23 +15,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..nn import MemberDropout
-from ..nn.axes import find_member_axes
-from ..nn.draws import drawing_from, generator_for
-from ..nn.members import MemberRange
-from ..parameters.optimizers import OPTIMIZERS
-from ..parameters.settings import Settings
-from ..utils.processes import current
-from ..utils.warn import collected
-from .callbacks import ProgressBar
-from .cpu import keep_freed_memory
-from .device import in_own_modes
-from .net_params import NUMBERS
-from .protocols import TrainedNet
-from .rows import EncodedBatch, SparseNumbers, TableRows, TrainingRows
-from .schedule import Schedule
-from .steps import Steps
-from .validation import Labelled, Validation
+from ...nn import MemberDropout
+from ...nn.axes import find_member_axes
+from ...nn.draws import drawing_from, generator_for
+from ...nn.members import MemberRange
+from ...parameters.optimizers import OPTIMIZERS
+from ...parameters.settings import Settings
+from ...utils.processes import current
+from ...utils.warn import collected
+from ..callbacks import ProgressBar
+from ..choosing.net_params import NUMBERS
+from ..cpu import keep_freed_memory
+from ..device import in_own_modes
+from ..protocols import TrainedNet
+from ..rows import EncodedBatch, SparseNumbers, TableRows, TrainingRows
+from ..schedule import Schedule
+from ..steps import Steps
+from ..validation import Labelled, Validation
 from .workers import Workers, ignore_interrupts
 
 # Seconds between two looks at the steps of the workers.

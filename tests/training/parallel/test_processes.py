@@ -23,9 +23,12 @@ from sklearn_ple.export import load
 from sklearn_ple.training.device import resolve_device
 from sklearn_ple.utils.processes import Processes, current, train_together
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SCRIPT = Path(__file__).parent / "two_processes.py"
 LAUNCHED = Path(__file__).parent / "launched_fit.py"
+# The scripts read helpers of the folder above.
+PATHS = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(PATHS)}
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the processes are forked")
 
 
@@ -34,7 +37,7 @@ def folder(tmp_path_factory):
     """What the script writes."""
     pytest.importorskip("accelerate")
     folder = tmp_path_factory.mktemp("two_processes")
-    subprocess.run([sys.executable, SCRIPT, folder], check=True, timeout=300)
+    subprocess.run([sys.executable, SCRIPT, folder], check=True, timeout=300, env=ENVIRONMENT)
     return folder
 
 
@@ -273,7 +276,7 @@ def launch(launcher, folder, number):
     """Return what a fit learns that a launcher starts, and whose second process gets a signal."""
     result = folder.with_suffix(".pt")
     command = [sys.executable, "-m", *launcher, LAUNCHED, folder, result, int(number)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    environment = ENVIRONMENT | {"OMP_NUM_THREADS": "1"}
     subprocess.run(list(map(str, command)), check=True, timeout=300, env=environment)
     return torch.load(result, weights_only=False)
 

@@ -1,7 +1,6 @@
 """The additional steps of a training by several processes."""
 
 from collections.abc import Mapping
-from numbers import Real
 from typing import TypeVar
 
 import numpy as np
@@ -9,15 +8,14 @@ import torch
 from skorch.callbacks import Callback
 from torch import Tensor, nn
 
-from ..nn import Body, TabularNetwork
-from ..nn.draws import reseed
-from ..nn.shapes import check_tensor
-from ..parameters.settings import Settings
-from ..tables.files.table import FitTable
-from ..utils.processes import current
-from .fingerprint import describe_fit
-from .protocols import TrainedNet
-from .split import Split
+from ...nn import TabularNetwork
+from ...nn.draws import reseed
+from ...parameters.settings import Settings
+from ...tables.files.table import FitTable
+from ...utils.processes import current
+from ..choosing.split import Split
+from ..fingerprint import describe_fit
+from ..protocols import TrainedNet
 
 _Result = TypeVar("_Result")
 
@@ -122,36 +120,6 @@ def evaluate_in_turn(module: TabularNetwork, inputs: Mapping[str, Tensor], numbe
         return module.member_outputs(**inputs)
     shape = module.body.n_members, numbers.shape[-2], sum(module.body.n_outputs)
     return numbers.new_zeros(shape)
-
-
-def add_penalty(body: Body, share: Tensor | float) -> Tensor | float:
-    """Compute the gradients of a network's penalty, and return the penalty.
-
-    Parameters
-    ----------
-    body : Body
-        The network.
-    share : Tensor or float
-        This process's share of the rows of the batch.
-
-    Returns
-    -------
-    Tensor or float
-        The penalty, summed over the processes.
-
-    Raises
-    ------
-    ValueError
-        If the penalty is not a number.
-    """
-    penalty: object = body.penalty()
-    if isinstance(penalty, Real):
-        return float(penalty)
-    part = check_tensor(f"{type(body).__name__}.penalty", penalty, ()) * share
-    # A penalty may depend on no parameter, for example that of a single subspace.
-    if part.requires_grad:
-        part.backward()
-    return current().total(part.detach())
 
 
 def check_same_fit(
