@@ -106,8 +106,8 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
     weighted mean, or its log loss for classes: stacked regressions, as of Breiman (1996) and, for
     classes, Ting and Witten (1999). For the kind "log", squared errors are divided by the mean
     prediction. With n labels the best weights count n / (n + 300), and those of all tasks together
-    the rest. Of these, the best ones count N / (N + 100) with N labels in all, and equal weights the
-    rest. Only labels of rows that every estimator predicts out of fold count.
+    the rest. Of these, the best ones count N / (N + 100) with N labels in all, and equal weights
+    the rest. Only labels of rows that every estimator predicts out of fold count.
 
     The models of the folds are kept and averaged, if each row is in exactly one fold. Otherwise
     the estimator is fitted once more, to all rows. Groups and weights are passed on. An estimator
