@@ -247,7 +247,10 @@ def draw_panels(path, runs, value, n_columns, yscale="linear"):
         figure = plt.figure(figsize=(8.4, 2 * n_rows + 0.4), layout="constrained")
         grid = figure.add_gridspec(n_rows, n_columns)
         for cell, name in zip(grid, names, strict=False):
-            ax = figure.add_subplot(cell, yscale=yscale, xscale="log")
+            own = runs.loc[runs["data"] == name, value]
+            # Less than half a decade of a logarithmic axis would have hardly any label.
+            scale = yscale if own.max() > 3 * own.min() else "linear"
+            ax = figure.add_subplot(cell, yscale=scale, xscale="log")
             ax.set_title(TITLES.get(name, name), weight="bold", fontsize=9)
             for model in models:
                 marker, color = STYLES[model]
@@ -255,7 +258,7 @@ def draw_panels(path, runs, value, n_columns, yscale="linear"):
                 ax.plot(line.index, line, "-", marker=marker, color=color, ms=4)
             ax.xaxis.set_major_formatter(ticker.EngFormatter(sep=""))
             ax.xaxis.set_minor_locator(ticker.NullLocator())
-            if yscale == "log":
+            if scale == "log":
                 ax.yaxis.set_major_formatter("{x:g}")
                 ax.yaxis.set_minor_formatter(ticker.NullFormatter())
         lines = []
