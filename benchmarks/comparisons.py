@@ -11,6 +11,8 @@ from sklearn_ple.inspection import Comparison
 
 #: The level of the tests.
 LEVEL = 0.05
+#: Mean scores of a set that differ by less count as equal in the Bayesian test, as in its paper.
+MARGIN = 0.01
 #: A model that was not fitted to some sets, because its fits take too long.
 SLOW = "TabM"
 OURS, TUNED, BLEND = "PLE", "PLE, tuned", "blend"
@@ -124,6 +126,64 @@ def ranked(scores):
     summary, by_data = mean_ranks(scores)
     everywhere = summary["tasks"] == summary["tasks"].max()
     return summary, by_data, differing(by_data[everywhere].drop(columns=ALIKE, errors="ignore"))
+
+
+# -- pairs of models ------------------------------------------------------------------------------
+
+
+def means_of_sets(means, model, other):
+    """Return the mean scores of two models for each set, over the tasks that both have.
+
+    The set `ALIKE` is left out.
+    """
+    pair = means.loc[[model, other]].dropna(axis=1).drop(columns=ALIKE, level=0, errors="ignore")
+    by_set = pair.T.groupby(level="data", sort=False).mean()
+    return by_set[model], by_set[other]
+
+
+def against(means, control):
+    """Compare each model with a control by their mean scores on every set.
+
+    Wilcoxon's signed ranks, with Holm's correction for the number of models. Whether a pair
+    differs does not depend on the other models, as it does by mean ranks (A. Benavoli, G. Corani,
+    F. Mangili, "Should We Really Use Post-Hoc Tests Based on Mean-Ranks?", JMLR 17, 2016).
+
+    Returns
+    -------
+    DataFrame
+        For each other model the number of sets, the median by which the control's score is higher,
+        the p-value, and the chances of `chances`.
+    """
+    # It comes with scikit-posthocs.
+    from statsmodels.stats.multitest import multipletests
+
+    rows = {}
+    for model in means.index.drop(control):
+        ours, theirs = means_of_sets(means, control, model)
+        more = ours - theirs
+        rows[model] = {"sets": len(more), "median": more.median()}
+        rows[model] |= {"p": stats.wilcoxon(more).pvalue} | chances(more)
+    found = pd.DataFrame(rows).T
+    found["p"] = multipletests(found["p"], method="holm")[1]
+    return found
+
+
+def chances(differences, margin=MARGIN, n_draws=50_000):
+    """Compute the chances that a model is better, equal or worse, from differences on sets.
+
+    The Bayesian signed-rank test (A. Benavoli, G. Corani, J. Demšar, M. Zaffalon, "Time for a
+    Change", JMLR 18, 2017) with its prior: half an observation of no difference. It asks what is
+    most probable for the mean of two differences: above, within or below the margin.
+    """
+    values = np.append(differences, 0.0)
+    draws = np.random.default_rng(0).dirichlet([1.0] * (len(values) - 1) + [0.5], n_draws)
+    means = (values[:, None] + values) / 2
+    better, worse = (
+        ((draws @ side) * draws).sum(axis=1) for side in (means > margin, means < -margin)
+    )
+    most_probable = np.stack([better, 1 - better - worse, worse]).argmax(axis=0)
+    shares = np.bincount(most_probable, minlength=3) / n_draws
+    return dict(zip(("better", "equal", "worse"), shares.tolist(), strict=True))
 
 
 # -- scores and costs -----------------------------------------------------------------------------

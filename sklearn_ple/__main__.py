@@ -12,9 +12,8 @@ import pandas as pd
 from sklearn.model_selection import TimeSeriesSplit
 from threadpoolctl import threadpool_limits
 
-from . import PLEClassifierRegressor, inspection
+from . import inspection
 from .datasets import load_nhefs
-from .ensemble import BlendClassifierRegressor, PerTaskClassifierRegressor
 from .inspection import MultiTaskReport, TrainingHistoryDisplay, compare_models
 from .model_selection import train_test_split
 from .tables.user_file import read_user_file
@@ -36,7 +35,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(argv if is_command else ["nhefs", *argv])
 
 
-def add_nhefs(commands: Any) -> None:
+def add_nhefs(commands: "argparse._SubParsersAction") -> None:
     """Add the command that compares models on the table of the package."""
     parser = commands.add_parser(
         "nhefs",
@@ -55,7 +54,7 @@ def add_nhefs(commands: Any) -> None:
     parser.set_defaults(job=compare_on_nhefs)
 
 
-def add_comparison(commands: Any) -> None:
+def add_comparison(commands: "argparse._SubParsersAction") -> None:
     """Add the command that compares models on a file."""
     parser = commands.add_parser(
         "compare",
@@ -112,22 +111,13 @@ def read_kinds(entries: Sequence[str]) -> dict[str, str] | str:
 
 def choose_models(words: Sequence[str], by_time: bool) -> dict[str, Any]:
     """Return the models to compare by name; for rows in time, they validate on the last ones."""
-    known = compare_models.make_models()
+    known = compare_models.make_models(by_time)
     names = {"-".join(re.findall(r"\w+", name.lower())): name for name in known}
     if lacking := [word for word in words if word.lower() not in names]:
         raise ValueError(f"--models names {lacking}: the models are {list(names)}.")
     chosen = [names[word.lower()] for word in words]
     chosen = chosen or [name for name in known if name not in compare_models.ON_REQUEST]
-    models = {name: known[name] for name in chosen}
-    if not by_time:
-        return models
-    if "blend" in models:
-        pairs = [("network", PLEClassifierRegressor()), ("boosting", PerTaskClassifierRegressor())]
-        models["blend"] = BlendClassifierRegressor(pairs, cv=TimeSeriesSplit())
-    for model in models.values():
-        splits = [name for name in model.get_params() if name.endswith("validation_split")]
-        model.set_params(**dict.fromkeys(splits, "last"))
-    return models
+    return {name: known[name] for name in chosen}
 
 
 def take_columns(table: pd.DataFrame, names: Sequence[str], what: str) -> pd.DataFrame:
@@ -173,7 +163,7 @@ def compare_on_nhefs(args: argparse.Namespace) -> None:
     X, y = load_nhefs(return_X_y=True)
     print(f"NHEFS: {len(X)} rows, {X.shape[1]} features, {y.shape[1]} targets")
     options = {"max_epochs": vars(args).get("epochs", "auto"), "device": args.device}
-    network = PLEClassifierRegressor(**options, random_state=args.seed)
+    network = compare_models.make_models()["PLE"].set_params(**options, random_state=args.seed)
     models = {"dummy": None, "boosting": None, "PLE": network}
     # Where processors are busy, several threads wait for each other far longer than they work.
     with threadpool_limits(1, user_api="openmp"):

@@ -5,6 +5,7 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -15,10 +16,10 @@ from .parameters.settings import Architecture, Settings
 from .parameters.shared import WIDTHS, Parameters, class_weight
 from .predictor import Predictor
 from .tables.reading import FeatureReader, check_in_memory
-from .tasks import Task
+from .tasks import Task, TaskTypes
+from .training.choosing.defaults import for_one_epoch
 from .training.device import in_own_modes
 from .training.fit import Fit
-from .training.plan import for_one_epoch
 from .training.read import Arguments
 from .training.start import FewerTasks, LastFit, LastStep, OtherModel, Start
 from .utils._sklearn import _fit_context, _num_samples
@@ -180,12 +181,12 @@ class MultiTaskEstimator(Predictor, Parameters):
         self,
         X: Any,
         y: Any,
-        sample_weight: Any = None,
+        sample_weight: ArrayLike | None = None,
         *,
         X_val: Any = None,
         y_val: Any = None,
-        sample_weight_val: Any = None,
-        groups: Any = None,
+        sample_weight_val: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> Self:
         """Fit the network to all tasks together.
 
@@ -244,7 +245,12 @@ class MultiTaskEstimator(Predictor, Parameters):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit_out_of_fold(
-        self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
     ) -> list[np.ndarray]:
         """Fit like `fit`, and predict rows by members that were not trained on them.
 
@@ -300,7 +306,9 @@ class MultiTaskEstimator(Predictor, Parameters):
 
     @check_arguments(classes=[LISTED, dict, None])
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
+    def partial_fit(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None = None, classes: Any = None
+    ) -> Self:
         """Train for one more epoch, on the given rows only.
 
         The first call determines the tasks, classes, scales and categories. Its labels must
@@ -354,11 +362,11 @@ class MultiTaskEstimator(Predictor, Parameters):
         self,
         X: Any,
         y: Any,
-        sample_weight: Any = None,
+        sample_weight: ArrayLike | None = None,
         *,
-        task_types: Any = None,
+        task_types: TaskTypes | None = None,
         freeze: bool = True,
-        groups: Any = None,
+        groups: ArrayLike | None = None,
     ) -> Self:
         """Add one or more tasks to a fitted estimator, and train them.
 
@@ -457,7 +465,7 @@ class MultiTaskEstimator(Predictor, Parameters):
     def _run(self, fit: Fit, arguments: Arguments) -> Self:
         """Run a fit, and store its result."""
         with in_own_modes():
-            self._settle(fit.run(arguments))
+            self._store(fit.run(arguments))
         return self
 
     @property

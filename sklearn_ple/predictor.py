@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.base import TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
@@ -14,9 +15,9 @@ from torch import Tensor
 
 from .encoding.prerequisites import Prerequisites
 from .encoding.targets import TargetEncoder
-from .nn import Body
+from .nn import Body, TabularNetwork
 from .nn.drawing import Outline, draw_html
-from .nn.records import join_weights, record_outputs
+from .nn.hooks import join_weights, record_outputs
 from .predictions.blocks import by_blocks, predict_blocks
 from .predictions.calibration import find_corrections, join_corrections, split_corrections
 from .predictions.copula import Copula
@@ -34,7 +35,7 @@ from .tables.frames import is_dataset
 from .tables.reading import FeatureReader
 from .tables.weights import weigh
 from .training.history import public_history
-from .training.outputs import compute_means, compute_outputs, compute_representations
+from .training.inference import compute_means, compute_outputs, compute_representations
 from .training.rows import TableRows
 from .training.start import Fitted
 from .utils.checks import naming
@@ -47,7 +48,7 @@ def _depends(estimator: Any) -> bool:
     return bool(getattr(estimator, "_encoder", estimator).depends_on)
 
 
-def _has_gates(estimator: Any) -> bool:
+def _has_gates(estimator: "Predictor") -> bool:
     """Return whether the network has gates; before fit, whether its class has."""
     body = estimator.module_.body if hasattr(estimator, "net_") else estimator.network
     return hasattr(body, "gate_names")
@@ -59,7 +60,7 @@ class Predictor(TransformerMixin, MultiTaskModel):
     #: Class of the network.
     network: ClassVar[Any] = Body
 
-    def _settle(self, fitted: Fitted) -> None:
+    def _store(self, fitted: Fitted) -> None:
         """Store the result of a fit, and set the public attributes."""
         self.net_, self._encoder, self._deviations = fitted.net, fitted.encoder, fitted.deviations
         self._rng, self.device_ = fitted.rng, fitted.device
@@ -85,7 +86,7 @@ class Predictor(TransformerMixin, MultiTaskModel):
         return Fitted(*learnt, self._network_params, self._split_seed)
 
     @property
-    def module_(self) -> Any:
+    def module_(self) -> TabularNetwork:
         """The trained network, a torch module that reads encoded numbers and category codes."""
         check_is_fitted(self)
         return self.net_.module_
@@ -110,7 +111,7 @@ class Predictor(TransformerMixin, MultiTaskModel):
     def _rows(self, X: Any) -> TableRows:
         check_is_fitted(self)
         features = FeatureReader(self).read(X, reset=False)
-        return TableRows(*self._encoder.read(features), dtype=self.net_.dtype)
+        return TableRows(*self._encoder.transform(features), dtype=self.net_.dtype)
 
     def _member_outputs(self, X: Any) -> Tensor:
         """Compute the members' outputs, of shape (n_members, n_rows, sum of n_outputs)."""
@@ -129,7 +130,9 @@ class Predictor(TransformerMixin, MultiTaskModel):
         """Compute each task's outputs for rows of X, before calibration."""
         return self._targets.split_outputs(self._means(X).numpy())
 
-    def _predict_labelled(self, X: Any, y: Any, sample_weight: Any, method: str) -> tuple:
+    def _predict_labelled(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None, method: str
+    ) -> tuple:
         """Predict rows by a method; a dataset block by block."""
         if not is_dataset(X):
             return super()._predict_labelled(X, y, sample_weight, method)
@@ -237,7 +240,7 @@ class Predictor(TransformerMixin, MultiTaskModel):
         """
         check_is_fitted(self)
         targets = self._encoder.targets
-        # Checked before any block of a dataset is read, whose name would be in the message.
+        # Checked here: an error while a block of a dataset is predicted would name that block.
         positions = targets.positions(tasks)
         learnt = self._learnt_deviations("return_std", positions) if return_std else None
         if is_dataset(X):
@@ -386,7 +389,7 @@ class Predictor(TransformerMixin, MultiTaskModel):
         return self._encoder.prerequisites.conditional(self.predict_proba(X))
 
     @with_classes
-    def calibrate(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def calibrate(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
         """Calibrate the probabilities of every task with classes, on rows that fit has not used.
 
         The logits of a task are divided by one number, its temperature, and each class has an
@@ -469,7 +472,7 @@ class Predictor(TransformerMixin, MultiTaskModel):
         tasks = compute_representations(self.net_, rows, self.n_jobs)
         return np.column_stack([task.transpose(0, 1).flatten(1).numpy() for task in tasks])
 
-    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Return the names of the columns of `transform`: "death: 0", "death: 1" and so on.
 
         Parameters

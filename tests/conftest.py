@@ -124,7 +124,7 @@ def few_models(monkeypatch):
     """Guessing and a small network, as all that the command compares."""
     module = importlib.import_module("sklearn_ple.inspection.compare_models")
     kept = {"dummy": module.make_models()["dummy"], "PLE": make_tiny()}
-    monkeypatch.setattr(module, "make_models", lambda: kept)
+    monkeypatch.setattr(module, "make_models", lambda by_time=False: kept)
 
 
 @pytest.fixture

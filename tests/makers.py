@@ -14,12 +14,12 @@ from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.encoding.encoder import Encoded, TableEncoder
 from sklearn_ple.parameters.network import describe_network
 from sklearn_ple.parameters.settings import Settings
-from sklearn_ple.tables.files.table import AnyTable
+from sklearn_ple.tables.files.table import FitTable
 from sklearn_ple.tables.reading import FeatureReader
 from sklearn_ple.tables.table import TableReader
 from sklearn_ple.tasks import TASK_KINDS
 from sklearn_ple.training import build
-from sklearn_ple.training.plan import resolve
+from sklearn_ple.training.choosing.defaults import resolve
 from sklearn_ple.training.read import Arguments, read
 from sklearn_ple.training.stream_rows import stream_rows
 
@@ -140,7 +140,7 @@ class Learnt(NamedTuple):
     estimator: Any
     settings: Settings
     encoder: TableEncoder
-    table: AnyTable
+    table: FitTable
     encoded: Encoded
     numbers: Any
 
@@ -181,7 +181,7 @@ def learn(estimator, X, y, sample_weight=None):
     settings = resolve(estimator._settings, len(table), split)
     encoder = build.make_encoder(settings)
     encoded = encoder.learn(table, settings.class_weight)
-    encoder, numbers = encoder.start(encoded)
+    encoder, numbers = encoder.learn_from_labels(encoded)
     return Learnt(estimator, settings, encoder, table, encoded, numbers)
 
 
@@ -197,7 +197,7 @@ def make_body(estimator, n_features, tasks):
     )
 
 
-def plan(estimator, n_rows, split=None):
+def resolved(estimator, n_rows, split=None):
     """Return the settings of a fit to so many rows, in which nothing is "auto"."""
     return resolve(estimator._settings, n_rows, split)
 

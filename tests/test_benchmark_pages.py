@@ -19,6 +19,7 @@ PAGES = (
     "comparison",
     "defaults",
     "growth",
+    "known_labels",
     "paper",
     "probabilities",
     "scores",
@@ -30,13 +31,14 @@ PAGES = (
 )
 #: Parts of other pages that quote tables: between two texts.
 QUOTING = {
-    "README.md": ("- **What you gain**", "- **When not"),
+    "README.md": ("- **Scores**", "- **When not**"),
     "docs/benchmarks.rst": ("- **PLE and its", "CPU times of a fit"),
     "docs/comparison.rst": (":alt: On five small tables", "Tuning PLE gains little"),
     "docs/index.rst": ("What it gains", "**Do not use it**"),
     "docs/guide/decision.rst": ("test rows of 21 tables", "**Is it the sharing"),
 }
-QUOTED = ("overall", "beside", "ranks", "ranks_tuned", "losses", "scores")
+QUOTED = ("overall", "beside", "ranks", "ranks_tuned", "losses", "scores", "signed_ranks_blend")
+QUOTED += ("signed_ranks_ple",)
 pytestmark = pytest.mark.skipif(
     not (ROOT / ".git").exists(), reason="the project is no git checkout"
 )
@@ -73,7 +75,7 @@ def test_tables_are_those_of_the_results(module):
 def test_every_table_is_on_a_page():
     included = {
         name
-        for text in map(page, (*PAGES, "guide/blend", "guide/known", "guide/networks"))
+        for text in map(page, (*PAGES, "guide/blend", "guide/networks"))
         for name in re.findall(r"^\.\. include:: (?:\.\./)?tables/(\w+)\.rst$", text, re.MULTILINE)
     }
     assert included == {path.stem for path in (DOCS / "tables").glob("*.rst")}
@@ -369,3 +371,62 @@ def test_differences_of_ranks_are_those_of_the_critical_difference(module, seed)
     found = {name: set(differ.columns[differ[name]]) for name in names}
     assert found == {a: {b for b in names if abs(ranks[a] - ranks[b]) > critical} for a in names}
     assert any(found.values())
+
+
+def test_a_control_is_compared_by_signed_ranks_of_the_sets_means(module, seed):
+    random = np.random.default_rng(seed)
+    sets = [f"set {i}" for i in range(9)]
+    tasks = [(name, task) for name in [*sets, "census_no_education"] for task in "ab"]
+    columns = pd.MultiIndex.from_tuples(tasks, names=["data", "task"])
+    means = pd.DataFrame(random.random((3, 20)), ["PLE", "CatBoost", "TabM"], columns)
+    # TabM was not fitted to a set.
+    means.loc["TabM", "set 3"] = np.nan
+    found = module("comparisons").against(means, "PLE")
+    p_values = {}
+    for name, own in (("CatBoost", sets), ("TabM", sets[:3] + sets[4:])):
+        more = [(means.loc["PLE", s] - means.loc[name, s]).mean() for s in own]
+        assert found.loc[name, "sets"] == len(more)
+        assert found.loc[name, "median"] == pytest.approx(np.median(more))
+        p_values[name] = stats.wilcoxon(more).pvalue
+    low, high = sorted(p_values, key=p_values.get)
+    assert found.loc[low, "p"] == pytest.approx(min(1, 2 * p_values[low]))
+    assert found.loc[high, "p"] == pytest.approx(max(found.loc[low, "p"], p_values[high]))
+
+
+def test_p_values_are_corrected_as_holm_does_by_hand(module):
+    columns = pd.MultiIndex.from_product([list("uvwxyz"), ["a"]], names=["data", "task"])
+    ranks = np.arange(1, 7)
+    leads = [ranks, ranks * [-1, 1, 1, 1, 1, 1], ranks * [-1, 1, -1, 1, -1, 1]]
+    means = pd.DataFrame([ranks * 0, *leads], ["PLE", "first", "second", "third"], columns)
+    # The negative ranks sum to 0, 1 and 9; of all 64 choices of signs, 1, 2 and 27 have no more.
+    p_values = [2 * 1 / 64, 2 * 2 / 64, 2 * 27 / 64]
+    found = module("comparisons").against(-means / 100, "PLE")["p"]
+    assert found.tolist() == pytest.approx([3 * p_values[0], 2 * p_values[1], p_values[2]])
+
+
+@pytest.mark.parametrize(
+    ("differences", "likeliest"),
+    [([0.02, 0.5, 0.03], "better"), ([0.009, -0.009], "equal"), ([-0.02, -0.5, -0.03], "worse")],
+)
+def test_chances_are_nearly_certain_if_all_sets_agree(module, differences, likeliest):
+    found = module("comparisons").chances(np.repeat(differences, 10))
+    assert sum(found.values()) == pytest.approx(1)
+    assert found[likeliest] > 0.999
+
+
+def test_chances_of_differences_that_differ_in_sign_only_are_alike(module):
+    differences = np.array([0.03, 0.05, 0.001, -0.035, 0.045])
+    found = module("comparisons").chances(differences)
+    mirrored = module("comparisons").chances(-differences)
+    assert found["better"] == pytest.approx(mirrored["worse"], abs=0.01)
+    assert found["equal"] == pytest.approx(mirrored["equal"], abs=0.01)
+    # What baycomp 1.0.3 finds for the same differences.
+    assert list(found.values()) == pytest.approx([0.795, 0.120, 0.085], abs=0.01)
+
+
+def test_the_chance_of_one_set_is_that_of_a_beta_distribution(module):
+    found = module("comparisons").chances([0.015], margin=0.01)
+    # Its mean with itself is above the margin, that with the prior's zero within. So "better" is
+    # the most probable where the square of its weight, which is Beta(1, 1/2), exceeds a half.
+    assert found["better"] == pytest.approx(stats.beta(1, 0.5).sf(math.sqrt(0.5)), abs=0.01)
+    assert found["worse"] == 0

@@ -115,7 +115,7 @@ def test_gates_are_read_while_another_thread_predicts(read, data):
     assert repr(found) == repr(alone)
 
 
-# In processes that are not forked they run in training/test_jobs_in_workers.py.
+# In processes that are not forked they run in training/parallel/test_jobs_in_workers.py.
 @pytest.mark.parametrize("backend", ["threading", "multiprocessing"])
 def test_joblib_runs_folds_at_once(backend, data):
     model = PLERegressor(**SMALL, random_state=0)

@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from makers import plan
+from makers import resolved
 from numpydoc.docscrape import get_doc_object
 from numpydoc.validate import ERROR_MSGS, validate
 
@@ -112,8 +112,8 @@ def test_guide_tells_what_auto_takes_by_rows():
     assert rows
     for cells in rows:
         n_rows, *values = (int(cell.replace(",", "")) for cell in cells)
-        settled = plan(PLEClassifierRegressor(), n_rows)
-        assert values == [settled.batch_size, -(-n_rows // settled.batch_size)]
+        found = resolved(PLEClassifierRegressor(), n_rows)
+        assert values == [found.batch_size, -(-n_rows // found.batch_size)]
 
 
 @pytest.fixture(scope="module")

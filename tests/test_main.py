@@ -24,7 +24,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(__main__, "load_nhefs", lambda return_X_y: few)
     kept = compare_models.make_models()
     kept["boosting"] = kept["dummy"]
-    monkeypatch.setattr(compare_models, "make_models", lambda: kept)
+    monkeypatch.setattr(compare_models, "make_models", lambda by_time=False: kept)
 
 
 # The command on a quarter of the rows, where nothing can be connected to.

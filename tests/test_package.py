@@ -1,6 +1,7 @@
 """The package as a whole: what is shipped, who may import whom, how it is tested."""
 
 import ast
+import graphlib
 import importlib.metadata
 import importlib.resources
 import io
@@ -8,6 +9,8 @@ import re
 import tokenize
 import tomllib
 from pathlib import Path
+
+import pytest
 
 import sklearn_ple
 
@@ -18,6 +21,7 @@ SOURCES = {
     path.relative_to(PACKAGE).as_posix(): path.read_text(encoding="utf-8")
     for path in sorted(PACKAGE.rglob("*.py"))
 }
+FOLDERS = sorted({Path(path).parent.as_posix() for path in SOURCES} - {"."})
 
 # From the top down: a room imports from the floors below its own only.
 FLOORS = [
@@ -82,6 +86,26 @@ def violations(source, path):
 
 def test_imports_point_down():
     assert [found for path, source in SOURCES.items() for found in violations(source, path)] == []
+
+
+def imports_within(folder):
+    """Which files and folders of a folder of the package import which others of it."""
+    parts = folder.relative_to(PACKAGE).parts
+    dotted = ".".join(["sklearn_ple", *parts, ""])
+    found = {path.stem: set() for path in folder.iterdir()}
+    for path, source in SOURCES.items():
+        *above, own = Path(path).with_suffix("").parts[: len(parts) + 1]
+        package = ".".join(["sklearn_ple", *Path(path).parts[:-1]])
+        for name in imported_modules(source, package) if above == [*parts] else ():
+            if name.startswith(dotted):
+                found[own] |= {name.removeprefix(dotted).split(".")[0]} & found.keys() - {own}
+    return found
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_imports_within_a_room_make_no_circle(folder):
+    graph = imports_within(PACKAGE / folder)
+    assert len([*graphlib.TopologicalSorter(graph).static_order()]) == len(graph)
 
 
 def rooms_in(text):

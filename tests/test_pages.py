@@ -33,7 +33,8 @@ from torch.torch_version import TorchVersion
 from sklearn_ple import datasets
 from sklearn_ple.ensemble import per_task
 from sklearn_ple.inspection import MultiTaskReport, compare
-from sklearn_ple.training import fit, plan
+from sklearn_ple.training import fit
+from sklearn_ple.training.choosing import defaults
 
 DOCS = Path(__file__).parents[1] / "docs"
 FULL = os.environ.get("SKLEARN_PLE_PAGES") == "full"
@@ -110,13 +111,13 @@ def quick(monkeypatch, request):
         return boosting
 
     monkeypatch.setattr(per_task, "make_boosting", make_few_trees)
-    monkeypatch.setattr(plan, "LEAST_ROWS_TO_SET_ASIDE", 100)
+    monkeypatch.setattr(defaults, "LEAST_ROWS_TO_SET_ASIDE", 100)
     report = MultiTaskReport.from_estimator.__func__
     for function, name, few in ((report, "n_bootstrap", 20), (compare, "cv", 2)):
         monkeypatch.setitem(unwrap(function).__kwdefaults__, name, few)
     load = datasets.load_nhefs
     # The first page compares boosting and a blend, which fit a model for each task.
-    n_tasks = 2 if page == "index.rst" else None
+    n_tasks = 4 if page == "index.rst" else None
 
     def load_few(**options):
         X, y = load(**options)

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from sklearn_ple.datasets import load_nhefs
-
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 SITE = "https://sklearn-ple.readthedocs.io/en/latest/"
@@ -54,21 +52,20 @@ def test_the_first_page_lists_the_extras():
     assert set(re.findall(r"^``([a-z]+)``  ", page, re.MULTILINE)) == extras
 
 
-def test_the_first_example_is_that_of_the_documentation():
+def test_the_examples_are_those_of_the_documentation():
     page = (ROOT / "docs" / "index.rst").read_text(encoding="utf-8")
-    first, _ = examples()
-    for block in first[1:]:
-        assert textwrap.indent(block, "   ") in page
+    for _, *blocks in examples():
+        for block in blocks:
+            assert textwrap.indent(block, "   ") in page
 
 
-# The first one takes a minute; its code runs by day on few rows, on the page of the documentation.
-@pytest.mark.parametrize("number", [pytest.param(0, marks=pytest.mark.nightly), 1])
+# The second one takes a minute; its code runs by day on few rows, on the first page of docs/.
+@pytest.mark.parametrize("number", [0, pytest.param(1, marks=pytest.mark.nightly)])
 def test_an_example_runs_and_prints_what_the_readme_shows(number, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     above, code, shown = examples()[number]
-    X, y = load_nhefs(return_X_y=True)
     # Blank lines above the code make the line numbers of an error those of the README.
-    exec(compile("\n" * above + code, README, "exec"), {"__name__": "__readme__", "X": X, "y": y})
+    exec(compile("\n" * above + code, README, "exec"), {"__name__": "__readme__"})
     check_shown(shown.split(), capsys.readouterr().out.split())
 
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import math
 import os
 import re
 import shutil
@@ -243,3 +244,29 @@ def test_frames_of_spark_are_predicted_part_by_part(table, model, monkeypatch):
     finally:
         spark.stop()
     pd.testing.assert_frame_equal(found, model.predict(table[0]), check_dtype=False)
+
+
+def test_conformal_sets_and_intervals_are_those_of_the_scores_on_own_rows(table, model):
+    pytest.importorskip("mapie")
+    from conformal import guarantee
+
+    X, y = table
+    new = X[:20].set_index(np.arange(100, 120))
+
+    # A row is covered if its score is at most the least that enough of the own rows have.
+    def least(scores):
+        return np.sort(scores)[math.ceil(0.8 * (len(scores) + 1)) - 1]
+
+    view, own = model.task_view("number"), y["number"].notna()
+    half = least(np.abs(y["number"][own] - view.predict(X[own])))
+    found = guarantee(view, X, y["number"], new, level=0.8)
+    assert found.index.equals(new.index)
+    np.testing.assert_allclose(found["low"], view.predict(new) - half, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(found["high"], view.predict(new) + half, rtol=1e-5, atol=1e-5)
+
+    view = model.task_view("class")
+    codes = (y["class"] == view.classes_[1]).astype(int)
+    most = least(1 - view.predict_proba(X)[np.arange(len(X)), codes])
+    found = guarantee(view, X, y["class"], new, level=0.8)
+    assert list(found.columns) == list(view.classes_)
+    np.testing.assert_array_equal(found, 1 - view.predict_proba(new) <= most + 1e-6)

@@ -9,7 +9,7 @@ from sklearn_ple.nn.levels import split_widths
 from sklearn_ple.tables.reading import FeatureReader
 from sklearn_ple.tables.table import TableReader
 from sklearn_ple.training.build import make_body, make_encoder, make_inputs
-from sklearn_ple.training.plan import NETWORK
+from sklearn_ple.training.choosing.defaults import NETWORK
 
 # Parameters with the widths of layers that are scaled; towers and gates are not scaled.
 SCALED = ("expert_hidden_units", "bottom_hidden_units", "hidden_units")
@@ -96,7 +96,7 @@ class Sizes:
         # The width of embeddings does not depend on the number of bins.
         settings = estimator._settings.replace(n_bins=2)
         encoder = make_encoder(settings)
-        self.encoder, _ = encoder.start(encoder.learn(table))
+        self.encoder, _ = encoder.learn_from_labels(encoder.learn(table))
         self.names = features.names
         with torch.device("meta"):
             self.inputs = make_inputs(settings, self.encoder)

@@ -226,30 +226,43 @@ def draw_growth(path):
 def draw_sizes(path, n_columns=4):
     """Draw a panel for each table: the scores of the models over the number of rows."""
     runs = comparisons.results("sizes")
+    # Scores far below those of a constant are no use.
+    runs["score"] = runs["score"].clip(lower=-0.1)
+    draw_panels(path, runs, "score", n_columns)
+
+
+def draw_errors(path):
+    """Draw a panel for each law of much to learn: the errors over the number of rows."""
+    runs = comparisons.results("learnable").dropna(subset="n_rows")
+    draw_panels(path, runs, "error", n_columns=5, yscale="log")
+
+
+def draw_panels(path, runs, value, n_columns, yscale="linear"):
+    """Draw a panel for each table: a value of the models over the number of rows."""
     by_line = runs.groupby(["data", "model"])
-    means = {key: line.groupby("n_rows")["score"].mean() for key, line in by_line}
-    names = runs["data"].unique()
+    means = {key: line.groupby("n_rows")[value].mean() for key, line in by_line}
+    names, models = runs["data"].unique(), [name for name in SIZED if name in set(runs["model"])]
     with plt.style.context(STYLE):
         n_rows = math.ceil(len(names) / n_columns)
         figure = plt.figure(figsize=(8.4, 2 * n_rows + 0.4), layout="constrained")
         grid = figure.add_gridspec(n_rows, n_columns)
         for cell, name in zip(grid, names, strict=False):
-            ax = figure.add_subplot(cell)
+            ax = figure.add_subplot(cell, yscale=yscale, xscale="log")
             ax.set_title(TITLES.get(name, name), weight="bold", fontsize=9)
-            for model in SIZED:
+            for model in models:
                 marker, color = STYLES[model]
                 line = means.get((name, model), pd.Series(dtype=float))
-                # Scores far below those of a constant are no use.
-                x, y = line.index.to_numpy(), line.clip(lower=-0.1).to_numpy()
-                ax.plot(x, y, "-", marker=marker, color=color, ms=4)
-            ax.set_xscale("log")
+                ax.plot(line.index, line, "-", marker=marker, color=color, ms=4)
             ax.xaxis.set_major_formatter(ticker.EngFormatter(sep=""))
             ax.xaxis.set_minor_locator(ticker.NullLocator())
+            if yscale == "log":
+                ax.yaxis.set_major_formatter("{x:g}")
+                ax.yaxis.set_minor_formatter(ticker.NullFormatter())
         lines = []
-        for model in SIZED:
+        for model in models:
             marker, color = STYLES[model]
             lines.append(plt.Line2D([], [], marker=marker, color=color, label=model))
-        figure.legend(handles=lines, loc="outside lower center", ncols=len(SIZED), frameon=False)
+        figure.legend(handles=lines, loc="outside lower center", ncols=len(models), frameon=False)
         figure.savefig(path, dpi=150, facecolor="white")
         plt.close(figure)
 
@@ -274,5 +287,6 @@ def draw(folder):
     draw_overall(folder)
     draw_frontiers(folder)
     draw_sizes(folder / "sizes.png")
+    draw_errors(folder / "learnable.png")
     draw_growth(folder / "growth.png")
     draw_ranks(folder / "accuracy.png")

@@ -269,15 +269,18 @@ def learnable():
     """Show errors and times of tables with little noise, by table and number of rows."""
     runs = results("learnable")
     keys = ["data", "n_rows"]
-    order = pd.MultiIndex.from_frame(runs[keys].drop_duplicates())
+    places = pd.Categorical(runs["data"], runs["data"].unique())
+    order = runs.assign(place=places).sort_values(["place", "n_rows"])[keys].drop_duplicates()
+    order = pd.MultiIndex.from_frame(order)
     found = runs.groupby([*keys, "model"], dropna=False)[["error", "fit_cpu_seconds"]].mean()
     found = found.unstack().loc[order]
+    limited = "PLE in CatBoost's time"
     names = [name for name in SIZED if name in found["error"]]
     spent = found["fit_cpu_seconds"].add_suffix(" seconds")
     shown = found["error"].join(spent)
     shown.index = [name if np.isnan(n) else f"{name}, {n:,.0f} rows" for name, n in shown.index]
-    forms = dict.fromkeys(names, error)
-    forms |= {f"{name} seconds|{name}, s": seconds for name in names}
+    forms = dict.fromkeys([*names, limited], error)
+    forms |= {f"{name} seconds|{name}, s": seconds for name in ("PLE", "CatBoost")}
     yield "learnable", cells(shown, **forms).rename(str.capitalize).rename_axis("table")
 
 

@@ -51,12 +51,10 @@ def blend():
     runs = results("blend")
     runs["score"] = [sum(scores.values()) / len(scores) for scores in runs["scores"]]
     ours = runs.pivot_table("score", "data", "model")
-    ours = ours[["network", "boosting", "average", "blend"]]
-    cost = runs.pivot_table("fit_cpu_seconds", "data", "model")["blend"].map(seconds)
+    ours = ours[["network", "boosting", "blend"]]
     rivals = test_runs()[test_runs()["model"].isin(("CatBoost", "RealMLP", SLOW))]
     rivals = rivals.pivot_table("score", "data", "model")
-    shown = best_bold(ours.join(rivals))
-    yield "blend", named(shown.assign(**{"CPU seconds of the blend": cost}))
+    yield "blend", named(best_bold(ours.join(rivals)))
 
 
 def summary():
@@ -139,6 +137,21 @@ def ranks():
         shown[title] = answers.reindex(shown.index, fill_value=MISSING)
     yield "ranks", shown.rename(SHORT).rename_axis("model")
     yield "ranks_tuned", tuned_ranks(scores)
+
+    forms = {"sets|tables": "{:.0f}", "median|median lead": change, "p|p, by signed ranks": chance}
+    forms |= dict.fromkeys(("better", "equal", "worse"), chance)
+    nearly_everywhere = scores[comparisons.ran_nearly_everywhere(scores)]
+    for ours in (BLEND, OURS):
+        shown = cells(comparisons.against(nearly_everywhere, ours).sort_values("median"), **forms)
+        shown = shown.rename(SHORT).rename_axis(f"{SHORT.get(ours, ours)} beside")
+        yield f"signed_ranks_{SHORT.get(ours, ours).lower()}", shown
+
+
+def chance(value):
+    """Write a probability; one that rounds to 0 or 1 is no certainty."""
+    if value < 0.0005:
+        return "< .001"
+    return "> .999" if value > 0.9995 else f"{value:.3f}"
 
 
 def tuned_ranks(scores):

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..tasks import Task
 from ..utils.checks import naming
@@ -13,6 +13,9 @@ from .geometric import GeometricMean
 from .gradients import GRADIENT_METHODS, GradientBalancer, weighs_gradients
 from .representation import Representation, cut_below
 from .uncertainty import UncertaintyWeighting
+
+if TYPE_CHECKING:
+    from torchjd.aggregation import GramianWeightedAggregator
 
 __all__ = [
     "FAMO",
@@ -34,7 +37,9 @@ BALANCERS: dict[str, Callable[[], Balancer]] = {
 }
 
 
-def make_balancer(balancing: Any, tasks: Sequence[Task], n_members: int) -> Balancer:
+def make_balancer(
+    balancing: "str | Balancer | GramianWeightedAggregator", tasks: Sequence[Task], n_members: int
+) -> Balancer:
     """Make the balancer of one training.
 
     Parameters

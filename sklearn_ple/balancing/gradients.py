@@ -3,7 +3,7 @@
 import copy
 import importlib
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,9 @@ from ..tasks import Task
 from ..utils.processes import current
 from ..utils.versions import needing
 from .balancer import Balancer, Batch
+
+if TYPE_CHECKING:
+    from torchjd.aggregation import GramianWeightedAggregator
 
 # The aggregators of TorchJD, whose weights are those of a mean.
 _AGGREGATORS = {"aligned_mtl": "AlignedMTL", "imtl_g": "IMTLG"}
@@ -82,7 +85,7 @@ class GradientBalancer(Balancer):
     method: Any
     aggregators: Any
 
-    def __init__(self, method: Any = "imtl_g"):
+    def __init__(self, method: "str | GramianWeightedAggregator" = "imtl_g"):
         super().__init__()
         self.method = method
         # The steps of this method do not depend on the lengths of the gradients.
@@ -198,7 +201,7 @@ def _multiply_gradients(gradients: Tensor, labelled: Tensor) -> tuple[Tensor, Te
     return products * sizes.unsqueeze(1) * sizes.unsqueeze(2), there.cpu()
 
 
-def weighs_gradients(value: Any) -> bool:
+def weighs_gradients(value: object) -> bool:
     """Return whether a value is an aggregator of TorchJD that weighs gradients.
 
     TorchJD is not imported for this.
@@ -207,7 +210,7 @@ def weighs_gradients(value: Any) -> bool:
     return "torchjd.aggregation._aggregator_bases.GramianWeightedAggregator" in bases
 
 
-def _make_aggregator(name: str) -> Any:
+def _make_aggregator(name: str) -> "GramianWeightedAggregator":
     """Make an aggregator of TorchJD, which remembers nothing."""
     with needing(f"balancing={name!r} needs TorchJD", "balancing"):
         return getattr(importlib.import_module("torchjd.aggregation"), _AGGREGATORS[name])()

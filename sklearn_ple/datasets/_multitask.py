@@ -16,7 +16,7 @@ from ..utils.constraints import (
     LISTED,
     NOT_NEGATIVE,
     POSITIVE,
-    Number,
+    NumberInterval,
     at_least,
     check_arguments,
     is_listed,
@@ -26,7 +26,7 @@ from ._base import read_text
 # The values of parameters that are one for all tasks, or one for each.
 _OF_TASKS = {
     "task_types": StrOptions({"regression", "binary", "multiclass"}),
-    "missing": Number(Real, 0, 1, closed="left"),
+    "missing": NumberInterval(Real, 0, 1, closed="left"),
     "noise": NOT_NEGATIVE,
     "degree": COUNT,
 }
@@ -36,7 +36,7 @@ _OF_TASKS = {
     n_samples=[COUNT],
     n_features=[COUNT],
     n_tasks=[COUNT],
-    correlation=[Number(Real, -1, 1, closed="both"), LISTED],
+    correlation=[NumberInterval(Real, -1, 1, closed="both"), LISTED],
     form=[StrOptions({"sinusoids", "polynomial"})],
     n_sinusoids=[COUNT_OR_ZERO],
     scale=[POSITIVE],

@@ -1,6 +1,6 @@
 """The encoding of a column of categories as codes."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from decimal import Decimal
 from functools import cached_property
 from numbers import Integral
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import DTypeLike
 from pandas.api import types
 
 from ..tables.frames import use_native_order
@@ -86,7 +87,7 @@ class CategoryEncoder:
         """Number of codes."""
         return len(self.categories) + 2
 
-    def transform(self, column: pd.Series, dtype: Any = np.int64) -> np.ndarray:
+    def transform(self, column: pd.Series, dtype: DTypeLike = np.int64) -> np.ndarray:
         """Turn values into codes.
 
         Parameters
@@ -174,7 +175,7 @@ class CategoryEncoder:
                 f"beyond 2**{n_bits}: read it as Int64 or as text, in fit and now."
             )
 
-    def warn_of_unknown(self, name: Any, n_values: int, some: list[Any]) -> None:
+    def warn_of_unknown(self, name: Hashable, n_values: int, some: list[Any]) -> None:
         """Warn that no value is known, unless so many may be rare or new categories by chance."""
         if self._new_share**n_values < _CHANCE:
             known = _list(self.categories[: _SHOWN + 1].tolist()) or "none"
@@ -313,7 +314,7 @@ def _factorize(column: pd.Series) -> tuple[np.ndarray, pd.Index]:
     return places, pd.Index(values)
 
 
-def _to_numpy(values: Any) -> Any:
+def _to_numpy(values: pd.Series | pd.Index) -> pd.Series | pd.Index | np.ndarray:
     """Return a column or index of floats or decimals, in which NaN is missing, as NumPy's floats.
 
     Values of another type stay as they are, but sparse columns become dense.

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..tasks import ClassTask, Task, by_task, is_weight
 from ..utils.checks import shown
+from ..utils.types import ClassWeight
 
 
 class ClassTotals:
@@ -52,7 +53,7 @@ class ClassTotals:
             codes = np.where((column > 0) & task.has_classes, of_task, 0)
             yield np.bincount(codes.astype(np.int64), column, len(total))
 
-    def balance(self, class_weight: Any) -> dict[str, Any]:
+    def balance(self, class_weight: ClassWeight) -> dict[str, Any]:
         """Replace "balanced" in ``class_weight`` by weights computed from the totals.
 
         Returns
@@ -67,7 +68,7 @@ class ClassTotals:
                 per_task[task.name] = dict(pairs)
         return per_task
 
-    def mean_weights(self, class_weight: Any, n_rows: int) -> np.ndarray:
+    def mean_weights(self, class_weight: ClassWeight, n_rows: int) -> np.ndarray:
         """Compute the mean weight of each task's labels in so many rows."""
         factors = _compute_factors(self.tasks, self.balance(class_weight))
         pairs = zip(self.of_tasks, factors, strict=True)
@@ -75,7 +76,7 @@ class ClassTotals:
 
 
 def weigh_classes(
-    weights: np.ndarray, targets: np.ndarray, tasks: Sequence[Task], class_weight: Any
+    weights: np.ndarray, targets: np.ndarray, tasks: Sequence[Task], class_weight: ClassWeight
 ) -> np.ndarray:
     """Multiply the weights of labels by class weights; without any, return the same array.
 
@@ -105,7 +106,7 @@ def weigh_classes(
 
 
 def find_shifts(
-    targets: np.ndarray, weights: np.ndarray, tasks: Sequence[Task], class_weight: Any
+    targets: np.ndarray, weights: np.ndarray, tasks: Sequence[Task], class_weight: ClassWeight
 ) -> list[np.ndarray]:
     """Compute by how much class weights raise the logits of each class.
 
@@ -151,7 +152,7 @@ def _balance(totals: np.ndarray) -> np.ndarray:
     return np.minimum(weights, np.finfo(weights.dtype).max)
 
 
-def _read_class_weight(tasks: Sequence[Task], class_weight: Any) -> dict[str, Any]:
+def _read_class_weight(tasks: Sequence[Task], class_weight: ClassWeight) -> dict[str, Any]:
     """Return the checked class weights of each task by name; None for a task without any."""
     names = [task.name for task in tasks]
     if isinstance(class_weight, Mapping) and len(tasks) == 1:
@@ -169,7 +170,7 @@ def _read_class_weight(tasks: Sequence[Task], class_weight: Any) -> dict[str, An
     return per_task
 
 
-def _check_class_weight(task: Task, weight: Any) -> None:
+def _check_class_weight(task: Task, weight: object) -> None:
     """Check the class weights of a task."""
     what = f"class_weight of task {task.name!r}"
     if not isinstance(task, ClassTask):

@@ -1,12 +1,13 @@
 """The numbers that a column of dates is read as, with the names of skrub's DatetimeEncoder."""
 
 import re
+from collections.abc import Hashable
 from itertools import chain
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
+from pandas.api.extensions import ExtensionDtype
 from pandas.tseries.api import guess_datetime_format
 
 from ..utils.checks import shown
@@ -23,17 +24,17 @@ _OFFSET = r":\d.*(?:Z|[+-]\d{2}(?::?\d{2})?)$"
 _GUESSED, _NEARLY_ALL = 20, 0.9
 
 
-def is_date(dtype: Any) -> bool:
+def is_date(dtype: np.dtype | ExtensionDtype) -> bool:
     """Return whether columns of a dtype hold dates, with or without a time of day."""
     return types.is_datetime64_any_dtype(dtype)
 
 
-def name_part(name: Any, part: str) -> Any:
+def name_part(name: Hashable, part: str) -> Hashable:
     """Return the name of a part of a column, or of the column itself if the part is empty."""
     return f"{name}_{part}" if part else name
 
 
-def find_zone(dtype: Any) -> str | None:
+def find_zone(dtype: np.dtype | ExtensionDtype) -> str | None:
     """Return the name of the time zone of dates; None if they have none."""
     zone = getattr(dtype, "tz", None)
     return None if zone is None else str(zone)
@@ -52,7 +53,7 @@ def read_part(dates: pd.Series, part: str) -> np.ndarray:
         times = dates.to_numpy("datetime64[us]") - np.datetime64(0, "us")
         return times / np.timedelta64(1, "s")
     # In a third of the time of .dt for a single row.
-    days: Any = dates.array
+    days = dates.array
     values = days.day_of_week + 1 if part == "weekday" else getattr(days, part)
     return np.asarray(values, np.float64)
 

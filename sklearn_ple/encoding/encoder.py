@@ -11,10 +11,12 @@ from torch import nn
 
 from ..nn import Axis
 from ..nn.members import Members
-from ..tables.files.table import AnyTable
+from ..tables.files.table import FitTable
 from ..tables.frames import sort_names
+from ..tables.reading import Features
 from ..tables.table import Table
-from ..tasks import Task, TaskWeights, count_labels
+from ..tasks import NumberByTask, Task, TaskTypes, TaskWeights, count_labels
+from ..utils.types import ClassWeight
 from .bins import count_classes
 from .categories import UnknownColumns
 from .class_weights import weigh_classes
@@ -22,9 +24,9 @@ from .features import FeatureEncoder
 from .numeric import EmbeddingMaker, choose_numeric_width, learn_maker
 from .prerequisites import Prerequisites
 from .probe import Findings, probe_numbers
-from .ridge import learn_linear_start
+from .ridge import learn_coefficients
 from .scales import choose_scales
-from .scaling import WeightedRows
+from .scaling import NumberArray, WeightedRows
 from .screening import screen_columns
 from .statistics import (
     LabelSums,
@@ -60,7 +62,7 @@ class Encoded(NamedTuple):
         For rows in files from which target statistics were learnt, the statistics by part.
     """
 
-    numbers: Any
+    numbers: NumberArray
     codes: np.ndarray
     targets: np.ndarray
     weights: np.ndarray
@@ -110,25 +112,25 @@ class TableEncoder:
         Whether the labels clearly depend on interactions of numbers, see `probe_numbers`.
     statistics : TargetStatistics or None
         Target statistics, the mean labels of each category; None if no column has any.
-    linear_start : ndarray of shape (n_members, sum of n_outputs, n_numbers) or None
+    linear_coefficients : ndarray of shape (n_members, sum of n_outputs, n_numbers) or None
         Initial coefficients of the linear path, for each member; the first axis has length 1 if
         all members have the same.
     kept : ndarray of int of shape (n_numbers,) or None
-        Positions of the numbers that are read, among those encoded before `start`; None for all.
+        Positions of the numbers that are left by `learn_from_labels`; None for all.
     unknown : UnknownColumns or None
-        Takes note of columns without a known category in the blocks that `read` is given. None
+        Takes note of columns without a known category in the blocks of rows to transform. None
         warns of them at once.
     """
 
-    task_types: Any
+    task_types: TaskTypes
     family: str | None
     classes: Any
-    depends_on: Any
-    task_weights: Any
-    categorical_features: Any
+    depends_on: dict | str | None
+    task_weights: NumberByTask
+    categorical_features: str | Sequence[Any] | None
     max_categories: int | None
     min_frequency: float | None
-    target_statistics: Any
+    target_statistics: str | bool | Sequence[Any]
     numeric_embedding: Any
     n_bins: int
     linear_path: bool
@@ -143,7 +145,7 @@ class TableEncoder:
     maker: EmbeddingMaker | None = field(init=False)
     has_interactions: bool = field(init=False, default=False)
     statistics: TargetStatistics | None = field(init=False)
-    linear_start: np.ndarray | None = field(init=False)
+    linear_coefficients: np.ndarray | None = field(init=False)
     kept: np.ndarray | None = field(init=False, default=None)
     unknown: UnknownColumns | None = field(init=False, default=None)
 
@@ -157,7 +159,7 @@ class TableEncoder:
         self.features, self.maker, self.statistics = other.features, other.maker, other.statistics
         self.has_interactions = other.has_interactions
 
-    def learn(self, table: AnyTable, class_weight: Any = None) -> Encoded:
+    def learn(self, table: FitTable, class_weight: ClassWeight = None) -> Encoded:
         """Learn tasks, scales and categories from a table, except for those that were copied.
 
         Parameters
@@ -187,11 +189,12 @@ class TableEncoder:
             ordered = self._learn_features(table, labels)
         return self._encode(table.sample, labels, class_weight)._replace(ordered=ordered)
 
-    def _learn_features(self, table: AnyTable, labels: EncodedLabels) -> OrderedStatistics | None:
+    def _learn_features(self, table: FitTable, labels: EncodedLabels) -> OrderedStatistics | None:
         """Learn scales and categories in two passes over the rows.
 
         The second pass also learns the target statistics of rows in files, which are returned for
-        training. Those of rows in memory are learnt later, by `start`.
+        training. Those of rows in memory are learnt later, by
+        `learn_from_labels`.
         """
         X, blocks = table.sample.features, (block.features for block in table.blocks())
         self.features = FeatureEncoder(self.dtype)
@@ -204,9 +207,9 @@ class TableEncoder:
         identity = table.identity
         if self.statistics is None or identity is None:
             return None
-        return self.statistics.settle(sums, identity, self.dtype)
+        return self.statistics.learn_from_sums(sums, identity, self.dtype)
 
-    def _learn_again(self, table: AnyTable) -> OrderedStatistics | None:
+    def _learn_again(self, table: FitTable) -> OrderedStatistics | None:
         """Return the target statistics for training, if they were learnt from the same files.
 
         If the sample does not hold all rows, this takes another pass over the files. For other
@@ -218,23 +221,23 @@ class TableEncoder:
         sums = self._begin_sums(table, statistics)
         for _ in self._read_weighted(table, sums, self.encode_labels(table.sample)):
             pass
-        return TargetStatistics(statistics.columns).settle(sums, identity, self.dtype)
+        return TargetStatistics(statistics.columns).learn_from_sums(sums, identity, self.dtype)
 
     def _begin_sums(
-        self, table: AnyTable, statistics: TargetStatistics | None
+        self, table: FitTable, statistics: TargetStatistics | None
     ) -> dict[int, LabelSums]:
         """Return empty sums of labels by column, for rows in files with target statistics."""
         if statistics is None or table.sample.parts is None:
             return {}
         n_codes = self.features.cardinalities_
-        # Tasks that have been added since have no statistics.
+        # Tasks that `add_task` added after the statistics were learnt have none.
         tasks = self.tasks[: statistics.n_tasks]
         return {
             column: LabelSums(tasks, n_codes[column]) for column in statistics.columns.tolist()
         }
 
     def _read_weighted(
-        self, table: AnyTable, sums: Mapping[int, LabelSums], labels: EncodedLabels
+        self, table: FitTable, sums: Mapping[int, LabelSums], labels: EncodedLabels
     ) -> Iterator[WeightedRows]:
         """Yield the features of all rows and their weights; add the rows to the sums of labels.
 
@@ -249,7 +252,9 @@ class TableEncoder:
                     of_labels.add(of_column, targets, weights, parts)
             yield block.features, weights.mean(axis=1)
 
-    def apply(self, table: Table, class_weight: Any = None, *, warns: bool = True) -> Encoded:
+    def apply(
+        self, table: Table, class_weight: ClassWeight = None, *, warns: bool = True
+    ) -> Encoded:
         """Encode a table.
 
         Parameters
@@ -270,7 +275,7 @@ class TableEncoder:
         return self._encode(table, self.encode_labels(table), class_weight, warns=warns)
 
     def _encode(
-        self, table: Table, labels: EncodedLabels, class_weight: Any, *, warns: bool = True
+        self, table: Table, labels: EncodedLabels, class_weight: ClassWeight, *, warns: bool = True
     ) -> Encoded:
         """Encode a table whose labels are encoded already; see `apply`."""
         targets, weights = labels
@@ -280,12 +285,12 @@ class TableEncoder:
         loss_weights = weigh_classes(weights, targets, self.tasks, class_weight)
         return Encoded(numbers, codes, targets, loss_weights, weights, table.parts)
 
-    def apply_again(self, table: AnyTable, class_weight: Any = None) -> Encoded:
+    def apply_again(self, table: FitTable, class_weight: ClassWeight = None) -> Encoded:
         """Encode a table with which training continues; of a streamed table its sample.
 
         Parameters and result are those of `learn`, but nothing is learnt.
         """
-        # The first fit has a message of its own, which names the column.
+        # In a first fit, `TargetEncoder.fit` raises an error that names the column.
         if not len(table):
             raise ValueError(
                 "y has no label at all, or only labels with a weight of 0: pass rows with labels."
@@ -293,10 +298,10 @@ class TableEncoder:
         encoded = self.apply(table.sample, class_weight)
         return encoded._replace(ordered=self._learn_again(table))
 
-    def _choose_statistics(self, X: Any, n_known: Sequence[int]) -> None:
+    def _choose_statistics(self, X: Features, n_known: Sequence[int]) -> None:
         """Choose the columns with target statistics, given the rows with a category in each."""
         choice, n_codes = self.target_statistics, self.features.cardinalities_
-        columns: Any
+        columns: Sequence[int] | np.ndarray
         if isinstance(choice, (bool, np.bool_)):
             columns = range(len(n_codes) if choice else 0)
         elif isinstance(choice, str):
@@ -308,22 +313,22 @@ class TableEncoder:
     def encode_labels(self, table: Table) -> EncodedLabels:
         """Return targets and weights of the labels, also of those that follow from others."""
         targets = self.targets.encode(table.labels)
-        # Filling in changes the weights in place, and the table must not change.
+        # A copy: `complete` changes the weights in place, and the table must stay as it is.
         weights = table.weights.copy() if self.prerequisites.pairs else table.weights
         self.prerequisites.complete(targets, weights)
         return targets, weights
 
-    def start(
+    def learn_from_labels(
         self,
         encoded: Encoded,
         trained_on: np.ndarray | None = None,
         earlier: "TableEncoder | None" = None,
     ) -> "tuple[TableEncoder, Any]":
-        """Screen columns, and learn target statistics, bins and the start of the linear path.
+        """Screen columns, and learn target statistics, bins and the linear path's coefficients.
 
-        Nothing is learnt from the labels of rows that are not trained on. Statistics and bins are
-        shared by all members, so they are learnt from the labels of rows on which all members are
-        trained. Bins are also learnt from the numbers of all rows. What was learnt before is kept.
+        No label of a validation row is used. All members share the statistics and the bins, so
+        these are learnt only from labels of rows on which every member is trained; bins also use
+        the numbers of all rows, without labels. What the encoder has learnt before is kept.
 
         Parameters
         ----------
@@ -343,42 +348,42 @@ class TableEncoder:
         numbers : ndarray or CSR matrix of shape (n_rows, n_numbers)
             The numbers of the rows for training: those that are read, with target statistics.
         """
-        started = copy.copy(self)
-        started.linear_start = started.kept = None
+        fitted = copy.copy(self)
+        fitted.linear_coefficients = fitted.kept = None
         numbers, codes, targets = encoded.numbers, encoded.codes, encoded.targets
         weights = encoded.sample_weights
         by_all: Any = None if trained_on is None else trained_on.all(axis=0)
         # Sparse numbers have no embedding.
         if not hasattr(self, "maker"):
-            numbers = started._screen(encoded, trained_on)
-            n_columns = started.features.n_columns_
+            numbers = fitted._screen(encoded, trained_on)
+            n_columns = fitted.features.n_columns_
             embedded = not sparse.issparse(numbers) and n_columns
-            started.maker, started.has_interactions = None, False
+            fitted.maker, fitted.has_interactions = None, False
             if embedded and self.numeric_embedding is not None:
-                read = weights.copy()
+                trained = weights.copy()
                 if by_all is not None:
-                    read[~by_all] = 0.0
-                started._learn_embedding(numbers[:, :n_columns], targets, read, earlier)
+                    trained[~by_all] = 0.0
+                fitted._learn_embedding(numbers[:, :n_columns], targets, trained, earlier)
         if self.statistics is not None and self.statistics.learnt:
             numbers = self.resume(encoded)
         elif self.statistics is not None:
-            started.statistics = TargetStatistics(self.statistics.columns)
-            of_codes = started.statistics.learn(
+            fitted.statistics = TargetStatistics(self.statistics.columns)
+            of_codes = fitted.statistics.learn(
                 codes, targets, weights, self.tasks, self.features.cardinalities_, by_all
             )
             numbers = append_statistics(numbers, of_codes)
         if self.linear_path:
             names = self.targets.names
             task_weights = TaskWeights(names, self.task_weights, 1.0, self.n_labels).initial
-            options = self.clip_numbers, trained_on, started.read_by
-            started.linear_start = learn_linear_start(
+            options = self.clip_numbers, trained_on, fitted.read_by
+            fitted.linear_coefficients = learn_coefficients(
                 numbers, targets, weights, self.tasks, task_weights, *options
             )
-        return started, numbers
+        return fitted, numbers
 
     def _learn_embedding(
         self,
-        numbers: Any,
+        numbers: NumberArray,
         targets: np.ndarray,
         weights: np.ndarray,
         earlier: "TableEncoder | None",
@@ -393,32 +398,32 @@ class TableEncoder:
             learnt_from = numbers, targets, weights, self.tasks, self.n_bins
             self.maker = learn_maker(self.numeric_embedding, *learnt_from)
 
-    def _screen(self, encoded: Encoded, trained_on: np.ndarray | None) -> Any:
+    def _screen(self, encoded: Encoded, trained_on: np.ndarray | None) -> NumberArray:
         """Leave out the numeric columns that no member reads; return the numbers that are left.
 
-        All are left without embeddings, as in papers, and of rows in files, which are many. Dates
-        are always left.
+        No column is left out if numbers have no embedding, as in the networks of papers, or if
+        rows are in files, where there are many rows to learn from. Dates are never left out.
         """
         numbers, features = encoded.numbers, self.features
-        is_read_whole = sparse.issparse(numbers) or encoded.parts is not None
-        if self.numeric_embedding is None or is_read_whole:
+        stays_whole = sparse.issparse(numbers) or encoded.parts is not None
+        if self.numeric_embedding is None or stays_whole:
             return numbers
         owners, labels = features.scaler_.owners, (encoded.targets, encoded.sample_weights)
-        read = screen_columns(numbers, owners, *labels, self.tasks, trained_on)
-        if read is None:
+        read_by = screen_columns(numbers, owners, *labels, self.tasks, trained_on)
+        if read_by is None:
             return numbers
-        read[:, features.scaler_.of_dates] = True
-        self.features = features.select(read)
-        self.kept = np.flatnonzero(read[:, owners].any(axis=0))
+        read_by[:, features.scaler_.of_dates] = True
+        self.features = features.select(read_by)
+        self.kept = np.flatnonzero(read_by[:, owners].any(axis=0))
         return numbers[:, self.kept]
 
-    def without_start(self) -> "TableEncoder":
+    def without_coefficients(self) -> "TableEncoder":
         """Return a copy without initial coefficients, for a network whose weights are replaced."""
         copied = copy.copy(self)
-        copied.linear_start = None
+        copied.linear_coefficients = None
         return copied
 
-    def resume(self, encoded: Encoded) -> Any:
+    def resume(self, encoded: Encoded) -> NumberArray:
         """Return the numbers of rows with target statistics, for training that continues."""
         if self.statistics is None:
             return encoded.numbers
@@ -432,7 +437,7 @@ class TableEncoder:
             of_codes = encoded.ordered.transform(encoded.codes, encoded.parts)
         return append_statistics(encoded.numbers, of_codes)
 
-    def read(self, X: Any) -> tuple[Any, np.ndarray]:
+    def transform(self, X: Features) -> tuple[NumberArray, np.ndarray]:
         """Encode the features that `FeatureReader.read` returned, for prediction."""
         numbers, codes = self.features.transform(X)
         if self.unknown is None:

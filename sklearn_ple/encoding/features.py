@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from pandas.api import types
+from pandas.api.extensions import ExtensionDtype
 from scipy import sparse
 
 from ..tables.frames import sort_names
 from ..tables.plausibility import are_nearly_distinct, warn_of_outliers, warn_of_strings
-from ..tables.reading import is_number
+from ..tables.reading import Features, is_number
 from ..utils.checks import shown
 from .categories import CategoryCounts, CategoryEncoder, UnknownColumns, is_text
 from .dates import (
@@ -26,7 +27,7 @@ from .dates import (
     name_part,
     read_text,
 )
-from .scaling import NumberScaler, Ranges, WeightedRows
+from .scaling import NumberArray, NumberScaler, Ranges, WeightedRows
 
 
 @dataclass(eq=False, repr=False)
@@ -81,9 +82,9 @@ class FeatureEncoder:
 
     def learn_categories(
         self,
-        sample: Any,
+        sample: Features,
         blocks: Iterable[Any],
-        categorical_features: Any = "from_dtype",
+        categorical_features: str | Sequence[Any] | None = "from_dtype",
         max_categories: int | None = None,
         min_frequency: float | None = None,
     ) -> tuple[list[CategoryCounts], Ranges]:
@@ -129,7 +130,7 @@ class FeatureEncoder:
         self.columns_ = [CategoryEncoder().learn(counted, *limits) for counted in counts]
         return counts, ranges
 
-    def _leave_out(self, sample: Any, counts: list[CategoryCounts]) -> list[CategoryCounts]:
+    def _leave_out(self, sample: Features, counts: list[CategoryCounts]) -> list[CategoryCounts]:
         """Leave out strings that are nearly all different, and return the counts of the others."""
         positions = self.categorical_positions_.tolist()
         found = {}
@@ -147,7 +148,7 @@ class FeatureEncoder:
         self.categorical_positions_ = self.categorical_positions_[kept]
         return [counted for counted, is_kept in zip(counts, kept, strict=True) if is_kept]
 
-    def read_dates(self, X: Any) -> Any:
+    def read_dates(self, X: Features) -> Features:
         """Return a table in which the text that held dates in fit is dates."""
         rows = zip(self.date_positions_, self.layouts_, self.zones_, strict=True)
         return _read_layouts(X, {place: (layout, zone) for place, layout, zone in rows if layout})
@@ -208,7 +209,7 @@ class FeatureEncoder:
         copied.read_by_ = read_by[:, kept]
         return copied
 
-    def list_names(self, names: Any = None) -> list[str]:
+    def list_names(self, names: Sequence[Hashable] | None = None) -> list[str]:
         """Return the names of numeric columns and parts of dates, then of categorical columns.
 
         Parameters
@@ -228,7 +229,7 @@ class FeatureEncoder:
             for position, part in zip(positions, parts, strict=True)
         ]
 
-    def transform(self, X: Any) -> tuple[Any, np.ndarray]:
+    def transform(self, X: Features) -> tuple[NumberArray, np.ndarray]:
         """Encode a table.
 
         Parameters
@@ -247,7 +248,7 @@ class FeatureEncoder:
         self._check_kinds(X)
         return self.scaler_.transform(X), self.encode_categories(X, range(len(self.columns_)))
 
-    def encode_categories(self, X: Any, columns: Sequence[int]) -> np.ndarray:
+    def encode_categories(self, X: Features, columns: Sequence[int]) -> np.ndarray:
         """Encode only categories: some columns of the codes of `transform`."""
         largest = max(self.cardinalities_, default=0)
         dtype = np.uint8 if largest <= 2**8 else np.int16 if largest <= 2**15 else np.int32
@@ -261,7 +262,7 @@ class FeatureEncoder:
         """Return an object that finds the columns in which no category is known."""
         return UnknownColumns(self.columns_, self.categorical_positions_)
 
-    def _check_kinds(self, X: Any) -> None:
+    def _check_kinds(self, X: Features) -> None:
         """Check that numeric columns still hold numbers, and columns of dates still dates."""
         if sparse.issparse(X):
             if self.columns_ or self.zones_:
@@ -291,7 +292,7 @@ class FeatureEncoder:
                 f"{dtypes[position]} now: {remedy}."
             )
 
-    def find_codes(self, X: Any, choice: Any, parameter: str) -> np.ndarray:
+    def find_codes(self, X: Features, choice: str | Sequence[Any], parameter: str) -> np.ndarray:
         """Find the columns of codes for columns of X, chosen by names, positions or a mask."""
         chosen = np.arange(X.shape[1])[_find_positions(choice, X, parameter)]
         for position in np.setdiff1d(chosen, self.categorical_positions_):
@@ -302,7 +303,7 @@ class FeatureEncoder:
         return np.flatnonzero(np.isin(self.categorical_positions_, chosen))
 
 
-def _find_categorical(X: Any, choice: Any) -> np.ndarray:
+def _find_categorical(X: Features, choice: str | Sequence[Any] | None) -> np.ndarray:
     """Find the categorical columns, and check that the others hold numbers or dates."""
     is_categorical = np.zeros(X.shape[1], dtype=bool)
     if choice is not None and not _is_from_dtype(choice):
@@ -324,7 +325,7 @@ def _find_categorical(X: Any, choice: Any) -> np.ndarray:
     return is_categorical
 
 
-def _find_layouts(X: pd.DataFrame, choice: Any) -> dict[int, Any]:
+def _find_layouts(X: pd.DataFrame, choice: str | Sequence[Any] | None) -> dict[int, Any]:
     """Find the columns of text that hold dates: their positions, layouts and time zones."""
     named = set()
     if choice is not None and not _is_from_dtype(choice):
@@ -339,7 +340,7 @@ def _find_layouts(X: pd.DataFrame, choice: Any) -> dict[int, Any]:
     return found
 
 
-def _read_layouts(X: Any, layouts: dict[int, Any]) -> Any:
+def _read_layouts(X: Features, layouts: dict[int, Any]) -> Features:
     """Turn text into dates, in columns of these layouts and time zones."""
     texts = {} if sparse.issparse(X) else layouts
     if texts:
@@ -357,7 +358,7 @@ def _describe_conversion(column: pd.Series) -> str:
     return ", for example with .dt.to_timestamp()" if hasattr(column, "dt") else ""
 
 
-def _split_dates(X: Any, positions: np.ndarray) -> tuple[np.ndarray, list[str]]:
+def _split_dates(X: Features, positions: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Repeat the position of each column of dates for its parts, in the order of their names.
 
     Returns
@@ -380,16 +381,18 @@ def _split_dates(X: Any, positions: np.ndarray) -> tuple[np.ndarray, list[str]]:
     return split, [pairs[place][1] for place in order]
 
 
-def _is_from_dtype(choice: Any) -> bool:
+def _is_from_dtype(choice: str | Sequence[Any] | None) -> bool:
     return isinstance(choice, str) and choice == "from_dtype"
 
 
-def _is_category(dtype: Any) -> bool:
+def _is_category(dtype: np.dtype | ExtensionDtype) -> bool:
     # To pandas, objects are strings.
     return isinstance(dtype, pd.CategoricalDtype) or types.is_string_dtype(dtype)
 
 
-def _find_positions(choice: Any, X: pd.DataFrame, parameter: str = "categorical_features") -> Any:
+def _find_positions(
+    choice: str | Sequence[Any], X: pd.DataFrame, parameter: str = "categorical_features"
+) -> Any:
     """Turn names, positions or a mask into an index of the columns."""
     if sparse.issparse(X):
         raise ValueError(f"{parameter} needs a dense X or a data frame: sparse X holds numbers.")

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..tables.form import TargetForm
 from ..tables.kinds import assign_kinds, drop_ignored, find_ignored, is_one_kind
@@ -14,8 +15,9 @@ from ..tables.plausibility import warn_of_order
 from ..tables.reading import FeatureReader
 from ..tables.table import Table
 from ..tables.weights import weigh
-from ..tasks import count_labels
+from ..tasks import NumberByTask, Task, TaskTypes, count_labels
 from ..utils.checks import check_lengths
+from ..utils.types import ClassWeight
 from .encoder import Encoded, TableEncoder
 from .prerequisites import Prerequisites
 from .scales import choose_scales
@@ -40,7 +42,7 @@ class Grown(NamedTuple):
     table: Table
     unlabelled: np.ndarray
 
-    def encode(self, class_weight: Any) -> Encoded:
+    def encode(self, class_weight: ClassWeight) -> Encoded:
         """Encode the rows."""
         encoded = self.encoder.apply(self.table, class_weight)
         # Labels of an earlier task that follow from those of a new one would have a single class.
@@ -55,10 +57,10 @@ def grow(
     reader: FeatureReader,
     X: Any,
     y: Any,
-    sample_weight: Any,
-    task_types: Any,
+    sample_weight: ArrayLike | None,
+    task_types: TaskTypes | None,
     *,
-    task_weights: Any,
+    task_weights: NumberByTask,
     new_alone: bool,
 ) -> Grown:
     """Read the rows of tasks that are added to a fitted estimator, and learn these tasks.
@@ -144,7 +146,7 @@ def _append_tasks(encoder: TableEncoder, added: TargetEncoder) -> TableEncoder:
     return grown
 
 
-def _make_unlabelled(task: Any, n_rows: int) -> Labels:
+def _make_unlabelled(task: Task, n_rows: int) -> Labels:
     """Make a column without any label."""
     dtype = np.float64 if task.classes is None else task.classes.dtype
     return Labels(task.name, np.empty(0, dtype), np.zeros(n_rows, dtype=bool), None)

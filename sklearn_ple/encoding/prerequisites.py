@@ -1,7 +1,6 @@
 """Which events require others: a purchase, for example, requires a click."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -89,7 +88,9 @@ class Prerequisites:
         rows = (weights[:, source] > 0) & (targets[:, source] == value) & (weights[:, target] == 0)
         targets[rows, target], weights[rows, target] = value, weights[rows, source]
 
-    def link(self, make: Callable[[list[Pair], list[Pair]], EventLink] = JointLogits) -> Any:
+    def link(
+        self, make: Callable[[list[Pair], list[Pair]], EventLink] = JointLogits
+    ) -> EventLink | None:
         """Make the module that links the outputs of events.
 
         Parameters
@@ -113,7 +114,7 @@ class Prerequisites:
             result[task] = np.minimum(result[task], result[other])
         return result
 
-    def conditional(self, probabilities: Any) -> Any:
+    def conditional(self, probabilities: list[np.ndarray]) -> list[np.ndarray]:
         """Divide the probabilities of dependent tasks by those of the tasks they depend on."""
         result = probabilities.copy()
         for task, other in self.pairs:

@@ -1,7 +1,6 @@
 """Initial coefficients of the linear path: ridge regressions of the tasks with squared errors."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -9,6 +8,7 @@ from scipy import sparse
 
 from ..nn.inputs import clip_smoothly
 from ..tasks import Task
+from .scaling import NumberArray
 
 # Penalties among which generalized cross-validation chooses.
 _PENALTIES = (1e-2, 1e-1, 1e0, 1e1, 1e2, 1e3, 1e4)
@@ -16,8 +16,8 @@ _PENALTIES = (1e-2, 1e-1, 1e0, 1e1, 1e2, 1e3, 1e4)
 _MAX_ROWS, _MAX_NUMBERS = 50_000, 2**21
 
 
-def learn_linear_start(
-    numbers: Any,
+def learn_coefficients(
+    numbers: NumberArray,
     targets: np.ndarray,
     weights: np.ndarray,
     tasks: Sequence[Task],
@@ -28,7 +28,7 @@ def learn_linear_start(
 ) -> np.ndarray | None:
     """Learn the initial coefficients of the linear path by ridge regression.
 
-    This applies to tasks with `Task.linear_start`.
+    This applies to tasks with `Task.fits_ridge`.
 
     Parameters
     ----------
@@ -51,19 +51,19 @@ def learn_linear_start(
     -------
     ndarray of shape (n_members, sum of n_outputs, n_numbers) or None
         Coefficients of the clipped numbers, without intercepts; zero for other tasks. None if all
-        are zero: if no task with ``linear_start`` has a weight, if there are no numbers, or if
+        are zero: if no task with ``fits_ridge`` has a weight, if there are no numbers, or if
         they are sparse.
     """
     pairs = zip(tasks, task_weights, strict=True)
-    has_start = [task.linear_start and weight > 0 for task, weight in pairs]
-    if sparse.issparse(numbers) or not numbers.shape[1] or not any(has_start):
+    is_fitted = [task.fits_ridge and weight > 0 for task, weight in pairs]
+    if sparse.issparse(numbers) or not numbers.shape[1] or not any(is_fitted):
         return None
     if trained_on is None:
         trained_on = np.ones((1, len(numbers)), dtype=bool)
     most = max(1, min(_MAX_ROWS, _MAX_NUMBERS // numbers.shape[1]))
     ends = np.cumsum([task.n_outputs for task in tasks])
     coefficients = np.zeros((len(trained_on), ends[-1], numbers.shape[1]))
-    positions = np.flatnonzero(has_start)
+    positions = np.flatnonzero(is_fitted)
     # Tasks whose labels have the same weights, and so the same rows, share the matrices.
     _, alike = np.unique(weights[:, positions], axis=1, return_inverse=True)
     for number in range(alike.max() + 1):

@@ -1,14 +1,13 @@
 """The choice of the scale on which positive numbers are learnt: their own, or a logarithm."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from scipy import sparse
 from scipy.special import gammaln
 
 from ..tables.frames import take_rows
 from ..tables.labels import Labels
+from ..tables.reading import Features
 from ..utils.warn import collected, warn
 from .features import FeatureEncoder
 from .left_out import compute_left_out
@@ -38,7 +37,7 @@ def choose_scales(
     targets: TargetEncoder,
     labels: Sequence[Labels],
     weights: np.ndarray,
-    features: Any,
+    features: Features,
     sample: Sequence[Labels] | None = None,
 ) -> None:
     """Turn tasks of numbers whose kind is open into the kind "log", where it is clearly better.
@@ -81,7 +80,7 @@ def choose_scales(
     _warn_of_doubts(doubted)
 
 
-def _is_better(column: Labels, whole: Labels, features: Any) -> bool:
+def _is_better(column: Labels, whole: Labels, features: Features) -> bool:
     """Return whether logarithms are clearly better for the labels of a column."""
     if len(column.observed) < _LEAST_LABELS or whole.observed.min() <= 0:
         return False
@@ -142,7 +141,7 @@ def _measure(basis: np.ndarray, squares: np.ndarray, labels: np.ndarray, penalty
     return float(constant - np.log(scale) - tails.mean())
 
 
-def _encode(features: Any) -> np.ndarray:
+def _encode(features: Features) -> np.ndarray:
     """Return standardised numbers, and an indicator of each category of columns of few."""
     encoder, whole = FeatureEncoder(dtype="float64"), (features, np.ones(features.shape[0]))
     # The encoder of the network warns of the same columns.
@@ -150,7 +149,7 @@ def _encode(features: Any) -> np.ndarray:
         _, ranges = encoder.learn_categories(features, [features])
         encoder.learn_scales(ranges, whole, [whole])
         numbers, codes = encoder.transform(features)
-    numbers = numbers.toarray() if sparse.issparse(numbers) else numbers
+    numbers = numbers if isinstance(numbers, np.ndarray) else numbers.toarray()
     sizes = zip(codes.T, encoder.cardinalities_, strict=True)
     indicators = [np.eye(n)[column] for column, n in sizes if n <= _MOST_CODES]
     return np.hstack([numbers.clip(-_FARTHEST, _FARTHEST), *indicators])

@@ -3,14 +3,14 @@
 import copy
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
-from ..tables.reading import TooLargeError
+from ..tables.reading import Features, TooLargeError
 from .dates import read_part
 
 #: The features of rows, and the weights of the rows.
@@ -55,6 +55,10 @@ class Ranges:
     def share(self, numbers: np.ndarray) -> np.ndarray:
         """Return numbers as shares of the extents: 0 for the least, 1 for the greatest."""
         return (numbers - self.low) / self.extent
+
+
+#: The numeric features of rows, as they are encoded.
+NumberArray: TypeAlias = np.ndarray | sparse.csr_matrix
 
 
 @dataclass(eq=False, repr=False)
@@ -156,7 +160,7 @@ class NumberScaler:
             setattr(copied, name, getattr(self, name)[kept])
         return copied
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Features) -> NumberArray:
         """Standardise the numbers.
 
         Parameters
@@ -195,13 +199,13 @@ class NumberScaler:
         with np.errstate(over="ignore"):
             return (high - low) / self.scale_
 
-    def see(self, X: Any, ranges: Ranges) -> None:
+    def see(self, X: Features, ranges: Ranges) -> None:
         """Add rows to ranges; sparse ones have none."""
         if not sparse.issparse(X):
             for _, block in self._blocks(X):
                 ranges.add(block)
 
-    def _transform_dense(self, X: Any) -> np.ndarray:
+    def _transform_dense(self, X: Features) -> np.ndarray:
         numbers = np.empty((X.shape[0], self.n_numbers_), dtype=self.dtype)
         n_columns = len(self.missing_)
         for rows, block in self._blocks(X):
@@ -251,10 +255,10 @@ class NumberScaler:
             numbers = sparse.hstack([numbers, indicators], format="csr")
         return numbers
 
-    def _reads_all_in_order(self, X: Any) -> bool:
+    def _reads_all_in_order(self, X: Features) -> bool:
         return np.array_equal(self.positions, np.arange(X.shape[1]))
 
-    def _blocks(self, X: Any) -> Iterator[tuple[slice, np.ndarray]]:
+    def _blocks(self, X: Features) -> Iterator[tuple[slice, np.ndarray]]:
         """Yield the numbers as float64 in blocks."""
         n_rows = max(1, _BLOCK_SIZE // max(1, len(self.positions)))
         every = self._reads_all_in_order(X)
@@ -294,7 +298,7 @@ class NumberScaler:
                     sums[k] = sums[k] + weights[rows] @ values
         return [column_sums / np.where(total > 0, total, 1.0) for column_sums in sums]
 
-    def _check_finite(self, X: Any, finite: Any) -> None:
+    def _check_finite(self, X: Features, finite: np.ndarray | np.bool) -> None:
         if not finite.all():
             position = self.positions[~finite].min()
             name = f"x{position}" if sparse.issparse(X) else X.columns[position]

@@ -122,10 +122,10 @@ class TargetStatistics:
         for column in self.columns.tolist():
             sums[column] = LabelSums(tasks, n_codes[column])
             sums[column].add(codes[:, column], targets, weights, parts)
-        ordered = self.settle(sums, _hash_arrays(codes, targets, weights), "float64")
+        ordered = self.learn_from_sums(sums, _hash_arrays(codes, targets, weights), "float64")
         return ordered.transform(codes, parts)
 
-    def settle(
+    def learn_from_sums(
         self, sums: "dict[int, LabelSums]", learnt_from: str, dtype: str
     ) -> "OrderedStatistics":
         """Learn from sums of labels over all rows.
@@ -248,7 +248,8 @@ class LabelSums:
     def __init__(self, tasks: Sequence[Task], n_codes: int):
         self.n_codes = n_codes
         self._of_tasks = [_TaskSums(task, N_PARTS * n_codes) for task in tasks]
-        # The initial weights are drawn for statistics in this order: that of y must not count.
+        # The network draws its initial weights in the order of the statistics. They are sorted by
+        # the names of the tasks, so that the order of y's columns has no effect.
         self._by_name = sort_names(task.name for task in tasks)
 
     @property
@@ -312,7 +313,7 @@ class _TaskSums:
     def add(self, cells: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> None:
         if not len(self.values):
             return
-        # Rows are added in their order, as by bincount, but codes without rows cost nothing.
+        # The same sums as np.bincount's, but without time and memory for codes that do not occur.
         np.add.at(self.counts, cells, 1.0)
         np.add.at(self.weights, cells, weights)
         if self.classes is None:

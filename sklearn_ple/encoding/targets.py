@@ -7,9 +7,18 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..tables.form import TargetForm
-from ..tables.kinds import assign_kinds, drop_ignored, is_auto, make_task, split_kind
+from ..tables.kinds import (
+    TaskKind,
+    TaskTypes,
+    assign_kinds,
+    drop_ignored,
+    is_auto,
+    make_task,
+    split_kind,
+)
 from ..tables.labels import Labels, as_frame, check_type, read_targets
 from ..tables.plausibility import warn_of_order
 from ..tasks import Task, array_of, by_task, class_array, score_of
@@ -41,7 +50,7 @@ class TargetEncoder:
     tasks: list[Task]
     form: TargetForm
 
-    def __init__(self, task_types: Any, family: str | None, classes: Any = None):
+    def __init__(self, task_types: TaskTypes, family: str | None, classes: Any = None):
         self.task_types = task_types
         self.family = family
         self.classes = classes
@@ -94,7 +103,7 @@ class TargetEncoder:
             self.tasks.append(task)
         return self
 
-    def _make_task(self, task_type: Any, column: Labels) -> Task:
+    def _make_task(self, task_type: TaskKind, column: Labels) -> Task:
         if isinstance(task_type, Task):
             # A copy, so that the user's task does not change.
             task = copy.deepcopy(task_type)
@@ -165,7 +174,7 @@ class TargetEncoder:
             check_type(task.name, task.kind, task.classes, column.observed)
 
     def read(
-        self, y: Any, outputs: np.ndarray, X: Any = None, sample_weight: Any = None
+        self, y: Any, outputs: np.ndarray, X: Any = None, sample_weight: ArrayLike | None = None
     ) -> list[Labels]:
         """Read the labels of a y like that of fit, and check that outputs have as many rows.
 
@@ -294,7 +303,7 @@ def _read_declared(classes: Any, names: Sequence[str]) -> dict[str, np.ndarray |
     return declared
 
 
-def read_classes(name: str, classes: Any) -> np.ndarray:
+def read_classes(name: str, classes: ArrayLike) -> np.ndarray:
     """Read declared classes of a task, as labels are read, and check that they may be labels."""
     column = None
     if np.ndim(classes) == 1:
@@ -308,7 +317,7 @@ def read_classes(name: str, classes: Any) -> np.ndarray:
     return column.observed
 
 
-def _declare_classes(column: Labels, classes: np.ndarray, task_type: Any) -> Labels:
+def _declare_classes(column: Labels, classes: np.ndarray, task_type: TaskKind) -> Labels:
     """Return a column that declares classes, beyond its own ordered categories if it has such."""
     if not column.ordered:
         return replace(column, declared=classes)

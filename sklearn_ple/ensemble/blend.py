@@ -5,7 +5,9 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.special import softmax
+from sklearn.base import BaseEstimator
 from sklearn.ensemble import VotingRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
@@ -15,14 +17,15 @@ from ..predictions.calibration import join_corrections, split_corrections
 from ..predictions.copula import Copula
 from ..predictions.errors import find_quantile
 from ..predictions.joint import Distributions
-from ..predictions.margins import Numbers
+from ..predictions.margins import NumberMargin
 from ..predictions.multi_task import index_of, with_classes, with_tasks
-from ..tasks import Task
+from ..tasks import Task, TaskTypes
 from ..utils._sklearn import StrOptions, _BaseComposition, _fit_context
 from ..utils.checks import naming, shown
 from ..utils.constraints import CV, LISTED, N_JOBS, is_estimator
 from ..utils.progress import progress_bar
 from ..utils.restoring import restoring
+from ..utils.types import RandomStateLike
 from .learnt import Learnt, deviate, take_logarithms
 from .members import MemberFit, average_tasks
 from .model import EnsembleModel
@@ -101,9 +104,10 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
     -----
     The best weights of a task are not negative, sum to 1, and minimise the squared error of the
     weighted mean, or its log loss for classes: stacked regressions, as of Breiman (1996) and, for
-    classes, Ting and Witten (1999). With n labels they count n / (n + 300), and those of all tasks
-    together the rest. Of these, the best ones count N / (N + 100) with N labels in all, and equal
-    weights the rest. Only labels of rows that every estimator predicts out of fold count.
+    classes, Ting and Witten (1999). For the kind "log", squared errors are divided by the mean
+    prediction. With n labels the best weights count n / (n + 300), and those of all tasks together
+    the rest. Of these, the best ones count N / (N + 100) with N labels in all, and equal weights
+    the rest. Only labels of rows that every estimator predicts out of fold count.
 
     The models of the folds are kept and averaged, if each row is in exactly one fold. Otherwise
     the estimator is fitted once more, to all rows. Groups and weights are passed on. An estimator
@@ -149,13 +153,13 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
 
     def __init__(
         self,
-        estimators: Any = None,
+        estimators: Sequence[tuple[str, BaseEstimator]] | None = None,
         *,
         weights: str = "auto",
         cv: Any = 5,
-        task_types: Any = "auto",
+        task_types: TaskTypes = "auto",
         n_jobs: int | None = None,
-        random_state: Any = None,
+        random_state: RandomStateLike = None,
         verbose: int = 0,
     ):
         self.estimators = estimators
@@ -200,7 +204,14 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
 
     @_fit_context(prefer_skip_nested_validation=False)
     @restoring
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Fit the estimators, and learn their weights.
 
         Parameters
@@ -378,7 +389,7 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
             if not hasattr(task, "predict_quantiles") or errors is None:
                 results.append(None)
                 continue
-            numbers = Numbers(predicted, deviations, errors, task)
+            numbers = NumberMargin(predicted, deviations, errors, task)
             ends = [find_quantile(errors.values, errors.weights, q) for q in task.levels]
             quantiles = np.column_stack([numbers.place(end) for end in ends])
             results.append(pd.DataFrame(quantiles, index_of(X), task.levels))

@@ -3,7 +3,6 @@
 from typing import Any, Self
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -14,6 +13,7 @@ from ..encoding.features import FeatureEncoder
 from ..encoding.statistics import TargetStatistics
 from ..tables.reading import FeatureReader
 from ..tasks import Log, Task
+from ..utils.types import RandomStateLike
 
 # Boosting by histograms reads no more categories of a column.
 _MOST_CATEGORIES = 254
@@ -32,8 +32,8 @@ TRIED: list[dict[str, float]] = [
 
 
 def make_boosting(
-    task: Task, labels: np.ndarray, columns: "TreeColumns", random_state: Any
-) -> Any:
+    task: Task, labels: np.ndarray, columns: "TreeColumns", random_state: RandomStateLike
+) -> BaseEstimator:
     """Make the model that learns a task by default.
 
     Parameters
@@ -68,7 +68,7 @@ def make_boosting(
         "random_state": random_state,
     }
     if task.has_classes:
-        boosting: Any = HistGradientBoostingClassifier(**options)
+        boosting = HistGradientBoostingClassifier(**options)
     else:
         loss = _LOSSES.get(task.kind, "squared_error")
         boosting = HistGradientBoostingRegressor(loss=loss, **options)
@@ -154,7 +154,7 @@ class TreeColumns(TransformerMixin, BaseEstimator):
         """
         table = self.features_.read_dates(FeatureReader(self).read(X, reset=False))
         numbers, codes = self.features_.transform(table)
-        if sparse.issparse(numbers):
+        if not isinstance(numbers, np.ndarray):
             numbers = numbers.toarray()
         else:
             missing = table.iloc[:, self.features_.number_positions_].isna().to_numpy()

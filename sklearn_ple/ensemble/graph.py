@@ -5,6 +5,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
@@ -12,9 +13,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..encoding.categories import UNKNOWN
 from ..encoding.features import FeatureEncoder
-from ..export.ends import CODES, NUMBERS, GraphTable, TaskValues
-from ..export.nodes import Nodes
-from ..export.onnx import add_model, list_encoders
+from ..export.onnx.export import add_model, list_encoders
+from ..export.onnx.interface import CODES, NUMBERS, GraphTable, TaskValues
+from ..export.onnx.nodes import Nodes
 from ..tasks import Task
 from ..utils.inner import find_inner_estimator
 from .blend import BlendClassifierRegressor
@@ -81,7 +82,7 @@ def _(model: BlendClassifierRegressor, table: GraphTable) -> list[TaskValues]:
     return predicted
 
 
-def _unwrap(model: Any) -> Any:
+def _unwrap(model: BaseEstimator) -> BaseEstimator:
     """Return the estimator of a blend itself, which may be frozen or found by a search."""
     if isinstance(model, Pipeline):
         raise TypeError(
@@ -154,7 +155,7 @@ class _ColumnNodes(NamedTuple):
         return self.nodes.add("Expand", [self.nodes.keep(row[np.newaxis]), shape])
 
 
-def _add_task(task: Task, model: Any, columns: _ColumnNodes) -> str:
+def _add_task(task: Task, model: BaseEstimator, columns: _ColumnNodes) -> str:
     """Add the nodes of the model of a task; return its probabilities or numbers."""
     nodes = columns.nodes
     if isinstance(model, Pipeline):
@@ -190,7 +191,7 @@ def _exponentiate(task: Any, part: str, nodes: Nodes) -> str:
     )
 
 
-def _add_boosting(model: Any, columns: _ColumnNodes) -> str:
+def _add_boosting(model: BaseEstimator, columns: _ColumnNodes) -> str:
     """Add the nodes of histogram gradient boosting, which skl2onnx cannot convert with categories.
 
     Return probabilities or numbers, of shape (n_rows, n_classes) or (n_rows, 1).
@@ -225,7 +226,7 @@ def _add_boosting(model: Any, columns: _ColumnNodes) -> str:
     return nodes.add("Concat", [first, second], axis=1)
 
 
-def _list_known(model: Any) -> list[np.ndarray]:
+def _list_known(model: BaseEstimator) -> list[np.ndarray]:
     """Return the categories that each column had in fit: positions of those of `TreeColumns`."""
     if model._preprocessor is None:
         return []

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import xlogy
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
@@ -98,7 +98,7 @@ class Part:
         Rows by whose labels trees are counted.
     """
 
-    model: Any
+    model: BaseEstimator
     rows: TaskRows
     held_out: TaskRows | None = None
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from ..encoding.prerequisites import Prerequisites
 from ..metrics.scores import score_task
@@ -66,7 +67,9 @@ class Learnt:
     copula: Copula | None
 
     @classmethod
-    def of(cls, rows: LabelledRows, members: Mapping[str, Member], weights: Any) -> Self:
+    def of(
+        cls, rows: LabelledRows, members: Mapping[str, Member], weights: str | ArrayLike
+    ) -> Self:
         """Learn from the predictions of rows by models that were not trained on them.
 
         Parameters
@@ -157,8 +160,14 @@ def take_logarithms(probabilities: np.ndarray) -> np.ndarray:
 
 
 def _gather(task: Task, predictions: np.ndarray, own: OwnLabels) -> Evidence:
-    make = Evidence.of_classes if task.has_classes else Evidence.of_numbers
-    return make(predictions[:, own.row_numbers], own.values, own.weights)
+    predictions, weights = predictions[:, own.row_numbers], own.weights
+    if task.has_classes:
+        return Evidence.of_classes(predictions, own.values, weights)
+    if task.log_scale:
+        # Errors are in proportion to the numbers: by their squares, few large ones would decide.
+        means = predictions.mean(axis=0)
+        weights = weights / means.clip(np.finfo(means.dtype).tiny)
+    return Evidence.of_numbers(predictions, own.values, weights)
 
 
 def _score(task: Task, predicted: np.ndarray, labels: pd.Series) -> float:

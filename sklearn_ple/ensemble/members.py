@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from joblib import parallel_config
-from sklearn.base import clone
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.parallel import Parallel, delayed
 
@@ -61,7 +62,7 @@ class MemberFit:
 
     rows: LabelledRows
     sample_weight: np.ndarray | None
-    groups: Any
+    groups: ArrayLike | None
     cv: Any
     n_jobs: int | None
 
@@ -70,7 +71,7 @@ class MemberFit:
         """The labels of all tasks."""
         return self.rows.frame()
 
-    def run(self, estimator: Any) -> Member:
+    def run(self, estimator: BaseEstimator) -> Member:
         """Fit an estimator, or use it as it is if it is frozen.
 
         An estimator with the method ``fit_out_of_fold`` is fitted once, unless the folds are the
@@ -97,25 +98,25 @@ class MemberFit:
         out_of_fold = self._join(models[: len(folds)], folds)
         return Member(models[len(folds) :] or models, out_of_fold)
 
-    def _fit_folds(self, estimator: Any, folds: Folds) -> list[Any]:
+    def _fit_folds(self, estimator: BaseEstimator, folds: Folds) -> list[BaseEstimator]:
         """Fit a clone to the training rows of each fold."""
         if hasattr(estimator, "fit_folds"):
             with nullcontext() if self.n_jobs is None else parallel_config(n_jobs=self.n_jobs):
-                found: list[Any] = estimator.fit_folds(
+                found: list[BaseEstimator] = estimator.fit_folds(
                     self.rows.X, self.y, self.sample_weight, folds=folds
                 )
             return found
-        fitted: list[Any] = Parallel(self.n_jobs)(
+        fitted: list[BaseEstimator] = Parallel(self.n_jobs)(
             delayed(self._fit)(estimator, rows) for rows, _ in folds
         )
         return fitted
 
-    def _fit(self, estimator: Any, rows: np.ndarray) -> Any:
+    def _fit(self, estimator: BaseEstimator, rows: np.ndarray) -> BaseEstimator:
         X = take_rows(self.rows.X, rows)
         weights = None if self.sample_weight is None else self.sample_weight[rows]
         return fit_weighted(clone(estimator), X, self.y.iloc[rows], weights)
 
-    def _join(self, models: Sequence[Any], folds: Folds) -> list[np.ndarray]:
+    def _join(self, models: Sequence[BaseEstimator], folds: Folds) -> list[np.ndarray]:
         """Predict the test rows of each fold; the last prediction of a row counts."""
         tasks = self.rows.targets.tasks
         shapes = [(len(self.y), *([len(t.classes)] if t.has_classes else [])) for t in tasks]
@@ -127,7 +128,7 @@ class MemberFit:
         return joined
 
 
-def predict_tasks(model: Any, X: Any, tasks: Sequence[Task]) -> list[np.ndarray]:
+def predict_tasks(model: BaseEstimator, X: Any, tasks: Sequence[Task]) -> list[np.ndarray]:
     """Predict each task by a fitted model, alone or in a pipeline or search.
 
     Returns
@@ -152,13 +153,15 @@ def predict_tasks(model: Any, X: Any, tasks: Sequence[Task]) -> list[np.ndarray]
     return parts
 
 
-def average_tasks(models: Sequence[Any], X: Any, tasks: Sequence[Task]) -> list[np.ndarray]:
+def average_tasks(
+    models: Sequence[BaseEstimator], X: Any, tasks: Sequence[Task]
+) -> list[np.ndarray]:
     """Predict each task: the mean of the models' probabilities or numbers."""
     found = [predict_tasks(model, X, tasks) for model in models]
     return [np.mean(parts, axis=0) for parts in zip(*found, strict=True)]
 
 
-def _check_tasks(fitted: Any, tasks: Sequence[Task]) -> None:
+def _check_tasks(fitted: BaseEstimator, tasks: Sequence[Task]) -> None:
     """Check that a model has the tasks of the blend, with their classes."""
     names = [task.name for task in tasks]
     if list(fitted.task_names_) != names:

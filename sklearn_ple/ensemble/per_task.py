@@ -6,7 +6,8 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone, is_regressor
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, clone, is_regressor
 from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils.parallel import Parallel, delayed
@@ -15,13 +16,14 @@ from sklearn.utils.validation import has_fit_parameter
 from ..encoding.class_weights import weigh_classes
 from ..encoding.targets import TargetEncoder
 from ..tables.frames import take_rows
-from ..tasks import Task, by_task
+from ..tasks import Task, TaskTypes, by_task
 from ..utils._sklearn import _fit_context
 from ..utils.checks import shown
 from ..utils.constraints import ESTIMATOR, LISTED, N_JOBS, is_estimator
 from ..utils.progress import progress_bar
 from ..utils.restoring import restoring
 from ..utils.threads import limit_threads
+from ..utils.types import ClassWeight, RandomStateLike
 from ..utils.warn import without_repeats
 from .boosting import TRIED, TreeColumns, learns_targets, make_boosting
 from .growing import Part, Predicted, TaskRows, fit_boosting
@@ -136,14 +138,14 @@ class PerTaskClassifierRegressor(EnsembleModel):
 
     def __init__(
         self,
-        classifier: Any = None,
-        regressor: Any = None,
+        classifier: BaseEstimator | Mapping[str, BaseEstimator] | None = None,
+        regressor: BaseEstimator | Mapping[str, BaseEstimator] | None = None,
         *,
-        task_types: Any = "auto",
-        class_weight: Any = None,
+        task_types: TaskTypes = "auto",
+        class_weight: ClassWeight = None,
         tune: bool = False,
         n_jobs: int | None = None,
-        random_state: Any = None,
+        random_state: RandomStateLike = None,
         verbose: int = 0,
     ):
         self.classifier = classifier
@@ -157,7 +159,7 @@ class PerTaskClassifierRegressor(EnsembleModel):
 
     @_fit_context(prefer_skip_nested_validation=False)
     @restoring
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
         """Fit a model to each task.
 
         Parameters
@@ -189,7 +191,7 @@ class PerTaskClassifierRegressor(EnsembleModel):
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit_folds(
-        self, X: Any, y: Any, sample_weight: Any = None, *, folds: Sequence[Any]
+        self, X: Any, y: Any, sample_weight: ArrayLike | None = None, *, folds: Sequence[Any]
     ) -> list[Any]:
         """Fit a clone to the training rows of each fold.
 
@@ -287,7 +289,11 @@ class PerTaskClassifierRegressor(EnsembleModel):
         return listed
 
     def _make_tables(self, X: Any) -> list[Any]:
-        """Return what the model of each task reads: X, categories for text, or boosting's."""
+        """Return the table that the model of each task reads.
+
+        Boosting by default reads `TreeColumns`. A model of the user reads X as it is or, unless it
+        is a pipeline, which may have its own steps for text, X with categories instead of text.
+        """
         own = self.columns_.transform(X) if self.columns_ else None
         coded = as_categories(X, self.categories_)
         pairs = zip(self._reads_columns, self._reads_text, strict=True)
@@ -347,7 +353,7 @@ class PerTaskClassifierRegressor(EnsembleModel):
     def _predict_tasks(self, X: Any) -> list[np.ndarray]:
         X = LabelledRows.check_columns(self, X)
         tables = self._make_tables(X)
-        # The models may warn of the same columns.
+        # All models read the same columns, so that they would repeat each other's warnings.
         with without_repeats():
             found, are_encoded = [], self._learns_targets(self.tasks_)
             parts = zip(self.tasks_, tables, self._reads_columns, are_encoded, strict=True)
@@ -368,12 +374,12 @@ class PerTaskClassifierRegressor(EnsembleModel):
         return super()._predict_classes(X, known)
 
 
-def _unwrap(model: Any) -> Any:
+def _unwrap(model: BaseEstimator) -> BaseEstimator:
     """Return the estimator of a search, or the model itself."""
     return model.estimator if hasattr(model, "estimator") and hasattr(model, "refit") else model
 
 
-def _check_model(task: Task, model: Any, is_weighted: bool) -> None:
+def _check_model(task: Task, model: BaseEstimator, is_weighted: bool) -> None:
     """Check that a model suits a task."""
     if task.censored:
         raise ValueError(
@@ -421,7 +427,7 @@ def _explain_text(error: Exception, part: Part) -> None:
         )
 
 
-def _predict_model(task: Task, model: Any, X: Any, is_encoded: bool) -> np.ndarray:
+def _predict_model(task: Task, model: BaseEstimator, X: Any, is_encoded: bool) -> np.ndarray:
     """Predict the probabilities of all classes of a task, or its numbers."""
     if not task.has_classes:
         predicted = np.asarray(model.predict(X), dtype=np.float64).ravel()

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn import config_context
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import validate_data
 
@@ -24,7 +25,9 @@ from ..tables.labels import Labels, read_targets
 from ..tables.plausibility import warn_of_order
 from ..tables.reading import FeatureReader, check_in_memory
 from ..tables.weights import weigh
+from ..tasks import TaskTypes
 from ..utils.checks import check_lengths, naming
+from ..utils.types import RandomStateLike
 from ..utils.warn import collected
 
 
@@ -50,7 +53,9 @@ class LabelledRows:
     targets: TargetEncoder
 
     @classmethod
-    def read(cls, estimator: Any, X: Any, y: Any, sample_weight: Any) -> "LabelledRows":
+    def read(
+        cls, estimator: BaseEstimator, X: Any, y: Any, sample_weight: ArrayLike | None
+    ) -> "LabelledRows":
         """Read the arguments of fit, and set the columns of X as those of the estimator.
 
         Parameters
@@ -104,14 +109,18 @@ class LabelledRows:
         X, labels = take_rows(self.X, numbers), [column.take(numbers) for column in self.labels]
         return LabelledRows(X, labels, self.weights[numbers], self.targets)
 
-    def list_folds(self, cv: Any, groups: Any) -> list[tuple[np.ndarray, np.ndarray]]:
+    def list_folds(self, cv: Any, groups: ArrayLike | None) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return the folds that a parameter ``cv`` stands for, pairs of numbers of rows."""
         kinds = {task.name: task.kind for task in self.targets.tasks}
         return list_folds(cv, kinds, self.X, self.frame(), groups)
 
     def configure(
-        self, estimator: Any, task_types: Any, seed: Any = None, only: Sequence[str] = ()
-    ) -> Any:
+        self,
+        estimator: BaseEstimator,
+        task_types: TaskTypes,
+        seed: RandomStateLike = None,
+        only: Sequence[str] = (),
+    ) -> BaseEstimator:
         """Return a clone of an estimator that has the kinds of the tasks, unless it has its own.
 
         Parameters
@@ -136,7 +145,7 @@ class LabelledRows:
             for task in self.targets.tasks
             if task.name in (only or self.targets.names)
         }
-        estimator, changes = clone(estimator), {}
+        estimator, changes = clone(estimator), dict[str, Any]()
         for path, value in estimator.get_params().items():
             if path.rpartition("__")[2] == "task_types" and is_auto(value):
                 changes[path] = kinds
@@ -146,7 +155,7 @@ class LabelledRows:
 
     @staticmethod
     @naming("X")
-    def check_columns(estimator: Any, X: Any, reset: bool = False) -> Any:
+    def check_columns(estimator: BaseEstimator, X: Any, reset: bool = False) -> Any:
         """Set or check names and number of the columns of X, and return X.
 
         What has no columns, such as a list of texts, is left to the models.
@@ -168,7 +177,9 @@ class LabelledRows:
         return X
 
 
-def fit_weighted(model: Any, X: Any, y: Any, weights: Any, **options: Any) -> Any:
+def fit_weighted(
+    model: BaseEstimator, X: Any, y: Any, weights: np.ndarray | None, **options: Any
+) -> BaseEstimator:
     """Fit a model with weights, if there are any; in a pipeline they go to the last step."""
     if weights is not None:
         prefix = f"{model.steps[-1][0]}__" if isinstance(model, Pipeline) else ""

@@ -1,9 +1,10 @@
 """Adaptive Task-to-Task Fusion as a scikit-learn estimator."""
 
-from typing import Any
+from collections.abc import Sequence
 
 from ..base import MultiTaskEstimator, class_weight, with_parameters
 from ..nn import AdaTT
+from ..utils.types import ClassWeight
 from .network_fields import count, widths
 
 
@@ -55,9 +56,9 @@ class AdaTTClassifierRegressor(MultiTaskEstimator):
     n_levels: int = count(search=(1, 3), published=2)
     n_shared_experts: int = count(default=0, least=0, search=(0, 2))
     n_specific_experts: int = count(search=(1, 4), published=2)
-    expert_hidden_units: Any = widths(by_level=True)
-    gate_hidden_units: Any = widths(default=(), search=None)
-    class_weight: Any = class_weight()
+    expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] = widths(by_level=True)
+    gate_hidden_units: Sequence[int] = widths(default=(), search=None)
+    class_weight: ClassWeight = class_weight()
 
     network = AdaTT
     treats_tasks_alike = True

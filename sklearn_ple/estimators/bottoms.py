@@ -2,7 +2,7 @@
 # The hooks are documented in MultiTaskEstimator.
 # ruff: noqa: D102
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
@@ -11,6 +11,7 @@ from ..nn.bottoms import FUSIONS
 from ..tasks import Task, by_task
 from ..utils._sklearn import StrOptions
 from ..utils.checks import shown
+from ..utils.types import ClassWeight
 from .network_fields import towers, widths
 
 
@@ -24,9 +25,9 @@ class _Bottoms(MultiTaskEstimator):
         Widths of the layers of every bottom.
     """
 
-    bottom_hidden_units: Any = widths()
-    tower_hidden_units: Any = towers()
-    class_weight: Any = class_weight()
+    bottom_hidden_units: Sequence[int] = widths()
+    tower_hidden_units: Sequence[int] | str = towers()
+    class_weight: ClassWeight = class_weight()
 
     treats_tasks_alike: ClassVar[Any] = True
 
@@ -128,7 +129,7 @@ class AsymmetricSharingClassifierRegressor(_Bottoms):
     ['death', 'wt82_71']
     """
 
-    reads: Any = parameter(
+    reads: str | Mapping[str, Sequence[str]] = parameter(
         default="previous",
         constraint=[StrOptions({"previous"}), dict],
         network=True,

@@ -8,6 +8,7 @@ from typing import Any
 from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import Body, SharedBottom
 from ..tasks import Task
+from ..utils.types import ClassWeight
 
 
 @with_parameters
@@ -67,10 +68,10 @@ class ESMMClassifier(MultiTaskEstimator):
     True
     """
 
-    tower_hidden_units: Any = parameter(default=(64, 32), published=(200, 80))
-    depends_on: Any = "previous"
-    class_weight: Any = class_weight()
-    embedding_dim: Any = parameter(default="auto", published=18, after="target_statistics")
+    tower_hidden_units: Sequence[int] | str = parameter(default=(64, 32), published=(200, 80))
+    depends_on: dict | str | None = "previous"
+    class_weight: ClassWeight = class_weight()
+    embedding_dim: int | str = parameter(default="auto", published=18, after="target_statistics")
 
     network = SharedBottom
     treats_tasks_alike = True

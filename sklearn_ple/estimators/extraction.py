@@ -2,7 +2,7 @@
 # The hooks are documented in MultiTaskEstimator.
 # ruff: noqa: D102
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -20,7 +20,7 @@ class Extraction(MultiTaskEstimator):
     """Base class of PLE and CGC, which have experts of each task and shared experts."""
 
     n_shared_experts: int = count(least=0, search=(1, 4))
-    n_specific_experts: Any = parameter(
+    n_specific_experts: int | str | Sequence[int] | Mapping[str, int] = parameter(
         default="auto",
         constraint=[StrOptions({"auto"}), COUNT_OR_ZERO, LISTED, dict],
         published=1,
@@ -28,11 +28,11 @@ class Extraction(MultiTaskEstimator):
         network=True,
         of_tasks=True,
     )
-    expert_hidden_units: Any = widths(
+    expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] | str = widths(
         default="auto", published=(64,), by_level=True, search=[(32,), (48,), (96,), (64, 64)]
     )
-    gate_hidden_units: Any = widths(default=(), search=None)
-    tower_hidden_units: Any = towers()
+    gate_hidden_units: Sequence[int] = widths(default=(), search=None)
+    tower_hidden_units: Sequence[int] | str = towers()
 
     network: ClassVar[Any] = PLE
 

@@ -1,9 +1,10 @@
 """Multi-gate Mixture-of-Experts as a scikit-learn estimator."""
 
-from typing import Any
+from collections.abc import Sequence
 
 from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import MMoE
+from ..utils.types import ClassWeight
 from .network_fields import count, towers, widths
 
 
@@ -48,11 +49,11 @@ class MMoEClassifierRegressor(MultiTaskEstimator):
 
     n_levels: int = count(search=(1, 3))
     n_experts: int = count(default=3, search=(2, 8))
-    expert_hidden_units: Any = widths(by_level=True)
+    expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] = widths(by_level=True)
     shared_gate: bool = parameter(default=False, constraint=["boolean"], network=True)
-    gate_hidden_units: Any = widths(default=(), search=None)
-    tower_hidden_units: Any = towers()
-    class_weight: Any = class_weight()
+    gate_hidden_units: Sequence[int] = widths(default=(), search=None)
+    tower_hidden_units: Sequence[int] | str = towers()
+    class_weight: ClassWeight = class_weight()
 
     network = MMoE
     treats_tasks_alike = True

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..base import WIDTHS, parameter
 from ..utils._sklearn import StrOptions
-from ..utils.constraints import LAYER_WIDTHS, LAYER_WIDTHS_BY_LEVEL, Number, at_least
+from ..utils.constraints import LAYER_WIDTHS, LAYER_WIDTHS_BY_LEVEL, NumberInterval, at_least
 
 
 def count(*, default: int = 1, least: int = 1, **options: Any) -> Any:
@@ -38,7 +38,7 @@ def specific_share() -> Any:
     """Declare the share of a task's own experts in its gate, at the start, of PLE and CGC."""
     return parameter(
         default=0.5,
-        constraint=[Number(Real, 0, 1, closed="neither"), None],
+        constraint=[NumberInterval(Real, 0, 1, closed="neither"), None],
         search=(0.01, 0.5, "log"),
         published=None,
         after="gate_hidden_units",

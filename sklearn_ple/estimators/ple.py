@@ -6,6 +6,7 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
 from ..base import MultiTaskEstimator, class_weight, with_parameters
+from ..utils.types import ClassWeight
 from .extraction import Extraction
 from .network_fields import count, specific_share
 
@@ -15,7 +16,7 @@ class _Progressive(Extraction):
     """Base class of the PLE estimators, which may have several levels."""
 
     n_levels: int = count(search=(1, 3), published=2)
-    specific_share: Any = specific_share()
+    specific_share: float | None = specific_share()
 
 
 @with_parameters
@@ -422,7 +423,7 @@ class PLEClassifierRegressor(_Progressive):
     ['death', 'wt82_71']
     """
 
-    class_weight: Any = class_weight()
+    class_weight: ClassWeight = class_weight()
 
 
 @with_parameters
@@ -456,8 +457,8 @@ class CGCClassifierRegressor(Extraction):
     ['death 1', 'shared 1']
     """
 
-    specific_share: Any = specific_share()
-    class_weight: Any = class_weight()
+    specific_share: float | None = specific_share()
+    class_weight: ClassWeight = class_weight()
 
 
 def _is_single_task(estimator: "PLEClassifier") -> bool:

@@ -2,11 +2,12 @@
 # The hooks are documented in MultiTaskEstimator.
 # ruff: noqa: D102
 
-from typing import Any
+from collections.abc import Sequence
 
 from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import CrossStitch, Sluice
 from ..utils.constraints import NOT_NEGATIVE, POSITIVE
+from ..utils.types import ClassWeight
 from .network_fields import count, towers, widths
 
 
@@ -49,15 +50,15 @@ class CrossStitchClassifierRegressor(MultiTaskEstimator):
     ['death', 'wt82_71']
     """
 
-    hidden_units: Any = widths()
+    hidden_units: Sequence[int] = widths()
     by_channel: bool = parameter(
         default=False, constraint=["boolean"], search=[False, True], published=True, network=True
     )
     stitch_rate_factor: float = parameter(
         default=10.0, constraint=[POSITIVE], search=(1.0, 100.0, "log")
     )
-    tower_hidden_units: Any = towers()
-    class_weight: Any = class_weight()
+    tower_hidden_units: Sequence[int] | str = towers()
+    class_weight: ClassWeight = class_weight()
 
     network = CrossStitch
 
@@ -114,7 +115,7 @@ class SluiceClassifierRegressor(MultiTaskEstimator):
     ['death', 'wt82_71']
     """
 
-    hidden_units: Any = widths(default=(64, 64))
+    hidden_units: Sequence[int] = widths(default=(64, 64))
     n_subspaces: int = count(default=2, search=[1, 2, 4])
     orthogonality: float = parameter(
         default=1e-3, constraint=[NOT_NEGATIVE], search=(1e-4, 1e-1, "log")
@@ -122,8 +123,8 @@ class SluiceClassifierRegressor(MultiTaskEstimator):
     mixing_rate_factor: float = parameter(
         default=10.0, constraint=[POSITIVE], search=(1.0, 100.0, "log")
     )
-    tower_hidden_units: Any = towers()
-    class_weight: Any = class_weight()
+    tower_hidden_units: Sequence[int] | str = towers()
+    class_weight: ClassWeight = class_weight()
 
     network = Sluice
 

@@ -1,13 +1,11 @@
 """The check of a model before it is saved, exported or applied to files."""
 
-from typing import Any
-
 from sklearn.utils.validation import check_is_fitted
 
 from ..parameters.shared import Parameters
 
 
-def check_model(model: Any, done: str) -> None:
+def check_model(model: object, done: str) -> None:
     """Check that a model is a fitted estimator of this package.
 
     Parameters

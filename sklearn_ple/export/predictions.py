@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path, PurePath, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -16,6 +16,10 @@ from ..utils.constraints import PATH, check_arguments
 from ..utils.credentials import masking
 from ..utils.files import replacing, replacing_in
 from .checks import check_model
+from .estimator import FittedEstimator
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem
 
 
 @masking()
@@ -119,7 +123,9 @@ def predict_to_parquet(
             writer.write_table(pa.Table.from_pandas(frame, schema, preserve_index=False))
 
 
-def _check_apart(X: Any, path: Any, filesystem: Any, place: str) -> None:
+def _check_apart(
+    X: Any, path: str | os.PathLike[str], filesystem: "FileSystem", place: str
+) -> None:
     """Raise a ValueError if predictions would replace the rows of X, or be among them."""
     from pyarrow.fs import FileType
 
@@ -142,7 +148,7 @@ def _check_apart(X: Any, path: Any, filesystem: Any, place: str) -> None:
             )
 
 
-def _resolve(filesystem: Any, place: str) -> PurePath:
+def _resolve(filesystem: "FileSystem", place: str) -> PurePath:
     """Return the path of a file, without links if it is on this machine."""
     from pyarrow.fs import LocalFileSystem
 
@@ -150,7 +156,9 @@ def _resolve(filesystem: Any, place: str) -> PurePath:
     return Path(os.path.realpath(place)) if is_local else PurePosixPath(place)
 
 
-def _predict_frames(model: Any, X: Any, method: str, known: Any) -> Iterator[pd.DataFrame]:
+def _predict_frames(
+    model: FittedEstimator, X: Any, method: str, known: str | Sequence[str] | None
+) -> Iterator[pd.DataFrame]:
     """Predict blocks of rows, with a column for each task or each class of each task."""
     if method == "predict":
         labels = model.predict(X, known=known)

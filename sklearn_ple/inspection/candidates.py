@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sklearn.base import is_classifier, is_regressor
+from sklearn.base import BaseEstimator, is_classifier, is_regressor
 from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor
 from sklearn.pipeline import Pipeline
 
@@ -11,8 +11,9 @@ from ..ensemble import BlendClassifierRegressor, PerTaskClassifierRegressor
 from ..ensemble.rows import LabelledRows, is_auto
 from ..metrics import metric_name
 from ..metrics.scores import assign_metrics
+from ..metrics.views import Metrics
 from ..tables.kinds import assign_kinds, make_task, split_kind
-from ..tasks import Task
+from ..tasks import Task, TaskKind, TaskTypes
 from ..utils.checks import shown
 from ..utils.constraints import is_estimator
 
@@ -28,12 +29,12 @@ class Candidate(NamedTuple):
         Names of the tasks that it can learn.
     """
 
-    estimator: Any
+    estimator: BaseEstimator
     tasks: list[str]
 
 
 def read_models(
-    models: Mapping[str, Any], known: Mapping[str, Any], rows: LabelledRows, task_types: Any
+    models: Mapping[str, Any], known: Mapping[str, Any], rows: LabelledRows, task_types: TaskTypes
 ) -> dict[str, Candidate]:
     """Return the candidate that each model stands for.
 
@@ -73,7 +74,7 @@ def read_models(
     return found
 
 
-def _read_model(model: Any, rows: LabelledRows, task_types: Any) -> Candidate:
+def _read_model(model: BaseEstimator, rows: LabelledRows, task_types: TaskTypes) -> Candidate:
     if isinstance(model, (MultiOutputClassifier, MultiOutputRegressor)):
         model = model.estimator
     last, tasks = find_last(model), rows.targets.tasks
@@ -92,7 +93,7 @@ def _read_model(model: Any, rows: LabelledRows, task_types: Any) -> Candidate:
     return Candidate(rows.configure(model, task_types, only=names), names)
 
 
-def _can_learn(model: Any, task: Task, rows: LabelledRows) -> bool:
+def _can_learn(model: BaseEstimator, task: Task, rows: LabelledRows) -> bool:
     """Return whether an estimator with ``task_types`` can learn a task of its kind."""
     family = is_classifier(model) - is_regressor(model)
     if family and task.has_classes is not (family > 0):
@@ -109,14 +110,16 @@ def _can_learn(model: Any, task: Task, rows: LabelledRows) -> bool:
     return True
 
 
-def find_last(model: Any) -> Any:
+def find_last(model: BaseEstimator) -> BaseEstimator:
     """Return the last step of a pipeline, or the estimator of a search."""
     while isinstance(model, Pipeline) or (hasattr(model, "estimator") and hasattr(model, "refit")):
         model = model[-1] if isinstance(model, Pipeline) else model.estimator
     return model
 
 
-def check_metrics(candidates: Mapping[str, Candidate], names: Sequence[str], metrics: Any) -> None:
+def check_metrics(
+    candidates: Mapping[str, Candidate], names: Sequence[str], metrics: Metrics
+) -> None:
     """Check that all models score a task by the same metric, which its kind decides by default."""
     given = assign_metrics(metrics, names)
     for name in names:
@@ -150,7 +153,7 @@ def _list_settled(candidate: Candidate, name: str) -> list[Any]:
     return [_make(name, entry) for entry in entries if not is_auto(entry)]
 
 
-def _make(name: str, entry: Any) -> Any:
+def _make(name: str, entry: TaskKind) -> Task:
     """Return a task of an entry of ``task_types`` that is not "auto"."""
     kind, options = split_kind(entry)
     if isinstance(kind, type) and issubclass(kind, Task):
@@ -158,7 +161,7 @@ def _make(name: str, entry: Any) -> Any:
     return kind if isinstance(kind, Task) else make_task(name, kind, options)
 
 
-def _describe_metric(task: Any) -> Any:
+def _describe_metric(task: Task) -> Any:
     """Return what equal metrics have in common; those of classes depend on their number only."""
     if task.has_classes:
         return "classes"

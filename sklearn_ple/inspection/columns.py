@@ -1,6 +1,6 @@
 """Columns of tables of any type: names, groups of columns, and shuffling of their values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,9 @@ def list_columns(X: Any) -> list[Any]:
     return list(X.columns) if hasattr(X, "columns") else [f"x{k}" for k in range(X.shape[1])]
 
 
-def find_groups(groups: Any, names: list[Any]) -> dict[Any, list[int]]:
+def find_groups(
+    groups: Mapping[str, Any] | Sequence[Any] | None, names: list[Any]
+) -> dict[Any, list[int]]:
     """Return the positions of the columns of each group.
 
     Parameters

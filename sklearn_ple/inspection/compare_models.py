@@ -10,6 +10,7 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import TimeSeriesSplit
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import has_fit_parameter
@@ -46,16 +47,25 @@ _BOOSTING = "boosting"
 ON_REQUEST = ("boosting, tuned",)
 
 
-def make_models() -> dict[str, Any]:
-    """Return the models that have a name; those not in `ON_REQUEST` are compared by default."""
-    return {
+def make_models(by_time: bool = False) -> dict[str, Any]:
+    """Return the models that have a name; those not in `ON_REQUEST` are compared by default.
+
+    If rows are in the order of time, they validate on the last ones.
+    """
+    pair = [("network", PLEClassifierRegressor()), ("boosting", PerTaskClassifierRegressor())]
+    of_pair: dict[str, Any] = {"estimators": pair, "cv": TimeSeriesSplit()} if by_time else {}
+    models = {
         DUMMY: PerTaskClassifierRegressor(DummyClassifier(strategy="prior"), DummyRegressor()),
         _BOOSTING: PerTaskClassifierRegressor(),
         "boosting, tuned": PerTaskClassifierRegressor(tune=True),
         "hard sharing": SharedBottomClassifierRegressor(),
         "PLE": PLEClassifierRegressor(),
-        "blend": BlendClassifierRegressor(),
+        "blend": BlendClassifierRegressor(**of_pair),
     }
+    for model in models.values() if by_time else ():
+        splits = [name for name in model.get_params() if name.endswith("validation_split")]
+        model.set_params(**dict.fromkeys(splits, "last"))
+    return models
 
 
 @check_arguments(

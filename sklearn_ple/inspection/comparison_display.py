@@ -1,7 +1,7 @@
 """Plot of the gains of tasks over a reference."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,9 @@ from ..utils.checks import check_frame
 from ..utils.constraints import check_arguments
 from . import style
 from .shown import Display
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: The part of a gain by which a cell is coloured if the interval includes zero.
 PALE = 0.35
@@ -78,7 +81,7 @@ class ComparisonDisplay(Display):
     confidence: float = 0.95
 
     @check_arguments(ax=style.AXES)
-    def plot(self, ax: Any = None, **kwargs: Any) -> "ComparisonDisplay":
+    def plot(self, ax: "Axes | None" = None, **kwargs: Any) -> "ComparisonDisplay":
         """Draw the gains.
 
         Parameters

@@ -1,7 +1,7 @@
 """A picture of which targets still go together once the features are known."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,9 @@ from ..utils.constraints import ESTIMATOR, NOT_NEGATIVE, check_arguments
 from ..utils.inner import tasks_of
 from .shown import Display
 from .style import AXES, draw_heat_map, format_numbers
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(eq=False, repr=False)
@@ -63,7 +66,7 @@ class DependenceDisplay(Display):
     @classmethod
     @check_arguments(estimator=[ESTIMATOR], ax=AXES)
     def from_estimator(
-        cls, estimator: Any, *, ax: Any = None, **kwargs: Any
+        cls, estimator: Any, *, ax: "Axes | None" = None, **kwargs: Any
     ) -> "DependenceDisplay":
         """Draw the dependence of the tasks of a fitted estimator.
 
@@ -120,7 +123,7 @@ class DependenceDisplay(Display):
         return sorted(pairs, key=lambda pair: -abs(pair[2]))
 
     @check_arguments(ax=AXES)
-    def plot(self, ax: Any = None, **kwargs: Any) -> "DependenceDisplay":
+    def plot(self, ax: "Axes | None" = None, **kwargs: Any) -> "DependenceDisplay":
         """Draw the dependence.
 
         Parameters

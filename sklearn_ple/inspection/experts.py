@@ -12,7 +12,8 @@ import torch
 from sklearn.pipeline import Pipeline
 from torch import Tensor
 
-from ..nn.records import watch
+from ..nn import TabularNetwork
+from ..nn.hooks import watch
 from ..utils.inner import find_inner_estimator
 
 _IDLE = 0.05
@@ -118,7 +119,7 @@ def _add_zeros(zeros: list[Tensor], outputs: Tensor) -> None:
 def _examine(
     utilization: pd.DataFrame,
     inactive: Mapping[tuple[int, str], float],
-    module: Any,
+    module: TabularNetwork,
     tasks: Sequence[str],
 ) -> pd.DataFrame:
     """Tabulate the health of the experts, given the share of zeros of some of them."""

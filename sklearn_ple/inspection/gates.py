@@ -2,7 +2,7 @@
 
 import textwrap
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,9 @@ from . import style
 from .experts import describe_faults, find_gates, read_gates
 from .shown import Display
 from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY_BLUE, VERMILION
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 # Hatches distinguish gates of the same colour, up to 56 gates in all.
 _COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY_BLUE, VERMILION, GREY)
@@ -240,7 +243,11 @@ def _style(position: int) -> dict[str, Any]:
 
 
 def _draw(
-    ax: Any, rows: pd.DataFrame, styles: dict[str, dict[str, Any]], options: Any, turned: bool
+    ax: "Axes",
+    rows: pd.DataFrame,
+    styles: dict[str, dict[str, Any]],
+    options: dict[str, Any],
+    turned: bool,
 ) -> dict[str, Any]:
     """Draw a level into its panel, with horizontal bars if turned; return the bars by gate."""
     bars = {}

@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -11,6 +11,9 @@ from sklearn.utils.validation import check_is_fitted
 from ..utils.inner import tasks_of
 from .shown import Display
 from .style import make_axes, merge_style, shorten
+
+if TYPE_CHECKING:
+    pass
 
 _MAX_COLUMNS = 4
 # Size of a panel with its texts, in inches.

@@ -1,30 +1,32 @@
-"""Permutation importance of columns, for all tasks at once, and its heat map."""
+"""Permutation importance of columns, for all tasks at once: what users call and see."""
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy import stats
-from sklearn.utils import check_random_state
-from sklearn.utils.parallel import Parallel, delayed
 
 from ..metrics import multitask_scores
+from ..metrics.views import Metrics
 from ..utils._sklearn import StrOptions
 from ..utils.constraints import BETWEEN_0_AND_1, COUNT, ESTIMATOR, N_JOBS, check_arguments
 from ..utils.inner import tasks_of
-from ..utils.progress import progress_bar
-from ..utils.warn import collected
-from .columns import find_groups, list_columns, shuffle_columns, to_table
+from ..utils.types import RandomStateLike
+from .columns import to_table
+from .importance_map import FEW_TASKS, draw_importances
+from .permutation import draw_orders, list_features, measure_drops
 from .shown import Contents, Display, Result
-from .style import AXES, DARK_GREY, draw_heat_map, format_numbers, import_pyplot
+from .style import AXES, DARK_GREY, format_numbers, import_pyplot
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: Name of the mean over the tasks in tables of tasks.
 MEAN = "mean of tasks"
 _N_SHOWN = 10
-#: With more tasks than this, and than features, the tasks are rows of the heat map.
-FEW_TASKS = 9
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -195,13 +197,13 @@ def multitask_importance(
     X: Any,
     y: Any,
     *,
-    metrics: Any = None,
+    metrics: Metrics = None,
     n_repeats: int = 5,
     groups_of_columns: Any = None,
-    sample_weight: Any = None,
+    sample_weight: ArrayLike | None = None,
     confidence: float = 0.95,
     n_jobs: int | None = None,
-    random_state: Any = None,
+    random_state: RandomStateLike = None,
     verbose: int = 0,
 ) -> MultiTaskImportance:
     """Measure how much the score of each task drops when the values of a column are shuffled.
@@ -308,54 +310,14 @@ def multitask_importance(
     """
     tasks_of(estimator)
     X = to_table(X)
-    names = list_columns(X)
-    if groups_of_columns is None:
-        features = [(name, [position]) for position, name in enumerate(names)]
-    else:
-        features = list(find_groups(groups_of_columns, names).items())
-    options = {"y": y, "metrics": metrics, "sample_weight": sample_weight}
-    score = partial(multitask_scores, estimator, **options)
+    features = list_features(X, groups_of_columns)
+    score = partial(multitask_scores, estimator, y=y, metrics=metrics, sample_weight=sample_weight)
     scores = score(X=X)
-    orders = _draw_orders(X.shape[0], n_repeats, random_state)
-
-    # Threads are enough, because torch releases Python's lock. They need no copies of X.
-    drops = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(
-        delayed(_measure_drops)(score, X, feature, columns, orders, scores)
-        for feature, columns in features
+    orders = draw_orders(X.shape[0], n_repeats, random_state)
+    drops = measure_drops(score, X, features, orders, scores, n_jobs, verbose)
+    return MultiTaskImportance(
+        [name for name, _ in features], list(scores), drops, scores, confidence
     )
-    bar = progress_bar(
-        drops, desc="Permuting", unit="feature", total=len(features), disable=not verbose
-    )
-    importances = np.array(list(bar))
-    measured = [feature for feature, _ in features]
-    return MultiTaskImportance(measured, list(scores), importances, scores, confidence)
-
-
-def _draw_orders(n_rows: int, n_repeats: int, random_state: Any) -> list[np.ndarray]:
-    """Return an order of the rows for each repeat, the same as scikit-learn's function uses."""
-    seed = check_random_state(random_state).randint(np.iinfo(np.int32).max + 1)
-    rng = np.random.RandomState(seed)
-    shuffle, order, orders = np.arange(n_rows), np.arange(n_rows), []
-    for _ in range(n_repeats):
-        # scikit-learn shuffles the values that it has already shuffled.
-        rng.shuffle(shuffle)
-        order = order[shuffle]
-        orders.append(order)
-    return orders
-
-
-def _measure_drops(
-    score: Any, X: Any, feature: Any, columns: list[int], orders: Any, scores: dict[str, float]
-) -> np.ndarray:
-    """Compute the drops of the scores with a feature shuffled, of shape (n_tasks, n_repeats)."""
-    try:
-        # The scores without shuffling have already raised these warnings.
-        with collected(UserWarning):
-            found = [score(X=shuffle_columns(X, columns, order)) for order in orders]
-    except Exception as error:
-        error.add_note(f"This error occurred with the feature {feature!r} shuffled.")
-        raise
-    return np.array([[score - repeat[task] for repeat in found] for task, score in scores.items()])
 
 
 @dataclass(eq=False, repr=False)
@@ -425,7 +387,7 @@ class ImportanceDisplay(Display):
         y: Any,
         *,
         max_features: int | str | None = "auto",
-        ax: Any = None,
+        ax: "Axes | None" = None,
         **kwargs: Any,
     ) -> "ImportanceDisplay":
         """Measure the importances for a fitted estimator and draw them.
@@ -464,7 +426,7 @@ class ImportanceDisplay(Display):
 
     @check_arguments(max_features=[COUNT, None, StrOptions({"auto"})], ax=AXES)
     def plot(
-        self, ax: Any = None, *, max_features: int | str | None = "auto", **kwargs: Any
+        self, ax: "Axes | None" = None, *, max_features: int | str | None = "auto", **kwargs: Any
     ) -> "ImportanceDisplay":
         """Draw the importances.
 
@@ -491,39 +453,16 @@ class ImportanceDisplay(Display):
         ImportError
             If matplotlib is not installed.
         """
-        import_pyplot()
-        from matplotlib.colors import PowerNorm
-
         if isinstance(max_features, str):
             max_features = 20 if len(self.importance.tasks) <= FEW_TASKS else 10
-        means = self.importance.select(max_features)
-        reach = np.nanmax(means.to_numpy(), initial=0.0) or 1.0
-        style: dict[str, Any] = {"cmap": "Blues"}
-        if "norm" not in kwargs:
-            limits: dict[str, Any] = {"vmin": 0, "vmax": reach}
-            limits |= {end: kwargs.pop(end) for end in limits if end in kwargs}
-            style["norm"] = PowerNorm(0.5, **limits)
-        texts, values = self.importance.write(max_features).to_numpy(), np.maximum(means, 0)
-        label, style = "drop of the score", style | kwargs
-        # The longer side is the height, so that the picture fits into a page.
-        turned, names = means.shape[1] > max(FEW_TASKS, len(means)), (means.index, means.columns)
-        if turned:
-            texts, values, names = texts.T, values.T, names[::-1]
-        self.image_, written = draw_heat_map(ax, values, texts, names, label, **style)
-        self.texts_ = written.T if turned else written
+        means, texts = self.importance.select(max_features), self.importance.write(max_features)
+        self.image_, self.texts_ = draw_importances(ax, means, texts.to_numpy(), **kwargs)
         self.ax_, self.figure_ = self.image_.axes, self.image_.axes.figure
-        self._describe(len(means), means.shape[1], turned)
-        return self
-
-    def _describe(self, n_features: int, n_tasks: int, turned: bool) -> None:
-        ax = self.ax_
-        if n_tasks > 1:
-            # A gap separates the mean from the tasks.
-            gap = {"color": "white", "linewidth": 5}
-            (ax.axhline if turned else ax.axvline)(n_tasks - 1.5, **gap)
-        if rest := len(self.importance.features) - n_features:
-            ax.set_xlabel(f"not shown: {rest} that matter less on the mean", color=DARK_GREY)
+        if rest := len(self.importance.features) - len(means):
+            label = f"not shown: {rest} that matter less on the mean"
+            self.ax_.set_xlabel(label, color=DARK_GREY)
         if self.importance.importances.shape[2] > 1:
             percent = f"{100 * self.importance.confidence:g} %"
             title = f"in brackets: {percent} interval includes zero"
-            ax.set_title(title, fontsize="small", color=DARK_GREY)
+            self.ax_.set_title(title, fontsize="small", color=DARK_GREY)
+        return self

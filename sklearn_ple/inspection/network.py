@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from ..nn.drawing import Outline, draw_html, draw_svg
 from ..utils.constraints import PATH, check_arguments
 from ..utils.files import replacing
@@ -48,7 +50,7 @@ class NetworkDiagram:
     >>> diagram.save("network.svg")  # doctest: +SKIP
     """
 
-    def __init__(self, estimator: Any, weights: Any = None):
+    def __init__(self, estimator: Any, weights: pd.DataFrame | None = None):
         self.estimator = estimator
         self.weights = weights
 

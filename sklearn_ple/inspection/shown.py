@@ -43,7 +43,7 @@ class Display:
 
     drawn_by: ClassVar[str] = "from_estimator, which draws at once"
 
-    def __new__(cls, *args: Any, **_: Any) -> Self:
+    def __new__(cls, *args: Any, **_: object) -> Self:
         """Check the first argument, before any other is found missing."""
         hint: Any = fields(cast(Any, cls))[0].type
         kind = get_origin(hint) or hint

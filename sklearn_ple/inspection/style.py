@@ -1,12 +1,17 @@
 """What plots share: matplotlib, which may not be installed, colours, names and numbers."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..utils._sklearn import HasMethods
 from ..utils.versions import needing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # The colours of Okabe and Ito, which colour-blind people can distinguish.
 BLUE = "#0072B2"
@@ -72,7 +77,9 @@ def merge_style(style: dict[str, Any], options: dict[str, Any], kind: str) -> di
     return style | normalize_kwargs(options, getattr(plt, kind))
 
 
-def add_legend(owner: Any, handles: Sequence[Any], names: Sequence[str], **options: Any) -> None:
+def add_legend(
+    owner: "Axes | Figure", handles: Sequence[Any], names: Sequence[str], **options: Any
+) -> None:
     """Add a legend to axes or a figure that shows all names, the long ones shortened.
 
     Parameters
@@ -92,7 +99,7 @@ def add_legend(owner: Any, handles: Sequence[Any], names: Sequence[str], **optio
         text.set(text=name, parse_math=False)
 
 
-def shorten(name: Any) -> str:
+def shorten(name: Hashable) -> str:
     """Return a name with at most 40 characters: a longer one without its middle."""
     text = str(name)
     return text if len(text) <= 40 else f"{text[:24]}…{text[-15:]}"
@@ -132,7 +139,12 @@ def format_numbers(values: np.ndarray, n_digits: int, sign: str = "") -> np.ndar
 
 
 def draw_heat_map(
-    ax: Any, values: Any, texts: np.ndarray, names: Any, label: str, **style: Any
+    ax: "Axes | None",
+    values: ArrayLike,
+    texts: np.ndarray,
+    names: tuple[Sequence[Hashable], Sequence[Hashable]],
+    label: str,
+    **style: Any,
 ) -> tuple[Any, np.ndarray]:
     """Draw numbers as colours, with texts in the cells.
 
@@ -171,7 +183,7 @@ def draw_heat_map(
     return image, _write_cells(image, texts)
 
 
-def _label_cells(ax: Any, rows: Sequence[str], columns: Sequence[str]) -> None:
+def _label_cells(ax: "Axes", rows: Sequence[str], columns: Sequence[str]) -> None:
     """Name the rows and columns of a heat map, and separate its cells by white lines."""
     ax.set_xticks(range(len(columns)), columns, rotation=35, ha="right", parse_math=False)
     ax.set_yticks(range(len(rows)), rows, parse_math=False)

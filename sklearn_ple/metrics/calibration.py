@@ -1,9 +1,8 @@
 """Calibration error of predicted probabilities."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 
 from ..tables.labels import Labels, as_frame
@@ -21,13 +20,13 @@ from .views import to_plain_array
     sample_weight=[LISTED, None],
 )
 def expected_calibration_error(
-    y_true: Any,
-    y_prob: Any,
+    y_true: ArrayLike,
+    y_prob: ArrayLike,
     n_bins: int = 10,
     *,
     strategy: str = "uniform",
-    labels: Any = None,
-    sample_weight: Any = None,
+    labels: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
 ) -> float:
     """Compute the expected calibration error (ECE) of the probabilities of one task.
 
@@ -118,7 +117,7 @@ def expected_calibration_error(
     return float(np.abs(excess).sum() / weights[rows].sum())
 
 
-def _column(y_true: Any) -> pd.Series:
+def _column(y_true: ArrayLike) -> pd.Series:
     table = as_frame(y_true, "y_true")
     if table.shape[1] > 1:
         raise ValueError(f"y_true has {table.shape[1]} columns: pass the labels of one task.")
@@ -129,7 +128,7 @@ def _column(y_true: Any) -> pd.Series:
 
 
 def _choose_probabilities(
-    observed: np.ndarray, prob: np.ndarray, labels: Any
+    observed: np.ndarray, prob: np.ndarray, labels: ArrayLike | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the probability that is used in each row, and whether its class is the label."""
     if prob.ndim == 1:

@@ -1,14 +1,15 @@
 """The jackknife of a score: what it would be without some of the rows."""
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 from scipy.stats import rankdata
 from sklearn import config_context
 
+from ..predictions.task_view import TaskClassifierView
 from ..utils.warn import collected
 from .scores import choose_metric, make_task_scorer
-from .views import ScoredTask, to_plain_array
+from .views import Metric, ScoredTask, to_plain_array
 
 #: Number of blocks of rows, each of which is left out in turn.
 N_BLOCKS = 20
@@ -53,7 +54,7 @@ def deal_blocks(
 
 
 def compute_pseudo_values(
-    scored: ScoredTask, metric: object, score: float, blocks: np.ndarray
+    scored: ScoredTask, metric: Metric, score: float, blocks: np.ndarray
 ) -> np.ndarray:
     """Compute the pseudo-values of a score, whose mean is about the score.
 
@@ -65,7 +66,7 @@ def compute_pseudo_values(
     ----------
     scored : ScoredTask
         The task and its predictions.
-    metric : object
+    metric : str, callable or None
         The metric; None for that of the task's kind.
     score : float
         The score of all rows.
@@ -84,7 +85,7 @@ def compute_pseudo_values(
         return unknown
     labels, weights = to_plain_array(scored.labels.iloc[rows]), scored.weights
     metric = choose_metric(scored, labels) if metric is None else metric
-    score_rows: Any = make_task_scorer(scored, metric)
+    score_rows: Callable[..., float] = make_task_scorer(scored, metric)
     if isinstance(metric, str) and metric == "roc_auc" and weights is None:
         score_rows = _compute_auc
     without = []
@@ -100,7 +101,7 @@ def compute_pseudo_values(
     return n_blocks * score - (n_blocks - 1) * np.array(without, dtype=float)
 
 
-def _compute_auc(view: Any, rows: np.ndarray, labels: np.ndarray) -> float:
+def _compute_auc(view: TaskClassifierView, rows: np.ndarray, labels: np.ndarray) -> float:
     """Compute the ROC AUC of two classes by ranks, a hundred times as fast as scikit-learn's."""
     is_second = labels == view.classes_[1]
     n, n_second = len(labels), int(is_second.sum())

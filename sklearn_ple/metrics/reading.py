@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from ..tables.files.columns import read_labels
@@ -21,7 +22,7 @@ from .views import PredictionError, Respond, ScoredTask, to_plain_array
 
 
 def read_tasks(
-    estimator_or_y_pred: Any, X: Any, y: Any, sample_weight: Any = None
+    estimator_or_y_pred: Any, X: Any, y: Any, sample_weight: ArrayLike | None = None
 ) -> list[ScoredTask]:
     """Return each task with its predictions; the arguments are those of `multitask_scores`."""
     if y is None:

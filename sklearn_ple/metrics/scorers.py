@@ -6,9 +6,12 @@ from typing import Any
 from ..utils._sklearn import _BaseScorer
 from ..utils.constraints import check_arguments
 from .scores import check_average, multitask_score, score_one_task
+from .views import Average, Metric, Metrics
 
 
-def make_multitask_scorer(metrics: Any = None, average: Any = "mean") -> Callable[..., float]:
+def make_multitask_scorer(
+    metrics: Metrics = None, average: Average = "mean"
+) -> Callable[..., float]:
     """Make a scorer of all tasks, for ``GridSearchCV`` and ``cross_validate``.
 
     Parameters
@@ -60,7 +63,7 @@ def make_multitask_scorer(metrics: Any = None, average: Any = "mean") -> Callabl
 
 
 @check_arguments(name=[str])
-def task_scorer(name: str, metric: Any = None) -> Callable[..., float]:
+def task_scorer(name: str, metric: Metric = None) -> Callable[..., float]:
     """Make a scorer of one of several tasks.
 
     Parameters

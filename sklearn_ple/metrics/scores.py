@@ -6,6 +6,7 @@ from inspect import signature
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import (
     d2_absolute_error_score,
@@ -22,7 +23,7 @@ from ..utils._sklearn import _BaseScorer, _check_response_method
 from ..utils.checks import shown
 from ..utils.warn import collected, warn
 from .reading import read_tasks
-from .views import PredictionError, ScoredTask, to_plain_array
+from .views import Average, Metric, Metrics, PredictionError, ScoredTask, to_plain_array
 
 # Metrics of numbers that do not depend on the unit of the numbers.
 _OF_ANY_UNIT = {
@@ -35,7 +36,11 @@ _OF_ANY_UNIT = {
 
 
 def multitask_scores(
-    estimator_or_y_pred: Any, X: Any, y: Any, metrics: Any = None, sample_weight: Any = None
+    estimator_or_y_pred: Any,
+    X: Any,
+    y: Any,
+    metrics: Metrics = None,
+    sample_weight: ArrayLike | None = None,
 ) -> dict[str, float]:
     """Compute the score of each task on the rows that have a label for it.
 
@@ -120,7 +125,7 @@ def multitask_scores(
     return _score_tasks(read_tasks(estimator_or_y_pred, X, y, sample_weight), metrics)
 
 
-def _score_tasks(tasks: list[ScoredTask], metrics: Any) -> dict[str, float]:
+def _score_tasks(tasks: list[ScoredTask], metrics: Metrics) -> dict[str, float]:
     """Score the tasks that have predictions."""
     metrics = assign_metrics(metrics, [scored.name for scored in tasks])
     return {
@@ -130,7 +135,7 @@ def _score_tasks(tasks: list[ScoredTask], metrics: Any) -> dict[str, float]:
     }
 
 
-def assign_metrics(metrics: Any, names: Sequence[str]) -> dict[str, Any]:
+def assign_metrics(metrics: Metrics, names: Sequence[str]) -> dict[str, Any]:
     """Return the metric of each task; None stands for that of its kind."""
     if isinstance(metrics, Mapping):
         check_task_names("metrics", metrics, names)
@@ -142,9 +147,9 @@ def multitask_score(
     estimator_or_y_pred: Any,
     X: Any,
     y: Any,
-    metrics: Any = None,
-    average: Any = "mean",
-    sample_weight: Any = None,
+    metrics: Metrics = None,
+    average: Average = "mean",
+    sample_weight: ArrayLike | None = None,
 ) -> float:
     """Combine the scores of all tasks into one number; undefined scores are skipped.
 
@@ -197,11 +202,11 @@ def multitask_score(
     check_average(average)
     tasks = read_tasks(estimator_or_y_pred, X, y, sample_weight)
     scores = _score_tasks(tasks, metrics)
-    by_weight = isinstance(average, Mapping)
-    if by_weight:
-        check_task_names("average", average, [scored.name for scored in tasks])
     defined = {name: score for name, score in scores.items() if not np.isnan(score)}
-    weights = [average.get(name, 0) if by_weight else 1 for name in defined]
+    weights: list[float] = [1] * len(defined)
+    if isinstance(average, Mapping):
+        check_task_names("average", average, [scored.name for scored in tasks])
+        weights = [average.get(name, 0) for name in defined]
     if not any(weights):
         return float("nan")
     if average == "worst":
@@ -209,7 +214,7 @@ def multitask_score(
     return float(np.average(list(defined.values()), weights=weights))
 
 
-def check_average(average: Any) -> None:
+def check_average(average: Average) -> None:
     """Check the parameter ``average``."""
     if isinstance(average, Mapping):
         if not all(map(is_weight, average.values())) or not any(average.values()):
@@ -224,7 +229,12 @@ def check_average(average: Any) -> None:
 
 
 def score_one_task(
-    estimator: Any, X: Any, y: Any, task: str, metric: Any = None, sample_weight: Any = None
+    estimator: Any,
+    X: Any,
+    y: Any,
+    task: str,
+    metric: Metric = None,
+    sample_weight: ArrayLike | None = None,
 ) -> float:
     """Score one task among those of an estimator; see `multitask_scores`."""
     tasks = read_tasks(estimator, X, y, sample_weight)
@@ -235,7 +245,7 @@ def score_one_task(
 # -- one task -------------------------------------------------------------------------------------
 
 
-def metric_name(metric: Any) -> str:
+def metric_name(metric: Metric) -> str:
     """Return the name of a metric, such as the default metric of a task.
 
     Parameters
@@ -260,7 +270,7 @@ def metric_name(metric: Any) -> str:
     return getattr(getattr(metric, "_score_func", metric), "__name__", repr(metric))
 
 
-def make_task_scorer(scored: ScoredTask, metric: Any) -> _BaseScorer:
+def make_task_scorer(scored: ScoredTask, metric: Metric) -> _BaseScorer:
     """Convert a metric to a scorer of scikit-learn for a task."""
     if not isinstance(metric, str) and not callable(metric):
         raise ValueError(
@@ -306,7 +316,7 @@ def choose_metric(scored: ScoredTask, labels: np.ndarray) -> Any:
     return ONE_VS_REST_AUC
 
 
-def score_task(scored: ScoredTask, metric: Any, argument: str = "metrics") -> float:
+def score_task(scored: ScoredTask, metric: Metric, argument: str = "metrics") -> float:
     """Score one task with a scorer of scikit-learn, on the rows that have a label and a weight.
 
     Errors name the argument that the metric was passed as.

@@ -24,6 +24,15 @@ class PredictionError(Exception):
         self.error = error
 
 
+#: A metric of a task: the name of a scorer of scikit-learn, a scorer, or a function of labels and
+#: predictions; None for the task's own.
+Metric = str | Callable[..., float] | None
+#: One metric for all tasks, or a dict by name.
+Metrics = Metric | Mapping[str, Metric]
+#: How the scores of tasks are combined: "mean", "worst", or weights by name.
+Average = str | Mapping[str, float]
+
+
 class TaskPredictions(BaseEstimator):
     """Predictions of a task in the form of a fitted estimator whose X is an array of row numbers.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn import get_config
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_validate
@@ -38,7 +39,7 @@ def cross_val_predict(
     y: Any,
     *,
     cv: Any = None,
-    groups: Any = None,
+    groups: ArrayLike | None = None,
     method: str = "predict",
     n_jobs: int | None = None,
     params: dict[str, Any] | None = None,

@@ -5,15 +5,18 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.model_selection import BaseShuffleSplit, check_cv
 from sklearn.utils import check_random_state, indexable
 
 from ..tables.frames import refuse_unread, take_rows, takeable
 from ..tables.groups import read_groups
+from ..tables.kinds import TaskTypes
 from ..tables.reading import check_in_memory
 from ..utils._sklearn import GroupsConsumerMixin, _BaseKFold, _num_samples, _validate_shuffle_split
 from ..utils.checks import check_lengths, check_rows, naming
 from ..utils.constraints import BETWEEN_0_AND_1, COUNT, at_least, check_arguments
+from ..utils.types import RandomStateLike
 from .stratify import stratify
 
 _SIZE = [COUNT, BETWEEN_0_AND_1, None]
@@ -90,13 +93,15 @@ class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
         n_splits: int = 5,
         *,
         shuffle: bool = False,
-        random_state: Any = None,
-        task_types: Any = "auto",
+        random_state: RandomStateLike = None,
+        task_types: TaskTypes = "auto",
     ):
         super().__init__(n_splits, shuffle=shuffle, random_state=random_state)
         self.task_types = task_types
 
-    def split(self, X: Any, y: Any, groups: Any = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def split(
+        self, X: Any, y: Any, groups: ArrayLike | None = None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Generate the indices of training rows and test rows.
 
         Parameters
@@ -128,7 +133,7 @@ class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
         """
         yield from super().split(X, y, _check(X, y, groups))
 
-    def _iter_test_masks(self, X: Any, y: Any, groups: Any) -> Iterator[np.ndarray]:
+    def _iter_test_masks(self, X: Any, y: Any, groups: np.ndarray | None) -> Iterator[np.ndarray]:
         sizes = [len(part) for part in np.array_split(np.arange(_num_samples(X)), self.n_splits)]
         rng = check_random_state(self.random_state) if self.shuffle else None
         parts = f"{self.n_splits} folds"
@@ -194,17 +199,19 @@ class MultiTaskShuffleSplit(GroupsConsumerMixin, BaseShuffleSplit):
         self,
         n_splits: int = 10,
         *,
-        test_size: Any = None,
-        train_size: Any = None,
-        random_state: Any = None,
-        task_types: Any = "auto",
+        test_size: float | None = None,
+        train_size: float | None = None,
+        random_state: RandomStateLike = None,
+        task_types: TaskTypes = "auto",
     ):
         super().__init__(
             n_splits, test_size=test_size, train_size=train_size, random_state=random_state
         )
         self.task_types = task_types
 
-    def split(self, X: Any, y: Any, groups: Any = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def split(
+        self, X: Any, y: Any, groups: ArrayLike | None = None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Generate the indices of training rows and test rows, in random order.
 
         Parameters
@@ -236,7 +243,7 @@ class MultiTaskShuffleSplit(GroupsConsumerMixin, BaseShuffleSplit):
         yield from super().split(X, y, _check(X, y, groups))
 
     def _iter_indices(
-        self, X: Any, y: Any, groups: Any
+        self, X: Any, y: Any, groups: np.ndarray | None
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         n_rows = _num_samples(X)
         n_train, n_test = _validate_shuffle_split(
@@ -250,7 +257,7 @@ class MultiTaskShuffleSplit(GroupsConsumerMixin, BaseShuffleSplit):
             yield order[part[order] == 0], order[part[order] == 1]
 
 
-def _check(X: Any, y: Any, groups: Any) -> np.ndarray | None:
+def _check(X: Any, y: Any, groups: ArrayLike | None) -> np.ndarray | None:
     """Check that X is in memory and y as long, and number the groups of the rows."""
     check_in_memory(X)
     refuse_unread(y)
@@ -287,12 +294,12 @@ def to_splitter(cv: Any, estimator: Any) -> Any:
     return check_cv(cv)
 
 
-def _make_folds(cv: Any, task_types: Any) -> MultiTaskKFold:
+def _make_folds(cv: Any, task_types: TaskTypes) -> MultiTaskKFold:
     return MultiTaskKFold(5 if cv is None else int(cv), task_types=task_types)
 
 
 def list_folds(
-    cv: Any, task_types: Any, X: Any, y: Any, groups: Any
+    cv: Any, task_types: TaskTypes, X: Any, y: Any, groups: ArrayLike | None
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return the folds that a parameter ``cv`` stands for.
 
@@ -324,7 +331,7 @@ def list_folds(
     return [(_read_rows(train, X), _read_rows(test, X)) for train, test in splits]
 
 
-def _read_rows(part: Any, X: Any) -> np.ndarray:
+def _read_rows(part: ArrayLike, X: Any) -> np.ndarray:
     """Return the rows of a user's fold as numbers; they may be a mask."""
     rows, n_rows = np.asarray(part), _num_samples(X)
     if rows.dtype == bool and rows.shape == (n_rows,):
@@ -339,11 +346,11 @@ def train_test_split(
     X: Any,
     y: Any,
     *others: Any,
-    test_size: Any = None,
-    train_size: Any = None,
-    random_state: Any = None,
-    groups: Any = None,
-    task_types: Any = "auto",
+    test_size: float | None = None,
+    train_size: float | None = None,
+    random_state: RandomStateLike = None,
+    groups: ArrayLike | None = None,
+    task_types: TaskTypes = "auto",
 ) -> list[Any]:
     """Split data into training rows and test rows, stratified by the labels of all tasks.
 
@@ -403,8 +410,8 @@ def train_test_split(
     check_in_memory(X)
     if test_size is None and train_size is None:
         test_size = 0.25
-    options = {"random_state": random_state, "task_types": task_types}
-    cv = MultiTaskShuffleSplit(1, test_size=test_size, train_size=train_size, **options)
+    sizes = {"test_size": test_size, "train_size": train_size}
+    cv = MultiTaskShuffleSplit(1, random_state=random_state, task_types=task_types, **sizes)
     arrays = list(map(takeable, (X, y, *others)))
     check_lengths(X=X, y=y, **{f"others[{k}]": other for k, other in enumerate(others)})
     arrays = indexable(*arrays)

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from pandas.api import types
 from scipy import sparse
 
-from ..tables.kinds import assign_kinds, find_ignored, has_classes, select_learnt
+from ..tables.kinds import TaskTypes, assign_kinds, find_ignored, has_classes, select_learnt
 from ..tables.labels import as_frame, numbers_are_classes
 from ..utils.warn import warn
 
@@ -64,11 +65,11 @@ class Strata:
 
 def stratify(
     y: Any,
-    sizes: Any,
+    sizes: ArrayLike,
     parts: str,
-    groups: Any = None,
-    rng: Any = None,
-    task_types: Any = "auto",
+    groups: np.ndarray | None = None,
+    rng: np.random.RandomState | None = None,
+    task_types: TaskTypes = "auto",
     family: str | None = None,
 ) -> np.ndarray:
     """Divide the rows into parts in which the labels of all tasks are spread evenly.

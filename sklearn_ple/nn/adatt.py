@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .axes import Axes, Axis
+from .body import TowerOptions
 from .gates import Gates, mix
 from .levels import Level, LevelNetwork
 from .names import ExpertNames, GateNames
@@ -85,7 +86,7 @@ class AdaTT(LevelNetwork):
         expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] = (64,),
         gate_hidden_units: Sequence[int] = (),
         n_added: int = 0,
-        **towers: Any,
+        **towers: Unpack[TowerOptions],
     ):
         if not n_specific_experts:
             raise ValueError("n_specific_experts is 0: each task needs at least one expert.")

@@ -2,15 +2,24 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from torch import Tensor, nn
 
 from .axes import Axes, Axis
 from .diagram import Diagram, Node, count_for_one
-from .gates import Gates
+from .gates import GateOptions, Gates
 from .mlp import BatchedMLP
-from .towers import SeparateTowers, SharedTowers, Towers
+from .towers import SeparateTowers, SharedTowers, TaskTowers, Towers
+
+
+class TowerOptions(TypedDict, total=False):
+    """Options of the towers that every network accepts, see `Body`."""
+
+    tower_hidden_units: Sequence[int]
+    activation: str
+    dropout: float | Sequence[float]
+    n_members: int
 
 
 class Body(nn.Module, ABC):
@@ -92,6 +101,8 @@ class Body(nn.Module, ABC):
     torch.Size([2, 10, 4])
     """
 
+    towers: TaskTowers
+
     def __init__(
         self,
         n_outputs: Sequence[int],
@@ -110,8 +121,6 @@ class Body(nn.Module, ABC):
         self.dropout = dropout
         self.n_members = n_members
         self.views = Axis(tuple((task, 1) for task in views), self.n_members)
-        # The subclass makes them, once the width of their input is known.
-        self.towers: Any = None
         self._read_alike = False
 
     def per_member(self, n: int = 1) -> Axis:
@@ -177,9 +186,7 @@ class Body(nn.Module, ABC):
         """
         return {}
 
-    def make_towers(
-        self, widths: int | Sequence[int], shared: bool = False
-    ) -> Towers | SeparateTowers | SharedTowers:
+    def make_towers(self, widths: int | Sequence[int], shared: bool = False) -> TaskTowers:
         """Make the towers, with the options of the network.
 
         Parameters
@@ -246,7 +253,11 @@ class Body(nn.Module, ABC):
         )
 
     def make_gates(
-        self, gates: Axis | int, in_features: int, experts: Axis | int, **options: Any
+        self,
+        gates: Axis | int,
+        in_features: int,
+        experts: Axis | int,
+        **options: Unpack[GateOptions],
     ) -> Gates:
         """Make gates of the same shape, with the activation of the network.
 
@@ -260,7 +271,7 @@ class Body(nn.Module, ABC):
             The experts that each gate weighs: the tasks to which they belong, or only their
             number.
         **options : object
-            ``hidden_units``, ``scale`` and ``start``, see `Gates`.
+            ``hidden_units``, ``scale`` and ``prior``, see `Gates`.
 
         Returns
         -------
@@ -373,15 +384,15 @@ class Body(nn.Module, ABC):
 
     def _check_towers(self) -> None:
         """Raise an error if the subclass made no towers."""
-        if self.towers is None:
+        if not hasattr(self, "towers"):
             raise AttributeError(
                 f"{type(self).__name__} has no towers: end its __init__ with "
                 "self.towers = self.make_towers(width), where width is that of their input."
             )
 
-    def _check_shapes(self, read: Any, n_rows: int) -> None:
+    def _check_shapes(self, read: Tensor | list[Tensor], n_rows: int) -> None:
         """Raise an error if the towers cannot read tensors of these shapes."""
-        expected: Any
+        expected: tuple[int, ...] | list[tuple[int, ...]]
         if isinstance(self.towers, SeparateTowers):
             expected = [(self.n_members, n_rows, width) for width in self.towers.widths]
             axes = "for each task (n_members, n_rows, width)"
@@ -433,7 +444,7 @@ class Body(nn.Module, ABC):
         return outputs if inputs.dim() == 3 else outputs.squeeze(0)
 
 
-def _list_shapes(read: Any) -> Any:
+def _list_shapes(read: object) -> Any:
     """Return the shape of a tensor, the shapes of a list, or the name of any other type."""
     if isinstance(read, list):
         return [_list_shapes(tensor) for tensor in read]

@@ -3,12 +3,12 @@
 # ruff: noqa: D102
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Unpack
 
 import torch
 from torch import Tensor
 
-from .body import Body
+from .body import Body, TowerOptions
 from .diagram import Diagram, describe
 
 #: Ways to combine the bottoms that a tower reads.
@@ -51,7 +51,7 @@ class SharedBottom(Body):
         n_outputs: Sequence[int],
         *,
         bottom_hidden_units: Sequence[int] = (64,),
-        **towers: Any,
+        **towers: Unpack[TowerOptions],
     ):
         super().__init__(n_outputs, **towers)
         self.bottom = self.make_mlps(self.per_member(), in_features, bottom_hidden_units)
@@ -104,7 +104,7 @@ class SingleTask(Body):
         n_outputs: Sequence[int],
         *,
         bottom_hidden_units: Sequence[int] = (64,),
-        **towers: Any,
+        **towers: Unpack[TowerOptions],
     ):
         super().__init__(n_outputs, views=range(len(n_outputs)), **towers)
         self.bottoms = self.make_mlps(self.per_task(), in_features, bottom_hidden_units)
@@ -171,7 +171,7 @@ class AsymmetricSharing(Body):
         reads: Sequence[Sequence[int]],
         bottom_hidden_units: Sequence[int] = (64,),
         fusion: str = "concatenate",
-        **towers: Any,
+        **towers: Unpack[TowerOptions],
     ):
         super().__init__(n_outputs, **towers)
         if fusion not in FUSIONS:
@@ -235,7 +235,7 @@ class CustomizedSharing(Body):
         n_outputs: Sequence[int],
         *,
         bottom_hidden_units: Sequence[int] = (64,),
-        **towers: Any,
+        **towers: Unpack[TowerOptions],
     ):
         super().__init__(n_outputs, **towers)
         self.shared_bottom, self.own_bottoms = (

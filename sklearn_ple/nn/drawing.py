@@ -10,6 +10,7 @@ from typing import Any
 import jinja2
 
 from .diagram import Node
+from .tabular import TabularNetwork
 
 # Colours that are visible on white and on black, and that colour-blind readers can distinguish.
 COLOURS = ("#2f7ec0", "#d2731a", "#23926a", "#c2609c", "#8d66c9", "#b0851a", "#1f93a8", "#d35454")
@@ -53,7 +54,9 @@ class Outline:
     totals: Sequence[str]
 
     @classmethod
-    def of(cls, module: Any, title: str, tasks: Mapping[str, str], n_features: int) -> "Outline":
+    def of(
+        cls, module: TabularNetwork, title: str, tasks: Mapping[str, str], n_features: int
+    ) -> "Outline":
         """Make the outline of a `TabularNetwork`; the other arguments are attributes."""
         n = sum(parameter.numel() for parameter in module.parameters())
         members = module.body.n_members

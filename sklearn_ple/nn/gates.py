@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -10,13 +11,21 @@ from .axes import Axes, Axis, as_axis
 from .mlp import BatchedLinear, BatchedMLP
 
 
+class GateOptions(TypedDict, total=False):
+    """Options of gates, see `Gates`."""
+
+    hidden_units: Sequence[int]
+    scale: float
+    prior: Sequence[float] | None
+
+
 class Gates(nn.Module):
     """Softmax gates of the same shape, which weigh experts.
 
     A gate is a linear layer without a bias, after hidden layers if there are any, and a softmax
     over the experts. A gate over a single expert is the constant 1 and has no parameters.
 
-    With W for the linear layer, the weights are ``softmax(log(start) + scale * W x)``.
+    With W for the linear layer, the weights are ``softmax(log(prior) + scale * W x)``.
 
     Parameters
     ----------
@@ -34,7 +43,7 @@ class Gates(nn.Module):
     scale : float, default=1.0
         Factor of the linear layer. With less than 1 the weights depend less on the input at first,
         and change more slowly in training.
-    start : sequence of float or None, default=None
+    prior : sequence of float or None, default=None
         Weights of the experts where the linear layer puts out 0, each above 0; None for equal
         weights.
 
@@ -66,14 +75,14 @@ class Gates(nn.Module):
         hidden_units: Sequence[int] = (),
         activation: str = "relu",
         scale: float = 1.0,
-        start: Sequence[float] | None = None,
+        prior: Sequence[float] | None = None,
     ):
         super().__init__()
         self.axis, self.experts = as_axis(gates), as_axis(experts)
         # With a number of NumPy the weights would become float64.
         self.scale = float(scale)
         # It follows from the parameters of the network, so files need not hold it.
-        offset = None if start is None else torch.tensor([[math.log(share)] for share in start])
+        offset = None if prior is None else torch.tensor([[math.log(share)] for share in prior])
         self.register_buffer("offset", offset, persistent=False)
         self.hidden = self.logits = None
         if len(self.experts) > 1:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -121,7 +122,7 @@ class InputLayer(nn.Module):
         clip_numbers: float | None = None,
         feature_dropout: float | Sequence[float] = 0.0,
         views: Axis | int = 1,
-        read_by: Any = None,
+        read_by: np.ndarray | None = None,
     ):
         super().__init__()
         self.n_numbers = n_numbers

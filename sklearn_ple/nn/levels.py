@@ -4,13 +4,13 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor, nn
 
 from .axes import Axis
-from .body import Body
+from .body import Body, TowerOptions
 from .diagram import Diagram, Node
 from .gates import Gates, mix
 from .mlp import BatchedMLP
@@ -215,7 +215,7 @@ class LevelNetwork(ExpertNetwork):
         n_shared: int,
         n_added: int,
         gate_hidden_units: Sequence[int],
-        **options: Any,
+        **options: Unpack[TowerOptions],
     ):
         super().__init__(n_outputs, **options)
         numbers = n_specific if isinstance(n_specific, Sequence) else [n_specific] * self.n_tasks
@@ -237,7 +237,11 @@ class LevelNetwork(ExpertNetwork):
         self.levels: Any = nn.ModuleList()
 
     def _make_levels(
-        self, make: Callable[..., Level], in_features: int, n_levels: int, hidden_units: Any
+        self,
+        make: Callable[..., Level],
+        in_features: int,
+        n_levels: int,
+        hidden_units: Sequence[int] | Sequence[Sequence[int]],
     ) -> None:
         """Make the levels, given the widths of the experts' layers, and the towers."""
         width, widths = in_features, split_expert_widths(hidden_units, n_levels)

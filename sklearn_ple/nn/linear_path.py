@@ -1,9 +1,9 @@
 """The linear path from the numbers to the outputs, beside a network."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from .axes import Axes, Axis
@@ -27,7 +27,7 @@ class LinearPath(nn.Module):
         Number of outputs of each task.
     n_members : int, default=1
         Number of members, each with its own coefficients.
-    start : array-like of shape (n_members, sum of n_outputs, n_numbers), optional
+    coefficients : array-like of shape (n_members, sum of n_outputs, n_numbers), optional
         The initial coefficients; zero by default.
 
     References
@@ -38,22 +38,26 @@ class LinearPath(nn.Module):
     --------
     >>> import torch
     >>> from sklearn_ple.nn import LinearPath
-    >>> path = LinearPath(2, [1], start=[[[1.0, -1.0]]])
+    >>> path = LinearPath(2, [1], coefficients=[[[1.0, -1.0]]])
     >>> round(path(torch.tensor([[[5.0, 3.0, 0.1]]])).item(), 3)
     2.0
     """
 
     def __init__(
-        self, n_numbers: int, n_outputs: Sequence[int], n_members: int = 1, start: Any = None
+        self,
+        n_numbers: int,
+        n_outputs: Sequence[int],
+        n_members: int = 1,
+        coefficients: ArrayLike | None = None,
     ):
         super().__init__()
         self._outputs = Axis(tuple(enumerate(n_outputs)))
         members = Axis(n_members=n_members)
         self.layer = BatchedLinear(members, n_numbers, len(self._outputs), bias=False)
         nn.init.zeros_(self.layer.weight)
-        if start is not None:
+        if coefficients is not None:
             with torch.no_grad():
-                self.layer.weight.copy_(torch.as_tensor(start) / _FACTOR)
+                self.layer.weight.copy_(torch.as_tensor(coefficients) / _FACTOR)
 
     def declare_axes(self) -> dict[str, Axes]:
         """Declare the axes of the coefficients; see `Body.declare_axes`.

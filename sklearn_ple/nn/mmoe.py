@@ -3,10 +3,11 @@
 # ruff: noqa: D102
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from torch import Tensor, nn
 
+from .body import TowerOptions
 from .gates import mix
 from .levels import ExpertNetwork, split_expert_widths
 from .names import ExpertNames, GateNames, avoid_names, number_names
@@ -75,7 +76,7 @@ class MMoE(ExpertNetwork):
         expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] = (64,),
         gate_hidden_units: Sequence[int] = (),
         shared_gate: bool = False,
-        **towers: Any,
+        **towers: Unpack[TowerOptions],
     ):
         super().__init__(n_outputs, **towers)
         widths = split_expert_widths(expert_hidden_units, n_levels)

@@ -1,12 +1,13 @@
 """Progressive Layered Extraction (Tang, Liu, Zhao, Gong: RecSys 2020)."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from torch import Tensor
 
 from .axes import Axis, ByTask
-from .gates import mix
+from .body import TowerOptions
+from .gates import Gates, mix
 from .levels import Level, LevelNetwork, stack_rows_last
 from .names import GateNames
 
@@ -92,7 +93,7 @@ class PLE(LevelNetwork):
         gate_hidden_units: Sequence[int] = (),
         specific_share: float | None = 0.5,
         n_added: int = 0,
-        **towers: Any,
+        **towers: Unpack[TowerOptions],
     ):
         super().__init__(
             n_outputs, n_specific_experts, n_shared_experts, n_added, gate_hidden_units, **towers
@@ -117,11 +118,12 @@ class ExtractionLevel(Level):
         self.is_even = len(set(self.n_specific)) == 1
 
         share, hidden = network.specific_share, network.gate_hidden_units
-        options = {"hidden_units": hidden, "scale": 1.0 if share is None else _SLOW}
+        scale = 1.0 if share is None else _SLOW
+        options: dict[str, Any] = {"hidden_units": hidden, "scale": scale}
 
-        def make_task_gates(axis: Axis, n: int) -> Any:
-            start = _start_gate(share, n, n_shared)
-            return network.make_gates(axis, width, n + n_shared, start=start, **options)
+        def make_task_gates(axis: Axis, n: int) -> Gates:
+            prior = _find_prior(share, n, n_shared)
+            return network.make_gates(axis, width, n + n_shared, prior=prior, **options)
 
         if self.is_even:
             self.task_gates: Any = make_task_gates(network.per_task(), self.n_specific[0])
@@ -185,8 +187,8 @@ class ExtractionLevel(Level):
         return names + self._shared_gate_names(tasks)
 
 
-def _start_gate(share: float | None, n_specific: int, n_shared: int) -> list[float] | None:
-    """Return the weights at which the gate of a task starts; None if they are equal."""
+def _find_prior(share: float | None, n_specific: int, n_shared: int) -> list[float] | None:
+    """Return the prior weights of a task's gate; None if they are equal."""
     if share is None or not n_specific or not n_shared:
         return None
     return [share / n_specific] * n_specific + [(1 - share) / n_shared] * n_shared

@@ -4,13 +4,13 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor, nn
 
 from .axes import Axes, Axis
-from .body import Body
+from .body import Body, TowerOptions
 from .diagram import Diagram, Node, count_for_one, describe
 
 
@@ -66,7 +66,7 @@ class CrossStitch(Body):
         *,
         hidden_units: Sequence[int] = (64,),
         by_channel: bool = False,
-        **towers: Any,
+        **towers: Unpack[TowerOptions],
     ):
         super().__init__(n_outputs, **towers)
         self.layers = make_task_layers(self, in_features, hidden_units)
@@ -163,7 +163,7 @@ class Sluice(Body):
         hidden_units: Sequence[int] = (64, 64),
         n_subspaces: int = 2,
         orthogonality: float = 1e-3,
-        **towers: Any,
+        **towers: Unpack[TowerOptions],
     ):
         super().__init__(n_outputs, **towers)
         self.layers: Any = make_task_layers(self, in_features, hidden_units)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .body import Body
 from .diagram import Node
 from .inputs import InputLayer
 from .linear_path import LinearPath
@@ -63,7 +64,7 @@ class TabularNetwork(nn.Module):
     def __init__(
         self,
         inputs: InputLayer,
-        body: Any,
+        body: Body,
         *,
         linear: LinearPath | None = None,
         link: EventLink | None = None,
@@ -199,9 +200,10 @@ class TabularNetwork(nn.Module):
         Returns
         -------
         list of list of GateNames
-            The names, see `PLE.gate_names`.
+            The names, see `PLE.gate_names`; empty if the body has no gates.
         """
-        return self.body.gate_names(self.order.sort_as_network(tasks))
+        name_gates = getattr(self.body, "gate_names", None)
+        return [] if name_gates is None else name_gates(self.order.sort_as_network(tasks))
 
     def expert_names(self, tasks: Sequence[str]) -> list[list[ExpertNames]]:
         """Name the experts of the body.
@@ -234,8 +236,9 @@ class TabularNetwork(nn.Module):
         """
         rows = self.body.nodes(self.order.sort_as_network(tasks))
         positions = self.order.sort_as_network(range(len(tasks)))
-        for node in {node for row in rows for node in row if node.task is not None}:
-            node.task = positions[node.task]
+        for node in {node for row in rows for node in row}:
+            if node.task is not None:
+                node.task = positions[node.task]
         # Shared nodes come after those of the tasks.
         last = len(tasks)
         return [sorted(row, key=lambda b: last if b.task is None else b.task) for row in rows]

@@ -191,3 +191,7 @@ class SeparateTowers(ByTask):
         """Compute the outputs, of shape (n_members, n_rows, sum of n_outputs)."""
         outputs = [tower(read) for tower, read in zip(self, representations, strict=True)]
         return torch.cat(outputs, dim=-1)
+
+
+#: The towers of all tasks.
+TaskTowers = Towers | SeparateTowers | SharedTowers

@@ -12,15 +12,15 @@ from .elsewhere import ARGUMENTS
 
 _T = TypeVar("_T")
 # Marks a parameter without a published value, for which None would be a valid value.
-_AS_IT_IS: Any = object()
+_AS_IT_IS = object()
 
 
 def parameter(
     *,
-    default: Any,
+    default: object,
     constraint: Sequence[Any] = (),
-    search: Any = None,
-    published: Any = _AS_IT_IS,
+    search: list | tuple | None = None,
+    published: object = _AS_IT_IS,
     after: str | None = None,
     network: bool | None = None,
     of_tasks: bool = False,
@@ -139,7 +139,7 @@ def with_parameters(owner: type[_T]) -> type[_T]:
     return made
 
 
-def _check_annotated(made: Any) -> None:
+def _check_annotated(made: type) -> None:
     """Check that each parameter whose default a class overrides is annotated there."""
     annotated = inspect.get_annotations(made)
     for name in (f.name for f in fields(made)):
@@ -151,14 +151,14 @@ def _check_annotated(made: Any) -> None:
             )
 
 
-def published(cls: Any) -> dict[str, Any]:
+def published(cls: type) -> dict[str, Any]:
     """Return the values of parameters in the paper of a class, where they are not the defaults."""
     return {n: row["published"] for n, row in declared(cls).items() if "published" in row}
 
 
 # Each fit asks for it, and to collect it takes a tenth of a fit to a few rows.
 @lru_cache
-def declared(cls: Any) -> dict[str, dict[str, Any]]:
+def declared(cls: type) -> dict[str, dict[str, Any]]:
     """Return what a class and its base classes declare about each parameter, except its default.
 
     Parameters of the class come before those of its base classes, unless ``after`` sets another

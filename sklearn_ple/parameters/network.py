@@ -44,7 +44,7 @@ def describe_network(
     return {name: re.sub(" at 0x[0-9a-fA-F]+", "", text) for name, text in shown.items()}
 
 
-def _leave_out(value: Any, tasks: Sequence[str]) -> Any:
+def _leave_out(value: object, tasks: Sequence[str]) -> Any:
     """Leave out the entries for some tasks, which are the last ones of a list."""
     if isinstance(value, dict):
         return {name: entry for name, entry in value.items() if name not in tasks}
@@ -100,7 +100,7 @@ class _Text(str):
     __repr__ = str.__str__
 
 
-def _normalise(value: Any) -> Any:
+def _normalise(value: object) -> Any:
     """Convert arrays, indexes and lists to tuples, and whole numbers to integers of Python.
 
     An object, such as a task, becomes a text with its class and its attributes.

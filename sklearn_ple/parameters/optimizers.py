@@ -36,7 +36,7 @@ class SGD(torch.optim.SGD):
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {"adamw": AdamW, "adam": Adam, "sgd": SGD}
 
 
-def find_optimizer(optimizer: Any) -> type[torch.optim.Optimizer]:
+def find_optimizer(optimizer: object) -> type[torch.optim.Optimizer]:
     """Return the class of an optimizer.
 
     Parameters
@@ -54,7 +54,7 @@ def find_optimizer(optimizer: Any) -> type[torch.optim.Optimizer]:
     ValueError
         If it is neither a known name nor the class of an optimizer.
     """
-    found: Any = OPTIMIZERS.get(optimizer) if isinstance(optimizer, str) else optimizer
+    found: object = OPTIMIZERS.get(optimizer) if isinstance(optimizer, str) else optimizer
     if isinstance(found, type) and issubclass(found, torch.optim.Optimizer):
         return {cls.__base__: cls for cls in OPTIMIZERS.values()}.get(found, found)
     raise ValueError(

@@ -1,14 +1,17 @@
 """Spaces of values for hyperparameter search, for scikit-learn and Optuna."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scipy import stats
 
 from .fields import declared
 
+if TYPE_CHECKING:
+    from optuna.trial import Trial
 
-def search_space(cls: Any, backend: str = "sklearn") -> Any:
+
+def search_space(cls: type, backend: str = "sklearn") -> Any:
     """Return the search space of a class; see `Parameters.search_space`."""
     space = {name: row["search"] for name, row in declared(cls).items() if "search" in row}
     if backend == "sklearn":
@@ -16,7 +19,7 @@ def search_space(cls: Any, backend: str = "sklearn") -> Any:
     return lambda trial: {name: _suggest(trial, name, values) for name, values in space.items()}
 
 
-def _distribution(values: Any) -> Any:
+def _distribution(values: list | tuple) -> Any:
     """Return the distribution of SciPy for a range, or a copy of a list of choices."""
     if isinstance(values, list):
         return list(values)
@@ -28,7 +31,7 @@ def _distribution(values: Any) -> Any:
     return stats.uniform(low, high - low)
 
 
-def _suggest(trial: Any, name: str, values: Any) -> Any:
+def _suggest(trial: "Trial", name: str, values: list | tuple) -> Any:
     """Let a trial of Optuna suggest a value."""
     if isinstance(values, list):
         # Optuna can store numbers and strings, but not tuples.

@@ -8,6 +8,7 @@ from typing import Any, Self
 import torch
 
 from ..nn import Body, EventLink
+from ..utils.types import ClassWeight
 from .shared import SharedParameters
 
 
@@ -61,18 +62,20 @@ class Settings(SharedParameters):
     architecture: Architecture
     parameters: Mapping[str, Any]
     # Numbers and bools, once they are resolved.
-    batch_size: Any
-    max_epochs: Any
+    batch_size: int
+    max_epochs: int
     n_iter_no_change: Any
-    learning_rate: Any
+    learning_rate: float
     validation_fraction: Any
-    refit: Any
-    n_bins: Any
+    refit: bool
+    dropout: float
+    feature_dropout: float
+    n_bins: int
     # Not all estimators have these parameters.
-    class_weight: Any = None
-    expert_hidden_units: Any = None
+    class_weight: ClassWeight = None
+    expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] | str | None = None
     n_shared_experts: Any = None
-    n_specific_experts: Any = None
+    n_specific_experts: int | str | Sequence[int] | dict | None = None
     n_left_out: int = 0
 
     def __init__(
@@ -85,7 +88,7 @@ class Settings(SharedParameters):
         vars(self).update(parameters, parameters=parameters)
         vars(self).update(owner=owner, family=family, architecture=architecture)
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         """Raise an error, because settings do not change."""
         raise AttributeError(f"{name} cannot be set: settings do not change.")
 

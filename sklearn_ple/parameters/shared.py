@@ -4,16 +4,17 @@
 `PLEClassifierRegressor` describes the parameters.
 """
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from numbers import Real
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sklearn.base import BaseEstimator
 
 from ..balancing import BALANCERS, Balancer, weighs_gradients
 from ..encoding.numeric import NUMERIC_EMBEDDINGS, EmbeddingMaker
 from ..nn import ACTIVATIONS
-from ..tasks import Task
+from ..tasks import NumberByTask, Task, TaskTypes
 from ..utils._sklearn import HasMethods, RealNotInt, StrOptions
 from ..utils.constraints import (
     BETWEEN_0_AND_1,
@@ -26,16 +27,20 @@ from ..utils.constraints import (
     POSITIVE,
     SPLITTER,
     Condition,
-    Number,
+    NumberInterval,
     at_least,
     check_arguments,
 )
+from ..utils.types import RandomStateLike
 from .fields import parameter, published, with_parameters
 from .optimizers import LR_SCHEDULES, OPTIMIZERS
 from .search import search_space
 
+if TYPE_CHECKING:
+    from torchjd.aggregation import GramianWeightedAggregator
+
 _AUTO = StrOptions({"auto"})
-_SHARE = Number(Real, 0, 1, closed="left")
+_SHARE = NumberInterval(Real, 0, 1, closed="left")
 _AGGREGATOR = Condition(
     "an aggregator of TorchJD that weighs gradients, such as MGDA()", weighs_gradients
 )
@@ -77,7 +82,7 @@ def class_weight() -> Any:
 class SharedParameters:
     """The parameters that all estimators share."""
 
-    tower_hidden_units: Any = parameter(
+    tower_hidden_units: Sequence[int] | str = parameter(
         default="auto",
         constraint=[LAYER_WIDTHS, _AUTO],
         search=[(), (32,), (64,), (64, 32)],
@@ -86,30 +91,30 @@ class SharedParameters:
     activation: str = parameter(
         default="relu", constraint=[StrOptions(set(ACTIVATIONS))], network=True
     )
-    dropout: Any = parameter(
+    dropout: float | str = parameter(
         default="auto", constraint=[_AUTO, _SHARE], search=(0.0, 0.5), published=0.0
     )
     n_members: int = parameter(default=8, constraint=[COUNT], published=1, network=True)
-    task_types: Any = parameter(
+    task_types: TaskTypes = parameter(
         default="auto", constraint=[str, list, tuple, dict, Task, type], network=True
     )
     depends_on: dict | str | None = parameter(
         default=None, constraint=[StrOptions({"previous"}), dict, None], network=True
     )
-    categorical_features: Any = parameter(
+    categorical_features: str | Sequence[Any] | None = parameter(
         default="from_dtype", constraint=[StrOptions({"from_dtype"}), LISTED, None], network=True
     )
     max_categories: int | None = parameter(default=None, constraint=[COUNT, None], network=True)
     min_frequency: float | None = parameter(
         default=None,
-        constraint=[COUNT, Number(RealNotInt, 0, 1, closed="neither"), None],
+        constraint=[COUNT, NumberInterval(RealNotInt, 0, 1, closed="neither"), None],
         network=True,
     )
-    target_statistics: Any = parameter(
+    target_statistics: str | bool | Sequence[Any] = parameter(
         default="auto", constraint=[_AUTO, "boolean", LISTED], published=False, network=True
     )
     embedding_dim: int | str = parameter(default="auto", constraint=[_AUTO, COUNT], network=True)
-    numeric_embedding: Any = parameter(
+    numeric_embedding: str | EmbeddingMaker | None = parameter(
         default="auto",
         constraint=[StrOptions(set(NUMERIC_EMBEDDINGS)), EmbeddingMaker, None],
         search=[None, *NUMERIC_EMBEDDINGS],
@@ -120,25 +125,25 @@ class SharedParameters:
     linear_path: bool = parameter(
         default=True, constraint=["boolean"], published=False, network=True
     )
-    feature_dropout: Any = parameter(
+    feature_dropout: float | str = parameter(
         default="auto", constraint=[_AUTO, _SHARE], search=(0.0, 0.3), published=0.0
     )
     clip_numbers: float | None = parameter(
         default=5.0,
         # If c were much smaller, a number equal to the mean would become 0 / 0 in float32.
-        constraint=[Number(Real, 1e-3, None, closed="left"), None],
+        constraint=[NumberInterval(Real, 1e-3, None, closed="left"), None],
         search=[3.0, 5.0, 10.0, None],
         published=None,
         network=True,
     )
-    task_weights: Any = parameter(
+    task_weights: NumberByTask = parameter(
         default="labels", constraint=[StrOptions({"labels"}), LISTED, dict, None], published=None
     )
-    task_weight_decay: Any = parameter(default=1.0, constraint=[POSITIVE, LISTED, dict])
-    balancing: Any = parameter(
+    task_weight_decay: NumberByTask = parameter(default=1.0, constraint=[POSITIVE, LISTED, dict])
+    balancing: "str | Balancer | GramianWeightedAggregator" = parameter(
         default="equal", constraint=[StrOptions(set(BALANCERS)), Balancer, _AGGREGATOR]
     )
-    optimizer: Any = parameter(
+    optimizer: str | type = parameter(
         default="adamw", constraint=[StrOptions(set(OPTIMIZERS)), type], published="adam"
     )
     learning_rate: float | str = parameter(
@@ -154,7 +159,7 @@ class SharedParameters:
     batch_size: int | str = parameter(default="auto", constraint=[_AUTO, COUNT])
     max_epochs: int | str = parameter(default="auto", constraint=[_AUTO, COUNT])
     max_time: float | None = parameter(default=None, constraint=[POSITIVE, None])
-    early_stopping: Any = parameter(default="auto", constraint=["boolean", str])
+    early_stopping: bool | str = parameter(default="auto", constraint=["boolean", str])
     validation_fraction: float | str = parameter(
         default="auto", constraint=[_AUTO, BETWEEN_0_AND_1]
     )
@@ -167,15 +172,17 @@ class SharedParameters:
     warm_start_from: Any = parameter(
         default=None, constraint=[HasMethods(["fit", "predict"]), None]
     )
-    checkpoint_dir: Any = parameter(default=None, constraint=[PATH, None])
+    checkpoint_dir: str | os.PathLike[str] | None = parameter(
+        default=None, constraint=[PATH, None]
+    )
     n_jobs: int | None = parameter(default=None, constraint=N_JOBS)
     device: str = parameter(default="auto", constraint=[str])
     dtype: str = parameter(
         default="float32", constraint=[StrOptions({"float32", "float64", "bfloat16"})]
     )
-    callbacks: Any = parameter(default=None, constraint=[list, tuple, None])
-    net_params: Any = parameter(default=None, constraint=[dict, None])
-    random_state: Any = parameter(default=None, constraint=["random_state"])
+    callbacks: Sequence[Any] | None = parameter(default=None, constraint=[list, tuple, None])
+    net_params: dict[str, Any] | None = parameter(default=None, constraint=[dict, None])
+    random_state: RandomStateLike = parameter(default=None, constraint=["random_state"])
     verbose: int = parameter(default=0, constraint=["verbose"])
 
 

@@ -1,7 +1,7 @@
 """Temperatures and intercepts, which calibrate the probabilities of tasks with classes."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize
@@ -10,6 +10,7 @@ from scipy.special import log_softmax
 from ..encoding.class_weights import find_shifts
 from ..tasks import ClassTask, Task
 from ..utils.checks import is_ours
+from ..utils.types import ClassWeight
 
 # Limits of 1 / temperature. If all labels were predicted correctly, it would be infinite.
 _SLOPES = (np.exp(-5.0), np.exp(5.0))
@@ -56,7 +57,7 @@ def find_corrections(
     parts: Sequence[np.ndarray],
     targets: np.ndarray,
     weights: np.ndarray,
-    class_weight: Any = None,
+    class_weight: ClassWeight = None,
 ) -> dict[str, Correction]:
     """Find the correction of each task with classes and labels.
 

@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ..utils.warn import warn
 from .clusters import choose_clusters
-from .margins import Margin, Numbers, Ordered
+from .margins import Margin, NumberMargin, OrderedMargin
 from .propagation import draw_latents, infer, infer_clusters
 
 # Number of rows from which correlations are learnt.
@@ -237,13 +237,13 @@ def _arrange(
     if len(tasks) < 2:
         return result
     for j, (k, margin) in enumerate(zip(tasks, result, strict=True)):
-        if isinstance(margin, Ordered) and margin.is_free:
+        if isinstance(margin, OrderedMargin) and margin.is_free:
             others = np.hstack([surprises[other] for other in tasks if other != k])
             vectors = np.linalg.svd(surprises[k].T @ others, full_matrices=False)[0]
             probabilities = margin.probabilities[rows]
             size = np.sqrt((probabilities * (1 - probabilities)).mean(axis=0))
             order = np.argsort(vectors[:, 0] / np.maximum(size, 1e-9))
-            result[j] = Ordered(margin.probabilities, order, margin.is_free)
+            result[j] = OrderedMargin(margin.probabilities, order, margin.is_free)
     return result
 
 
@@ -254,7 +254,7 @@ def _find_surprises(margin: Margin, labels: np.ndarray) -> np.ndarray:
     do not differ.
     """
     there = np.flatnonzero(np.isfinite(labels))
-    if isinstance(margin, Ordered) and margin.is_free:
+    if isinstance(margin, OrderedMargin) and margin.is_free:
         result: np.ndarray = np.zeros(margin.probabilities.shape)
         occurs = labels[there, np.newaxis] == np.arange(result.shape[1])
         result[there] = occurs - margin.probabilities[there]
@@ -316,6 +316,6 @@ def _draw_errors(
     for rows, tasks, belief in infer_clusters(correlation, margins, labels, n_sweeps=3):
         drawn = next(draw_latents(belief.mean, belief.covariance, rng))
         for k, latents in zip(tasks, drawn.T, strict=True):
-            if isinstance(margin := margins[k], Numbers):
+            if isinstance(margin := margins[k], NumberMargin):
                 result[rows, k] = margin.errors.from_normal(latents)
     return result

@@ -109,7 +109,7 @@ class StandardisedErrors:
         """Return the errors between which a share of new ones lies, as many above as below."""
         return self.find_between((1 - level) / 2, (1 + level) / 2)
 
-    def find_between(self, low: Any, high: Any) -> tuple[Any, Any]:
+    def find_between(self, low: float | np.ndarray, high: float | np.ndarray) -> tuple[Any, Any]:
         """Return the errors below which a low and a high share of new ones lie, or arrays."""
         lower = -find_quantile(-self.values[::-1], self.weights[::-1], 1 - low)
         return lower, find_quantile(self.values, self.weights, high)
@@ -152,7 +152,7 @@ def warn_of_few_labels(
             )
 
 
-def find_quantile(values: np.ndarray, weights: np.ndarray, share: Any) -> Any:
+def find_quantile(values: np.ndarray, weights: np.ndarray, share: float | np.ndarray) -> Any:
     """Return the quantile of sorted values and one new value, which may exceed all others.
 
     The share below it is a number or an array.

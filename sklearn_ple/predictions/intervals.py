@@ -10,7 +10,8 @@ from scipy.special import logsumexp
 
 from ..encoding.targets import TargetEncoder
 from ..tables.labels import Labels
-from ..tasks import array_of, divide, find_unit
+from ..tasks import Task, array_of, divide, find_unit
+from ..tasks.mean import MemberMean
 from .copula import Copula
 from .errors import StandardisedErrors, centre_errors, find_errors
 
@@ -69,7 +70,7 @@ class Deviations:
         self.copula = None
 
     @classmethod
-    def for_mean(cls, mean: Any, targets: TargetEncoder) -> Deviations:
+    def for_mean(cls, mean: MemberMean, targets: TargetEncoder) -> Deviations:
         """Create deviations of which nothing has been learnt yet.
 
         Parameters
@@ -223,7 +224,7 @@ class Deviations:
         return result
 
 
-def _average(task: Any, predictions: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _average(task: Task, predictions: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the weighted mean of the members' predictions, which may be logarithms."""
     if task.log_scale:
         return logsumexp(predictions, b=weights[:, np.newaxis], axis=0)

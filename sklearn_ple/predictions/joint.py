@@ -16,7 +16,7 @@ from ..tasks import Task
 from ..utils.checks import naming
 from .copula import Copula
 from .errors import StandardisedErrors, find_quantile, to_units
-from .margins import Margin, Numbers, make_margins
+from .margins import Margin, NumberMargin, make_margins
 from .propagation import draw_latents, infer_clusters
 
 
@@ -71,7 +71,7 @@ class Distributions(NamedTuple):
                 ends |= zip(numbers, find_joint_ends(errors[:, numbers], level), strict=True)
         bounds = [[np.full(len(predicted), np.nan)] * 2 for predicted in self.predictions]
         for k, of_task in known.items():
-            margin = Numbers(self.predictions[k], self.deviations[k], of_task, tasks[k])
+            margin = NumberMargin(self.predictions[k], self.deviations[k], of_task, tasks[k])
             of_level = ends[k] if k in ends else of_task.find_ends(level)
             bounds[k] = [margin.place(end) for end in of_level]
         return tuple(zip(*bounds, strict=True))
@@ -314,7 +314,10 @@ class Joint:
         return result
 
     def _condition(self, rows: np.ndarray) -> tuple[list[Margin], list[np.ndarray], np.ndarray]:
-        """Return distributions, predictions and labels of rows, given events that must happen."""
+        """Return margins, predictions and evidence of rows, given the events that have happened.
+
+        An event that requires another is predicted on the condition that the other has happened.
+        """
         distributions = self.distributions
         conditional, evidence = self.prerequisites.condition(distributions.predictions, self.codes)
         margins = distributions.make_margins(self.tasks, conditional, self.copula.orders)
@@ -323,7 +326,11 @@ class Joint:
         return *some, evidence[rows]
 
     def _learn_from_others(self, margins: Sequence[Margin], evidence: np.ndarray) -> Any:
-        """Yield for each task that gains: rows, its position, and what other labels say of it."""
+        """Yield what the labels of other tasks say of each task that gains by them.
+
+        Each item holds rows, the position of the task, and the mean and variance of its latent
+        variable in these rows, given the labels of the others.
+        """
         found = infer_clusters(self.copula.correlation, margins, evidence, least=2)
         for rows, tasks, belief in found:
             for j, k in enumerate(tasks):
@@ -331,11 +338,15 @@ class Joint:
                     yield rows, k, belief.of_others(j)
 
     def _improved_numbers(self) -> Any:
-        """Yield `_learn_from_others` for numbers in rows with known labels, with margins."""
+        """Yield the numbers of which known labels of the row tell more.
+
+        Each item holds the rows, the position of the task, its margin in these rows, and the mean
+        and variance that `_learn_from_others` yields.
+        """
         known = np.flatnonzero(self.known.any(axis=1))
         margins, _, evidence = self._condition(known)
         for rows, k, others in self._learn_from_others(margins, evidence):
-            if isinstance(margins[k], Numbers):
+            if isinstance(margins[k], NumberMargin):
                 yield known[rows], k, margins[k].take(rows), others
 
 

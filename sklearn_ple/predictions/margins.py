@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from scipy.special import log_ndtr, logsumexp, ndtr, ndtri, softmax
@@ -84,7 +84,7 @@ class Margin(ABC):
 
 
 @dataclass(eq=False)
-class Numbers(Margin):
+class NumberMargin(Margin):
     """A number: a prediction, plus a standard deviation times a quantile of known errors.
 
     Parameters
@@ -103,9 +103,9 @@ class Numbers(Margin):
     task: Task
     is_number: ClassVar[bool] = True
 
-    def take(self, rows: np.ndarray | slice) -> "Numbers":
+    def take(self, rows: np.ndarray | slice) -> "NumberMargin":
         """Return the distributions of some rows."""
-        return Numbers(self.predicted[rows], self.deviations[rows], self.errors, self.task)
+        return NumberMargin(self.predicted[rows], self.deviations[rows], self.errors, self.task)
 
     def condition(self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> Moments:
         """Compute the latent variable of a number: nearly its exact value."""
@@ -145,7 +145,9 @@ class Numbers(Margin):
         errors = self.errors.from_normal(spread_points(mean, variance))
         return (errors - (errors @ _WEIGHTS)[:, np.newaxis]) ** 2 @ _WEIGHTS
 
-    def bound(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def bound(
+        self, low: float | np.ndarray, high: float | np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return the numbers between two values of the latent variable, as intervals have them."""
         lower, upper = self.errors.find_between(ndtr(low), ndtr(high))
         return self.place(lower), self.place(upper)
@@ -155,12 +157,12 @@ class Numbers(Margin):
         numbers = self.place(self.errors.from_normal(latents))
         return np.round(numbers) if isinstance(self.task, Count) else numbers
 
-    def place(self, errors: Any) -> np.ndarray:
+    def place(self, errors: float | np.ndarray) -> np.ndarray:
         """Return the numbers whose standardised errors are given."""
         return add_errors(self.task, self.predicted, errors * self.deviations)
 
 
-class Ordered(Margin):
+class OrderedMargin(Margin):
     """Classes in an order: intervals of the latent variable.
 
     Parameters
@@ -182,7 +184,7 @@ class Ordered(Margin):
         end = np.full((len(inner), 1), np.inf)
         self.bounds = np.hstack([-end, inner, end])
 
-    def take(self, rows: np.ndarray | slice) -> "Ordered":
+    def take(self, rows: np.ndarray | slice) -> "OrderedMargin":
         """Return the distributions of some rows."""
         result = copy(self)
         result.probabilities, result.bounds = self.probabilities[rows], self.bounds[rows]
@@ -204,7 +206,7 @@ class Ordered(Margin):
 
 
 @dataclass(eq=False)
-class Times(Margin):
+class TimeMargin(Margin):
     """A time until an event, of which a censored label only says that it is later.
 
     Parameters
@@ -218,9 +220,9 @@ class Times(Margin):
     task: Survival
     outputs: np.ndarray
 
-    def take(self, rows: np.ndarray | slice) -> "Times":
+    def take(self, rows: np.ndarray | slice) -> "TimeMargin":
         """Return the distributions of some rows."""
-        return Times(self.task, self.outputs[rows])
+        return TimeMargin(self.task, self.outputs[rows])
 
     def condition(self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> Moments:
         """Compute the latent variable of an event, or of the time without one."""
@@ -242,7 +244,7 @@ class Times(Margin):
 
 
 @dataclass(eq=False)
-class Fixed(Margin):
+class FixedMargin(Margin):
     """A prediction whose distribution is not known: it neither changes nor changes others.
 
     Parameters
@@ -254,9 +256,9 @@ class Fixed(Margin):
     predicted: np.ndarray
     is_usable: ClassVar[bool] = False
 
-    def take(self, rows: np.ndarray | slice) -> "Fixed":
+    def take(self, rows: np.ndarray | slice) -> "FixedMargin":
         """Return the predictions of some rows."""
-        return Fixed(self.predicted[rows])
+        return FixedMargin(self.predicted[rows])
 
     def condition(self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> Moments:
         """Return the means and variances as they are: nothing is known of labels."""
@@ -313,17 +315,17 @@ def make_margins(
             is_free = lacks_order(task)
             own = np.arange(len(task.classes))[task.order]
             order = orders[k] if is_free and orders is not None else own
-            margins.append(Ordered(predicted, order, is_free))
+            margins.append(OrderedMargin(predicted, order, is_free))
         elif isinstance(task, Survival) and outputs is not None:
-            margins.append(Times(task, outputs[k]))
+            margins.append(TimeMargin(task, outputs[k]))
         elif of_task is None:
-            margins.append(Fixed(predicted))
+            margins.append(FixedMargin(predicted))
         else:
-            margins.append(Numbers(predicted, deviations[k], of_task, task))
+            margins.append(NumberMargin(predicted, deviations[k], of_task, task))
     return margins
 
 
-def observe(value: Any, mean: Any, variance: Any) -> Moments:
+def observe(value: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> Moments:
     """Compute the log density, mean and variance of a normal variable whose value is observed."""
     spread = variance + 1 / _PRECISION
     evidence = -0.5 * (np.log(2 * np.pi * spread) + (value - mean) ** 2 / spread)
@@ -336,7 +338,9 @@ def spread_points(mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
     return mean[:, np.newaxis] + np.sqrt(variance)[:, np.newaxis] * _POINTS
 
 
-def truncate(mean: Any, variance: Any, low: Any, high: Any) -> Moments:
+def truncate(
+    mean: np.ndarray, variance: np.ndarray, low: float | np.ndarray, high: float | np.ndarray
+) -> Moments:
     """Compute the log probability, mean and variance of a normal variable in an interval."""
     deviation = np.sqrt(variance)
     a, b = (low - mean) / deviation, (high - mean) / deviation

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import ClassifierTags, Tags, check_random_state
 from sklearn.utils.metaestimators import available_if
@@ -17,6 +18,7 @@ from ..tables.reading import check_in_memory
 from ..tables.weights import weigh
 from ..tasks import Task, warn_without_score
 from ..utils.constraints import BETWEEN_0_AND_1, COUNT, LISTED, check_arguments
+from ..utils.types import RandomStateLike
 from .blocks import by_blocks
 from .copula import Copula
 from .errors import warn_of_few_labels
@@ -31,7 +33,7 @@ def with_tasks(family: str, suits: Callable[[Task], bool]) -> Any:
     Before fit, these are the estimators that accept tasks of the family, "class" or "number".
     """
 
-    def has_method(estimator: Any) -> bool:
+    def has_method(estimator: "MultiTaskModel") -> bool:
         if not hasattr(estimator, "tasks_"):
             return estimator.family in (family, None)
         return any(map(suits, estimator.tasks_))
@@ -43,7 +45,7 @@ with_classes = with_tasks("class", lambda task: task.has_classes)
 with_numbers = with_tasks("number", lambda task: not task.has_classes)
 
 
-def index_of(X: Any) -> pd.Index | None:
+def index_of(X: object) -> pd.Index | None:
     """Return the index of the predictions for X: that of X, if it is a data frame of pandas."""
     return X.index if isinstance(X, pd.DataFrame) else None
 
@@ -430,7 +432,12 @@ class MultiTaskModel(BaseEstimator, ABC):
 
     @check_arguments(n_samples=[COUNT], random_state=["random_state"])
     def sample_y(
-        self, X: Any, n_samples: int = 1, *, known: Any = None, random_state: Any = None
+        self,
+        X: Any,
+        n_samples: int = 1,
+        *,
+        known: Any = None,
+        random_state: RandomStateLike = None,
     ) -> Any:
         """Draw labels of all tasks together from their predicted joint distribution.
 
@@ -489,7 +496,7 @@ class MultiTaskModel(BaseEstimator, ABC):
         flat = [part.ravel() for part in labels]
         return form.assemble(self.tasks_, flat, index.index)
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """Compute the mean over the tasks of accuracy (classes) or R² (numbers).
 
         For tasks of kind "quantile" and "huber", D² is used instead of R²: the share of the
@@ -533,7 +540,9 @@ class MultiTaskModel(BaseEstimator, ABC):
         defined = [score for score in scores if not np.isnan(score)]
         return float(np.mean(defined)) if defined else float("nan")
 
-    def _predict_labelled(self, X: Any, y: Any, sample_weight: Any, method: str) -> tuple:
+    def _predict_labelled(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None, method: str
+    ) -> tuple:
         """Predict rows by a method; return the result, their labels and the weights of these."""
         check_is_fitted(self)
         predicted = getattr(self, method)(X)

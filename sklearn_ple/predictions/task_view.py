@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, DTypeLike
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import r2_score
@@ -17,7 +18,7 @@ from ..tables.labels import check_type, read_targets
 from ..tables.plausibility import warn_of_order
 from ..tables.reading import check_in_memory
 from ..tables.weights import weigh
-from ..tasks import accuracy, find_task, ignore_unit, warn_without_score
+from ..tasks import Task, accuracy, find_task, ignore_unit, warn_without_score
 from ..utils.checks import check_lengths
 from ..utils.constraints import check_arguments
 from ..utils.inner import tasks_of
@@ -138,7 +139,7 @@ class _TaskView(BaseEstimator):
         """Names of the columns of X, if they are all strings."""
         return self.estimator.feature_names_in_
 
-    def _task(self) -> Any:
+    def _task(self) -> Task:
         return tasks_of(self.estimator).tasks_[_find(self.estimator, self.task)[0]]
 
     def _outdated(self, now: str) -> ValueError:
@@ -146,7 +147,7 @@ class _TaskView(BaseEstimator):
             f"The task {self.task!r} {now} since its estimator was fitted again: make a new view."
         )
 
-    def _predict(self, X: Any, dtype: Any) -> np.ndarray:
+    def _predict(self, X: Any, dtype: DTypeLike) -> np.ndarray:
         position, _ = _find(self.estimator, self.task)
 
         def choose(labels: Any) -> np.ndarray:
@@ -159,7 +160,9 @@ class _TaskView(BaseEstimator):
 
         return _each(choose, self.estimator.predict(X))
 
-    def _labelled(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, np.ndarray, Any]:
+    def _labelled(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None
+    ) -> tuple[Any, np.ndarray, Any]:
         """Select the rows that have a label with a positive weight."""
         check_in_memory(X)
         labels, _ = read_targets(y)
@@ -259,7 +262,7 @@ class TaskClassifierView(ClassifierMixin, _TaskView):
 
         return _each(take_logs, self.predict_proba(X))
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """Compute the accuracy on the rows that have a label.
 
         Parameters
@@ -313,7 +316,7 @@ class TaskRegressorView(RegressorMixin, _TaskView):
             raise self._outdated("has classes")
         return self._predict(X, np.float64)
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """Compute R² on the rows that have a label; for survival, the concordance index.
 
         Parameters

@@ -1,18 +1,26 @@
 """Turns tables and columns of Arrow into those of pandas, where neither library does it."""
 
 import sys
-from typing import Any
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
 import pandas as pd
+from pandas.api.extensions import ExtensionDtype
 
 from ..utils.checks import check_unique
 from ..utils.warn import warn
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    Packed: TypeAlias = pa.Table | pa.RecordBatch | pa.Array | pa.ChunkedArray
 
 # Types of Arrow with which pandas computes; it has the others itself, or reads them as objects.
 _USABLE = ("boolean", "integer", "floating", "decimal", "duration", "string", "large_string")
 
 
-def to_frame(data: Any) -> Any:
+def to_frame(data: "Packed") -> pd.DataFrame | pd.Series:
     """Turn a table or a column of Arrow into a data frame or a series, of Arrow's dtypes.
 
     Raises
@@ -32,7 +40,7 @@ def to_frame(data: Any) -> Any:
     return frame.set_axis([name for name in data.schema.names if name not in index], axis=1)
 
 
-def unpack(data: Any) -> Any:
+def unpack(data: "Packed") -> "Packed":
     """Return a table or column of Arrow in a form whose rows can be taken by their numbers."""
     arrow = sys.modules["pyarrow"]
     if isinstance(data, arrow.RecordBatch):
@@ -46,7 +54,7 @@ def unpack(data: Any) -> Any:
     return arrow.Table.from_arrays(columns, names=schema.names, metadata=schema.metadata)
 
 
-def _is_packed(dtype: Any) -> bool:
+def _is_packed(dtype: "pa.DataType") -> bool:
     """Return whether rows of a type cannot be taken: views of text, and runs of equal values."""
     arrow = sys.modules["pyarrow"]
     values = dtype.value_type if arrow.types.is_dictionary(dtype) else dtype
@@ -54,7 +62,7 @@ def _is_packed(dtype: Any) -> bool:
     return is_view or arrow.types.is_run_end_encoded(dtype)
 
 
-def to_storable(column: Any) -> Any:
+def to_storable(column: "pa.Array | pa.ChunkedArray") -> "pa.Array | pa.ChunkedArray":
     """Convert an array, or a column in several parts, to a type in which it can be stored."""
     arrow, dtype = sys.modules["pyarrow"], storable(column.type)
     if column.type == dtype:
@@ -71,7 +79,7 @@ def to_storable(column: Any) -> Any:
     return arrow.DictionaryArray.from_arrays(codes, categories, ordered=dtype.ordered)
 
 
-def storable(dtype: Any) -> Any:
+def storable(dtype: "pa.DataType") -> "pa.DataType":
     """Return a type in which all values can be stored: codes of 32 bits, no views and no runs."""
     arrow = sys.modules["pyarrow"]
     if arrow.types.is_run_end_encoded(dtype):
@@ -82,7 +90,7 @@ def storable(dtype: Any) -> Any:
     return views.get(dtype, dtype)
 
 
-def is_foreign(dtype: Any) -> bool:
+def is_foreign(dtype: np.dtype | ExtensionDtype) -> bool:
     """Return whether a dtype of pandas is one of Arrow's that to_native has to convert."""
     if not isinstance(dtype, pd.ArrowDtype):
         return False
@@ -116,20 +124,22 @@ def to_native(column: pd.Series, needs_order: bool) -> pd.Series:
     return native.set_axis(column.index).rename(column.name)
 
 
-def _decode(column: Any) -> Any:
+def _decode(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
     """Return the values of a column of dictionaries."""
     values = [chunk.dictionary_decode() for chunk in column.chunks]
     return sys.modules["pyarrow"].chunked_array(values, column.type.value_type)
 
 
-def list_categories(dictionary: Any) -> Any:
+def list_categories(dictionary: "pa.Array") -> "pa.Array":
     """Return the values of a dictionary once each, without null and NaN."""
     from pyarrow import compute
 
     return dictionary.filter(compute.invert(dictionary.is_null(nan_is_null=True))).unique()
 
 
-def _unify_dictionaries(column: Any, name: Any, needs_order: bool) -> Any:
+def _unify_dictionaries(
+    column: "pa.ChunkedArray", name: Hashable, needs_order: bool
+) -> "pa.ChunkedArray":
     """Return a column whose parts share a dictionary, or its values if they cannot share one."""
     import pyarrow as arrow
     from pyarrow import compute

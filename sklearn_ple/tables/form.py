@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from ..tasks import Task
 from .frames import is_polars
@@ -134,7 +135,7 @@ class TargetForm:
             return values
         if dtype == values.dtype and dtype.kind in "biuf":
             return values
-        kept: Any
+        kept: pd.Categorical | pd.Series
         if isinstance(dtype, pd.CategoricalDtype):
             # The same as pandas makes from labels, in a tenth of the time for a single row.
             places = {category: place for place, category in enumerate(dtype.categories)}
@@ -171,7 +172,7 @@ def _is_long(task: Task) -> bool:
     return any(float(label) != int(label) for label in task.classes)
 
 
-def _keeps(dtype: Any, plain: Any, task: Task) -> bool:
+def _keeps(dtype: Any, plain: np.dtype, task: Task) -> bool:
     """Return whether a column's dtype can hold predictions of a task: its classes, or floats.
 
     ``plain`` is the dtype of NumPy that corresponds to the dtype, if there is one.
@@ -190,7 +191,7 @@ def _keeps(dtype: Any, plain: Any, task: Task) -> bool:
         return np.array_equal(classes.astype(plain), classes)
 
 
-def _holds(column: Any, values: np.ndarray) -> bool:
+def _holds(column: ArrayLike, values: np.ndarray) -> bool:
     """Return whether no finite prediction has become infinite in a column."""
     if values.dtype.kind != "f":
         return True

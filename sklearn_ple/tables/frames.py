@@ -4,7 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,10 @@ from scipy import sparse
 from ..utils._sklearn import _safe_indexing
 from ..utils.versions import needing
 from .arrow import is_foreign, to_frame, to_native, unpack
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
 
 # What has no rows in memory, by package and name of the class: what to do instead.
 _WRITE = "pass what its {}() returns, or the path of the files that its {} writes"
@@ -31,7 +35,7 @@ _UNREAD = {
 _NOT_OF_ARROW = ("Int128", "UInt128", "Object")
 
 
-def refuse_unread(data: Any) -> None:
+def refuse_unread(data: object) -> None:
     """Raise a TypeError for a table whose rows are elsewhere: in a query, or on a cluster."""
     # DuckDB's classes are in _duckdb, and Dask's frames in dask_expr in some versions.
     for cls in type(data).__mro__:
@@ -41,13 +45,13 @@ def refuse_unread(data: Any) -> None:
             raise TypeError(f"{what} has no rows in memory: {way}.")
 
 
-def is_polars(data: Any) -> bool:
+def is_polars(data: object) -> bool:
     """Return whether data is a frame or series of polars."""
     polars = sys.modules.get("polars")
     return polars is not None and isinstance(data, (polars.DataFrame, polars.Series))
 
 
-def _polars_to_arrow(frame: Any) -> Any:
+def _polars_to_arrow(frame: "pl.DataFrame") -> "pa.Table":
     """Turn a frame of polars into a table of Arrow.
 
     Raises
@@ -68,15 +72,16 @@ def _polars_to_arrow(frame: Any) -> Any:
     return frame.to_arrow()
 
 
-def drop_order(data: Any) -> Any:
+def drop_order(data: "pl.DataFrame | pl.Series") -> "pl.DataFrame | pl.Series":
     """Turn Categoricals of a frame or series of polars into strings."""
-    polars = sys.modules["polars"]
+    import polars
+
     if isinstance(data, polars.Series):
         return data.cast(polars.String) if isinstance(data.dtype, polars.Categorical) else data
     return data.cast({polars.Categorical: polars.String})
 
 
-def is_arrow(data: Any) -> bool:
+def is_arrow(data: object) -> bool:
     """Return whether data is a table of Arrow, or a column of one."""
     arrow: Any = sys.modules.get("pyarrow")
     return arrow is not None and isinstance(
@@ -168,7 +173,9 @@ def keep_numbers(data: Any) -> Any:
     return np.asarray(data, dtype=object) if array.dtype.kind == "U" else array
 
 
-def use_native_order(values: Any) -> Any:
+def use_native_order(
+    values: pd.Series | pd.Index | np.ndarray,
+) -> pd.Series | pd.Index | np.ndarray:
     """Return a column, index or array in the byte order of the machine, which pandas needs."""
     if not isinstance(values.dtype, np.dtype) or values.dtype.isnative:
         return values

@@ -1,15 +1,14 @@
 """Groups of rows that belong together."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from ..utils.checks import naming
 from .frames import to_pandas, use_native_order
 
 
-def read_groups(groups: Any, n_rows: int) -> np.ndarray:
+def read_groups(groups: ArrayLike, n_rows: int) -> np.ndarray:
     """Check the groups of rows, and number them from 0."""
     groups = to_pandas(groups)
     if isinstance(groups, pd.MultiIndex):

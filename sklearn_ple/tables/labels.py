@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
 import pandas as pd
@@ -190,7 +190,7 @@ def _as_array(name: str, column: pd.Series) -> np.ndarray:
     )
 
 
-def _as_float(label: Any) -> float:
+def _as_float(label: SupportsFloat) -> float:
     try:
         return float(label)
     except OverflowError:

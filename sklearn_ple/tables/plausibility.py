@@ -1,7 +1,7 @@
 """Warnings about X and y that can be learnt from, but are probably not what was meant."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,7 @@ def refuse_names(n_rows: int, y: Any) -> None:
         )
 
 
-def warn_of_order(**tables: Any) -> None:
+def warn_of_order(**tables: object) -> None:
     """Warn if the rows of arguments are in another order than those of the first one.
 
     Parameters
@@ -138,7 +138,7 @@ def warn_of_outliers(names: Sequence[str], spreads: np.ndarray) -> None:
             )
 
 
-def warn_of_strings(name: Any, texts: Sequence[str], n_rows: int, is_read: bool) -> None:
+def warn_of_strings(name: Hashable, texts: Sequence[str], n_rows: int, is_read: bool) -> None:
     """Warn if strings are rather numbers, dates, text or ids than categories.
 
     Parameters

@@ -3,11 +3,12 @@
 from collections.abc import Hashable
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
+from pandas.api.extensions import ExtensionDtype
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import BaseEstimator
@@ -21,6 +22,9 @@ _NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal", "boolean", 
 _NUMERIC = (int, float, np.bool_, np.integer, np.floating)
 # Names of the types of vectors and of lists of text.
 _LISTS = {"list", "tuple", "set", "frozenset", "ndarray"}
+
+#: The features of rows, read and checked.
+Features: TypeAlias = pd.DataFrame | sparse.csr_matrix
 
 
 class FeatureReader:
@@ -46,7 +50,7 @@ class FeatureReader:
         return self.names or self._estimator.n_features_in_
 
     @naming("X")
-    def read(self, X: Any, reset: bool) -> Any:
+    def read(self, X: Any, reset: bool) -> Features:
         """Check the shape and names of X, and turn it into a data frame or a CSR matrix.
 
         Columns of objects become numeric if they hold numbers. Otherwise they must hold
@@ -87,7 +91,7 @@ class FeatureReader:
             raise ValueError(f"X has {X.shape[0]} rows and {X.shape[1]} columns: it is empty.")
         return _read_odd_columns(X)
 
-    def _read_array(self, X: Any, reset: bool) -> Any:
+    def _read_array(self, X: Any, reset: bool) -> Features:
         """Turn an array into a data frame, and a sparse matrix into a CSR matrix."""
         is_sparse = sparse.issparse(X)
         # Arrays of objects or strings may hold categories.
@@ -176,7 +180,7 @@ def _name_columns(n_columns: int) -> pd.Index:
     return pd.Index([f"x{position}" for position in range(n_columns)])
 
 
-def _read_objects(column: pd.Series, name: Any) -> pd.Series:
+def _read_objects(column: pd.Series, name: Hashable) -> pd.Series:
     # Some missing values, such as NaT, have their own type.
     column = column.where(column.notna(), np.nan)
     kind = types.infer_dtype(column, skipna=True) if column.notna().any() else "empty"
@@ -218,7 +222,7 @@ def _read_objects(column: pd.Series, name: Any) -> pd.Series:
     return column
 
 
-def is_number(dtype: Any) -> bool:
+def is_number(dtype: np.dtype | ExtensionDtype) -> bool:
     """Return whether columns of a dtype hold numbers or bools."""
     if isinstance(dtype, np.dtype):
         return dtype.kind in "biuf"
@@ -232,7 +236,7 @@ class TooLargeError(ValueError):
     """Raised for a column with infinity, or with a value too large for the dtype."""
 
     @classmethod
-    def of(cls, name: Any, dtype: str) -> "TooLargeError":
+    def of(cls, name: Hashable, dtype: str) -> "TooLargeError":
         """Return the error that names the column and the dtype."""
         return cls(
             f"Input X contains infinity or a value too large for dtype({dtype!r}), in column "

@@ -6,14 +6,16 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from ..tasks import TaskTypes
 from ..utils._sklearn import _safe_indexing
 from ..utils.checks import check_lengths
 from .form import TargetForm
 from .kinds import find_ignored
 from .labels import Labels, read_targets
 from .plausibility import refuse_names, warn_of_order, warn_of_targets_in_features
-from .reading import FeatureReader
+from .reading import FeatureReader, Features
 from .weights import weigh
 
 #: Number of parts of the training rows: the statistics of a part are learnt from those before it.
@@ -41,7 +43,7 @@ class Table:
         from which they are not learnt.
     """
 
-    features: Any
+    features: Features
     labels: list[Labels]
     weights: np.ndarray
     form: TargetForm
@@ -50,7 +52,7 @@ class Table:
 
     @classmethod
     def of_weighted(
-        cls, features: Any, labels: list[Labels], weights: np.ndarray, form: TargetForm
+        cls, features: Features, labels: list[Labels], weights: np.ndarray, form: TargetForm
     ) -> "Table":
         """Return the table of those of the rows that have a label with a weight."""
         kept = np.flatnonzero(weights.any(axis=1))
@@ -91,13 +93,13 @@ class TableReader:
     """
 
     features: FeatureReader
-    task_types: Any
+    task_types: TaskTypes
 
     def read(
         self,
         X: Any,
         y: Any,
-        sample_weight: Any = None,
+        sample_weight: ArrayLike | None = None,
         *,
         like: TargetForm | None = None,
         unit: float | None = None,

@@ -1,18 +1,18 @@
 """The weights of labels: sample weights and class weights."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn import config_context
 from sklearn.utils import check_array
 
 from .frames import refuse_unread
-from .labels import as_frame
+from .labels import Labels, as_frame
 
 
 def find_label_weights(
-    sample_weight: Any, labels: Sequence[Any], *, may_be_zero: bool = False
+    sample_weight: ArrayLike | None, labels: Sequence[Labels], *, may_be_zero: bool = False
 ) -> np.ndarray:
     """Return the sample weight of each label.
 
@@ -44,7 +44,7 @@ def find_label_weights(
     return mask * weights
 
 
-def read_weights(sample_weight: Any, n_rows: int, names: Sequence[str]) -> np.ndarray:
+def read_weights(sample_weight: ArrayLike, n_rows: int, names: Sequence[str]) -> np.ndarray:
     """Check the sample weights of rows or of labels.
 
     Parameters
@@ -93,7 +93,7 @@ def read_weights(sample_weight: Any, n_rows: int, names: Sequence[str]) -> np.nd
     return np.broadcast_to(weights if weights.ndim == 2 else weights[:, None], of_labels)
 
 
-def _order_columns(sample_weight: Any, names: Sequence[str]) -> Any:
+def _order_columns(sample_weight: ArrayLike, names: Sequence[str]) -> ArrayLike:
     """Put the columns of a data frame in the order of the tasks, if they have their names."""
     refuse_unread(sample_weight)
     # The weights of rows are a series, whose name does not matter.
@@ -112,8 +112,8 @@ def _order_columns(sample_weight: Any, names: Sequence[str]) -> Any:
 
 
 def weigh(
-    labels: Sequence[Any], sample_weight: Any, unit: float | None = None
-) -> tuple[list[Any], np.ndarray]:
+    labels: Sequence[Labels], sample_weight: ArrayLike | None, unit: float | None = None
+) -> tuple[list[Labels], np.ndarray]:
     """Return the labels with a positive weight, and the scaled weights of all labels.
 
     Only the ratios of weights matter, so weights are divided by the mean of the positive ones.

@@ -1,5 +1,7 @@
 """The kinds of task: each defines its outputs, its loss, its predictions and its score."""
 
+from collections.abc import Mapping, Sequence
+
 from .classes import ONE_VS_REST_AUC, Binary, ClassTask, Multiclass, Ordinal, accuracy
 from .concordance import concordance_index
 from .huber import Huber
@@ -20,7 +22,7 @@ from .per_task import by_name, by_task, check_task_names, find_task, pair_depend
 from .results import array_of, class_array, score_of
 from .survival import Survival
 from .task import Task, average_logs, warn_without_score
-from .task_weights import TaskWeights, count_labels, is_weight
+from .task_weights import NumberByTask, TaskWeights, count_labels, is_weight
 from .tweedie import Tweedie
 
 #: The classes of the kinds, by the names that ``task_types`` accepts.
@@ -40,6 +42,11 @@ TASK_KINDS: dict[str, type[Task]] = {
         Survival,
     )
 }
+
+#: An entry of ``task_types``: a name, a task or its class, or a tuple of a name and options.
+TaskKind = str | Task | type[Task] | tuple
+#: The parameter ``task_types`` of the estimators.
+TaskTypes = TaskKind | Sequence[TaskKind] | Mapping[str, TaskKind]
 
 __all__ = [
     "Amount",

@@ -19,7 +19,11 @@ from .task import Task, average_logs
 
 
 def mean_one_vs_rest_auc(
-    y_true: np.ndarray, y_score: np.ndarray, *, labels: np.ndarray, sample_weight: Any = None
+    y_true: np.ndarray,
+    y_score: np.ndarray,
+    *,
+    labels: np.ndarray,
+    sample_weight: np.ndarray | None = None,
 ) -> float:
     """Compute the mean one-vs-rest ROC AUC of the classes that occur in y_true."""
     # scikit-learn's is undefined as soon as one class, perhaps a rare one, is absent.
@@ -43,7 +47,9 @@ def mean_one_vs_rest_auc(
 ONE_VS_REST_AUC = make_scorer(mean_one_vs_rest_auc, response_method="predict_proba")
 
 
-def accuracy(labels: Any, predictions: Any, weights: Any = None) -> float:
+def accuracy(
+    labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray | None = None
+) -> float:
     """Compute the accuracy of labels of any type; scikit-learn's rejects floats with fractions."""
     return float(np.average(np.asarray(labels) == np.asarray(predictions), weights=weights))
 
@@ -98,7 +104,9 @@ class ClassTask(Task):
         kinds = f"task_types={{{self.name!r}: 'regression'}}"
         return f" If it is a quantity, set {kinds}." if labels.dtype.kind in "iuf" else ""
 
-    def score(self, labels: Any, predictions: Any, weights: Any = None) -> float:
+    def score(
+        self, labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray | None = None
+    ) -> float:
         """Compute the accuracy."""
         return accuracy(labels, predictions, weights)
 

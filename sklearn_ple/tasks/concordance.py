@@ -1,8 +1,7 @@
 """The concordance index: how well predicted times order rows, some of which are censored."""
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_array
 
@@ -10,7 +9,9 @@ from ..utils.checks import check_lengths, naming
 from ..utils.warn import warn
 
 
-def concordance_index(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> float:
+def concordance_index(
+    y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike | None = None
+) -> float:
     """Compute the concordance index of predicted times, Harrell's C.
 
     It is the share of pairs of rows that the predictions put in the right order: the row with the
@@ -75,7 +76,9 @@ def concordance_index(y_true: Any, y_pred: Any, *, sample_weight: Any = None) ->
     return index
 
 
-def concordance(y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
+def concordance(
+    y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
+) -> float:
     """Compute `concordance_index` without a warning if it is NaN."""
     labels, predicted = _column("y_true", y_true), _column("y_pred", y_pred)
     weights = np.ones(len(labels))
@@ -103,7 +106,7 @@ def concordance(y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
     return float(weights[events] @ (above + equal / 2) / total) if total > 0 else float("nan")
 
 
-def _column(name: str, values: Any) -> np.ndarray:
+def _column(name: str, values: ArrayLike) -> np.ndarray:
     """Check an argument with a number for each row."""
     with naming(name):
         array = check_array(values, ensure_2d=False, dtype=np.float64)

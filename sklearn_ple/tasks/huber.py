@@ -41,7 +41,7 @@ class Huber(Regression):
     kind = "huber"
     words = "a number with outliers"
     metric = Quantile.metric
-    linear_start = False
+    fits_ridge = False
     score_function = staticmethod(Quantile.score_function)
 
     @check_arguments(delta=[POSITIVE])

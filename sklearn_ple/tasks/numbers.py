@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.metrics import d2_absolute_error_score, d2_tweedie_score, make_scorer
 from sklearn.utils import assert_all_finite
 from torch import Tensor
@@ -50,7 +51,7 @@ def ignore_unit(score: Callable[..., float]) -> Callable[..., float]:
     """
 
     @wraps(score)
-    def scaled(labels: Any, predictions: Any, **weights: Any) -> float:
+    def scaled(labels: ArrayLike, predictions: ArrayLike, **weights: Any) -> float:
         labels, predictions = (np.asarray(part, np.float64) for part in (labels, predictions))
         unit = find_unit(labels)
         return score(labels / unit, divide(predictions, unit), **weights)
@@ -58,7 +59,9 @@ def ignore_unit(score: Callable[..., float]) -> Callable[..., float]:
     return scaled
 
 
-def compute_r2(labels: Any, predictions: Any, sample_weight: Any = None) -> float:
+def compute_r2(
+    labels: np.ndarray, predictions: np.ndarray, sample_weight: np.ndarray | None = None
+) -> float:
     """Compute R² as scikit-learn does, whose checks may take longer than the step of a network."""
     assert_all_finite(predictions)
     mean = np.average(labels, weights=sample_weight)
@@ -70,7 +73,7 @@ def compute_r2(labels: Any, predictions: Any, sample_weight: Any = None) -> floa
 _d2_tweedie = ignore_unit(d2_tweedie_score)
 
 
-def d2_deviance_score(labels: Any, amounts: Any, **options: Any) -> float:
+def d2_deviance_score(labels: ArrayLike, amounts: ArrayLike, **options: Any) -> float:
     """Compute D²; a prediction of 0 or less, without a deviance, counts as the least above 0."""
     return _d2_tweedie(labels, np.maximum(amounts, np.finfo(np.float64).tiny), **options)
 
@@ -81,7 +84,7 @@ def check_unit(name: str, unit: float) -> None:
         raise ValueError(f"the unit of the task {name!r} is not above zero")
 
 
-def read_levels(levels: Any) -> list[float]:
+def read_levels(levels: ArrayLike) -> list[float]:
     """Check the levels of quantiles, and return them in ascending order, with the median."""
     values = np.array(levels)
     inside = values.dtype.kind == "f" and bool(((values > 0) & (values < 1)).all())
@@ -104,7 +107,9 @@ class NumberTask(Task):
 
     score_function: ClassVar[Any] = staticmethod(ignore_unit(compute_r2))
 
-    def score(self, labels: Any, predictions: Any, weights: Any = None) -> float:
+    def score(
+        self, labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray | None = None
+    ) -> float:
         """Compute the score; NaN if there are fewer than two labels."""
         if len(labels) < 2:
             return float("nan")
@@ -131,7 +136,7 @@ class Regression(NumberTask):
     """
 
     kind = "regression"
-    linear_start = True
+    fits_ridge = True
     mean: float
     scale: float
 
@@ -230,7 +235,7 @@ class Quantile(Regression):
     kind = "quantile"
     words = "a number, and its range"
     metric = "d2_absolute_error_score"
-    linear_start = False
+    fits_ridge = False
     score_function = staticmethod(ignore_unit(d2_absolute_error_score))
     levels: list[float]
 

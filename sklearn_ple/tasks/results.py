@@ -1,7 +1,6 @@
 """Checks of what the methods of a task return, which may be of a user's own class."""
 
 from numbers import Real
-from typing import Any
 
 import numpy as np
 
@@ -60,10 +59,12 @@ def class_array(task: Task, method: str, outputs: np.ndarray) -> np.ndarray | No
     return array_of(task, method, outputs, () if one_number else (n_classes,))
 
 
-def score_of(task: Task, labels: Any, predictions: Any, weights: Any) -> float:
+def score_of(
+    task: Task, labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray | None
+) -> float:
     """Score predictions of a task, and check that the score is a number."""
     with naming(f"Task {task.name!r}"):
-        score: Any = task.score(labels, predictions, weights)
+        score: object = task.score(labels, predictions, weights)
     if not isinstance(score, Real):
         raise _wrong(task, "score", type(score).__name__, "a number")
     return float(score)

@@ -31,7 +31,7 @@ class Task(ABC):
         Whether labels are classes; True in `ClassTask`.
     censored : bool, default=False
         Whether a negative label -t means that the number is greater than t.
-    linear_start : bool, default=False
+    fits_ridge : bool, default=False
         Whether the linear path of the network starts from a ridge regression of the targets. Set
         it only if each output predicts the target itself, as with squared error.
     lowest : float, default=-inf
@@ -69,7 +69,7 @@ class Task(ABC):
 
     The other attributes and methods are optional:
 
-    - `words`, `metric`, `censored`, `has_errors`, `linear_start` and, for numbers, `variance`,
+    - `words`, `metric`, `censored`, `has_errors`, `fits_ridge` and, for numbers, `variance`,
       `lowest` and `log_scale` have defaults, and `learn_errors` does nothing.
     - `loss` and `average` are called once for all adjacent columns of a `group`, on the task of
       the first column. Each column is a group of its own by default; override `group` if they
@@ -123,14 +123,14 @@ class Task(ABC):
     words: ClassVar[str] = "a number"
     has_classes: ClassVar[bool] = False
     censored: ClassVar[bool] = False
-    linear_start: ClassVar[bool] = False
+    fits_ridge: ClassVar[bool] = False
     lowest: ClassVar[float] = -np.inf
     log_scale: ClassVar[bool] = False
     added: bool = False
     # A subclass need not call this class's __init__.
     name: str = ""
     classes: Any = None
-    order: Any = slice(None)
+    order: slice | np.ndarray = slice(None)
     n_outputs: int = 1
 
     def __init__(self) -> None:
@@ -320,7 +320,9 @@ class Task(ABC):
         raise NotImplementedError(f"{type(self).__name__} has no traced_predict.")
 
     @abstractmethod
-    def score(self, labels: Any, predictions: Any, weights: Any = None) -> float:
+    def score(
+        self, labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray | None = None
+    ) -> float:
         """Score predictions, for the ``score`` method of estimators.
 
         Parameters

@@ -1,9 +1,9 @@
 """The weights of the tasks' losses, which may change with the epoch."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..utils.checks import shown
 from ..utils.constraints import NOT_NEGATIVE
@@ -12,6 +12,9 @@ from .task import Task
 
 # Squares of greater numbers overflow.
 _GREATEST = 1e150
+
+#: A number for all tasks, or one for each: in their order, or by name.
+NumberByTask = ArrayLike | Mapping[str, float] | None
 
 
 class TaskWeights:
@@ -47,8 +50,8 @@ class TaskWeights:
     def __init__(
         self,
         names: Sequence[str],
-        task_weights: Any,
-        task_weight_decay: Any,
+        task_weights: NumberByTask,
+        task_weight_decay: NumberByTask,
         n_labels: np.ndarray | None = None,
         watched: str | None = None,
     ):
@@ -95,14 +98,14 @@ def count_labels(targets: np.ndarray, weights: np.ndarray, tasks: Sequence[Task]
     """
     counts = weights.sum(axis=0)
     for position, task in enumerate(tasks):
-        if task.linear_start and counts[position]:
+        if task.fits_ridge and counts[position]:
             squares = (targets[:, position] ** 2).clip(max=_GREATEST)
             fourth = weights[:, position] @ squares**2 / counts[position]
             counts[position] *= min(1.0, 2 / max(fourth - 1, 1e-9))
     return counts
 
 
-def _numbers(names: Sequence[str], parameter: str, value: Any) -> np.ndarray:
+def _numbers(names: Sequence[str], parameter: str, value: NumberByTask) -> np.ndarray:
     values = by_task(value, names, parameter, default=1.0)
     for name, number in values.items():
         if not is_weight(number):
@@ -113,6 +116,6 @@ def _numbers(names: Sequence[str], parameter: str, value: Any) -> np.ndarray:
     return np.array(list(values.values()), dtype=np.float64)
 
 
-def is_weight(value: Any) -> bool:
+def is_weight(value: object) -> bool:
     """Return whether a value is a finite number, 0 or more, and not a bool."""
     return NOT_NEGATIVE.is_satisfied_by(value)

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.metrics import make_scorer
 from torch import Tensor
 
-from ..utils.constraints import Number, check_arguments
+from ..utils.constraints import NumberInterval, check_arguments
 from .numbers import Amount, d2_deviance_score
 
 
@@ -37,7 +37,7 @@ class Tweedie(Amount):
     kind = "tweedie"
     words = "an amount that may be zero"
 
-    @check_arguments(power=[Number(Real, 1, 2, closed="neither")])
+    @check_arguments(power=[NumberInterval(Real, 1, 2, closed="neither")])
     def __init__(self, power: float = 1.5):
         super().__init__()
         self.power = float(power)

@@ -5,6 +5,8 @@ from typing import Any
 
 import torch
 
+from ..nn import TabularNetwork
+
 
 class WeightAverage:
     """Averages the weights over the last part of the steps, for validation and prediction.
@@ -15,14 +17,14 @@ class WeightAverage:
 
     Parameters
     ----------
-    module : Module
+    module : TabularNetwork
         The network that is trained, in its initial state.
     share : float
         Approximate share of the steps so far over which weights are averaged.
 
     Attributes
     ----------
-    module : Module
+    module : TabularNetwork
         The network with the averaged weights. Its buffers are those of the last step.
 
     References
@@ -31,9 +33,9 @@ class WeightAverage:
            Convergence Results and Optimal Averaging Schemes". ICML 2013.
     """
 
-    def __init__(self, module: torch.nn.Module, share: float):
+    def __init__(self, module: TabularNetwork, share: float):
         self.share = share
-        self.module: Any = copy.deepcopy(module).eval()
+        self.module = copy.deepcopy(module).eval()
         # Pairs: the tensors of the network that is trained, and those of the average.
         self._weights = tuple(module.parameters()), tuple(self.module.parameters())
         self._buffers = tuple(module.buffers()), tuple(self.module.buffers())

@@ -26,11 +26,11 @@ from ..parameters.settings import Settings
 from ..tasks import Task, TaskLosses, TaskWeights
 from ..tasks.mean import MemberMean
 from ..utils.warn import warn
+from .choosing.defaults import has_many_tasks, resolve_network
+from .choosing.net_params import naming_net_params, read_net_params
 from .cpu import check_n_jobs
 from .history import SharedHistory
 from .net import MultiTaskNet
-from .net_params import naming_net_params, read_net_params
-from .plan import has_many_tasks, resolve_network
 
 
 def make_encoder(settings: Settings, classes: Any = None) -> TableEncoder:
@@ -45,13 +45,13 @@ def make_encoder(settings: Settings, classes: Any = None) -> TableEncoder:
     """
     names = inspect.signature(TableEncoder).parameters
     taken = {name: getattr(settings, name) for name in names if hasattr(settings, name)}
-    settled = {
+    resolved = {
         "classes": classes,
-        # Only products may be less precise than float32, not their inputs.
+        # With bfloat16 only matrix products are less precise: what is encoded stays float32.
         "dtype": "float64" if settings.dtype == "float64" else "float32",
         "by_name": settings.architecture.treats_tasks_alike,
     }
-    return TableEncoder(**(taken | settled))
+    return TableEncoder(**(taken | resolved))
 
 
 def make_module(
@@ -77,12 +77,13 @@ def make_module(
     with in_all_functions():
         inputs = make_inputs(settings, encoder)
         body = make_body(settings, encoder, inputs, names)
-        linear, start = None, encoder.linear_start
+        linear, coefficients = None, encoder.linear_coefficients
         if settings.linear_path and encoder.n_numbers:
-            if start is not None:
-                start = members.linear_shares[:, None, None] * start.astype(np.float32)
+            if coefficients is not None:
+                shares = members.linear_shares[:, None, None]
+                coefficients = shares * coefficients.astype(np.float32)
             n_outputs = [task.n_outputs for task in tasks]
-            linear = LinearPath(encoder.n_numbers, n_outputs, members.n, start)
+            linear = LinearPath(encoder.n_numbers, n_outputs, members.n, coefficients)
         return TabularNetwork(
             inputs,
             body,
@@ -249,7 +250,7 @@ def make_net(
         "device": device,
         "n_jobs": settings.n_jobs,
         "verbose": 0,
-        # The labels of several tasks are in a form that skorch cannot cache for its callbacks.
+        # skorch's cache for scoring callbacks cannot hold the labels of several tasks.
         "use_caching": False,
         "optimizer": optimizer_class,
     }
@@ -261,7 +262,8 @@ def make_net(
         user_groups = net_params.get("optimizer__param_groups", ())
         options["optimizer__param_groups"] = [*user_groups, *own_groups]
         net = MultiTaskNet(module, criterion=balancer, **options).initialize()
-    # The net already has them as module_ and criterion_, and would copy and pickle them twice.
+    # The net has both as module_ and criterion_. Without their classes in place of the objects,
+    # each would be copied and pickled twice.
     net.module, net.criterion = type(module), type(balancer)
     net.history = SharedHistory()
     return net
@@ -272,13 +274,14 @@ def _has_decay(optimizer_class: type) -> bool:
 
 
 def _optimizer_options(
-    settings: Settings, optimizer: Any, optimizer_class: type, device: str
+    settings: Settings, optimizer: str | type, optimizer_class: type, device: str
 ) -> dict[str, Any]:
     """Return the options of the optimizer."""
     options: dict[str, Any] = {"lr": settings.learning_rate}
     if _has_decay(optimizer_class):
         options["optimizer__weight_decay"] = settings.weight_decay
-    # One kernel updates all parameters: for small networks this step takes much of the time.
+    # Fused: one kernel updates all parameters. For small networks, updates one by one would take
+    # much of the time of a step.
     if isinstance(optimizer, str) and device != "mps":
         options["optimizer__fused"] = True
     return options

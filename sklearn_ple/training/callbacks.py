@@ -14,7 +14,9 @@ from skorch.callbacks import Callback
 from ..utils.processes import current
 from ..utils.progress import progress_bar
 from ..utils.warn import warn
-from .outputs import find_finite_tasks
+from .inference import find_finite_tasks
+from .protocols import TrainedNet
+from .rows import TrainingRows
 from .schedule import Schedule
 
 _BAR = "{desc}: |{bar}| {n:.1f}/{total:.4g} [{elapsed}<{remaining}{postfix}]"
@@ -45,13 +47,13 @@ def copy_callback(item: Any) -> Any:
 class RecordEpoch(Callback):
     """Records the learning rate and the duration, in seconds, of each epoch."""
 
-    def on_epoch_begin(self, net: Any, **_: Any) -> None:
+    def on_epoch_begin(self, net: TrainedNet, **_: object) -> None:
         """Start the clock."""
         self.start_ = time.perf_counter()
         # The last group holds the parameters that have the common learning rate.
         net.history.record("learning_rate", float(net.optimizer_.param_groups[-1]["lr"]))
 
-    def on_epoch_end(self, net: Any, **_: Any) -> None:
+    def on_epoch_end(self, net: TrainedNet, **_: object) -> None:
         """Stop the clock: the epoch is complete."""
         net.history.record("seconds", time.perf_counter() - self.start_)
 
@@ -84,7 +86,7 @@ class KeepBestWeights(Callback):
     task_names: Sequence[str]
     stop_early: bool
 
-    def on_train_begin(self, net: Any, X: Any = None, **_: Any) -> None:
+    def on_train_begin(self, net: TrainedNet, X: TrainingRows, **_: object) -> None:
         """Keep the initial weights; X are the rows to train on."""
         self.rows_ = X
         self.balance_ = copy.deepcopy(net.criterion_.state_dict())
@@ -93,11 +95,11 @@ class KeepBestWeights(Callback):
         self.n_before_ = self.n_compared_ = len(net.history)
         self.ends_training = False
 
-    def on_epoch_end(self, net: Any, **_: Any) -> None:
+    def on_epoch_end(self, net: TrainedNet, **_: object) -> None:
         """Keep the weights if they are the best so far, or end training."""
         self._compare(net)
 
-    def _compare(self, net: Any) -> None:
+    def _compare(self, net: TrainedNet) -> None:
         """Keep the weights after a complete epoch if they are the best so far."""
         self.n_compared_ = len(net.history)
         epoch = net.history[-1]
@@ -122,7 +124,7 @@ class KeepBestWeights(Callback):
             self.best_loss_ = loss
             self.best_epoch_ = epoch["epoch"]
 
-    def on_train_end(self, net: Any, **_: Any) -> None:
+    def on_train_end(self, net: TrainedNet, **_: object) -> None:
         """Load the best weights into the network."""
         # Another callback may have ended the training at the end of a complete epoch.
         if len(net.history) > self.n_compared_:
@@ -171,7 +173,7 @@ class KeepBestWeights(Callback):
         for name in _KEPT:
             setattr(self, name, state[name])
 
-    def _give_up(self, net: Any, finite: np.ndarray, epoch: int) -> None:
+    def _give_up(self, net: TrainedNet, finite: np.ndarray, epoch: int) -> None:
         """Warn, and forget what optimizer and balancer have learnt, which may not be finite."""
         net.optimizer_.state.clear()
         net.criterion_.load_state_dict(self.balance_)
@@ -206,7 +208,7 @@ class ProgressBar(Callback):
         self.schedule = schedule
         self.title = title
 
-    def on_train_begin(self, net: Any, **_: Any) -> None:
+    def on_train_begin(self, net: TrainedNet, **_: object) -> None:
         """Open the bar."""
         # Among several processes that train together, only the first shows the bar.
         self.n_before_, self.most_ = len(net.history), net.max_epochs
@@ -216,14 +218,14 @@ class ProgressBar(Callback):
         # The time that is left follows from the mean speed: validation interrupts the steps.
         self.bar_ = progress_bar(smoothing=0, **options)
 
-    def on_epoch_begin(self, net: Any, **_: Any) -> None:
+    def on_epoch_begin(self, net: TrainedNet, **_: object) -> None:
         """Begin an epoch."""
         self.n_epochs_, self.n_steps_ = len(net.history) - 1 - self.n_before_, 0
         if self.n_epochs_ > self.bar_.n:
             # The training continues from a checkpoint, whose epochs took no time here.
             self.bar_.initial = self.bar_.n = self.n_epochs_
 
-    def on_batch_end(self, net: Any, training: bool = False, **_: Any) -> None:
+    def on_batch_end(self, net: TrainedNet, training: bool = False, **_: object) -> None:
         """Move the bar by a step."""
         if training:
             self.show_steps(self.n_steps_ + 1)
@@ -233,7 +235,7 @@ class ProgressBar(Callback):
         self.n_steps_ = n_steps
         self._move(self.n_epochs_ + min(n_steps / self.schedule.n_batches, 1))
 
-    def on_epoch_end(self, net: Any, **_: Any) -> None:
+    def on_epoch_end(self, net: TrainedNet, **_: object) -> None:
         """Update the bar."""
         epoch = net.history[-1]
         names = {"loss": "train_loss", "valid": "valid_loss"}
@@ -267,7 +269,7 @@ class ProgressBar(Callback):
         name = short[list(scores).index(worst)]
         return {"score": f"{np.mean(defined):.3f}", "worst": f"{worst:.3f} ({name})"}
 
-    def on_train_end(self, net: Any, **_: Any) -> None:
+    def on_train_end(self, net: TrainedNet, **_: object) -> None:
         """Close the bar, with a note if training was ended before."""
         if self.bar_.total is None or self.bar_.n < self.bar_.total:
             self.bar_.set_description_str("Stopped early")

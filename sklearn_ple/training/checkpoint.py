@@ -16,14 +16,17 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from ..parameters.settings import Settings
+from ..tables.files.table import FitTable
 from ..utils.files import replacing
 from ..utils.processes import current
+from ..utils.types import RandomStateLike
+from .choosing.split import Split
 from .fingerprint import describe_fit
 from .history import SharedHistory
+from .protocols import TrainedNet
 from .random_state import draw_seed
+from .restore import restore_state
 from .schedule import Fall
-from .split import Split
-from .states import restore_state
 
 _PREFIX = "sklearn_ple_"
 # Longer values, and hashes, do not help a user.
@@ -59,7 +62,7 @@ class Checkpoint:
         If the folder cannot be written to or belongs to another fit, or if its file is damaged.
     """
 
-    def __init__(self, folder: Path, of_fit: dict[str, str], random_state: Any):
+    def __init__(self, folder: Path, of_fit: dict[str, str], random_state: RandomStateLike):
         self.folder = folder
         self.of_fit = of_fit
         self.random_state = random_state
@@ -72,7 +75,12 @@ class Checkpoint:
 
     @classmethod
     def of(
-        cls, settings: Settings, device: str, table: Any, split: Split, module: nn.Module | None
+        cls,
+        settings: Settings,
+        device: str,
+        table: FitTable,
+        split: Split,
+        module: nn.Module | None,
     ) -> "Checkpoint | None":
         """Open the folder for a fit, if there is one; see `describe_fit` for the parameters."""
         if settings.checkpoint_dir is None:
@@ -156,23 +164,23 @@ class Progress(Callback):
         self.fall: Any = self.kept_["fall"] if self.kept_ else None
         self._has_written = False
 
-    def on_train_begin(self, net: Any, **_: Any) -> None:
+    def on_train_begin(self, net: TrainedNet, **_: object) -> None:
         """Continue from the saved state; all other callbacks have begun."""
         if self.kept_ is not None:
             self.restore(net)
 
-    def on_epoch_end(self, net: Any, **_: Any) -> None:
+    def on_epoch_end(self, net: TrainedNet, **_: object) -> None:
         """Save the state after an epoch that does not end the training."""
         self.n_epochs += 1
         if not any(getattr(callback, "ends_training", False) for _, callback in net.callbacks_):
             self._write(net)
 
-    def end(self, net: Any, best_epoch: int, fall: Fall) -> None:
+    def end(self, net: TrainedNet, best_epoch: int, fall: Fall) -> None:
         """Save the state after the training."""
         self.best_epoch, self.fall = best_epoch, list(fall)
         self._write(net)
 
-    def restore(self, net: Any) -> None:
+    def restore(self, net: TrainedNet) -> None:
         """Set a net to the saved state."""
         kept: Any = self.kept_
         with _naming_damage(self.path):
@@ -184,7 +192,7 @@ class Progress(Callback):
             net.history = SharedHistory(epochs)
         self.kept_ = None
 
-    def _write(self, net: Any) -> None:
+    def _write(self, net: TrainedNet) -> None:
         if not current().is_first:
             return
         state = {
@@ -259,7 +267,7 @@ def _naming_damage(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _make_plain(value: Any) -> Any:
+def _make_plain(value: object) -> Any:
     """Turn a NumPy number that a callback recorded into a Python number."""
     if isinstance(value, np.generic):
         return value.item()

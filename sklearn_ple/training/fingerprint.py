@@ -13,9 +13,10 @@ from skorch.callbacks import Callback
 from torch import Tensor, nn
 
 from ..parameters.settings import Settings
+from ..tables.files.table import FitTable
 from ..tables.table import Table
 from ..utils.versions import versions
-from .split import Split
+from .choosing.split import Split
 
 # Parameters without an effect on the result; the weights of a warm start are described apart.
 _WITHOUT_EFFECT = {"checkpoint_dir", "device", "n_jobs", "verbose", "warm_start"}
@@ -25,7 +26,7 @@ _SHOWN = (type(None), bool, int, float, str)
 
 
 def describe_fit(
-    settings: Settings, device: str, table: Any, split: Split, module: nn.Module | None
+    settings: Settings, device: str, table: FitTable, split: Split, module: nn.Module | None
 ) -> dict[str, str]:
     """Describe a fit by all that determines its result, in the same way in every process.
 
@@ -68,7 +69,7 @@ def describe_fit(
     return _describe_table(table) | texts | _describe_split(split)
 
 
-def _describe_table(table: Any, ending: str = "") -> dict[str, str]:
+def _describe_table(table: FitTable, ending: str = "") -> dict[str, str]:
     """Describe rows, by the names of the arguments of fit."""
     if not isinstance(table, Table):
         return table.describe()
@@ -102,7 +103,7 @@ def _describe_split(split: Split) -> dict[str, str]:
     return texts
 
 
-def _describe_value(name: str, value: Any) -> str:
+def _describe_value(name: str, value: object) -> str:
     """Represent numbers, texts and lists of these; return the hash of any other value."""
     entries = value if isinstance(value, list | tuple) else [value]
     if all(isinstance(entry, _SHOWN) for entry in entries):
@@ -121,7 +122,7 @@ def _describe_value(name: str, value: Any) -> str:
 class _Hasher(NumpyHasher):
     """joblib's hash, also of what it hashes otherwise in each process, or not at all."""
 
-    def save(self, obj: Any) -> None:
+    def save(self, obj: object) -> None:
         try:
             super().save(_simplify(obj))
         except TypeError as error:
@@ -129,7 +130,7 @@ class _Hasher(NumpyHasher):
             raise ValueError(str(error)) from error
 
 
-def _simplify(value: Any) -> Any:
+def _simplify(value: object) -> Any:
     """Replace tensors, callbacks, code and collections by what joblib hashes by its content."""
     if isinstance(value, Tensor):
         return value.numpy(force=True)
@@ -152,7 +153,7 @@ def _simplify(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _can_be_pickled(value: Any) -> bool:
+def _can_be_pickled(value: object) -> bool:
     try:
         _Hasher("md5").hash(value)
     # An object may raise any error.

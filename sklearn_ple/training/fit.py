@@ -1,4 +1,4 @@
-"""The story of a fit: read, plan, encode, split, build, start, train, settle.
+"""The story of a fit: read, plan, encode, split, build, train, keep.
 
 ``fit``, ``partial_fit`` and ``add_task`` of an estimator each configure a `Fit` by settings and by
 where it starts from, and keep its result.
@@ -17,7 +17,7 @@ from ..parameters.network import describe_network
 from ..parameters.settings import Settings
 from ..predictions.intervals import Deviations
 from ..predictions.joint import Distributions, encode_labels, learn_copula
-from ..tables.files.table import AnyTable, StreamedTable
+from ..tables.files.table import FitTable, StreamedTable
 from ..tables.reading import FeatureReader
 from ..utils.processes import current
 from ..utils.progress import write_line
@@ -26,17 +26,17 @@ from .budget import Budget
 from .build import make_module, make_net
 from .callbacks import ProgressBar, copy_callback
 from .checkpoint import Checkpoint, Progress
+from .choosing.defaults import resolve
+from .choosing.split import Split, naming_validation_rows
 from .device import resolve_device
-from .jobs import Jobs, can_divide
+from .inference import compute_outputs
 from .net import MultiTaskNet, Trained
-from .outputs import compute_outputs
-from .plan import resolve
-from .processes import check_same_fit, share_random_state
+from .parallel.jobs import Jobs, can_divide
+from .parallel.processes import check_same_fit, share_random_state
 from .random_state import draw_seed, seeded
 from .read import Arguments
-from .rows import TableRows
+from .rows import TableRows, TrainingRows
 from .schedule import Fall, Schedule
-from .split import Split, naming_validation_rows
 from .start import Fitted, Start
 from .stopping import Patience
 from .stream_rows import stream_rows
@@ -58,7 +58,7 @@ class Training(NamedTuple):
         The validation; None without one.
     """
 
-    rows: Any
+    rows: TrainingRows
     encoder: TableEncoder
     settings: Settings
     validation: Validation | None = None
@@ -67,6 +67,36 @@ class Training(NamedTuple):
     def n_batches(self) -> int:
         """Number of steps in an epoch. It is approximate for rows in files."""
         return -(-len(self.rows) // self.settings.batch_size)
+
+
+class Plan(NamedTuple):
+    """What is decided once the rows of a fit are read, and goes from step to step.
+
+    Attributes
+    ----------
+    settings : Settings
+        The settings, in which no parameter is "auto" for the number of all rows.
+    device : str
+        The device.
+    budget : Budget or None
+        The time for the fit; None without a limit.
+    checkpoint : Checkpoint or None
+        The checkpoint, if there is one.
+    rng : RandomState
+        The random state from which the fit draws.
+    split_seed : int
+        Seed of the choice of validation rows.
+    row_numbers : ndarray of int of shape (n_rows,) or None
+        Numbers of the rows in X; None if they are in files, or validation rows are apart.
+    """
+
+    settings: Settings
+    device: str
+    budget: Budget | None
+    checkpoint: Checkpoint | None
+    rng: np.random.RandomState
+    split_seed: int
+    row_numbers: np.ndarray | None
 
 
 _KEPT_IN_REFIT = ("max_epochs", "batch_size", "learning_rate")
@@ -117,33 +147,34 @@ class Fit:
             The result.
         """
         seconds = self.settings.max_time
-        self.budget = None if seconds is None else Budget(seconds)
+        budget = None if seconds is None else Budget(seconds)
         table, split = self.start.read(arguments, self.settings, self.features)
-        plan = self.plan = resolve(self.settings, len(table), split)
-        encoder, encoded = self.start.encode(table, plan, self.classes)
-        self.device = resolve_device(plan.device, plan.tensor_dtype)
-        self._compare(table, split)
-        self._row_numbers = getattr(table, "row_numbers", None) if split.table is None else None
-        trainings = self._split(table, split, encoder, encoded)
+        settings = resolve(self.settings, len(table), split)
+        encoder, encoded = self.start.encode(table, settings, self.classes)
+        plan = self._plan(settings, table, split, budget)
+        trainings = self._split(plan, table, split, encoder, encoded)
         # Free memory: training needs only what has been split.
         del table, split, encoder, encoded
-        return self._train(*trainings)
+        return self._train(plan, *trainings)
 
-    def _compare(self, table: AnyTable, split: Split) -> None:
-        """Compare the fit with that of a checkpoint and those of other processes."""
-        fitted = self.start.fitted
-        compared = self.settings, self.device, table, split, fitted and fitted.net.module_
+    def _plan(
+        self, settings: Settings, table: FitTable, split: Split, budget: Budget | None
+    ) -> Plan:
+        """Plan the fit, and compare it with that of a checkpoint and those of other processes."""
+        device, fitted = resolve_device(settings.device, settings.tensor_dtype), self.start.fitted
+        compared = self.settings, device, table, split, fitted and fitted.net.module_
         check_same_fit(*compared)
-        checkpoint = self.checkpoint = Checkpoint.of(*compared)
+        checkpoint = Checkpoint.of(*compared)
         source = self.settings if checkpoint is None else checkpoint
-        self.rng = share_random_state(self.start.draw(source.random_state))
-        seed = self.start.split_seed
-        self.split_seed = draw_seed(self.rng) if seed is None else seed
+        rng = share_random_state(self.start.draw(source.random_state))
+        seed = draw_seed(rng) if self.start.split_seed is None else self.start.split_seed
+        row_numbers = getattr(table, "row_numbers", None) if split.table is None else None
+        return Plan(settings, device, budget, checkpoint, rng, seed, row_numbers)
 
     # -- before the training --------------------------------------------------------------------
 
     def _split(
-        self, table: AnyTable, split: Split, encoder: TableEncoder, encoded: Encoded
+        self, plan: Plan, table: FitTable, split: Split, encoder: TableEncoder, encoded: Encoded
     ) -> tuple[Training, Training | None]:
         """Split the rows, and fit the parts of the encoder that use labels.
 
@@ -154,51 +185,55 @@ class Fit:
         second : Training or None
             The training on all rows, if there is one.
         """
-        rows, train, validation = self._split_rows(table, split, encoder, encoded)
-        refits = bool(self.plan.refit and validation is not None and not self.start.goes_on)
+        rows, train, validation = self._split_rows(plan, table, split, encoder, encoded)
+        refits = bool(plan.settings.refit and validation is not None and not self.start.goes_on)
         if validation is not None:
-            validation.check_labels(train, refits, self.plan.early_stopping)
-        started, train = self._start_encoder(encoder, encoded, train, validation)
+            validation.check_labels(train, refits, plan.settings.early_stopping)
+        fitted, train = self._learn_from_labels(encoder, encoded, train, validation)
         settings = resolve(self.settings, len(train), split, validates=validation is not None)
-        first = Training(train, started, settings, validation)
+        first = Training(train, fitted, settings, validation)
         if not refits:
             return first, None
         # This encoder is fitted to all labels, including those of the validation rows.
-        of_all, numbers = encoder.start(encoded, earlier=started)
+        of_all, numbers = encoder.learn_from_labels(encoded, earlier=fitted)
         rows = rows if numbers is encoded.numbers else rows.with_numbers(numbers)
-        # The number of epochs was chosen for these batches.
+        # The first training's number of epochs holds only for batches and rates like its own.
         kept = {name: getattr(settings, name) for name in _KEPT_IN_REFIT}
-        return first, Training(rows, of_all, self.plan.replace(**kept))
+        return first, Training(rows, of_all, plan.settings.replace(**kept))
 
     def _split_rows(
-        self, table: AnyTable, split: Split, encoder: TableEncoder, encoded: Encoded
-    ) -> tuple[Any, Any, Validation | None]:
+        self, plan: Plan, table: FitTable, split: Split, encoder: TableEncoder, encoded: Encoded
+    ) -> tuple[TrainingRows, TrainingRows, Validation | None]:
         """Return all rows, the rows for training, and the validation, or None without one."""
-        plan = self.plan
-        targets, dtype = encoder.targets, plan.tensor_dtype
+        settings, targets = plan.settings, encoder.targets
+        weight, dtype = settings.class_weight, settings.tensor_dtype
         if isinstance(table, StreamedTable):
-            rows: Any = stream_rows(table, encoder, encoded.ordered, plan.class_weight, dtype)
+            rows: Any = stream_rows(table, encoder, encoded.ordered, weight, dtype)
         else:
             rows = TableRows(*encoded.arrays, dtype=dtype)
         if split.table is not None:
             with naming_validation_rows():
-                encoded = encoder.apply_again(split.table, plan.class_weight)
+                encoded = encoder.apply_again(split.table, weight)
             apart = TableRows(*encoded.arrays, dtype=dtype)
             return rows, rows, HeldOut(apart, split.table, targets, np.arange(len(apart)))
         if isinstance(table, StreamedTable):
             return rows, rows, None
-        rng = np.random.RandomState(self.split_seed)
-        if plan.n_left_out:
-            folds = split.folds(len(table), plan.n_members, plan.n_left_out, rng)
+        rng = np.random.RandomState(plan.split_seed)
+        if settings.n_left_out:
+            folds = split.folds(len(table), settings.n_members, settings.n_left_out, rng)
             crossed = OutOfFold(rows, table, targets, folds)
             return rows, crossed.rows, crossed
-        train, valid = split.rows(len(table), plan.validation_fraction, rng)
+        train, valid = split.rows(len(table), settings.validation_fraction, rng)
         held_out = None if valid is None else HeldOut(rows, table, targets, valid, train)
         return rows, rows.take(train), held_out
 
-    def _start_encoder(
-        self, encoder: TableEncoder, encoded: Encoded, train: Any, validation: Validation | None
-    ) -> tuple[TableEncoder, Any]:
+    def _learn_from_labels(
+        self,
+        encoder: TableEncoder,
+        encoded: Encoded,
+        train: TrainingRows,
+        validation: Validation | None,
+    ) -> tuple[TableEncoder, TrainingRows]:
         """Fit the parts of the encoder that use labels, without the labels of validation rows.
 
         Returns
@@ -213,7 +248,7 @@ class Fit:
         else:
             trained_on = None if validation is None else validation.trained_on()
             n_columns = encoder.features.n_columns_
-            encoder, numbers = encoder.start(encoded, trained_on)
+            encoder, numbers = encoder.learn_from_labels(encoded, trained_on)
             n_read = encoder.features.n_columns_
             if n_read < n_columns and self.settings.verbose and current().is_first:
                 write_line(f"Members read {n_read:,} of {n_columns:,} numeric columns.")
@@ -225,37 +260,37 @@ class Fit:
 
     # -- the training ---------------------------------------------------------------------------
 
-    def _train(self, first: Training, second: Training | None) -> Fitted:
+    def _train(self, plan: Plan, first: Training, second: Training | None) -> Fitted:
         """Train a net and, if there is a second training, another net on all rows."""
-        with seeded(self.rng):
-            net = self._make_net(first)
+        with seeded(plan.rng):
+            net = self._make_net(plan, first)
             # The second training takes at most as long as the first one.
             share = 1.0 if second is None else 0.5
-            trained = self._run_training(1, net, first, first.settings.max_epochs, share)
+            trained = self._run_training(plan, 1, net, first, first.settings.max_epochs, share)
             again = None
             if second is not None and trained.complete:
-                again = self._train_again(net, trained, second)
-            # It comes last, and takes what time is left.
-            if self.budget is not None:
-                self.budget.end_training()
+                again = self._train_again(plan, net, trained, second)
+            # What follows may take the time that training has left.
+            if plan.budget is not None:
+                plan.budget.end_training()
             if first.validation is None:
                 self._learn_errors(net, first)
-            deviations = self._measure(net, first)
+            deviations = self._measure(plan, net, first)
         if again is None or second is None:
-            return self._settle(net, first.encoder, deviations)
-        return self._settle(again, second.encoder, deviations)
+            return self._finish(plan, net, first.encoder, deviations)
+        return self._finish(plan, again, second.encoder, deviations)
 
-    def _measure(self, net: MultiTaskNet, training: Training) -> Deviations | None:
+    def _measure(self, plan: Plan, net: MultiTaskNet, training: Training) -> Deviations | None:
         """Learn the deviations of predictions, and how they depend on each other.
 
-        The result is None without validation rows. After an interrupt it is what is known by then:
-        the trained network is not lost.
+        The result is None without validation rows. If the user interrupts, it is what has been
+        learnt so far, so that the trained network is not lost.
         """
         if training.validation is None:
             return None
         deviations = Deviations.for_mean(net.module_.mean, training.encoder.targets)
         try:
-            self._learn_deviations(deviations, net, training.encoder, training.validation)
+            self._learn_deviations(plan, deviations, net, training.encoder, training.validation)
         except KeyboardInterrupt:
             warn(
                 "Learning from the validation rows was ended by the user: the trained model is "
@@ -276,6 +311,7 @@ class Fit:
 
     def _learn_deviations(
         self,
+        plan: Plan,
         deviations: Deviations,
         net: MultiTaskNet,
         encoder: TableEncoder,
@@ -285,8 +321,8 @@ class Fit:
         sample, mean = validation.sample(), net.module_.mean
         members = compute_outputs(net, sample.rows)
         outputs = sample.average(mean, members).numpy()
-        if self.keeps_unseen and self._row_numbers is not None:
-            self.unseen = self._row_numbers[sample.row_numbers], outputs
+        if self.keeps_unseen and plan.row_numbers is not None:
+            self.unseen = plan.row_numbers[sample.row_numbers], outputs
         parts = encoder.targets.split_outputs(outputs)
         encoder.targets.learn_errors(outputs, *sample.rows.read_labels())
         of_rows = deviations.learn(
@@ -295,14 +331,14 @@ class Fit:
         predictions = encoder.targets.predict(parts)
         distributions = Distributions(predictions, of_rows, deviations.errors, parts)
         labels = encode_labels(encoder.tasks, sample.labels)
-        # Processes that train together must all learn the same.
-        limit = [] if self.budget is None or current().n > 1 else [self.budget.is_over]
+        # Among several processes there is no limit, as each would reach it at another point.
+        limit = [] if plan.budget is None or current().n > 1 else [plan.budget.is_over]
         deviations.copula = learn_copula(
             encoder.tasks, distributions, encoder.prerequisites, labels, sample.weights, *limit
         )
 
     def _train_again(
-        self, net: MultiTaskNet, first: Trained, training: Training
+        self, plan: Plan, net: MultiTaskNet, first: Trained, training: Training
     ) -> MultiTaskNet | None:
         """Train another net on all rows, as was best for a first net.
 
@@ -310,12 +346,12 @@ class Fit:
         weights of the members, determined on validation rows, and the history are those of
         the first net. The result is None if training is interrupted or fails.
         """
-        again = self._make_net(training)
+        again = self._make_net(plan, training)
         again.module_.mean.load_state_dict(net.module_.mean.state_dict())
         trained = None
         with suppress(KeyboardInterrupt):
             n_epochs, fall = first.best_epoch, first.fall
-            trained = self._run_training(2, again, training, n_epochs, fall=fall)
+            trained = self._run_training(plan, 2, again, training, n_epochs, fall=fall)
         if trained is None or not trained.complete:
             warn(
                 "The second training, on all rows, was not completed: the model of the first one, "
@@ -328,6 +364,7 @@ class Fit:
 
     def _run_training(
         self,
+        plan: Plan,
         number: int,
         net: MultiTaskNet,
         training: Training,
@@ -336,8 +373,8 @@ class Fit:
         fall: Fall | None = None,
     ) -> Trained:
         """Run a training of a net, the first or the second one, in a share of the time left."""
-        jobs = self._divide(net, training)
-        budget = None if self.budget is None else self.budget.take(share)
+        jobs = self._divide(plan, net, training)
+        budget = None if plan.budget is None else plan.budget.take(share)
         schedule = self._make_schedule(training, budget, fall, divided=jobs is not None)
         with self.start.hold(net, training.rows):
             trained = net.train(
@@ -346,7 +383,7 @@ class Fit:
                 schedule,
                 validation=training.validation,
                 callbacks=self._make_callbacks(number, training, schedule),
-                progress=Progress(self.checkpoint, number) if self.checkpoint else None,
+                progress=Progress(plan.checkpoint, number) if plan.checkpoint else None,
                 jobs=jobs,
                 is_over=None if budget is None else budget.is_over,
             )
@@ -374,9 +411,9 @@ class Fit:
             by_epoch=divided or current().n > 1,
         )
 
-    def _make_net(self, training: Training) -> MultiTaskNet:
+    def _make_net(self, plan: Plan, training: Training) -> MultiTaskNet:
         columns = self.features.names
-        return self.start.make_net(training.settings, training.encoder, self.device, columns)
+        return self.start.make_net(training.settings, training.encoder, plan.device, columns)
 
     def _make_callbacks(
         self, number: int, training: Training, schedule: Schedule
@@ -387,7 +424,7 @@ class Fit:
         bar = [ProgressBar(names, schedule, title)] if settings.verbose else []
         return [*bar, *map(copy_callback, settings.callbacks or [])]
 
-    def _divide(self, net: MultiTaskNet, training: Training) -> Jobs | None:
+    def _divide(self, plan: Plan, net: MultiTaskNet, training: Training) -> Jobs | None:
         """Divide the members among jobs; None if they are trained together."""
         settings, encoder = training.settings, training.encoder
         if not self.start.divides or not can_divide(net, training.rows, settings):
@@ -395,15 +432,15 @@ class Fit:
 
         def make_smaller(n_members: int) -> MultiTaskNet:
             fewer = settings.replace(n_members=n_members)
-            module = make_module(fewer, encoder.without_start(), self.features.names)
-            return make_net(fewer, module, encoder, self.device)
+            module = make_module(fewer, encoder.without_coefficients(), self.features.names)
+            return make_net(fewer, module, encoder, plan.device)
 
         return Jobs.divide(net, settings.n_jobs, make_smaller)
 
-    def _settle(
-        self, net: MultiTaskNet, encoder: TableEncoder, deviations: Deviations | None
+    def _finish(
+        self, plan: Plan, net: MultiTaskNet, encoder: TableEncoder, deviations: Deviations | None
     ) -> Fitted:
         network = describe_network(self.settings.owner, self.settings.parameters)
-        learnt = net, encoder, deviations, self.rng, self.device, network
-        result = Fitted(*learnt, self.split_seed)
-        return self.start.settle(result)
+        learnt = net, encoder, deviations, plan.rng, plan.device, network
+        result = Fitted(*learnt, plan.split_seed)
+        return self.start.keep_earlier(result)

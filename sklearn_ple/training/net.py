@@ -1,6 +1,6 @@
 """The private skorch net, which reads losses from the device only once in an epoch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any, NamedTuple, Self
 
@@ -13,6 +13,7 @@ from skorch.callbacks import Callback
 from skorch.utils import to_tensor
 from torch import Tensor
 
+from ..nn import TabularNetwork
 from ..nn.draws import Draws
 from ..nn.members import MemberRange
 from ..tasks import TaskLosses, TaskWeights
@@ -23,16 +24,16 @@ from .callbacks import KeepBestWeights, RecordEpoch
 from .checkpoint import Progress
 from .cpu import keep_freed_memory, suitable_threads
 from .device import check_bfloat16
-from .jobs import Jobs
-from .outputs import choose_rows_at_once
-from .processes import (
+from .inference import choose_rows_at_once
+from .parallel.jobs import Jobs
+from .parallel.processes import (
     Synchroniser,
     copy_from_first,
     copy_result_of_first,
     evaluate_in_turn,
 )
 from .random_state import GlobalDraws
-from .rows import Batches, ShuffledBatches, ShuffledRows, place
+from .rows import Batches, EncodedBatch, ShuffledBatches, ShuffledRows, TrainingRows, place
 from .schedule import Fall, Schedule
 from .steps import Stepper, Steps
 from .validation import Labelled, Validation, average_weights
@@ -105,7 +106,7 @@ class MultiTaskNet(NeuralNet):
 
     def train(
         self,
-        rows: Any,
+        rows: TrainingRows,
         n_epochs: int,
         schedule: Schedule,
         *,
@@ -176,7 +177,7 @@ class MultiTaskNet(NeuralNet):
 
     def run(
         self,
-        rows: Any,
+        rows: TrainingRows,
         n_epochs: int,
         callbacks: Sequence[Callback],
         *,
@@ -218,7 +219,7 @@ class MultiTaskNet(NeuralNet):
                 self.history.pop()
             self._end(X=rows, y=validation)
 
-    def _end(self, **data: Any) -> None:
+    def _end(self, **data: object) -> None:
         """Tell all callbacks that the training has ended, even if the user interrupts one."""
         self.on_train_end(self, **data)
         interrupted = False
@@ -226,7 +227,7 @@ class MultiTaskNet(NeuralNet):
             try:
                 callback.on_train_end(self, **data)
             except KeyboardInterrupt:
-                # Another one brings the best weights back.
+                # Go on: the callback that restores the best weights may come later.
                 interrupted = True
         if interrupted:
             warn(
@@ -235,7 +236,7 @@ class MultiTaskNet(NeuralNet):
             )
 
     def _run_epochs(
-        self, rows: Any, validation: Validation | None, jobs: Jobs | None, n_epochs: int
+        self, rows: TrainingRows, validation: Validation | None, jobs: Jobs | None, n_epochs: int
     ) -> None:
         """Train for some epochs, or until a callback of this package ends the training."""
         to_train = self.get_iterator(rows, training=True)
@@ -264,14 +265,15 @@ class MultiTaskNet(NeuralNet):
 
     @property
     def _is_in_epoch(self) -> bool:
-        """Whether the last epoch of the history is not complete: the value recorded last lacks."""
+        """Whether the last epoch of the history is incomplete: "seconds" is recorded last."""
         return bool(self.history) and "seconds" not in self.history[-1]
 
     def _has_learnt(self, n_before: int) -> bool:
         """Return whether the training has weights to keep after an interrupt.
 
-        A trial keeps none. Within an epoch, other processes expect other messages, and end when
-        this one does.
+        It has none if no callback keeps weights. If several processes train together, an
+        interrupt within an epoch ends all of them, because the others wait for this one's
+        gradients.
         """
         keeps = any(isinstance(callback, KeepBestWeights) for _, callback in self.callbacks_)
         if not keeps or (self._is_in_epoch and current().n > 1):
@@ -340,7 +342,7 @@ class MultiTaskNet(NeuralNet):
         return self
 
     def get_iterator(
-        self, dataset: Any, training: bool = False, indices: Tensor | None = None
+        self, dataset: TrainingRows, training: bool = False, indices: Tensor | None = None
     ) -> Any:
         """Return the batches of some rows, by default of all."""
         if isinstance(dataset, ShuffledRows):
@@ -351,7 +353,7 @@ class MultiTaskNet(NeuralNet):
         )
 
     @property
-    def evaluated_module(self) -> Any:
+    def evaluated_module(self) -> TabularNetwork:
         """The network of averaged weights if there is one, else the one that is trained."""
         return self.module_ if self.average is None else self.average.module
 
@@ -370,21 +372,22 @@ class MultiTaskNet(NeuralNet):
         """Return the tasks' weights as a tensor on the device."""
         return torch.as_tensor(weights, dtype=self.dtype, device=self.device)
 
-    def begin_training(self, rows: Any, members: MemberRange | None = None) -> None:
+    def begin_training(self, rows: TrainingRows, members: MemberRange | None = None) -> None:
         """Prepare for steps on these rows, of a net of all members or of those named."""
         members = members or MemberRange.all(len(self.module_.mean.weights))
         average = None
         if self.weight_averaging:
             average = WeightAverage(self.module_, self.weight_averaging)
         means = average_weights(rows, members).to(self.device)
-        # AdamW divides gradients by their size, and its decay does not depend on it. L-BFGS
-        # compares them with the loss, which is the members' mean.
+        # The sum of the members' losses trains each member as if it were alone. AdamW gives the
+        # same steps for a sum as for a mean, and L-BFGS needs gradients of the loss it is given,
+        # which is the mean.
         sums = not isinstance(self.optimizer_, (torch.optim.AdamW, torch.optim.LBFGS))
         self._stepper = Stepper(
             self.module_, self.losses, self.criterion_, means, self.device, average, sums, members
         )
 
-    def train_epoch(self, batches: Any, number: int) -> Steps | None:
+    def train_epoch(self, batches: Iterable[EncodedBatch], number: int) -> Steps | None:
         """Train on every batch, or on the first ones if the schedule ends or there is no time.
 
         Parameters
@@ -424,7 +427,7 @@ class MultiTaskNet(NeuralNet):
         """Count steps that workers have taken."""
         self._stepper.n_steps += n_steps
 
-    def train_step_single(self, batch: Any, **_: Any) -> dict[str, Any]:
+    def train_step_single(self, batch: EncodedBatch, **_: object) -> dict[str, Any]:
         """Compute the losses of a batch, and their gradients."""
         # A callback may have evaluated the network.
         if not self.module_.training:
@@ -449,10 +452,10 @@ class MultiTaskNet(NeuralNet):
         return sums
 
     @torch.no_grad()
-    def compute_labelled(self, batches: Any) -> Labelled:
+    def compute_labelled(self, batches: Iterable[EncodedBatch]) -> Labelled:
         """Compute the members' outputs for batches, together with the labels."""
         self._set_training(False)
-        module: Any = self.evaluated_module
+        module = self.evaluated_module
         parts: list[Any] = []
         for batch in batches:
             self.notify("on_batch_begin", batch=batch, training=False)

@@ -10,6 +10,7 @@ import torch
 from sklearn.utils import check_random_state
 
 from ..nn.draws import drawing_from, generator_for
+from ..utils.types import RandomStateLike
 
 
 def draw_seed(rng: np.random.RandomState) -> int:
@@ -24,7 +25,9 @@ def seeded(rng: np.random.RandomState) -> Iterator[None]:
         yield
 
 
-def choose_random_state(rng: np.random.RandomState, random_state: Any) -> np.random.RandomState:
+def choose_random_state(
+    rng: np.random.RandomState, random_state: RandomStateLike
+) -> np.random.RandomState:
     """Return the generator for a training that continues from the last one.
 
     An estimator's own generator is copied, so that a failure does not change it. One that others

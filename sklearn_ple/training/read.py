@@ -3,18 +3,26 @@
 from functools import partial
 from typing import Any, NamedTuple
 
+from numpy.typing import ArrayLike
+
 from ..parameters.settings import Settings
 from ..tables.files.columns import Columns
 from ..tables.files.source import Source
-from ..tables.files.table import AnyTable, StreamedTable
+from ..tables.files.table import FitTable, StreamedTable
 from ..tables.form import TargetForm
 from ..tables.frames import is_dataset
 from ..tables.kinds import assign_kinds
 from ..tables.reading import FeatureReader
 from ..tables.table import Table, TableReader
 from ..utils.warn import warn
-from .plan import resolve
-from .split import LAST_WITH_GROUPS, Split, check_apart, count_set_aside, naming_validation_rows
+from .choosing.defaults import resolve
+from .choosing.split import (
+    LAST_WITH_GROUPS,
+    Split,
+    check_apart,
+    count_set_aside,
+    naming_validation_rows,
+)
 
 # Largest number of validation rows of files, which are kept in memory.
 _MOST_ASIDE = 100_000
@@ -25,11 +33,11 @@ class Arguments(NamedTuple):
 
     X: Any
     y: Any
-    sample_weight: Any = None
+    sample_weight: ArrayLike | None = None
     X_val: Any = None
     y_val: Any = None
-    sample_weight_val: Any = None
-    groups: Any = None
+    sample_weight_val: ArrayLike | None = None
+    groups: ArrayLike | None = None
 
     @property
     def rows(self) -> tuple[Any, Any, Any]:
@@ -48,7 +56,7 @@ def read(
     settings: Settings,
     features: FeatureReader,
     like: TargetForm | None = None,
-) -> tuple[AnyTable, Split]:
+) -> tuple[FitTable, Split]:
     """Read the arguments of fit.
 
     Parameters
@@ -130,7 +138,7 @@ def _n_aside(settings: Settings, n_rows: int) -> int:
 
 
 def _read_apart(
-    arguments: Arguments, settings: Settings, reader: TableReader, table: AnyTable
+    arguments: Arguments, settings: Settings, reader: TableReader, table: FitTable
 ) -> Table:
     """Read separate validation rows: all rows in memory, or a sample of those in files."""
     X, y, sample_weight = arguments.X_val, arguments.y_val, arguments.sample_weight_val

@@ -20,6 +20,8 @@ _BUFFERED_ROWS, _BUFFERED_BYTES = 2**17, 2**27
 
 #: The numbers, codes, targets and weights of some rows.
 Arrays = tuple[np.ndarray, ...]
+#: The inputs of the network, and the labels: targets, weights and any folds.
+EncodedBatch = tuple[dict[str, Tensor], Sequence[Tensor]]
 
 
 class SparseNumbers:
@@ -67,7 +69,7 @@ class TableRows:
 
     def __init__(
         self,
-        numbers: Any,
+        numbers: np.ndarray | sparse.csr_matrix,
         codes: np.ndarray,
         targets: np.ndarray | None = None,
         weights: np.ndarray | None = None,
@@ -125,7 +127,7 @@ class TableRows:
         made._rows = made.arrays.pop("", None)
         return made
 
-    def with_numbers(self, numbers: Any) -> Self:
+    def with_numbers(self, numbers: np.ndarray | sparse.csr_matrix) -> Self:
         """Return a view of the same rows with other numbers, which are those of all rows."""
         view = copy.copy(self)
         view.arrays = self.arrays | {
@@ -177,20 +179,23 @@ class TableRows:
         return self
 
 
-def _make_selectable(numbers: Any, dtype: torch.dtype) -> Any:
+def _make_selectable(
+    numbers: np.ndarray | sparse.csr_matrix, dtype: torch.dtype
+) -> Tensor | SparseNumbers:
     """Turn numbers into an object with the ``index_select`` of tensors."""
     if sparse.issparse(numbers):
         return SparseNumbers(numbers, dtype)
     return torch.as_tensor(numbers, dtype=dtype)
 
 
-def place(rows: TableRows, device: str) -> TableRows:
+def place(rows: "TrainingRows", device: str) -> "TrainingRows":
     """Move rows to the device if they are dense and fit into half of its free memory.
 
     Other rows are moved batch by batch, by the net.
     """
-    in_memory = isinstance(rows, TableRows)
-    if device == "cpu" or not in_memory or isinstance(rows.arrays["numbers"], SparseNumbers):
+    if device == "cpu" or not isinstance(rows, TableRows):
+        return rows
+    if isinstance(rows.arrays["numbers"], SparseNumbers):
         return rows
     # If another view moved the arrays, the row numbers of this one still have to be moved.
     is_there = rows.device.type != "cpu"
@@ -227,7 +232,7 @@ class Batches:
         n_members = 1 if indices is None or indices.dim() == 1 else len(indices)
         self.batch_size = max(batch_size // n_members, 1)
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[EncodedBatch]:
         """Yield the network's inputs, and (targets, weights)."""
         return map(self.rows.__getitem__, self.draw_numbers())
 
@@ -276,7 +281,7 @@ class ShuffledRows:
         """Return some of the rows, at most this number."""
         return self.first.head(n_rows)
 
-    def with_numbers(self, numbers: Any) -> Self:
+    def with_numbers(self, numbers: np.ndarray | sparse.csr_matrix) -> Self:
         """Return the same rows, which are read with all numbers."""
         return self
 
@@ -296,14 +301,14 @@ class ShuffledBatches:
     rows: ShuffledRows
     batch_size: int
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[EncodedBatch]:
         """Yield inputs of the network, and (targets, weights): this process's part of a batch."""
         processes = current()
         order = processes.same(_draw_order(self.rows.n_units)).tolist()
         batches = self._read_units(order[processes.rank :: processes.n])
         yield from processes.in_step(batches, self.rows.first[torch.arange(0)])
 
-    def _read_units(self, order: list[int]) -> Iterator[Any]:
+    def _read_units(self, order: list[int]) -> Iterator[EncodedBatch]:
         """Yield the shuffled rows of some units, in this process's parts of batches."""
         processes = current()
         # This process's rows of a batch, at least one.
@@ -323,10 +328,14 @@ class ShuffledBatches:
         if sum(len(part[1]) for part in held):
             yield from self._split_batches(_shuffle(held), size)
 
-    def _split_batches(self, arrays: Sequence[np.ndarray], size: int) -> Iterator[Any]:
+    def _split_batches(self, arrays: Sequence[np.ndarray], size: int) -> Iterator[EncodedBatch]:
         parts = (split_evenly(torch.from_numpy(part), size, dim=0) for part in arrays)
         for numbers, codes, targets, weights in zip(*parts, strict=True):
             yield {"numbers": numbers, "codes": codes}, (targets, weights)
+
+
+#: Rows to train on.
+TrainingRows = TableRows | ShuffledRows
 
 
 def split_evenly(rows: Tensor, batch_size: int, dim: int = -1) -> Sequence[Tensor]:

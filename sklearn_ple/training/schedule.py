@@ -8,6 +8,7 @@ from skorch.callbacks import Callback
 
 from ..utils.processes import current
 from .budget import Budget
+from .protocols import TrainedNet
 from .stopping import Patience
 
 # Number of steps in which the rate rises, and their greatest share if the end is known.
@@ -93,7 +94,7 @@ class Schedule(Callback):
         if fall is not None:
             self.start_, self.end_ = (round(epoch * n_batches) for epoch in fall)
 
-    def on_train_begin(self, net: Any, **_: Any) -> None:
+    def on_train_begin(self, net: TrainedNet, **_: object) -> None:
         """Store the highest rates, and set those of the first step."""
         self.highest_ = [group["lr"] for group in net.optimizer_.param_groups]
         self.n_epochs_ = 0
@@ -121,7 +122,7 @@ class Schedule(Callback):
         """Whether the last step is done, also within an epoch."""
         return self.step_ >= self.end_
 
-    def on_epoch_begin(self, net: Any, **_: Any) -> None:
+    def on_epoch_begin(self, net: TrainedNet, **_: object) -> None:
         """Begin the fall if time runs short, and note the last step of the epoch.
 
         Several processes take more steps if one of them has more rows of the files than others.
@@ -133,7 +134,7 @@ class Schedule(Callback):
             self._set(net)
         self.last_ = self.n_steps if current().n == 1 else self.step_ + self.n_batches
 
-    def on_batch_end(self, net: Any, training: bool = False, **_: Any) -> None:
+    def on_batch_end(self, net: TrainedNet, training: bool = False, **_: object) -> None:
         """Set the rates of the next step."""
         if not training:
             return
@@ -142,7 +143,7 @@ class Schedule(Callback):
             self._begin_fall(least=1)
         self._set(net)
 
-    def on_epoch_end(self, net: Any, **_: Any) -> None:
+    def on_epoch_end(self, net: TrainedNet, **_: object) -> None:
         """Begin the fall if the loss no longer decreases, or end training."""
         self.n_epochs_ += 1
         if self.is_stable and self._lost_patience(net):
@@ -150,7 +151,7 @@ class Schedule(Callback):
         self._set(net)
         self.ends_training = self.ends_epoch
 
-    def on_train_end(self, net: Any, **_: Any) -> None:
+    def on_train_end(self, net: TrainedNet, **_: object) -> None:
         """Restore the highest rates, for training without a schedule."""
         for group, highest in zip(net.optimizer_.param_groups, self.highest_, strict=True):
             group["lr"] = highest
@@ -178,7 +179,7 @@ class Schedule(Callback):
         """Return whether it would be late after one more epoch as long as those before."""
         return self.time_ is not None and self._is_late(self.time_.used / self.n_epochs_)
 
-    def _lost_patience(self, net: Any) -> bool:
+    def _lost_patience(self, net: TrainedNet) -> bool:
         """Return whether the validation loss of the last epoch shows that little is to be gained.
 
         No task counts more than in its first epoch: one that cannot be learnt, such as noise, must
@@ -190,14 +191,16 @@ class Schedule(Callback):
         first, last = (np.array(validated[i]["valid_task_losses"]) for i in (0, -1))
         weights = net.task_weights.watched
         loss = float(weights @ np.minimum(first, last))
-        return self.patience.is_over(loss, float(weights @ first), self.step_)
+        # With many rows most is learnt in the first epoch, but not before its steps.
+        begin = float(weights @ np.array(validated[0]["train_task_losses"]))
+        return self.patience.is_over(loss, begin, self.step_)
 
     def _begin_fall(self, least: int) -> None:
         """Let the rate fall from now on; without a fall, this is the end."""
         n_steps = max(math.ceil(_FALL * self.step_), least) if self.falls else 0
         self.start_, self.end_ = self.step_, min(self.step_ + n_steps, self.n_steps)
 
-    def _set(self, net: Any) -> None:
+    def _set(self, net: TrainedNet) -> None:
         factor = 1.0
         if self.falls:
             factor = min((self.step_ + 1) / self.rise_, 1.0)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import torch
 from sklearn.utils import check_random_state
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..encoding.encoder import Encoded, TableEncoder
 from ..encoding.growth import grow
@@ -21,15 +21,17 @@ from ..parameters.network import (
 )
 from ..parameters.settings import Settings
 from ..predictions.intervals import Deviations
-from ..tables.files.table import AnyTable
+from ..tables.files.table import FitTable
 from ..tables.reading import FeatureReader
+from ..tasks import TaskTypes
+from ..utils.types import RandomStateLike
 from .build import make_encoder, make_first_net
+from .choosing.split import Split
+from .inference import compute_outputs
 from .net import MultiTaskNet
-from .outputs import compute_outputs
 from .random_state import choose_random_state
 from .read import Arguments, read
-from .rows import TableRows
-from .split import Split
+from .rows import TableRows, TrainingRows
 
 # Number of rows on which two networks are compared, and the tolerance for rounding.
 _ROWS_COMPARED = 256
@@ -38,7 +40,7 @@ _RTOL, _ATOL = 1e-3, 1e-4
 _OF_TASKS = {"task_types", "depends_on"}
 
 #: What was read: the rows, and the choice of validation rows.
-Reading = tuple[AnyTable, Split]
+Reading = tuple[FitTable, Split]
 #: The encoder, and the encoded rows.
 Encoding = tuple[TableEncoder, Encoded]
 
@@ -97,12 +99,12 @@ class Start:
         """Read the arguments; see `read`."""
         return read(arguments, settings, features)
 
-    def encode(self, table: AnyTable, settings: Settings, classes: Any) -> Encoding:
+    def encode(self, table: FitTable, settings: Settings, classes: Any) -> Encoding:
         """Encode the table, with an encoder that learns from it or has learnt before."""
         encoder = make_encoder(settings, classes)
         return encoder, encoder.learn(table, settings.class_weight)
 
-    def draw(self, random_state: Any) -> np.random.RandomState:
+    def draw(self, random_state: RandomStateLike) -> np.random.RandomState:
         """Return the random state from which the fit draws."""
         return check_random_state(random_state)
 
@@ -118,11 +120,11 @@ class Start:
         """Set the initial weights of a net, which are random."""
 
     @contextmanager
-    def hold(self, net: MultiTaskNet, rows: TableRows) -> Iterator[None]:
+    def hold(self, net: MultiTaskNet, rows: TrainingRows) -> Iterator[None]:
         """Keep the weights that training must not change as they are, within the context."""
         yield
 
-    def settle(self, result: Fitted) -> Fitted:
+    def keep_earlier(self, result: Fitted) -> Fitted:
         """Return the result of the fit, with what is kept of an earlier one."""
         return result
 
@@ -167,7 +169,7 @@ class OtherModel(Start):
                 f"warm_start_from is a {self.owner.__name__}, whose network is not that of a "
                 f"{settings.owner.__name__}: pass an estimator with the same network."
             )
-        # Tasks are compared by name.
+        # The tasks may differ: `transfer` copies the weights of those with the same names.
         now = {name: text for name, text in now.items() if name not in _OF_TASKS}
         if changed := list_differences(now, before, "in warm_start_from"):
             raise ValueError(
@@ -176,7 +178,7 @@ class OtherModel(Start):
                 "warm_start_from."
             )
 
-    def encode(self, table: AnyTable, settings: Settings, classes: Any) -> Encoding:
+    def encode(self, table: FitTable, settings: Settings, classes: Any) -> Encoding:
         """Encode the table, whose features are encoded as those of the other model."""
         encoder = make_encoder(settings, classes)
         encoder.encode_features_as(self.fitted.encoder)
@@ -206,7 +208,7 @@ class LastFit(Start):
         check_same_network(settings.owner, settings.parameters, self.fitted.network)
         return read(arguments, settings, features, self.fitted.encoder.targets.form)
 
-    def encode(self, table: AnyTable, settings: Settings, classes: Any) -> Encoding:
+    def encode(self, table: FitTable, settings: Settings, classes: Any) -> Encoding:
         """Encode the table with the encoder of the last fit, whose tasks may learn anew."""
         encoder = copy.copy(self.fitted.encoder)
         encoder.targets = encoder.targets.copy()
@@ -233,7 +235,7 @@ class LastStep(LastFit):
 
     divides = False
 
-    def draw(self, random_state: Any) -> np.random.RandomState:
+    def draw(self, random_state: RandomStateLike) -> np.random.RandomState:
         """Return the random state of the last fit."""
         return choose_random_state(self.fitted.rng, random_state)
 
@@ -262,7 +264,7 @@ class FewerTasks(Start):
 
     divides = False
 
-    def __init__(self, fitted: Fitted, task_types: Any, freeze: bool):
+    def __init__(self, fitted: Fitted, task_types: TaskTypes | None, freeze: bool):
         super().__init__(fitted)
         self.task_types = task_types
         self.freeze = freeze
@@ -279,13 +281,13 @@ class FewerTasks(Start):
         table = self.grown.table
         return table, Split.choose(settings, table, X, y, arguments.groups)
 
-    def encode(self, table: AnyTable, settings: Settings, classes: Any) -> Encoding:
+    def encode(self, table: FitTable, settings: Settings, classes: Any) -> Encoding:
         """Encode the rows of all tasks."""
         grown = self.grown
         del self.grown  # Training needs its rows no longer.
         return grown.encoder, grown.encode(settings.class_weight)
 
-    def draw(self, random_state: Any) -> np.random.RandomState:
+    def draw(self, random_state: RandomStateLike) -> np.random.RandomState:
         """Return the random state of the last fit."""
         return choose_random_state(self.fitted.rng, random_state)
 
@@ -302,7 +304,7 @@ class FewerTasks(Start):
             unlabelled = torch.as_tensor(self.unlabelled, device=weights.device)
             self._masks = {"mean.weights": unlabelled.expand_as(weights)}
 
-    def settle(self, result: Fitted) -> Fitted:
+    def keep_earlier(self, result: Fitted) -> Fitted:
         """Keep the deviations of the first tasks, if they are frozen."""
         earlier = self.fitted.deviations
         if not self.freeze or earlier is None:
@@ -312,13 +314,14 @@ class FewerTasks(Start):
         return result._replace(deviations=deviations.keep(earlier))
 
     @contextmanager
-    def hold(self, net: MultiTaskNet, rows: TableRows) -> Iterator[None]:
+    def hold(self, net: MultiTaskNet, rows: TrainingRows) -> Iterator[None]:
         """Keep the weights of the first tasks unchanged in every step."""
         state = net.module_.state_dict(keep_vars=True)
         held = [(state[name], mask) for name, mask in self._masks.items() if mask.any()]
         before = [(tensor, mask, tensor.detach().clone()) for tensor, mask in held]
         whole = [tensor for tensor, mask in held if tensor.requires_grad and mask.all()]
-        # Weight decay and momentum also change weights without a gradient: restore them.
+        # A weight of which only some entries are held has a gradient, and weight decay and
+        # momentum change even entries whose gradient is 0: these are restored after each step.
         moved = [each for each in before if each[0].requires_grad and not each[1].all()]
         first = rows.head(_ROWS_COMPARED)
         self._check_unmoved(net, first)
@@ -343,7 +346,7 @@ class FewerTasks(Start):
             return
         earlier = self.fitted.net
         if earlier.dtype != net.dtype:
-            # The rows have the data type of the new net.
+            # The rows are in the data type of the new net, so the earlier one computes in it, too.
             earlier = copy.deepcopy(earlier)
             earlier.module_.to(net.dtype)
         before = compute_outputs(earlier, rows)
@@ -362,6 +365,6 @@ def _put_back(kept: list[tuple[Tensor, Tensor, Tensor]]) -> None:
         tensor.copy_(torch.where(mask, values, tensor))
 
 
-def _list_shapes(module: Any) -> dict[str, torch.Size]:
+def _list_shapes(module: nn.Module) -> dict[str, torch.Size]:
     """Return the shapes of a module's weights, by name."""
     return {name: tensor.shape for name, tensor in module.state_dict().items()}

@@ -3,19 +3,21 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from ..balancing import Balancer, Batch, Representation, cut_below
+from ..nn import Body, TabularNetwork
 from ..nn.draws import Draws, generator_for
 from ..nn.members import MemberRange
 from ..nn.shapes import check_tensor
 from ..tasks import TaskLosses
 from ..utils.processes import current
 from .averaging import WeightAverage
-from .processes import add_penalty
+from .rows import EncodedBatch
 from .validation import find_kept
 
 
@@ -65,11 +67,11 @@ class Stepper:
         Number of steps so far, in this process or in workers.
     """
 
-    module: Any
+    module: TabularNetwork
     losses: TaskLosses
     balancer: Balancer
     mean_weights: Tensor
-    device: Any
+    device: str | torch.device
     average: WeightAverage | None
     sums_members: bool
     members: MemberRange
@@ -93,7 +95,7 @@ class Stepper:
         del self._task_weights, self._sums, self._balance
         return steps
 
-    def differentiate(self, batch: Any) -> dict[str, Any]:
+    def differentiate(self, batch: EncodedBatch) -> dict[str, Any]:
         """Compute the losses of a batch, store their sums, and let the balancer differentiate."""
         rows = self._place(batch)
         draws = Draws()
@@ -120,7 +122,7 @@ class Stepper:
             check_tensor(f"{type(self.balancer).__name__}.backward", weights, losses.shape)
             self._balance.append((weights, step.shares > 0))
         self._check_gradients()
-        penalty = add_penalty(self.module.body, part)
+        penalty = _add_penalty(self.module.body, part)
         if self._scale != 1.0:
             parameters = [*self.module.parameters(), *self.balancer.parameters()]
             torch._foreach_mul_([p.grad for p in parameters if p.grad is not None], self._scale)
@@ -141,7 +143,9 @@ class Stepper:
         order = module.order.sort_as_network(range(body.n_tasks))
         return cut_below(body.towers, body.n_members, module.link is not None, order)
 
-    def _evaluate(self, inputs: Any, labels: Any) -> tuple[Tensor, Tensor, Tensor]:
+    def _evaluate(
+        self, inputs: dict[str, Tensor], labels: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Compute the members' outputs for a batch, and twice the sums of losses and weights.
 
         The second sums include the terms that the link of the outputs adds to the losses in
@@ -157,7 +161,9 @@ class Stepper:
             return outputs, sums, sums
         return outputs, sums, torch.stack([sums[0] + (counts * added).sum(dim=-2), sums[1]])
 
-    def _join_losses(self, sums: Tensor, rows: Any) -> tuple[Tensor, Tensor, Any]:
+    def _join_losses(
+        self, sums: Tensor, rows: EncodedBatch
+    ) -> tuple[Tensor, Tensor, Tensor | float]:
         """Turn sums into losses and shares, see `Batch`, and the share of this process's rows.
 
         Sums are divided by the average weight of a batch of the same size, and not by the weight
@@ -169,7 +175,7 @@ class Stepper:
         weights = self._task_weights
         return weights * losses, (weights > 0) * shares.detach(), n_own / n_rows
 
-    def _place(self, batch: Any) -> Any:
+    def _place(self, batch: EncodedBatch) -> EncodedBatch:
         """Move a batch to the device; a batch that is already there is not copied."""
         inputs, labels = batch
         inputs = {name: part.to(self.device) for name, part in inputs.items()}
@@ -193,3 +199,33 @@ class Stepper:
                     f"{what} below the towers without gradients: with reads_representation it "
                     "must also call batch.representation.backward(weights)."
                 )
+
+
+def _add_penalty(body: Body, share: Tensor | float) -> Tensor | float:
+    """Compute the gradients of a network's penalty, and return the penalty.
+
+    Parameters
+    ----------
+    body : Body
+        The network.
+    share : Tensor or float
+        This process's share of the rows of the batch.
+
+    Returns
+    -------
+    Tensor or float
+        The penalty, summed over the processes.
+
+    Raises
+    ------
+    ValueError
+        If the penalty is not a number.
+    """
+    penalty: object = body.penalty()
+    if isinstance(penalty, Real):
+        return float(penalty)
+    part = check_tensor(f"{type(body).__name__}.penalty", penalty, ()) * share
+    # A penalty may depend on no parameter, for example that of a single subspace.
+    if part.requires_grad:
+        part.backward()
+    return current().total(part.detach())

@@ -4,17 +4,18 @@ from typing import Any
 
 # Least number of steps without a decrease, and the least share of the steps so far.
 _STEPS, _SHARE = 75, 0.25
-# From so many steps on, the loss must decrease by a share of itself, or of the first loss if this
-# is less: where classes have much noise, most of the loss cannot be learnt.
-_MANY_STEPS, _OF_LOSS, _OF_FIRST = 800, 0.04, 0.01
+# From so many steps on, the loss must decrease by a share of itself, within these shares of the
+# training loss of the first epoch: where classes have much noise, most of the loss cannot be
+# learnt, and where there is none, some can always be learnt, of an error that matters to nobody.
+_MANY_STEPS, _OF_LOSS, _OF_BEGIN = 800, 0.04, (0.001, 0.01)
 
 
 class Patience:
     """Waits for the validation loss to decrease.
 
     By default it waits for 75 steps, or for a quarter of the steps so far if these are more. After
-    800 steps a decrease counts only from 4 % of the loss on, or from 1 % of that of the first
-    epoch if this is less: a quarter more time must gain at least this.
+    800 steps a decrease counts only from 4 % of the loss on, but at least from .1 % and at most
+    from 1 % of the training loss of the first epoch: a quarter more time must gain at least this.
 
     Parameters
     ----------
@@ -26,21 +27,22 @@ class Patience:
         self.n_epochs = n_epochs
         self.loss, self.step, self.n_since = float("inf"), 0, 0
 
-    def is_over(self, loss: float, first: float, step: int) -> bool:
+    def is_over(self, loss: float, begin: float, step: int) -> bool:
         """Note the loss of one more epoch; return whether to wait no longer.
 
         Parameters
         ----------
         loss : float
             The validation loss after the epoch.
-        first : float
-            That after the first epoch.
+        begin : float
+            The training loss of the first epoch.
         step : int
             Number of steps so far.
         """
         gain = 0.0
         if self.n_epochs is None and step > _MANY_STEPS:
-            gain = min(_OF_LOSS * abs(self.loss), _OF_FIRST * abs(first))
+            least, most = (share * abs(begin) for share in _OF_BEGIN)
+            gain = min(max(_OF_LOSS * abs(self.loss), least), most)
         if self.step == 0 or loss < self.loss - gain:
             self.loss, self.step, self.n_since = loss, step, 0
             return False

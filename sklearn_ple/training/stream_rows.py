@@ -1,7 +1,6 @@
 """The training rows of a table in files, which are read and encoded again in each epoch."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from ..tables.files.source import Source
 from ..tables.files.table import StreamedTable
 from ..tables.table import Table
 from ..utils.processes import current
+from ..utils.types import ClassWeight
 from ..utils.warn import warn
 from .rows import Arrays, ShuffledRows, TableRows
 
@@ -21,7 +21,7 @@ def stream_rows(
     table: StreamedTable,
     encoder: TableEncoder,
     ordered: OrderedStatistics | None,
-    class_weight: Any,
+    class_weight: ClassWeight,
     dtype: torch.dtype,
 ) -> ShuffledRows:
     """Return the training rows of a table in files.

@@ -17,7 +17,8 @@ from ..tables.table import Table
 from ..tasks import Task, TaskLosses
 from ..tasks.mean import MemberMean, relative_losses
 from ..utils.warn import warn
-from .rows import ShuffledRows, TableRows
+from .history import SharedHistory
+from .rows import ShuffledRows, TableRows, TrainingRows
 
 #: Number of rows from which standard deviations are estimated with the outputs of all members.
 SAMPLE = 3000
@@ -178,7 +179,9 @@ class Validation(ABC):
             if not to_validate[k]:
                 warn(_describe_unvalidated(self.targets.tasks[k], remedy))
 
-    def replace_numbers(self, encoder: TableEncoder, train: Any, numbers: np.ndarray) -> Any:
+    def replace_numbers(
+        self, encoder: TableEncoder, train: TrainingRows, numbers: np.ndarray
+    ) -> TrainingRows:
         """Replace the encoded numbers of the validation rows and of the rows to train on.
 
         Parameters
@@ -225,7 +228,7 @@ class Validation(ABC):
     def sample(self) -> Sample:
         """Return rows on which all members are evaluated after training."""
 
-    def record_scores(self, history: Any, outputs: np.ndarray) -> None:
+    def record_scores(self, history: SharedHistory, outputs: np.ndarray) -> None:
         """Record the tasks' scores and their mean, if the outputs are finite.
 
         Outputs have the shape (n_rows, sum of n_outputs).
@@ -258,10 +261,13 @@ class HeldOut(Validation):
         result[0, self.train] = True
         return result
 
-    def replace_numbers(self, encoder: TableEncoder, train: Any, numbers: np.ndarray) -> Any:
+    def replace_numbers(
+        self, encoder: TableEncoder, train: TrainingRows, numbers: np.ndarray
+    ) -> TrainingRows:
         """Replace the numbers; the statistics of another table are found by its codes."""
         if self.train is not None:
-            return super().replace_numbers(encoder, train, numbers).take(self.train)
+            super().replace_numbers(encoder, train, numbers)
+            return self.rows.take(self.train)
         own_numbers, codes = (self.rows.arrays[name].numpy() for name in ("numbers", "codes"))
         if encoder.kept is not None:
             own_numbers = own_numbers[:, encoder.kept]

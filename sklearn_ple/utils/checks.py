@@ -18,14 +18,13 @@ from ._sklearn import _num_samples
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
-def check_integer(name: str, value: Any) -> None:
+def check_integer(name: str, value: object) -> None:
     """Raise a ValueError unless an argument is a positive integer."""
-    is_integer = isinstance(value, Integral) and not isinstance(value, bool)
-    if not is_integer or int(value) < 1:
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < 1:
         raise ValueError(f"{name} must be an integer, 1 or more, not {shown(value)}.")
 
 
-def check_frame(name: str, value: Any, columns: Iterable[str]) -> None:
+def check_frame(name: str, value: object, columns: Iterable[str]) -> None:
     """Raise an error unless an argument is a data frame of pandas with some columns."""
     if not isinstance(value, pd.DataFrame):
         raise TypeError(f"{name} must be a DataFrame, not {type(value).__name__}.")
@@ -33,7 +32,7 @@ def check_frame(name: str, value: Any, columns: Iterable[str]) -> None:
         raise ValueError(f"{name} lacks the columns {lacking}: add them.")
 
 
-def check_lengths(**arguments: Any) -> None:
+def check_lengths(**arguments: object) -> None:
     """Raise an error that names the arguments, unless they have the same number of rows.
 
     After the first argument, those that are None are left out.
@@ -78,7 +77,7 @@ def hinting(**hints: str) -> Callable[[_Method], _Method]:
 
     def decorate(method: _Method) -> _Method:
         @wraps(method)
-        def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        def call(self: object, *args: Any, **kwargs: Any) -> Any:
             for name in kwargs.keys() & hints.keys():
                 what = type(self).__name__
                 if method.__name__ != "__init__":
@@ -91,13 +90,13 @@ def hinting(**hints: str) -> Callable[[_Method], _Method]:
     return decorate
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """Show a value in a message, without the types of NumPy's numbers and strings."""
     with np.printoptions(legacy="1.25"):
         return repr(value)
 
 
-def described(result: Any) -> str:
+def described(result: object) -> str:
     """Describe a value for a message: its type and, if it has one, its shape."""
     kind = f"a value of type {type(result).__name__}"
     return f"{kind} and shape {tuple(result.shape)}" if hasattr(result, "shape") else kind
@@ -130,7 +129,7 @@ def is_ours(cls: type) -> bool:
     return cls.__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
-def show_options(value: Any) -> str:
+def show_options(value: object) -> str:
     """Return an object's parameters that are kept under their names, such as "power=1.2"."""
     kept = {n: getattr(value, n) for n in signature(type(value)).parameters if hasattr(value, n)}
     # A parameter may have the name of a method, whose representation is that of the object.

@@ -1,11 +1,11 @@
 """Constraints on the values of parameters, in addition to those of scikit-learn."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from functools import partial, wraps
 from inspect import signature
 from numbers import Integral, Real
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
 from scipy.sparse import issparse
@@ -18,7 +18,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 LARGEST = 2**31 - 1
 
 
-class Number(Interval):
+class NumberInterval(Interval):
     """Numbers of Python or numpy in an interval.
 
     Bools are not accepted, although Python treats them as 0 and 1, nor are objects of Python's
@@ -26,7 +26,7 @@ class Number(Interval):
     torch does not support. The parameters are those of scikit-learn's ``Interval``.
     """
 
-    def is_satisfied_by(self, val: Any) -> bool:
+    def is_satisfied_by(self, val: object) -> bool:
         """Return whether a value is a number in the interval."""
         is_number = isinstance(val, (int, float, np.number)) and not isinstance(val, bool)
         fits = not isinstance(val, int) or -(2**63) <= val < 2**63
@@ -49,7 +49,7 @@ class Condition(HasMethods):
         self.words = words
         self.holds = holds
 
-    def is_satisfied_by(self, val: Any) -> bool:
+    def is_satisfied_by(self, val: object) -> bool:
         """Return whether a value meets the condition."""
         return self.holds(val)
 
@@ -57,20 +57,20 @@ class Condition(HasMethods):
         return self.words
 
 
-def at_least(least: int) -> Number:
+def at_least(least: int) -> NumberInterval:
     """Return the constraint of whole numbers that are neither too small nor too large."""
-    return Number(Integral, least, LARGEST, closed="both")
+    return NumberInterval(Integral, least, LARGEST, closed="both")
 
 
 #: Ranges of parameters that are numbers.
 COUNT = at_least(1)
 COUNT_OR_ZERO = at_least(0)
-POSITIVE = Number(Real, 0, None, closed="neither")
-NOT_NEGATIVE = Number(Real, 0, None, closed="left")
-BETWEEN_0_AND_1 = Number(Real, 0, 1, closed="neither")
+POSITIVE = NumberInterval(Real, 0, None, closed="neither")
+NOT_NEGATIVE = NumberInterval(Real, 0, None, closed="left")
+BETWEEN_0_AND_1 = NumberInterval(Real, 0, 1, closed="neither")
 
 
-def is_listed(value: Any) -> bool:
+def is_listed(value: object) -> TypeGuard[Sequence[Any]]:
     """Return whether a value contains entries in an order, unlike a dict, a set or a text."""
     # Sparse arrays have no length.
     in_order = not isinstance(value, (str, bytes, Mapping, Set, type)) and not issparse(value)
@@ -78,14 +78,14 @@ def is_listed(value: Any) -> bool:
     return in_order and has_entries and getattr(value, "ndim", 1) > 0
 
 
-def are_widths(value: Any, by_level: bool = False) -> bool:
+def are_widths(value: object, by_level: bool = False) -> bool:
     """Return whether a value lists widths of layers, or such lists ``by_level``."""
     return is_listed(value) and all(
         COUNT.is_satisfied_by(entry) or (by_level and are_widths(entry)) for entry in value
     )
 
 
-def is_valid_path(value: Any) -> bool:
+def is_valid_path(value: object) -> bool:
     """Return whether a value is a path, which every system refuses with a null character."""
     path = os.fspath(value) if isinstance(value, (str, os.PathLike)) else ""
     try:
@@ -95,18 +95,18 @@ def is_valid_path(value: Any) -> bool:
     return encoded != b"" and b"\0" not in encoded
 
 
-def is_estimator(value: Any) -> bool:
+def is_estimator(value: object) -> bool:
     """Return whether a value is an estimator, but not its class."""
     return hasattr(value, "fit") and not isinstance(value, type)
 
 
-def is_splitter(value: Any) -> bool:
+def is_splitter(value: object) -> bool:
     """Return whether a value is a splitter of scikit-learn, but not its class."""
     has_methods = hasattr(value, "split") and hasattr(value, "get_n_splits")
     return has_methods and not isinstance(value, type)
 
 
-def are_splits(value: Any) -> bool:
+def are_splits(value: object) -> bool:
     """Return whether a value lists or generates pairs of training rows and test rows."""
     if is_listed(value):
         return len(value) > 0 and all(is_listed(pair) and len(pair) == 2 for pair in value)
@@ -116,7 +116,7 @@ def are_splits(value: Any) -> bool:
 
 
 #: Numbers of jobs of joblib.
-N_JOBS = [COUNT, Number(Integral, None, -1, closed="right"), None]
+N_JOBS = [COUNT, NumberInterval(Integral, None, -1, closed="right"), None]
 #: Fitted estimators, or estimators to fit, but not their classes.
 ESTIMATOR = Condition("an instance of an estimator", is_estimator)
 #: Values with entries in an order.

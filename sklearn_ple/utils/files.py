@@ -7,7 +7,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem
 
 _PREFIX = ".sklearn_ple-"
 
@@ -59,7 +62,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 @contextmanager
-def replacing_in(filesystem: Any, path: str) -> Iterator[str]:
+def replacing_in(filesystem: "FileSystem", path: str) -> Iterator[str]:
     """Context manager to write a temporary file in a store that is moved once it is complete.
 
     After an error, the temporary file is removed. If the process is killed, it stays.

@@ -4,11 +4,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+_Batch = TypeVar("_Batch")
+_Value = TypeVar("_Value")
 
 
 class Processes:
@@ -37,7 +40,7 @@ class Processes:
         """Return the part of a batch for this process, of shape (n_rows,); it may be empty."""
         return rows
 
-    def in_step(self, batches: Iterator[Any], nothing: Any) -> Iterator[Any]:
+    def in_step(self, batches: Iterator[_Batch], nothing: _Batch) -> Iterator[_Batch]:
         """Yield the batches of this process; while others have more, yield ``nothing``."""
         return batches
 
@@ -61,11 +64,11 @@ class Processes:
         """
         return sums, n_rows
 
-    def from_first(self, compute: Callable[[], Any]) -> Any:
+    def from_first(self, compute: Callable[[], _Value]) -> _Value:
         """Compute a value in the first process; all processes return it, or raise its error."""
         return compute()
 
-    def of_all(self, value: Any) -> list[Any]:
+    def of_all(self, value: _Value) -> list[_Value]:
         """Return a list of the values of all processes, by rank."""
         return [value]
 
@@ -91,7 +94,7 @@ class ProcessGroup(Processes):
         """Return a part of the rows; the sizes of the parts differ by at most one."""
         return rows.tensor_split(self.n)[self.rank]
 
-    def in_step(self, batches: Iterator[Any], nothing: Any) -> Iterator[Any]:
+    def in_step(self, batches: Iterator[_Batch], nothing: _Batch) -> Iterator[_Batch]:
         """Yield batches until no process has one left."""
         while True:
             batch = next(batches, None)
@@ -116,7 +119,7 @@ class ProcessGroup(Processes):
         every = _Total.apply(torch.cat([sums.flatten(), sums.new_full((1,), n_rows)]), self)
         return every[:-1].view(sums.shape), every[-1].detach()
 
-    def from_first(self, compute: Callable[[], Any]) -> Any:
+    def from_first(self, compute: Callable[[], _Value]) -> _Value:
         """Compute a value in the first process, and send it or the error to all."""
         result = error = None
         if self.rank == 0:
@@ -124,16 +127,16 @@ class ProcessGroup(Processes):
                 result = compute()
             except Exception as raised:
                 error = raised
-        sent = [result, error]
+        sent: list[Any] = [result, error]
         with _explain_failure():
             dist.broadcast_object_list(sent, src=0, device=torch.device(str(self.device)))
         if sent[1] is not None:
             raise sent[1]
         return sent[0]
 
-    def of_all(self, value: Any) -> list[Any]:
+    def of_all(self, value: _Value) -> list[_Value]:
         """Gather the values of all processes."""
-        values = [None] * self.n
+        values: list[Any] = [None] * self.n
         with _explain_failure():
             dist.all_gather_object(values, value)
         return values

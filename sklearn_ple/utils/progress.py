@@ -16,7 +16,7 @@ def write_line(text: str) -> None:
         tqdm.write(text, file=sys.stderr)
 
 
-def progress_bar(*args: Any, **options: Any) -> Any:
+def progress_bar(*args: Any, **options: Any) -> tqdm:
     """Create a progress bar of tqdm that is not wider than 100 columns, on a console only.
 
     Parameters

@@ -11,7 +11,7 @@ def restoring(method: _Method) -> _Method:
     """Decorate a method of an estimator, whose attributes an error or Ctrl-C then resets."""
 
     @wraps(method)
-    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def call(self: object, *args: Any, **kwargs: Any) -> Any:
         before = dict(vars(self))
         try:
             return method(self, *args, **kwargs)

@@ -7,11 +7,13 @@ threads overlap. `collected` does not.
 import contextlib
 import copy
 import pickle
+import re
 import sys
 import threading
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import joblib
@@ -52,7 +54,7 @@ def warn(
             message.__dict__["about"] = about
     if _is_collected(message):
         return
-    frame: Any = sys._getframe(1)
+    frame: FrameType = sys._getframe(1)
     depth = 2
     while frame.f_back is not None and _is_inside(frame.f_code.co_filename):
         frame, depth = frame.f_back, depth + 1
@@ -110,7 +112,7 @@ def list_distinct(found: Iterable[Warning]) -> list[Warning]:
     return list(distinct.values())
 
 
-def _is_collected(message: Warning) -> bool:
+def _is_collected(message: Warning | str) -> bool:
     """Add a warning to the innermost list of this thread for its category, if there is one."""
     for category, found in reversed(getattr(_THREAD, "collecting", [])):
         if isinstance(message, category):
@@ -124,7 +126,7 @@ class _Hook:
 
     def __init__(self) -> None:
         self._lock, self._n_open = threading.Lock(), 0
-        self._shown: Any = warnings.showwarning
+        self._shown: Callable[..., None] = warnings.showwarning
 
     def open(self) -> None:
         with self._lock:
@@ -142,7 +144,7 @@ class _Hook:
             if self._n_open == 0 and warnings.showwarning == self.show:
                 warnings.showwarning = self._shown
 
-    def show(self, message: Any, *place: Any, **options: Any) -> None:
+    def show(self, message: Warning | str, *place: Any, **options: Any) -> None:
         """Show a warning, unless its thread collects it; the arguments are those of Python."""
         if not _is_collected(message):
             self._shown(message, *place, **options)
@@ -156,7 +158,7 @@ _SHOWN: set[tuple[str, int, type[Warning], str]] = set()
 _MOST = 10_000
 
 
-def _was_shown(message: Warning, frame: Any) -> bool:
+def _was_shown(message: Warning, frame: FrameType) -> bool:
     """Return whether a warning repeats one of the same line, and filters do not ask for repeats.
 
     Python itself forgets what it has shown whenever filters change, as in pandas and scikit-learn.
@@ -172,7 +174,7 @@ def _was_shown(message: Warning, frame: Any) -> bool:
     return is_known
 
 
-def _action(message: Warning, frame: Any) -> str:
+def _action(message: Warning, frame: FrameType) -> str:
     """Return what the filters say of a warning."""
     text, name = str(message), frame.f_globals.get("__name__", "")
     for action, pattern, category, module, line in warnings.filters:
@@ -186,10 +188,11 @@ def _action(message: Warning, frame: Any) -> str:
     return "default"
 
 
-def _matches(pattern: Any, text: str) -> bool:
+def _matches(pattern: re.Pattern | str | None, text: str) -> bool:
     # Python's own filters have texts instead of patterns.
-    is_text = isinstance(pattern, str)
-    return pattern is None or (pattern == text if is_text else bool(pattern.match(text)))
+    if isinstance(pattern, str):
+        return pattern == text
+    return pattern is None or bool(pattern.match(text))
 
 
 def _is_inside(filename: str) -> bool:

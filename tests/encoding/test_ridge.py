@@ -12,10 +12,10 @@ from sklearn_ple.encoding import encoder, ridge
 PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0, 10000.0)
 
 
-def learn_linear_start(numbers, targets, weights, tasks, task_weights=1.0, clip_numbers=3.0):
+def learn_coefficients(numbers, targets, weights, tasks, task_weights=1.0, clip_numbers=3.0):
     """Return the start of a single member."""
     task_weights = np.broadcast_to(task_weights, len(tasks))
-    starts = ridge.learn_linear_start(numbers, targets, weights, tasks, task_weights, clip_numbers)
+    starts = ridge.learn_coefficients(numbers, targets, weights, tasks, task_weights, clip_numbers)
     return None if starts is None else starts[0]
 
 
@@ -46,7 +46,7 @@ def test_of_few_rows_the_penalty_has_the_least_error(random, n_rows, scale):
     for _ in range(40):
         x = scale * random.normal(size=(n_rows, 4)).astype(np.float32)
         y = x @ [1.0, -2.0, 0.0, 0.5] + 3 * random.normal(size=n_rows)
-        start = learn_linear_start(x, y[:, None], weights, tasks, clip_numbers=None)
+        start = learn_coefficients(x, y[:, None], weights, tasks, clip_numbers=None)
         best = min(PENALTIES, key=lambda penalty: gcv_error(x, y, penalty))
         expected = written_out(x, y, weights[:, 0], best)
         np.testing.assert_allclose(start[0], expected, rtol=1e-3, atol=1e-6)
@@ -57,7 +57,7 @@ def test_the_penalty_has_the_least_generalized_cross_validation_error(random, no
     x = random.normal(size=(60, 4)).astype(np.float32)
     y = x @ [1.0, -2.0, 0.0, 0.5] + noise * random.normal(size=60)
     tasks = make_tasks("regression")
-    start = learn_linear_start(x, y[:, None], np.ones((60, 1)), tasks, clip_numbers=limit)
+    start = learn_coefficients(x, y[:, None], np.ones((60, 1)), tasks, clip_numbers=limit)
     clipped = x / np.sqrt(1 + (x / limit) ** 2) if limit else x
     best = min(PENALTIES, key=lambda penalty: gcv_error(clipped, y, penalty))
     expected = written_out(clipped, y, np.ones(60), best)
@@ -68,9 +68,9 @@ def test_the_penalty_has_the_least_generalized_cross_validation_error(random, no
 def test_a_weight_is_as_many_rows(random, n_numbers):
     x, weights = random.normal(size=(20, n_numbers)), random.randint(1, 5, size=20)
     y, tasks = x[:, :2], make_tasks("regression", "regression")
-    start = learn_linear_start(x, y, weights.repeat(2).reshape(20, 2).astype(float), tasks)
+    start = learn_coefficients(x, y, weights.repeat(2).reshape(20, 2).astype(float), tasks)
     rows = np.arange(20).repeat(weights)
-    repeated = learn_linear_start(x[rows], y[rows], np.ones((len(rows), 2)), tasks)
+    repeated = learn_coefficients(x[rows], y[rows], np.ones((len(rows), 2)), tasks)
     np.testing.assert_allclose(repeated, start, rtol=1e-6, atol=1e-12)
 
 
@@ -78,10 +78,10 @@ def test_a_weight_is_as_many_rows(random, n_numbers):
 @pytest.mark.parametrize("factor", [1e-9, 0.05, 1e9])
 def test_only_how_rows_weigh_beside_each_other_counts(random, factor):
     x, y, weights = random.normal(size=(20, 30)), random.normal(size=(20, 1)), random.rand(20, 1)
-    start = learn_linear_start(x, y, weights, make_tasks("regression"))
+    start = learn_coefficients(x, y, weights, make_tasks("regression"))
     # Where the highest penalty is the best, all are small.
     assert start.all()
-    scaled = learn_linear_start(x, y, factor * weights, make_tasks("regression"))
+    scaled = learn_coefficients(x, y, factor * weights, make_tasks("regression"))
     np.testing.assert_allclose(scaled, start, atol=1e-6 * abs(start).max())
 
 
@@ -89,8 +89,8 @@ def test_rows_without_a_label_take_no_part(random):
     x, y, weights = random.normal(size=(40, 3)), random.normal(size=(40, 2)), np.ones((40, 2))
     weights[25:, 0], y[25:, 0] = 0, 1e6
     tasks = make_tasks("regression", "regression")
-    start = learn_linear_start(x, y, weights, tasks)
-    alone = learn_linear_start(x[:25], y[:25, :1], weights[:25, :1], tasks[:1])
+    start = learn_coefficients(x, y, weights, tasks)
+    alone = learn_coefficients(x[:25], y[:25, :1], weights[:25, :1], tasks[:1])
     np.testing.assert_allclose(start[:1], alone)
 
 
@@ -100,16 +100,16 @@ def test_each_member_learns_from_its_own_rows_alone(random, n_numbers):
     y, tasks = x[:, :2] + 0.1 * random.normal(size=(20, 2)), make_tasks("regression", "regression")
     trained_on = np.ones((3, 20), dtype=bool)
     trained_on[0, :8] = trained_on[1, 4:12] = False
-    starts = ridge.learn_linear_start(x, y, weights, tasks, np.ones(2), 3.0, trained_on)
+    starts = ridge.learn_coefficients(x, y, weights, tasks, np.ones(2), 3.0, trained_on)
     for start, rows in zip(starts, trained_on, strict=True):
-        alone = learn_linear_start(x[rows], y[rows], weights[rows], tasks)
+        alone = learn_coefficients(x[rows], y[rows], weights[rows], tasks)
         assert alone.any()
         np.testing.assert_allclose(start, alone, rtol=1e-6, atol=1e-6 * abs(alone).max())
 
 
 def test_as_many_coefficients_as_rows_leave_no_error_to_compare(recwarn):
     # A single distinct row leaves none free.
-    start = learn_linear_start(
+    start = learn_coefficients(
         np.ones((4, 1)), np.zeros((4, 1)), np.ones((4, 1)), make_tasks("regression")
     )
     np.testing.assert_array_equal(start, np.zeros((1, 1)))
@@ -125,7 +125,7 @@ def test_as_many_coefficients_as_rows_leave_no_error_to_compare(recwarn):
     ],
 )
 def test_nothing_to_start_from(numbers, kind):
-    assert learn_linear_start(numbers, np.ones((5, 1)), np.ones((5, 1)), make_tasks(kind)) is None
+    assert learn_coefficients(numbers, np.ones((5, 1)), np.ones((5, 1)), make_tasks(kind)) is None
 
 
 @pytest.mark.filterwarnings("error")
@@ -134,7 +134,7 @@ def test_few_labels_are_enough(random, n_labels):
     weights = np.zeros((9, 1))
     weights[:n_labels] = 1
     x, y = random.normal(size=(9, 20)), random.normal(size=(9, 1))
-    start = learn_linear_start(x, y, weights, make_tasks("regression"))
+    start = learn_coefficients(x, y, weights, make_tasks("regression"))
     assert np.isfinite(start).all()
     assert start.any() == (n_labels > 1)
 
@@ -206,7 +206,7 @@ def test_far_beyond_the_range_of_training_the_slope_is_nearly_the_same(random, s
 
 
 def test_without_linear_path_no_regression_is_learnt(random, monkeypatch):
-    monkeypatch.setattr(encoder, "learn_linear_start", None)
+    monkeypatch.setattr(encoder, "learn_coefficients", None)
     x, y = random.normal(size=(30, 2)), random.normal(size=30)
     PLERegressor(linear_path=False, max_epochs=1).fit(x, y)
     with pytest.raises(TypeError):
@@ -219,9 +219,9 @@ def test_a_member_starts_from_the_columns_that_it_reads(random):
     trained_on = np.arange(30) % 3 != np.arange(2)[:, None]
     read_by = np.array([[True, True, False, False, True], [True, False, True, True, False]])
     arguments = y, weights, tasks, np.ones(1), None
-    found = ridge.learn_linear_start(x, *arguments, trained_on, read_by)
+    found = ridge.learn_coefficients(x, *arguments, trained_on, read_by)
     for member, read in enumerate(read_by):
-        alone = ridge.learn_linear_start(x[:, read], *arguments, trained_on[[member]])
+        alone = ridge.learn_coefficients(x[:, read], *arguments, trained_on[[member]])
         np.testing.assert_allclose(found[member][:, read], alone[0])
         assert not found[member][:, ~read].any()
 
@@ -230,6 +230,6 @@ def test_tasks_with_the_same_rows_learn_what_each_learns_alone(random):
     x = random.normal(size=(60, 4)).round()
     y = np.column_stack([x[:, 0], random.normal(size=60), x[:, 1] + random.normal(size=60)])
     weights, tasks = np.ones((60, 3)), make_tasks(*["regression"] * 3)
-    together = learn_linear_start(x, y, weights, tasks)
-    alone = [learn_linear_start(x, y[:, [k]], weights[:, [k]], tasks[:1])[0] for k in range(3)]
+    together = learn_coefficients(x, y, weights, tasks)
+    alone = [learn_coefficients(x, y[:, [k]], weights[:, [k]], tasks[:1])[0] for k in range(3)]
     np.testing.assert_allclose(together, alone)

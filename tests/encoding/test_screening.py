@@ -128,7 +128,7 @@ def test_members_do_not_respond_to_what_they_do_not_read(wide, model):
     X, _ = wide
     features = model._encoder.features
     assert features.read_by_.shape[0] == 4
-    numbers, codes = model._encoder.read(X)
+    numbers, codes = model._encoder.transform(X)
     network = model.module_.eval()
     with torch.no_grad():
         before = network.member_outputs(torch.tensor(numbers), torch.tensor(codes))

@@ -226,10 +226,10 @@ def test_columns_may_be_chosen():
 @pytest.mark.filterwarnings("ignore:No value of column 'user'")
 def test_unseen_categories_are_as_all_are_on_average(learnt):
     X, _ = visits(3, 280)
-    numbers, codes = learnt.encoder.read(X.assign(user="nobody"))
+    numbers, codes = learnt.encoder.transform(X.assign(user="nobody"))
     assert codes.tolist() == [[1]] * 3
     assert not numbers[:, -2:].any()
-    assert learnt.encoder.read(X)[0][:, -2:].all()
+    assert learnt.encoder.transform(X)[0][:, -2:].all()
 
 
 def test_what_is_learnt_is_saved_bit_for_bit(tmp_path):
@@ -296,14 +296,14 @@ def test_training_goes_on_with_what_was_learnt_at_first():
     encoder = model._encoder
     learnt, form = encoder.statistics.tables[0], encoder.targets.form
     encoded = encoder.apply(read_table(model, X, y, like=form))
-    started, numbers = encoder.start(encoded)
+    started, numbers = encoder.learn_from_labels(encoded)
     np.testing.assert_array_equal(started.statistics.tables[0], learnt)
     # The same rows are read without their own labels again, others by all that was learnt.
     np.testing.assert_array_equal(encoder.resume(encoded), numbers)
-    assert (numbers != encoder.read(X)[0]).any()
+    assert (numbers != encoder.transform(X)[0]).any()
     more = visits(300, 280, seed=1)
     encoded = encoder.apply(read_table(model, *more, like=form))
-    np.testing.assert_array_equal(encoder.resume(encoded), encoder.read(more[0])[0])
+    np.testing.assert_array_equal(encoder.resume(encoded), encoder.transform(more[0])[0])
     for train in (model.partial_fit, model.fit):
         for rows in ((X, y), more):
             assert train(*rows)._encoder.statistics.tables[0] is learnt
@@ -366,5 +366,5 @@ def test_every_kind_of_task_and_dependence(seed):
     y |= {"binary": classes > 0, "multiclass": classes, "ordinal": classes, "count": classes}
     model = PLEClassifierRegressor(task_types={kind: kind for kind in y}, target_statistics=True)
     learnt = learn(model, X, pd.DataFrame(y))
-    assert np.isfinite(learnt.encoder.read(X)[0]).all()
+    assert np.isfinite(learnt.encoder.transform(X)[0]).all()
     assert np.isfinite(learnt.numbers).all()

@@ -192,6 +192,27 @@ def test_a_shuffled_label_gives_no_estimator_weight_by_memory(table):
     assert blend.scores_.loc["price", "blend"] < 0.1
 
 
+def test_few_large_numbers_of_kind_log_do_not_decide_the_weights():
+    rng = np.random.RandomState(0)
+    X = pd.DataFrame(rng.normal(size=(150, 2)), columns=["b", "c"])
+    y = pd.DataFrame({"cost": np.exp(X["b"] + X["c"] ** 2 / 4 + rng.normal(size=150))})
+    pair, cv = {"linear": linear(), "trees": trees()}, KFold(3)
+    blend = BlendClassifierRegressor(list(pair.items()), task_types="log", cv=cv).fit(X, y)
+    found = np.empty((2, 150))
+    for row, estimator in zip(found, pair.values(), strict=True):
+        estimator.set_params(task_types="log")
+        for train, test in cv.split(X):
+            fitted = clone(estimator).fit(X.iloc[train], y.iloc[train])
+            row[test] = fitted.predict(X.iloc[test])["cost"]
+    # Least squares, in which a label counts by the inverse of its predicted mean.
+    count, lead, rest = 1 / found.mean(axis=0), found[0] - found[1], y["cost"] - found[1]
+    best = np.clip((count * lead * rest).sum() / (count * lead**2).sum(), 0, 1)
+    assert abs(best - (lead * rest).sum() / (lead**2).sum()) > 0.02
+    shrunk = 150 / 250 * best + 100 / 250 * 0.5
+    expected = 150 / 450 * best + 300 / 450 * shrunk
+    assert blend.weights_.loc["cost", "linear"] == pytest.approx(expected, abs=1e-5)
+
+
 def test_weights_may_be_equal(table):
     X, y = table
     pairs = [("linear", linear()), ("trees", trees())]

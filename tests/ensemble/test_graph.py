@@ -14,7 +14,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_ple import SharedBottomClassifierRegressor, export
 from sklearn_ple.ensemble import BlendClassifierRegressor, PerTaskClassifierRegressor
-from sklearn_ple.export.parity import make_inputs
+from sklearn_ple.export.onnx.parity import make_inputs
 
 onnxruntime = pytest.importorskip("onnxruntime")
 if torch.torch_version.TorchVersion(torch.__version__) < "2.6":

@@ -20,7 +20,7 @@ from sklearn_ple import (
 )
 from sklearn_ple.base import MultiTaskEstimator, with_parameters
 from sklearn_ple.inspection import GateUtilizationDisplay, MultiTaskReport, expert_health
-from sklearn_ple.training.outputs import N_AT_ONCE
+from sklearn_ple.training.inference import N_AT_ONCE
 
 # No multiple of the blocks that rows are predicted in.
 N = 37

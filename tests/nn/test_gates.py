@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from sklearn_ple.nn import PLE, Gates, MMoE, mix
-from sklearn_ple.nn.records import join_weights, record_outputs
+from sklearn_ple.nn.hooks import join_weights, record_outputs
 
 TASKS = ["a", "b"]
 

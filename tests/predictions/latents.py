@@ -4,7 +4,7 @@ import numpy as np
 from scipy import stats
 
 from sklearn_ple.predictions.errors import StandardisedErrors
-from sklearn_ple.predictions.margins import Numbers, Ordered
+from sklearn_ple.predictions.margins import NumberMargin, OrderedMargin
 from sklearn_ple.tasks import Regression
 
 GRID = stats.norm.ppf((np.arange(4001) + 0.5) / 4001)
@@ -12,15 +12,15 @@ ERRORS = StandardisedErrors.standardise(GRID, np.ones(4001), np.ones(4001))
 
 
 def make_number(n_rows):
-    return Numbers(np.zeros(n_rows), np.ones(n_rows), ERRORS, Regression())
+    return NumberMargin(np.zeros(n_rows), np.ones(n_rows), ERRORS, Regression())
 
 
 def make_binary(n_rows, p=0.4):
-    return Ordered(np.tile([1 - p, p], (n_rows, 1)), np.arange(2))
+    return OrderedMargin(np.tile([1 - p, p], (n_rows, 1)), np.arange(2))
 
 
 def make_classes(n_rows, order=(1, 2, 0)):
-    return Ordered(np.tile([0.5, 0.3, 0.2], (n_rows, 1)), np.array(order), is_free=True)
+    return OrderedMargin(np.tile([0.5, 0.3, 0.2], (n_rows, 1)), np.array(order), is_free=True)
 
 
 def make_correlation(seed, n, strength=0.9):

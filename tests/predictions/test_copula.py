@@ -8,7 +8,7 @@ from scipy import stats
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ple.predictions.copula import Copula
-from sklearn_ple.predictions.margins import Fixed, Ordered
+from sklearn_ple.predictions.margins import FixedMargin, OrderedMargin
 from sklearn_ple.predictions.propagation import draw_latents, infer
 
 
@@ -123,7 +123,7 @@ def test_rows_of_weight_0_teach_nothing(simulated):
 
 def test_tasks_without_known_errors_have_no_part(simulated):
     margins, labels, _, _ = simulated
-    fixed = [*margins[:3], Fixed(np.zeros(len(labels)))]
+    fixed = [*margins[:3], FixedMargin(np.zeros(len(labels)))]
     learnt = Copula.learn(fixed, labels, np.ones_like(labels))
     assert learnt.usable.tolist() == [True, True, True, False]
     assert learnt.gains[3] == 0
@@ -141,8 +141,8 @@ def test_labels_that_were_thought_impossible_do_no_harm():
     n = 60
     rng = np.random.RandomState(0)
     sure = np.tile([1.0, 0.0, 0.0], (n, 1))
-    margins = [make_number(n), Ordered(sure, np.arange(3), is_free=True)]
-    margins.append(Ordered(sure[:, :2], np.arange(2)))
+    margins = [make_number(n), OrderedMargin(sure, np.arange(3), is_free=True)]
+    margins.append(OrderedMargin(sure[:, :2], np.arange(2)))
     labels = np.column_stack(
         [30 * rng.normal(size=n), rng.randint(3, size=n), rng.randint(2, size=n)]
     )

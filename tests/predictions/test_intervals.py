@@ -20,8 +20,8 @@ from sklearn_ple.predictions.intervals import Deviations
 from sklearn_ple.predictions.joint import Distributions
 from sklearn_ple.tables.labels import read_targets
 from sklearn_ple.tasks import Regression, Task
+from sklearn_ple.training.choosing.split import Split
 from sklearn_ple.training.rows import TableRows
-from sklearn_ple.training.split import Split
 
 KINDS = {"sick": "binary", "weight": "regression", "cost": "quantile", "visits": "count"}
 SMALL = {"n_members": 2, "max_epochs": 5, "batch_size": 256, "random_state": 0}

@@ -5,7 +5,7 @@ import pytest
 from scipy import integrate, stats
 
 from sklearn_ple.predictions.errors import StandardisedErrors
-from sklearn_ple.predictions.margins import Numbers, Ordered, Times, truncate
+from sklearn_ple.predictions.margins import NumberMargin, OrderedMargin, TimeMargin, truncate
 from sklearn_ple.tasks import Count, Regression, Survival
 
 PROBABILITIES = np.array([[0.2, 0.5, 0.3], [0.9, 0.04, 0.06], [1 / 3, 1 / 3, 1 / 3]])
@@ -16,7 +16,9 @@ NORMAL = stats.norm
 def make_numbers(n_rows=3, task=None):
     errors = np.random.RandomState(0).gamma(2.0, size=4000) - 2.0
     learnt = StandardisedErrors.standardise(errors, np.ones(4000), np.ones(4000))
-    return Numbers(np.arange(n_rows) + 5.0, np.full(n_rows, 2.0), learnt, task or Regression())
+    return NumberMargin(
+        np.arange(n_rows) + 5.0, np.full(n_rows, 2.0), learnt, task or Regression()
+    )
 
 
 def integrate_class(likelihood, mean, variance):
@@ -33,7 +35,7 @@ def integrate_class(likelihood, mean, variance):
 
 
 def test_classes_in_an_order_are_intervals_of_the_latent_variable():
-    margin, order = Ordered(PROBABILITIES[:1], np.array([2, 0, 1])), [2, 0, 1]
+    margin, order = OrderedMargin(PROBABILITIES[:1], np.array([2, 0, 1])), [2, 0, 1]
     ends = NORMAL.ppf(np.concatenate([[0], np.cumsum(PROBABILITIES[0, order])]))
     for rank, label in enumerate(order):
         mean, variance = np.array([0.4]), np.array([0.7])
@@ -83,7 +85,7 @@ def test_a_number_moves_by_quantiles_of_known_errors():
 def test_a_single_huge_error_moves_no_number_far():
     values = np.append(NORMAL.ppf((np.arange(300) + 0.5) / 300), 366.0)
     errors = StandardisedErrors(values, np.ones(301))
-    margin = Numbers(np.full(2, 48.0), np.array([1.3, 2.0]), errors, Regression())
+    margin = NumberMargin(np.full(2, 48.0), np.array([1.3, 2.0]), errors, Regression())
     found = margin.expect(np.full(2, 2.6), np.full(2, 0.3))
     np.testing.assert_allclose(found, 48.0 + 4 * margin.deviations)
     # Without it, they move as normal ones.
@@ -105,7 +107,7 @@ def test_censored_times_only_tell_that_the_event_is_later():
     times = np.array([1.0, 2.0, 3.0, 4.0, -2.5])
     task = Survival(4).fit(times, np.ones(5), None)
     outputs = np.random.RandomState(0).normal(size=(1, task.n_outputs))
-    margin, zero, one = Times(task, outputs), np.zeros(1), np.ones(1)
+    margin, zero, one = TimeMargin(task, outputs), np.zeros(1), np.ones(1)
     survived = task.predict_survival(outputs, np.array([2.5])).item()
     z = NORMAL.ppf(1 - survived)
     _, mean, _ = margin.condition(np.array([2.5]), zero, one)

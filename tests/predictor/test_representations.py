@@ -24,7 +24,7 @@ from sklearn_ple import (
     PLEClassifierRegressor,
     PLERegressor,
 )
-from sklearn_ple.training.outputs import compute_outputs
+from sklearn_ple.training.inference import compute_outputs
 
 N = 90
 CLASSES = [

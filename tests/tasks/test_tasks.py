@@ -91,7 +91,7 @@ def test_kinds_say_what_they_are_and_what_scores_them():
     amounts = Count(), Tweedie(1.2), Hurdle()
     assert [task.metric._kwargs["power"] for task in amounts] == [1, 1.2, 1.5]
     assert len({kind.words for kind in TASK_KINDS.values()}) == len(TASK_KINDS)
-    assert [kind for kind in TASK_KINDS.values() if kind.linear_start] == [Regression, Log]
+    assert [kind for kind in TASK_KINDS.values() if kind.fits_ridge] == [Regression, Log]
     assert {kind().name for kind in TASK_KINDS.values()} == {""}
 
 

@@ -25,8 +25,8 @@ from skorch.history import History
 from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.tasks import Regression
 from sklearn_ple.training.callbacks import ProgressBar, copy_callback
+from sklearn_ple.training.parallel.workers import Board
 from sklearn_ple.training.schedule import Schedule
-from sklearn_ple.training.workers import Board
 from sklearn_ple.utils import progress
 
 N = 120

@@ -771,7 +771,9 @@ def test_large_networks_evaluate_fewer_rows_at_once(table, monkeypatch):
     fitted = model(max_epochs=1).fit(X, y)
     sizes = []
     whole = fitted.predict(X)
-    monkeypatch.setattr("sklearn_ple.training.outputs._MOST_WORK", 70 * fitted.net_.n_parameters_)
+    monkeypatch.setattr(
+        "sklearn_ple.training.inference._MOST_WORK", 70 * fitted.net_.n_parameters_
+    )
     compute = fitted.module_.member_outputs
 
     def note(numbers, *args, **kwargs):

@@ -11,6 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from sklearn_ple.nn.draws import drawing_from
 from sklearn_ple.training import rows as module
+from sklearn_ple.training.choosing.split import Split
 from sklearn_ple.training.rows import (
     Batches,
     ShuffledBatches,
@@ -19,7 +20,6 @@ from sklearn_ple.training.rows import (
     place,
     split_evenly,
 )
-from sklearn_ple.training.split import Split
 
 
 def make_rows(n=10, container=np.asarray):

@@ -23,7 +23,8 @@ def run(schedule, losses, n_batches=10, rate=2.0):
     rates = []
     schedule.on_train_begin(net)
     for loss in losses:
-        net.history.append({"valid_task_losses": np.atleast_1d(loss)})
+        tasks = np.atleast_1d(loss)
+        net.history.append({"train_task_losses": tasks, "valid_task_losses": tasks})
         schedule.on_epoch_begin(net)
         for _ in range(n_batches):
             if schedule.ends_epoch:
@@ -80,6 +81,8 @@ def test_a_number_of_epochs_without_a_decrease_may_be_given(falls):
         # A quarter more time gains 3 % of the first loss, or .3 %.
         (1.0 - 0.13 * np.log(np.arange(1, 2000)) / np.log(2000), 800, 1600),
         (1.0 - 0.13 * np.log(np.arange(1, 200)), 1900, 2000),
+        # A quarter more time halves the loss, of which hardly anything is left.
+        (np.arange(1, 2000) ** -3.0, 800, 1600),
     ],
 )
 def test_after_many_steps_small_decreases_do_not_count(losses, least, most):

@@ -3,14 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
-from makers import Recorder, make_complete_table, plan
+from makers import Recorder, make_complete_table, resolved
 from numpy.testing import assert_array_equal
 from sklearn.datasets import make_friedman1
 from sklearn.metrics import r2_score
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor
-from sklearn_ple.training.plan import default_batch_size
-from sklearn_ple.training.split import draw_groups, draw_order
+from sklearn_ple.training.choosing.defaults import default_batch_size
+from sklearn_ple.training.choosing.split import draw_groups, draw_order
 
 
 def draw_signal(n_rows, seed=0):
@@ -43,7 +43,7 @@ def test_tasks_of_noise_do_not_end_the_training_of_others(beside):
 
 def test_nothing_jumps_with_the_number_of_rows():
     sizes = np.unique(np.geomspace(30, 3e6, 3000).astype(int))
-    plans = [plan(PLEClassifierRegressor(), n) for n in sizes.tolist()]
+    plans = [resolved(PLEClassifierRegressor(), n) for n in sizes.tolist()]
     batch, epochs = np.array([(each.batch_size, each.max_epochs) for each in plans]).T
     assert (np.abs(np.diff(batch)) <= 0.02 * batch[1:] + 1).all()
     # Numbers of batches and of epochs are whole.

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from makers import Recorder, make_module, plan, read_table
+from makers import Recorder, make_module, read_table, resolved
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
@@ -19,8 +19,8 @@ from sklearn_ple.nn.members import MemberRange
 from sklearn_ple.predictions.intervals import Deviations
 from sklearn_ple.tasks import TaskLosses
 from sklearn_ple.tasks.mean import MemberMean
+from sklearn_ple.training.choosing.split import Split
 from sklearn_ple.training.rows import TableRows
-from sklearn_ple.training.split import Split
 from sklearn_ple.training.validation import HeldOut, Labelled, OutOfFold, average_weights
 
 N, N_MEMBERS = 160, 4
@@ -342,7 +342,7 @@ def test_deviations_of_members_that_leave_rows_out_are_those_of_the_mean(seed):
     ],
 )
 def test_members_are_crossed_unless_rows_are_to_be_set_aside(params, crosses):
-    planned = plan(model(**params), 1000)
+    planned = resolved(model(**params), 1000)
     assert (planned.n_left_out > 0) == crosses
     if crosses:
         assert planned.n_left_out * N_MEMBERS <= 1000

@@ -10,7 +10,7 @@ from scipy import sparse
 import sklearn_ple
 from sklearn_ple import MMoEClassifierRegressor, PLEClassifierRegressor, PLERegressor
 from sklearn_ple.parameters.shared import Parameters
-from sklearn_ple.utils.constraints import LAYER_WIDTHS, LAYER_WIDTHS_BY_LEVEL, Number
+from sklearn_ple.utils.constraints import LAYER_WIDTHS, LAYER_WIDTHS_BY_LEVEL, NumberInterval
 
 ESTIMATORS = [
     cls
@@ -74,7 +74,7 @@ def test_true_is_no_number(cls):
     numbers = [
         name
         for name, row in constraints.items()
-        if "boolean" not in row and any(isinstance(one, Number) for one in row)
+        if "boolean" not in row and any(isinstance(one, NumberInterval) for one in row)
     ]
     assert {"batch_size", "max_epochs", "learning_rate", "dropout"} <= set(numbers)
     for name in numbers:

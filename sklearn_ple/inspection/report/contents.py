@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.extensions import ExtensionDtype
 from scipy import sparse
 from sklearn import config_context
+from sklearn.base import BaseEstimator
 
 from ...tables.frames import to_pandas
 from ...utils._sklearn import _changed_params
@@ -41,7 +43,7 @@ def count_columns(X: Any) -> dict[str, Any] | None:
     }
 
 
-def _name_kind(dtype: Any) -> str:
+def _name_kind(dtype: np.dtype | ExtensionDtype) -> str:
     is_category = isinstance(dtype, pd.CategoricalDtype)
     return "categories" if is_category else _KINDS.get(dtype.kind, "text")
 
@@ -53,7 +55,9 @@ def find_important(importance: MultiTaskImportance, task: str) -> pd.DataFrame:
     return helpful.sort_values("mean", ascending=False, kind="stable").head(_N_IMPORTANT)
 
 
-def draw_gates(estimator: Any, X: Any) -> tuple[GateUtilizationDisplay, list[str]] | None:
+def draw_gates(
+    estimator: BaseEstimator, X: Any
+) -> tuple[GateUtilizationDisplay, list[str]] | None:
     """Draw the weights in the gates, and return the warnings, too; None without gates."""
     with collected() as caught:
         try:
@@ -63,14 +67,14 @@ def draw_gates(estimator: Any, X: Any) -> tuple[GateUtilizationDisplay, list[str
     return display, [str(warning) for warning in caught if type(warning) is UserWarning]
 
 
-def draw_dependence(fitted: Any) -> DependenceDisplay | None:
+def draw_dependence(fitted: BaseEstimator) -> DependenceDisplay | None:
     """Draw which tasks go together; None for one task, and if this has not been learnt."""
     if len(fitted.task_names_) < 2 or not hasattr(fitted, "dependence_"):
         return None
     return DependenceDisplay.from_estimator(fitted)
 
 
-def describe_model(estimator: Any) -> dict[str, Any]:
+def describe_model(estimator: BaseEstimator) -> dict[str, Any]:
     """Return the parameters that are not defaults, the pipeline or search, and the versions."""
     fitted = tasks_of(estimator)
     defaults = signature(type(fitted)).parameters

@@ -5,7 +5,7 @@ import warnings
 from datetime import datetime
 from functools import cache
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import jinja2
@@ -22,6 +22,11 @@ from .contents import count_columns, describe_model, draw_dependence, draw_gates
 from .formats import FORMATS, format_interval
 from .observed import N_BINS, Observed
 from .panels import make_panels
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.figure import Figure
+
 
 _NOT_OF_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -67,7 +72,7 @@ def render_page(report: Any, title: str) -> str:
         )
 
 
-def write_svg(figure: Any) -> str:
+def write_svg(figure: "Figure") -> str:
     """Turn a figure of matplotlib into an image in a data URL, and close it.
 
     Within the page itself, the ids of its elements could clash with those of other images.
@@ -86,5 +91,5 @@ def write_svg(figure: Any) -> str:
     return f"data:image/svg+xml,{quote(svg, safe=_PLAIN)}"
 
 
-def _is_hatched(artist: Any) -> bool:
+def _is_hatched(artist: "Artist") -> bool:
     return isinstance(artist, Patch) and bool(artist.get_hatch())

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.calibration import CalibrationDisplay
@@ -12,9 +12,12 @@ from sklearn.metrics import PredictionErrorDisplay, RocCurveDisplay, roc_auc_sco
 from ..style import PALETTE, add_legend
 from .observed import N_BINS, Observed
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 #: Height of a plot, in inches.
 HEIGHT = 3.9
-_DOTS = {"s": 9, "alpha": 0.4, "color": PALETTE[0], "linewidth": 0}
+_DOTS: dict[str, Any] = {"s": 9, "alpha": 0.4, "color": PALETTE[0], "linewidth": 0}
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Panel:
     description: str
     drawer: Callable[[Any], Any] | None = None
 
-    def draw(self, ax: Any) -> None:
+    def draw(self, ax: "Axes") -> None:
         """Draw the plot into axes."""
         if self.drawer is not None:
             self.drawer(ax)
@@ -63,7 +66,7 @@ def _roc(observed: Observed) -> tuple[Any, ...]:
     if not curves:
         return ("All labels are of one class: there is no curve.",)
 
-    def draw(ax: Any) -> None:
+    def draw(ax: "Axes") -> None:
         ax.set_prop_cycle(color=PALETTE)
         for name, happened, proba in curves:
             RocCurveDisplay.from_predictions(happened, proba, name=name, ax=ax)
@@ -78,7 +81,7 @@ def _roc(observed: Observed) -> tuple[Any, ...]:
 def _calibration(observed: Observed) -> tuple[Any, ...]:
     curves = observed.list_curves()
 
-    def draw(ax: Any) -> None:
+    def draw(ax: "Axes") -> None:
         ax.set_prop_cycle(color=PALETTE)
         for name, happened, proba in curves:
             CalibrationDisplay.from_predictions(
@@ -94,7 +97,7 @@ def _calibration(observed: Observed) -> tuple[Any, ...]:
     return f"{shares}.", draw
 
 
-def _add_legend(ax: Any) -> None:
+def _add_legend(ax: "Axes") -> None:
     """Put the legend where it hides least of the curves."""
     add_legend(ax, *ax.get_legend_handles_labels(), fontsize="small")
 
@@ -128,7 +131,7 @@ def _events(observed: Observed) -> tuple[Any, ...]:
     )
 
 
-def _draw_ratios(observed: Observed, ax: Any) -> None:
+def _draw_ratios(observed: Observed, ax: "Axes") -> None:
     """Draw residuals of logarithms: labels as multiples of the predictions."""
     # As many dots as scikit-learn's display has, from all parts of the table.
     shown = slice(None, None, -(-len(observed.labels) // 1000))
@@ -139,7 +142,7 @@ def _draw_ratios(observed: Observed, ax: Any) -> None:
     ax.set(xscale="log", yscale="log", **labels)
 
 
-def _draw_errors(kind: Any, observed: Observed, ax: Any) -> None:
+def _draw_errors(kind: Any, observed: Observed, ax: "Axes") -> None:
     # Imported here, because matplotlib is needed only for drawing.
     from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
@@ -162,7 +165,7 @@ def _survival(observed: Observed) -> tuple[Any, ...]:
     named = zip(("shortest", "middle", "longest"), thirds, strict=True)
     curves = {name: estimate_survival(observed.labels[rows]) for name, rows in named if len(rows)}
 
-    def draw(ax: Any) -> None:
+    def draw(ax: "Axes") -> None:
         ax.set_prop_cycle(color=PALETTE)
         for name, (times, shares) in curves.items():
             ax.step(times, shares, where="post", label=f"{name} predictions")

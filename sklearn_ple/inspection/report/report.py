@@ -10,11 +10,13 @@ import pandas as pd
 from sklearn.utils import check_random_state
 
 from ...metrics.reading import read_tasks
+from ...metrics.views import Metrics
 from ...tasks import check_task_names
 from ...utils._sklearn import StrOptions
 from ...utils.constraints import BETWEEN_0_AND_1, COUNT, ESTIMATOR, PATH, check_arguments
 from ...utils.files import replacing
 from ...utils.inner import tasks_of
+from ...utils.types import RandomStateLike
 from .. import style
 from ..comparison import Comparison
 from ..importance import MultiTaskImportance
@@ -107,12 +109,12 @@ class MultiTaskReport(Result):
         X: Any,
         y: Any,
         *,
-        metrics: Any = None,
+        metrics: Metrics = None,
         single_task: Any = None,
         importance: Any = "auto",
         n_bootstrap: int = 200,
         confidence: float = 0.95,
-        random_state: Any = None,
+        random_state: RandomStateLike = None,
     ) -> "MultiTaskReport":
         """Score a fitted estimator, with confidence intervals.
 

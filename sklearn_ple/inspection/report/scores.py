@@ -10,7 +10,7 @@ from sklearn.utils import resample
 
 from ...metrics import metric_name
 from ...metrics.scores import assign_metrics, choose_metric, make_task_scorer, score_task
-from ...metrics.views import ScoredTask, to_plain_array
+from ...metrics.views import Metric, Metrics, ScoredTask, to_plain_array
 from ...tables.frames import take_rows
 from ...utils.warn import collected
 from ..comparison import Comparison
@@ -23,7 +23,7 @@ MAX_ROWS, MAX_COLUMNS, N_REPEATS = 1000, 100, 3
 
 def score_by_bootstrap(
     systems: Sequence[Sequence[ScoredTask]],
-    metrics: Any,
+    metrics: Metrics,
     n_bootstrap: int,
     confidence: float,
     rng: np.random.RandomState,
@@ -59,7 +59,7 @@ def score_by_bootstrap(
 
 
 def _sample_scores(
-    rivals: Sequence[ScoredTask], metric: Any, n_bootstrap: int, rng: np.random.RandomState
+    rivals: Sequence[ScoredTask], metric: Metric, n_bootstrap: int, rng: np.random.RandomState
 ) -> np.ndarray:
     """Compute the scores of systems on a task's rows (first row) and on resamples (other rows)."""
     rivals = [rival.encode() for rival in rivals]

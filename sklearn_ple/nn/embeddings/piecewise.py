@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
@@ -85,7 +86,7 @@ class NumericEmbedding(nn.Module):
         views: Axis | int = 1,
         linear: bool = True,
         steps: bool = True,
-        step_scale: Any = None,
+        step_scale: ArrayLike | None = None,
     ):
         super().__init__()
         if not (linear or steps):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,9 @@ import pandas as pd
 from ..frames import to_pandas
 from ..reading import is_number
 from .source import Source
+
+if TYPE_CHECKING:
+    import pyarrow
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Columns:
     targets: list[str]
     weight: str | list[str] | None
     ndim: int
-    group: str | None = None
+    group: Any = None
 
     @classmethod
     def choose(
@@ -109,23 +112,23 @@ class Columns:
         """Names of all columns, with that of the groups."""
         return [*dict.fromkeys([*self.names, *([self.group] if self.group else [])])]
 
-    def group_keys(self, row_numbers: np.ndarray, rows: Any) -> np.ndarray:
+    def group_keys(self, row_numbers: np.ndarray, rows: "pyarrow.Table") -> np.ndarray:
         """Return a hash of the group of each row of a table of Arrow."""
         groups = to_pandas(rows.select([self.group])).iloc[:, 0]
         if groups.isna().any():
             raise ValueError(f"groups names {self.group!r}, which has no group for some rows.")
         return pd.util.hash_pandas_object(groups, index=False).to_numpy()
 
-    def X(self, rows: Any) -> pd.DataFrame:
+    def X(self, rows: "pyarrow.Table") -> pd.DataFrame:
         """Return the features of a table of Arrow, as a data frame."""
         return to_pandas(rows.select(self.features))
 
-    def y(self, rows: Any) -> pd.DataFrame | pd.Series:
+    def y(self, rows: "pyarrow.Table") -> pd.DataFrame | pd.Series:
         """Return the labels of a table of Arrow, as a data frame, or as a column for a 1-D y."""
         frame = to_pandas(rows.select(self.targets), needs_order=True)
         return frame if self.ndim == 2 else frame.iloc[:, 0]
 
-    def sample_weight(self, rows: Any) -> np.ndarray | None:
+    def sample_weight(self, rows: "pyarrow.Table") -> np.ndarray | None:
         """Return the weights of a table of Arrow, or None without a column of weights."""
         if self.weight is None:
             return None
@@ -133,14 +136,14 @@ class Columns:
         return columns[0] if isinstance(self.weight, str) else np.column_stack(columns)
 
 
-def _as_list(weight: Any) -> list[Any]:
+def _as_list(weight: str | list[str] | None) -> list[str]:
     """Return the names of the columns of weights."""
     if isinstance(weight, (list, tuple)):
         return list(weight)
     return [] if weight is None else [weight]
 
 
-def _read_numbers(rows: Any, name: str) -> np.ndarray:
+def _read_numbers(rows: "pyarrow.Table", name: str) -> np.ndarray:
     """Return a column of weights of a table of Arrow."""
     column = to_pandas(rows.select([name])).iloc[:, 0]
     if not is_number(column.dtype):
@@ -182,7 +185,9 @@ def _read_names(source: Source, y: Any, ending: str) -> list[str]:
     return names
 
 
-def _read_weights(source: Source, weight: Any, targets: list[str], ending: str) -> list[str]:
+def _read_weights(
+    source: Source, weight: str | list[str] | None, targets: list[str], ending: str
+) -> list[str]:
     """Return the names of the columns of weights, after a check."""
     what, names = f"sample_weight{ending}", _as_list(weight)
     if not all(isinstance(name, str) for name in names):

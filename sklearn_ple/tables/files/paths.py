@@ -5,12 +5,16 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from ...utils.checks import check_unique
 from ...utils.versions import needing
 from .row_groups import make_read_error
+
+if TYPE_CHECKING:
+    import pyarrow.dataset
+    import pyarrow.fs
 
 # Endings of the names of files; all other files are regarded as Parquet.
 _ENDINGS = {".arrow": "ipc", ".feather": "ipc", ".ipc": "ipc", ".csv": "csv"}
@@ -32,12 +36,14 @@ class _Place:
         Whether all files in the folder are meant.
     """
 
-    filesystem: Any
+    filesystem: "pyarrow.fs.FileSystem"
     files: list[str]
     folder: str | None
     whole: bool = False
 
-    def open(self, kind: Any, **options: Any) -> Any:
+    def open(
+        self, kind: "str | pyarrow.dataset.FileFormat", **options: Any
+    ) -> "pyarrow.dataset.Dataset":
         """Open the files as a dataset."""
         from pyarrow.dataset import dataset
 
@@ -169,7 +175,7 @@ def _locate_one(path: str) -> _Place:
     return _Place(filesystem, sorted(found), folder)
 
 
-def _list_files(filesystem: Any, folder: str) -> list[str]:
+def _list_files(filesystem: "pyarrow.fs.FileSystem", folder: str) -> list[str]:
     """Return the paths of all files below a folder."""
     from pyarrow.fs import FileSelector, FileType
 
@@ -177,7 +183,7 @@ def _list_files(filesystem: Any, folder: str) -> list[str]:
     return [info.path for info in infos if info.type == FileType.File]
 
 
-def _fill_null_types(dataset: Any) -> Any:
+def _fill_null_types(dataset: "pyarrow.dataset.Dataset") -> "pyarrow.dataset.Dataset":
     """Replace the type null, of a column without values in the first file, by that of another."""
     import pyarrow as pa
 

@@ -4,10 +4,13 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...utils.checks import naming
 from ...utils.credentials import mask, masking
+
+if TYPE_CHECKING:
+    import pyarrow.dataset
 
 # Number of bytes of a column of a row group that are read at a time, and of the end of a file.
 _READ_AT_ONCE = 2**18
@@ -35,10 +38,10 @@ class File:
 
     path: str
     format: str
-    fragment: Any
+    fragment: "pyarrow.dataset.FileFragment"
     state: tuple
     constants: dict[str, Any]
-    schema: Any
+    schema: "pyarrow.Schema"
 
     @property
     def has_types(self) -> bool:
@@ -172,7 +175,7 @@ class RowGroup:
             raise OSError("it was changed after the dataset was opened")
 
 
-def find_file(fragment: Any, schema: Any) -> File:
+def find_file(fragment: "pyarrow.dataset.FileFragment", schema: "pyarrow.Schema") -> File:
     """Return the file of a fragment of a dataset with a schema."""
     from pyarrow import dataset as ds
 

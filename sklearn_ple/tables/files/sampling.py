@@ -1,16 +1,19 @@
 """Reproducible samples of rows that are read block by block, limited in number and size."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+if TYPE_CHECKING:
+    import pyarrow
+
 # The step between the states of SplitMix64.
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
-# Rows are dropped only if there are more of them than this times the limit.
+# The sample may grow to this times its limit before rows are dropped, which takes time.
 _SURPLUS = 1.25
-# From more parts one is made: a column of a part takes about 1 kB in addition to its rows.
+# If there are more parts, they are joined: each column of a part takes about 1 kB beside its rows.
 _MOST_PARTS = 100
 
 
@@ -68,7 +71,7 @@ class LowestRows:
         self._parts: list[tuple[np.ndarray, Any]] = []
         self._n = self._size = 0
 
-    def add(self, row_numbers: np.ndarray, rows: Any) -> None:
+    def add(self, row_numbers: np.ndarray, rows: "pyarrow.Table") -> None:
         """Add a table of Arrow and the numbers of its rows, which must increase between calls."""
         kept = self.key(row_numbers, rows) <= self._limit
         if self.n_most and kept.any():
@@ -113,7 +116,7 @@ class LowestRows:
         """The numbers of the rows, in ascending order."""
         return np.concatenate([np.empty(0, dtype=np.int64), *(part[0] for part in self._parts)])
 
-    def rows(self) -> Any:
+    def rows(self) -> "pyarrow.Table":
         """Return the rows in the order of their numbers."""
         self._merge()
         return self._parts[0][1]
@@ -126,7 +129,7 @@ class LowestRows:
         self._parts = [(np.concatenate(row_numbers), pa.concat_tables(rows).combine_chunks())]
 
 
-def _decode(rows: Any) -> Any:
+def _decode(rows: "pyarrow.Table") -> "pyarrow.Table":
     """Replace dictionary columns by their values: the dictionaries may be larger than the rows."""
     import pyarrow as pa
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from ..frames import holds_paths
 from .paths import make_duplicate_error, open_paths
 from .read_ahead import interleave
 from .row_groups import File, RowGroup, find_file, make_read_error
+
+if TYPE_CHECKING:
+    import pyarrow.dataset
 
 # Largest numbers of rows and of values in a block; several blocks are in memory at a time.
 _MOST_ROWS, _MOST_NUMBERS = 2**15, 2**20
@@ -36,7 +39,7 @@ class Block:
 
     row_group: RowGroup
     first: int
-    rows: Any
+    rows: "pyarrow.Table"
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -83,7 +86,7 @@ class Source:
         If the rows are not in files.
     """
 
-    def __init__(self, dataset: Any, all_columns: bool = False):
+    def __init__(self, dataset: "pyarrow.dataset.Dataset", all_columns: bool = False):
         self.all_columns = all_columns
         self.schema = dataset.schema
         try:
@@ -149,7 +152,9 @@ class Source:
             yield Block(group, first, rows)
             first += len(rows)
 
-    def _in_schema(self, batch: Any, file: File, columns: Sequence[str]) -> Any:
+    def _in_schema(
+        self, batch: "pyarrow.RecordBatch", file: File, columns: Sequence[str]
+    ) -> "pyarrow.Table":
         """Convert rows to the types of the schema, and add the columns in the path."""
         import pyarrow as pa
 
@@ -186,7 +191,7 @@ class Source:
                 self._check_field(file, schema, field)
         return groups
 
-    def _check_field(self, file: File, schema: Any, field: Any) -> None:
+    def _check_field(self, file: File, schema: "pyarrow.Schema", field: "pyarrow.Field") -> None:
         import pyarrow as pa
 
         if field.name not in schema.names:
@@ -204,7 +209,7 @@ class Source:
             )
 
 
-def _read_notes(schema: Any) -> tuple[list[Any], list[str]]:
+def _read_notes(schema: "pyarrow.Schema") -> tuple[list[Any], list[str]]:
     """Return the columns of a schema that were an index, and categories, in pandas."""
     notes = schema.pandas_metadata or {}
     columns = notes.get("columns", [])
@@ -212,7 +217,7 @@ def _read_notes(schema: Any) -> tuple[list[Any], list[str]]:
     return list(notes.get("index_columns", [])), categories
 
 
-def _compact(column: Any) -> Any:
+def _compact(column: "pyarrow.Array") -> "pyarrow.Array":
     """Remove values from a large dictionary that do not occur in the rows."""
     import pyarrow as pa
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,9 @@ from .columns import Columns
 from .row_groups import RowGroup
 from .sampling import LowestRows, hash_rows
 from .source import Block, Source
+
+if TYPE_CHECKING:
+    import pyarrow
 
 #: Largest number of rows in the sample, and approximate limit of its size in bytes.
 SAMPLED_ROWS, SAMPLED_BYTES = 200_000, 2**28
@@ -153,7 +156,7 @@ class Survey:
             labels.append(replace(column, observed=observed, mask=mask))
         return labels, weights
 
-    def _check_finite(self, rows: Any) -> None:
+    def _check_finite(self, rows: "pyarrow.Table") -> None:
         """Raise an error for infinite features, while it is known in which rows they are."""
         import pyarrow as pa
         from pyarrow import compute
@@ -198,7 +201,7 @@ class Survey:
                     f"categories in the same order, {remedy}"
                 )
 
-    def _with_dictionaries(self, rows: Any) -> Any:
+    def _with_dictionaries(self, rows: "pyarrow.Table") -> "pyarrow.Table":
         """Convert columns back to dictionaries; those of y contain all declared values."""
         import pyarrow as pa
         from pyarrow import compute
@@ -219,12 +222,12 @@ class Survey:
         return rows
 
 
-def _hash(row_numbers: np.ndarray, rows: Any) -> np.ndarray:
+def _hash(row_numbers: np.ndarray, rows: "pyarrow.Table") -> np.ndarray:
     """Return keys that are as good as drawn."""
     return hash_rows(row_numbers)
 
 
-def _descend(row_numbers: np.ndarray, rows: Any) -> np.ndarray:
+def _descend(row_numbers: np.ndarray, rows: "pyarrow.Table") -> np.ndarray:
     """Return keys that decrease with the number of the row."""
     return ~row_numbers.astype(np.uint64)
 

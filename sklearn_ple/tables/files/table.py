@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import joblib
 import numpy as np
@@ -18,6 +18,9 @@ from .read_ahead import interleave, show_progress
 from .sampling import hash_rows
 from .source import Block, Source
 from .survey import Survey
+
+if TYPE_CHECKING:
+    import pyarrow
 
 # Limits of the row groups that training reads at the same time, and of their columns: an open
 # column of Parquet needs several MB, for a page in its stored and in its decoded form.
@@ -205,7 +208,11 @@ class StreamedTable:
                 yield made
 
     def _read_table(
-        self, rows: Any, row_numbers: np.ndarray, like: TargetForm | None, unit: float | None
+        self,
+        rows: "pyarrow.Table",
+        row_numbers: np.ndarray,
+        like: TargetForm | None,
+        unit: float | None,
     ) -> Table:
         columns = self.columns
         passed = columns.X(rows), columns.y(rows), columns.sample_weight(rows)
@@ -218,4 +225,4 @@ class StreamedTable:
 
 
 #: A table in memory or in files.
-AnyTable = Table | StreamedTable
+FitTable = Table | StreamedTable

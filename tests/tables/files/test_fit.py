@@ -75,7 +75,7 @@ def test_a_table_no_larger_than_the_sample_is_learnt_as_in_memory(tmp_path, kind
     assert_same_features(one.features, other.features)
     for own, its in zip(one.maker.edges, other.maker.edges, strict=True):
         np.testing.assert_array_equal(own, its)
-    np.testing.assert_array_equal(one.linear_start, other.linear_start)
+    np.testing.assert_array_equal(one.linear_coefficients, other.linear_coefficients)
     one, other = ([vars(task) for task in own.tasks] for own in (one, other))
     assert str(one) == str(other)
     # Which is why both networks start alike, and learn about the same.

@@ -126,7 +126,7 @@ def test_validation_reads_what_was_learnt_from_all_rows_of_training(tmp_path):
     learnt = learn(estimator, folder, TASKS, "w")
     estimator.set_params(callbacks=[recorder]).fit(folder, TASKS, "w")
     last = frame[frame["w"] > 0].iloc[-166:]
-    expected, _ = learnt.encoder.read(last[FEATURES])
+    expected, _ = learnt.encoder.transform(last[FEATURES])
     held_out = recorder.trainings[0][1]
     np.testing.assert_array_equal(held_out.rows.array("numbers"), expected)
 

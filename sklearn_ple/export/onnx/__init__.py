@@ -1,0 +1,1 @@
+"""ONNX files of fitted estimators, which predict without Python."""

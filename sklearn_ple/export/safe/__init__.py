@@ -1,0 +1,1 @@
+"""Safe files of fitted estimators, which hold only data."""
