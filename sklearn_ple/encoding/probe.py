@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..utils.threads import limit_threads
 from .bins import cut_evenly, standardise_labels
 from .left_out import compute_left_out
 
@@ -166,7 +167,8 @@ def compute_errors(kernel: np.ndarray, outputs: np.ndarray, there: np.ndarray) -
         The errors; 0 where there is no label.
     """
     kernel = kernel + kernel.mean() - kernel.mean(axis=0) - kernel.mean(axis=1)[:, None]
-    values, vectors = np.linalg.eigh(kernel)
+    with limit_threads(kernel.size):
+        values, vectors = np.linalg.eigh(kernel)
     values, errors = values.clip(min=0), []
     for penalty in _PENALTIES * values.mean():
         left_out = compute_left_out(vectors, values, outputs, penalty, _LEAST_FREE)

@@ -1,6 +1,7 @@
 """One model for each task, with the interface of the networks."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, Self
 
 import numpy as np
@@ -21,6 +22,7 @@ from ..utils.checks import shown
 from ..utils.constraints import ESTIMATOR, LISTED, N_JOBS, is_estimator
 from ..utils.progress import progress_bar
 from ..utils.restoring import restoring
+from ..utils.threads import limit_threads
 from ..utils.types import ClassWeight, RandomStateLike
 from ..utils.warn import without_repeats
 from .boosting import TRIED, TreeColumns, learns_targets, make_boosting
@@ -353,11 +355,13 @@ class PerTaskClassifierRegressor(EnsembleModel):
         tables = self._make_tables(X)
         # All models read the same columns, so that they would repeat each other's warnings.
         with without_repeats():
-            are_encoded = self._learns_targets(self.tasks_)
-            return [
-                _predict_model(task, self.estimators_[task.name], table, is_encoded)
-                for task, table, is_encoded in zip(self.tasks_, tables, are_encoded, strict=True)
-            ]
+            found, are_encoded = [], self._learns_targets(self.tasks_)
+            parts = zip(self.tasks_, tables, self._reads_columns, are_encoded, strict=True)
+            for task, table, is_default, is_encoded in parts:
+                with limit_threads(table.size) if is_default else nullcontext():
+                    model = self.estimators_[task.name]
+                    found.append(_predict_model(task, model, table, is_encoded))
+        return found
 
     def _predict_classes(self, X: Any, known: Any = None) -> list[np.ndarray | None]:
         for task in self.tasks_:
@@ -400,7 +404,8 @@ def _fit_task(
     """Fit the models of a task to one or more parts of the rows; without settings, as given."""
     try:
         if settings is not None:
-            return fit_boosting(parts, settings, predicts)
+            with limit_threads(parts[0].rows.X.size):
+                return fit_boosting(parts, settings, predicts)
         return [fit_weighted(part.model, *part.rows) for part in parts], None
     except Exception as error:
         error.add_note(f"This was the model of task {name!r}.")
