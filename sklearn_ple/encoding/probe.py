@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..utils.threads import limit_threads
 from .bins import cut_evenly, standardise_labels
 from .left_out import compute_left_out
 
@@ -167,8 +166,7 @@ def compute_errors(kernel: np.ndarray, outputs: np.ndarray, there: np.ndarray) -
         The errors; 0 where there is no label.
     """
     kernel = kernel + kernel.mean() - kernel.mean(axis=0) - kernel.mean(axis=1)[:, None]
-    with limit_threads(kernel.size):
-        values, vectors = np.linalg.eigh(kernel)
+    values, vectors = np.linalg.eigh(kernel)
     values, errors = values.clip(min=0), []
     for penalty in _PENALTIES * values.mean():
         left_out = compute_left_out(vectors, values, outputs, penalty, _LEAST_FREE)

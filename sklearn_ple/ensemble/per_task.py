@@ -1,7 +1,6 @@
 """One model for each task, with the interface of the networks."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from typing import Any, Self
 
 import numpy as np
@@ -355,13 +354,11 @@ class PerTaskClassifierRegressor(EnsembleModel):
         tables = self._make_tables(X)
         # All models read the same columns, so that they would repeat each other's warnings.
         with without_repeats():
-            found, are_encoded = [], self._learns_targets(self.tasks_)
-            parts = zip(self.tasks_, tables, self._reads_columns, are_encoded, strict=True)
-            for task, table, is_default, is_encoded in parts:
-                with limit_threads(table.size) if is_default else nullcontext():
-                    model = self.estimators_[task.name]
-                    found.append(_predict_model(task, model, table, is_encoded))
-        return found
+            are_encoded = self._learns_targets(self.tasks_)
+            return [
+                _predict_model(task, self.estimators_[task.name], table, is_encoded)
+                for task, table, is_encoded in zip(self.tasks_, tables, are_encoded, strict=True)
+            ]
 
     def _predict_classes(self, X: Any, known: Any = None) -> list[np.ndarray | None]:
         for task in self.tasks_:

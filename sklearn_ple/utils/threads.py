@@ -2,18 +2,18 @@
 
 import os
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache
 
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import threadpool_limits
 
 # One thread fits trees to so many cells in a few seconds. On busy processors, several threads wait
 # for each other ten times as long.
 _CELLS_OF_ONE_THREAD = 2**20
-_OF_USERS = {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"}
 
 
 def limit_threads(n_cells: int) -> AbstractContextManager:
-    """Limit OpenMP and BLAS to one thread for a small table, unless the user has set a number.
+    """Limit OpenMP to one thread for a small table, unless the user has set a number.
+
+    The limit is one of the calling thread: others that compute at the same time keep theirs.
 
     Parameters
     ----------
@@ -25,10 +25,6 @@ def limit_threads(n_cells: int) -> AbstractContextManager:
     context manager
         Within it, the limit holds.
     """
-    if n_cells > _CELLS_OF_ONE_THREAD or not _OF_USERS.isdisjoint(os.environ):
+    if n_cells > _CELLS_OF_ONE_THREAD or "OMP_NUM_THREADS" in os.environ:
         return nullcontext()
-    return _find_thread_pools().limit(limits=1)
-
-
-# Finding the libraries takes longer than predicting a few rows.
-_find_thread_pools = cache(ThreadpoolController)
+    return threadpool_limits(1, user_api="openmp")
