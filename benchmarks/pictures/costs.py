@@ -225,10 +225,7 @@ def draw_growth(path):
 
 def draw_sizes(path, n_columns=4):
     """Draw a panel for each table: the scores of the models over the number of rows."""
-    runs = comparisons.results("sizes")
-    # Scores far below those of a constant are no use.
-    runs["score"] = runs["score"].clip(lower=-0.1)
-    draw_panels(path, runs, "score", n_columns)
+    draw_panels(path, comparisons.results("sizes"), "score", n_columns)
 
 
 def draw_errors(path):
@@ -255,7 +252,8 @@ def draw_panels(path, runs, value, n_columns, yscale="linear"):
             for model in models:
                 marker, color = STYLES[model]
                 line = means.get((name, model), pd.Series(dtype=float))
-                ax.plot(line.index, line, "-", marker=marker, color=color, ms=4)
+                # Scores far below those of a constant are no use.
+                ax.plot(line.index, line.clip(-0.1), "-", marker=marker, color=color, ms=4)
             ax.xaxis.set_major_formatter(ticker.EngFormatter(sep=""))
             ax.xaxis.set_minor_locator(ticker.NullLocator())
             if scale == "log":
