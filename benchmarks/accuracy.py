@@ -10,7 +10,7 @@ from itertools import product
 
 import numpy as np
 from common import kept, measure_all, parser_of
-from data_sets import SETS, score
+from data_sets import COMPARED, score
 from peers import PEERS, applies, ple
 from scipy.stats import loguniform
 from sklearn.metrics import log_loss
@@ -82,7 +82,7 @@ def setting_of(name, data):
 
 @cache
 def load(name):
-    return SETS[name]()
+    return COMPARED[name]()
 
 
 def measure(name, model, seed):
@@ -94,7 +94,7 @@ def measure(name, model, seed):
 
 
 def main():
-    options = parser_of(__doc__, n_seeds=5, models=MODELS, data=SETS).parse_args()
+    options = parser_of(__doc__, n_seeds=5, models=MODELS, data=COMPARED).parse_args()
     runs = product(options.data, options.models, range(options.seeds))
     measure_all("accuracy", KEY, runs, measure)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from accuracy import TUNED
 from common import COMMIT, RESULTS
-from data_sets import DATA_SETS, FURTHER_SETS, LARGE, MULAN_SETS, SETS
+from data_sets import COMPARED, DATA_SETS, FURTHER_SETS, LARGE, LAWS, LEARNABLE, MULAN_SETS
 from peers import TUNED_PEERS
 from tqdm import tqdm
 
@@ -32,7 +32,7 @@ SLOW = ("CatBoost", "CatBoost MultiRMSEWithMissingValues", "CatBoost MultiLoglos
 TINY_SETS = ("andro", "edm", "linnerud", "scpf", "slump")
 TUNED_SETS = ("nhefs", "nmes1988")
 #: On it, TabM takes many hours with its defaults.
-TABM_SETS = [name for name in SETS if name not in ("users_items", "census_no_education")]
+TABM_SETS = [name for name in COMPARED if name not in ("users_items", "census_no_education")]
 
 
 def accuracy(models, sets, seeds):
@@ -41,9 +41,9 @@ def accuracy(models, sets, seeds):
 
 #: A script, whose results are `NAME.json`, and its arguments.
 STEPS = (
-    accuracy(QUICK, SETS, 5),
+    accuracy(QUICK, COMPARED, 5),
     accuracy(SLOW, (*MULAN_SETS, *FURTHER_SETS, "nhefs", "support2"), 3),
-    accuracy(SLOW, DATA_SETS, 1),
+    accuracy(SLOW, (*DATA_SETS, *LEARNABLE, *LAWS), 1),
     accuracy(("TabM",), TABM_SETS, 1),
     accuracy(TUNED_PEERS, TINY_SETS, 1),
     accuracy([name for name in TUNED_PEERS if "TabM" not in name], TUNED_SETS, 1),

@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 from common import measure_all, parser_of
-from data_sets import SETS, score
+from data_sets import COMPARED, score
 from peers import predictor
 
 from sklearn_ple.ensemble import BlendClassifierRegressor, PerTaskClassifierRegressor
@@ -18,7 +18,7 @@ ALONE = "boosting"
 
 
 def measure(name, seed):
-    data = SETS[name]()
+    data = COMPARED[name]()
     options = {"task_types": data.kinds, "random_state": seed}
     learn = {"groups": data.groups_train} if data.groups_train is not None else {}
     clocks = [time.process_time()]
@@ -45,7 +45,7 @@ def rate(model, data, weights=None):
 
 
 def main():
-    options = parser_of(__doc__, n_seeds=1, data=SETS).parse_args()
+    options = parser_of(__doc__, n_seeds=1, data=COMPARED).parse_args()
     runs = [(name, seed) for seed in range(options.seeds) for name in options.data]
     measure_all("blend", ("data", "seed"), runs, measure)
 

@@ -2,8 +2,9 @@
 
 import gzip
 import os
+import runpy
 import tempfile
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -389,6 +390,23 @@ def concrete():
 
 #: Sets with little noise, where there is much to learn.
 LEARNABLE = by_name(digits, meats, leaves, diamonds, concrete)
+
+
+def law(name, n_train=2000, seed=0):
+    """Draw a generated table, with two targets, of `laws.py` in the folder of the data."""
+    X, y, X_test, y_test = draw(n_train, seed)[name]
+    return DataSet(X, X_test, y, y_test, dict.fromkeys(y, "regression"))
+
+
+@cache
+def draw(n_rows, seed):
+    return runpy.run_path(str(raw("laws.py")))["learnable"](n_rows, seed)
+
+
+#: Laws without noise.
+LAWS = {name: partial(law, name) for name in ("friedman", "physics", "grid", "arm")}
+#: All sets on whose test rows models are compared.
+COMPARED = SETS | LEARNABLE | LAWS
 #: Larger sets to compare ways of balancing by, with four members and two seeds to save time.
 LARGE = ("star", "many_labels", "census")
 #: Sets whose rows are in chronological order; held-out rows are later than fitted ones.

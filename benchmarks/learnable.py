@@ -7,38 +7,30 @@ a `max_time` of the CPU seconds that CatBoost took. Fits that are in results/lea
 skipped.
 """
 
-import runpy
 import time
-from functools import cache, partial
+from functools import partial
 from itertools import product
 
 import numpy as np
 from common import kept, measure_all, parser_of
-from data_sets import LEARNABLE, DataSet, raw, without_test_rows
+from data_sets import LAWS, LEARNABLE, law, without_test_rows
 from peers import PEERS, fit_timed
 from sklearn.metrics import r2_score
 
 from sklearn_ple.training import budget
 
 KEY = ("data", "n_rows", "model", "seed")
-LAWS = ("friedman", "physics", "grid", "arm", "noisy")
 SIZES = (300, 500, 1000, 2000, 4000, 8000)
 #: PLE that may take as long as CatBoost.
 LIMITED = "PLE in CatBoost's time"
 MODELS = {name: PEERS[name] for name in ("PLE", "LightGBM", "CatBoost")} | {LIMITED: PEERS["PLE"]}
 
 
-@cache
-def draw(n_rows, seed):
-    return runpy.run_path(str(raw("laws.py")))["learnable"](n_rows, seed)
-
-
 def take(name, n_rows, seed):
     """Return the rows to train on and to score."""
     if name in LEARNABLE:
         return without_test_rows(name, seed)
-    X, y, X_held, y_held = draw(n_rows, seed)[name]
-    return DataSet(X, X_held, y, y_held, dict.fromkeys(y, "regression"))
+    return law(name, n_rows, seed)
 
 
 def compute_error(kind, labels, scores, classes):
@@ -69,7 +61,7 @@ def measure(name, n_rows, model, seed):
 def main():
     # Other processes may run: both models are timed by the processor.
     budget.clock = time.process_time
-    names = [*LAWS, *LEARNABLE]
+    names = [*LAWS, "noisy", *LEARNABLE]
     parser = parser_of(__doc__, n_seeds=1, models=MODELS, data=names)
     parser.add_argument("--rows", nargs="+", type=int, default=SIZES, help="of the laws")
     options = parser.parse_args()
