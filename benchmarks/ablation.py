@@ -9,12 +9,13 @@ from functools import cache
 from itertools import product
 
 import numpy as np
-from common import measure_all, parser_of
-from data_sets import SETS, score
-from peers import ple
 from sklearn.model_selection import train_test_split
 
 from sklearn_ple import PLEClassifierRegressor
+
+from .data_sets import SETS, score
+from .measuring import measure_all, parser_of
+from .peers import ple
 
 
 def published(**own):

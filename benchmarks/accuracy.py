@@ -9,14 +9,15 @@ from functools import cache
 from itertools import product
 
 import numpy as np
-from common import kept, measure_all, parser_of
-from data_sets import COMPARED, score
-from peers import PEERS, applies, ple
 from scipy.stats import loguniform
 from sklearn.metrics import log_loss
 from sklearn.model_selection import ParameterSampler, train_test_split
 
 from sklearn_ple.metrics import expected_calibration_error
+
+from .data_sets import COMPARED, score
+from .measuring import kept, measure_all, parser_of
+from .peers import PEERS, applies, ple
 
 TUNED = "PLE, tuned"
 MODELS = [*PEERS, TUNED]

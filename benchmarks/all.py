@@ -6,8 +6,8 @@ another folder. With `--keep`, if no step fails, the results then replace the ea
 tables and pictures are rendered: check the words of the pages. With `--only`, the steps of some
 scripts alone are run.
 
-    python all.py --list
-    python all.py --to ../../results --keep
+    python -m benchmarks.all --list
+    python -m benchmarks.all --to ../results --keep
 """
 
 import argparse
@@ -17,13 +17,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from accuracy import TUNED
-from common import COMMIT, RESULTS
-from data_sets import COMPARED, DATA_SETS, FURTHER_SETS, LARGE, LAWS, LEARNABLE, MULAN_SETS
-from peers import TUNED_PEERS
 from tqdm import tqdm
 
-HERE = Path(__file__).parent
+from .accuracy import TUNED
+from .data_sets import COMPARED, DATA_SETS, FURTHER_SETS, LARGE, LAWS, LEARNABLE, MULAN_SETS
+from .measuring import COMMIT, RESULTS
+from .peers import TUNED_PEERS
+
+PROJECT = Path(__file__).parents[1]
 #: Models whose fits take minutes or hours run with fewer seeds, or on small sets only.
 QUICK = ("PLE", TUNED, "LightGBM", "LightGBM, early stopping", "XGBoost", "HistGradientBoosting")
 QUICK += ("XGBoost multi-output trees", "Random forest")
@@ -71,8 +72,8 @@ def run(steps, folder):
     failed = []
     for step in (bar := tqdm(steps)):
         bar.set_description(step[0])
-        command = [sys.executable, "-m", *step]
-        if subprocess.run(command, cwd=HERE, env=environment, check=False).returncode:
+        command = [sys.executable, "-m", f"benchmarks.{step[0]}", *step[1:]]
+        if subprocess.run(command, cwd=PROJECT, env=environment, check=False).returncode:
             failed.append(step)
     return failed
 
@@ -81,7 +82,7 @@ def keep(steps, folder):
     """Replace the earlier results by those of some steps; render them."""
     for name in sorted({step[0].replace(".", "_") for step in steps}):
         shutil.copy(folder / f"{name}.json", RESULTS)
-    subprocess.run([sys.executable, "render.py"], cwd=HERE, check=True)
+    subprocess.run([sys.executable, "-m", "benchmarks.render"], cwd=PROJECT, check=True)
 
 
 def main(arguments=None):

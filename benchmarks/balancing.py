@@ -14,13 +14,14 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
-from common import measure_all, parser_of
-from data_sets import SPLIT_AT_RANDOM, DataSet, without_test_rows
 from skorch.callbacks import Callback
 
 from sklearn_ple import PLEClassifierRegressor, SharedBottomClassifierRegressor
 from sklearn_ple.metrics import multitask_scores
 from sklearn_ple.model_selection import train_test_split
+
+from .data_sets import SPLIT_AT_RANDOM, DataSet, without_test_rows
+from .measuring import measure_all, parser_of
 
 NETWORKS = {"PLE": PLEClassifierRegressor, "shared bottom": SharedBottomClassifierRegressor}
 # Listed, since the number of random draws depends on them.

@@ -7,11 +7,12 @@ the plain average of both and of the blend. Boosting per task is also fitted to 
 import time
 
 import numpy as np
-from common import measure_all, parser_of
-from data_sets import COMPARED, score
-from peers import predictor
 
 from sklearn_ple.ensemble import BlendClassifierRegressor, PerTaskClassifierRegressor
+
+from .data_sets import COMPARED, score
+from .measuring import measure_all, parser_of
+from .peers import predictor
 
 NETWORK, FOLDS, AVERAGE, BLEND = "network", "boosting, folds", "average", "blend"
 ALONE = "boosting"

@@ -6,13 +6,14 @@ have ten bins, with equal widths or with equal numbers of rows.
 
 from itertools import product
 
-from common import measure_all, parser_of
-from data_sets import census
 from sklearn.metrics import accuracy_score, log_loss
 from sklearn.model_selection import train_test_split
 
 from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.metrics import expected_calibration_error
+
+from .data_sets import census
+from .measuring import measure_all, parser_of
 
 SIZES = {"single network": {"n_members": 1}, "default": {}}
 

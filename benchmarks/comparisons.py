@@ -4,10 +4,11 @@ import json
 
 import numpy as np
 import pandas as pd
-from common import RESULTS
 from scipy import stats
 
 from sklearn_ple.inspection import Comparison
+
+from .measuring import RESULTS
 
 #: The level of the tests.
 LEVEL = 0.05

@@ -10,11 +10,12 @@ labels.
 from itertools import product
 
 import numpy as np
-from common import measure_all, parser_of
-from data_sets import DATA_SETS, MULAN_SETS, without_test_rows
 from scipy.stats import norm
 
 from sklearn_ple import PLERegressor
+
+from .data_sets import DATA_SETS, MULAN_SETS, without_test_rows
+from .measuring import measure_all, parser_of
 
 LEVEL = 0.9
 #: The other sets have only tasks with classes.

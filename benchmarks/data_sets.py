@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import ratings
 from scipy.io import arff
 from sklearn.datasets import (
     get_data_home,
@@ -24,6 +23,8 @@ from sklearn.metrics import r2_score, roc_auc_score
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
 from sklearn_ple.datasets import fetch_census_income, load_nhefs, make_multitask
+
+from . import ratings
 
 CACHE = Path(tempfile.gettempdir()) / "sklearn-ple-benchmarks"
 

@@ -10,11 +10,12 @@ from functools import cache
 from itertools import product
 
 import numpy as np
-from common import measure_all, parser_of
-from data_sets import SPLIT_AT_RANDOM, score, without_test_rows
-from peers import predictor
 
 import sklearn_ple
+
+from .data_sets import SPLIT_AT_RANDOM, score, without_test_rows
+from .measuring import measure_all, parser_of
+from .peers import predictor
 
 NETWORKS = {
     "PLE": ("PLE", {}),

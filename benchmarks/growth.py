@@ -16,15 +16,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from accuracy import evaluate
-from common import in_own_process, measure_all, parser_of
-from data_sets import split
-from members import warm_up
-from memory import Peak
-from peers import PEERS, ple
 from threadpoolctl import threadpool_limits
 
 from sklearn_ple.datasets import make_multitask
+
+from .accuracy import evaluate
+from .data_sets import split
+from .measuring import in_own_process, measure_all, parser_of
+from .members import warm_up
+from .memory import Peak
+from .peers import PEERS, ple
 
 BASE = {"rows": 10_000, "columns": 30, "tasks": 3}
 AXES = {
@@ -97,7 +98,7 @@ def main():
         for seed in range(options.seeds)
         if model == OURS or axis in BASE
     ]
-    measure_all("growth", KEY, runs, partial(in_own_process, __file__, "--one"))
+    measure_all("growth", KEY, runs, partial(in_own_process, __spec__.name, "--one"))
 
 
 if __name__ == "__main__":

@@ -11,12 +11,13 @@ is held out, different rows for each seed. Test rows are not used.
 from itertools import product
 
 import numpy as np
-from common import measure_all, parser_of
-from data_sets import without_test_rows
-from regions import LEVEL, Density, Rows, compare
 from scipy.stats import rankdata
 
 from sklearn_ple import PLEClassifierRegressor
+
+from .data_sets import without_test_rows
+from .measuring import measure_all, parser_of
+from .regions import LEVEL, Density, Rows, compare
 
 N_DRAWS, MOST_ROWS = 100, 2_000
 #: Those with several numbers. The study has River flow, too, and costs and visits as RandHIE has.

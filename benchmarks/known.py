@@ -11,12 +11,13 @@ from functools import partial
 from itertools import product
 
 import numpy as np
-from common import measure_all, parser_of
-from data_sets import SETS, score, without_test_rows
-from peers import predictor
 
 from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.ensemble import BlendClassifierRegressor
+
+from .data_sets import SETS, score, without_test_rows
+from .measuring import measure_all, parser_of
+from .peers import predictor
 
 N_RESAMPLES = 200
 #: Of stops, some targets have no label in the earlier rows.

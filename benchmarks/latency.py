@@ -14,11 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
-from common import save
 from lightgbm import LGBMClassifier, LGBMRegressor
 
 from sklearn_ple import PLEClassifierRegressor, export
 from sklearn_ple.datasets import load_nhefs
+
+from .measuring import save
 
 N_ROUNDS = 3
 N_CALLS = 100

@@ -12,12 +12,13 @@ from functools import partial
 from itertools import product
 
 import numpy as np
-from common import kept, measure_all, parser_of
-from data_sets import LAWS, LEARNABLE, law, without_test_rows
-from peers import PEERS, fit_timed
 from sklearn.metrics import r2_score
 
 from sklearn_ple.training import budget
+
+from .data_sets import LAWS, LEARNABLE, law, without_test_rows
+from .measuring import kept, measure_all, parser_of
+from .peers import PEERS, fit_timed
 
 KEY = ("data", "n_rows", "model", "seed")
 SIZES = (300, 500, 1000, 2000, 4000, 8000)

@@ -12,13 +12,14 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import torch
-from accuracy import evaluate
-from common import in_own_process, measure_all, parser_of
-from comparisons import DEFAULT, FEWER
-from data_sets import SETS
-from peers import ple
 from sklearn.datasets import make_regression
 from threadpoolctl import threadpool_limits
+
+from .accuracy import evaluate
+from .comparisons import DEFAULT, FEWER
+from .data_sets import SETS
+from .measuring import in_own_process, measure_all, parser_of
+from .peers import ple
 
 NAMES = (DEFAULT, *FEWER)
 MODELS = {name: partial(ple, n_members=n) for name, n in zip(NAMES, (8, 4, 2, 1), strict=True)}
@@ -52,7 +53,7 @@ def main():
         print(json.dumps(measure(*options.one)))
         return
     runs = product(options.data, options.models, range(options.seeds))
-    measure_all("members", KEY, runs, partial(in_own_process, __file__, "--one"))
+    measure_all("members", KEY, runs, partial(in_own_process, __spec__.name, "--one"))
 
 
 if __name__ == "__main__":

@@ -12,8 +12,9 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import psutil
-from common import in_own_process, measure_all
 from scipy import sparse
+
+from .measuring import in_own_process, measure_all
 
 N_ROWS, N_COLUMNS = 1_000_000, 50
 
@@ -107,7 +108,7 @@ def main():
         print(json.dumps(measure(*sys.argv[1:])))
         return
     forms = [(form,) for form in FORMS]
-    measure_all("memory", ("form",), forms, partial(in_own_process, __file__))
+    measure_all("memory", ("form",), forms, partial(in_own_process, __spec__.name))
 
 
 if __name__ == "__main__":

@@ -8,10 +8,11 @@ import time
 from itertools import product
 
 import torch
-from common import parser_of, save
 
 from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.datasets import make_multitask
+
+from .measuring import parser_of, save
 
 ROWS, MEMBERS, JOBS = (5000, 20_000), (8,), (1, 2)
 N_FITS = 3

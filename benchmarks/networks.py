@@ -6,26 +6,24 @@ layers and levels that a user gets, but four members. A quarter of each set's tr
 different ones in each split, is held out and scored; test rows are not used.
 """
 
-import sys
 from functools import partial
 from importlib import import_module
 
-from common import ROOT, parser_of
-from data_sets import SPLIT_AT_RANDOM, score, without_test_rows
-from paper.capacity import count_layers, equal_capacity
-from paper.systems import STOP, SYSTEMS, run
-from peers import predictor
+from .data_sets import SPLIT_AT_RANDOM, score, without_test_rows
+from .measuring import parser_of
+from .paper.capacity import count_layers, equal_capacity
+from .paper.systems import STOP, SYSTEMS, run
+from .peers import predictor
 
 #: By default, four members cost half as much as eight, and are the fewest validated like eight.
 BASES = {"as published": STOP, "by default": {"n_members": 4}}
-sys.path.append(str(ROOT / "docs" / "extending"))
 #: Networks in addition to the paper's ten; those with a module are examples of docs/extending.
 SINCE = {
-    "AITM": ("aitm.AITMClassifierRegressor", {}),
+    "AITM": ("docs.extending.aitm.AITMClassifierRegressor", {}),
     "AdaTT": ("AdaTTClassifierRegressor", {}),
-    "STEM": ("stem.STEMClassifierRegressor", {}),
-    "HoME": ("home.HoMEClassifierRegressor", {}),
-    "MultiTab-Net": ("multitab.MultiTabNetClassifierRegressor", {}),
+    "STEM": ("docs.extending.stem.STEMClassifierRegressor", {}),
+    "HoME": ("docs.extending.home.HoMEClassifierRegressor", {}),
+    "MultiTab-Net": ("docs.extending.multitab.MultiTabNetClassifierRegressor", {}),
 }
 NETWORKS = SYSTEMS | SINCE
 #: All have its size.

@@ -11,13 +11,14 @@ from importlib import import_module
 
 import numpy as np
 import pandas as pd
-from common import has
 from sklearn.compose import make_column_selector
 from sklearn.compose import make_column_transformer as by_column
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
+
+from .measuring import has
 
 NUMBERS = make_column_selector(dtype_include="number")
 NAMES = make_column_selector(dtype_exclude="number")

@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from common import ROOT
-from pictures import costs, gains
-from tables import fits, networks, paper, scores, sources
-from tables.cells import list_tables
+from .measuring import ROOT
+from .pictures import costs, gains
+from .tables import fits, networks, paper, scores, sources
+from .tables.cells import list_tables
 
 
 def tables():

@@ -9,7 +9,6 @@ import argparse
 import hashlib
 import io
 import json
-import os
 import subprocess
 import tarfile
 import tempfile
@@ -17,13 +16,17 @@ import warnings
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 
 import torch
-from common import COMMIT, RESULTS, ROOT, in_own_process, kept, measure_all
+
+from .measuring import COMMIT, RESULTS, ROOT, in_own_process, kept, measure_all
 
 N_ROWS = 600
 FULL = "PLE, until it stops early"
 BALANCINGS = ("uncertainty", "famo")
+#: What of a commit is run; the benchmarks are those of the present one.
+CODE = ("sklearn_ple/", "docs/extending/")
 #: Networks in docs/extending that results have figures of.
 EXAMPLES = ("aitm", "home", "multitab", "stem")
 
@@ -69,9 +72,10 @@ def digests_of(commit):
     content = subprocess.run(archive, check=True, stdout=subprocess.PIPE).stdout
     with tempfile.TemporaryDirectory() as folder:
         with tarfile.open(fileobj=io.BytesIO(content)) as file:
-            file.extractall(folder, filter="data")
-        path = os.pathsep.join([folder, os.path.join(folder, "docs", "extending")])
-        found = in_own_process(__file__, "--fits", environment={"PYTHONPATH": path})
+            parts = [part for part in file if part.name.startswith(CODE)]
+            file.extractall(folder, parts, filter="data")
+        code = folder, Path(folder, "docs", "extending")
+        found = in_own_process(__spec__.name, "--fits", code=code)
     return {"digests": found}
 
 

@@ -11,13 +11,14 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
-from common import measure_all, parser_of
-from data_sets import SETS, DataSet, raw, score
-from peers import NAMES, NUMBERS, PEERS, by_column, fit_timed, one_per_task, scores, texts
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegressionCV, RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from .data_sets import SETS, DataSet, raw, score
+from .measuring import measure_all, parser_of
+from .peers import NAMES, NUMBERS, PEERS, by_column, fit_timed, one_per_task, scores, texts
 
 KEY = ("data", "n_rows", "model", "seed")
 SIZES = (50, 100, 200, 500, 1000, 2000, 5000, 20_000)

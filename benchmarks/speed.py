@@ -12,11 +12,12 @@ from collections import namedtuple
 
 import numpy as np
 import torch
-from common import has, parser_of, save
 from skorch.callbacks import Callback
 from torch.nn import functional as F
 
 from sklearn_ple import PLEClassifierRegressor
+
+from .measuring import has, parser_of, save
 
 N_INPUTS = 263
 N_LEVELS = 2

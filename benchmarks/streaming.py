@@ -18,16 +18,17 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from common import in_own_process, measure_all, parser_of
-from memory import Peak
-from paper.ali_ccp import aucs, make_files
-from paper.ali_ccp_files import load_ali_ccp
 from pyarrow import parquet
 from sklearn.metrics import roc_auc_score
 from skorch.callbacks import Callback
 
 import sklearn_ple
 from sklearn_ple.export import predict_to_parquet
+
+from .measuring import in_own_process, measure_all, parser_of
+from .memory import Peak
+from .paper.ali_ccp import aucs, make_files
+from .paper.ali_ccp_files import load_ali_ccp
 
 N_NUMBERS, N_CATEGORICAL, ROWS_OF_FILE = 24, 6, 100_000
 TASKS = ["click", "amount"]
@@ -150,7 +151,7 @@ def main():
     ]
 
     def apart(n_rows, where):
-        return in_own_process(__file__, "measure", n_rows, where, options.folder)
+        return in_own_process(__spec__.name, "measure", n_rows, where, options.folder)
 
     measure_all("streaming", ("rows", "where"), runs, apart, ["pyarrow"])
     if options.impressions:

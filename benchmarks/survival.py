@@ -10,8 +10,6 @@ import time
 from itertools import product
 
 import numpy as np
-from common import measure_all, parser_of
-from data_sets import support2_days
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import train_test_split
@@ -25,6 +23,9 @@ from xgboost import XGBRegressor
 
 from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.metrics import concordance_index
+
+from .data_sets import support2_days
+from .measuring import measure_all, parser_of
 
 TIMES = [30, 90, 180, 365, 730]
 

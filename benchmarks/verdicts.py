@@ -11,7 +11,6 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
-from common import measure_all, parser_of
 from scipy.stats import norm
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -20,6 +19,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from sklearn_ple.inspection import Comparison, compare
+
+from .measuring import measure_all, parser_of
 
 #: The share of the target's variance that is noise, and that of the positives.
 KINDS = {

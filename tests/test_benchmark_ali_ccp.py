@@ -24,8 +24,8 @@ FEATURES = [*CATEGORIES, *(f"D{field}" for field in WEIGHTED)]
 def files():
     """The module benchmarks/paper/ali_ccp_files.py."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(Path(__file__).parents[1] / "benchmarks")
-        yield importlib.import_module("paper.ali_ccp_files")
+        patch.syspath_prepend(Path(__file__).parents[1])
+        yield importlib.import_module("benchmarks.paper.ali_ccp_files")
 
 
 def text_of(entries):

@@ -23,21 +23,21 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def load_common(folder):
-    """Load a copy of benchmarks/common.py, whose project and results are in a folder."""
-    path = folder / "benchmarks" / "common.py"
+def load_measuring(folder):
+    """Load a copy of benchmarks/measuring.py, whose project and results are in a folder."""
+    path = folder / "benchmarks" / "measuring.py"
     path.parent.mkdir(exist_ok=True)
-    shutil.copyfile(ROOT / "benchmarks" / "common.py", path)
-    spec = importlib.util.spec_from_file_location("benchmarks_common", path)
+    shutil.copyfile(ROOT / "benchmarks" / "measuring.py", path)
+    spec = importlib.util.spec_from_file_location("measuring", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
 @pytest.fixture
-def common(tmp_path):
-    """benchmarks/common.py in a folder that is no checkout."""
-    return load_common(tmp_path)
+def measuring(tmp_path):
+    """benchmarks/measuring.py in a folder that is no checkout."""
+    return load_measuring(tmp_path)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -52,23 +52,23 @@ def test_save_records_commit_and_processor(tmp_path):
         return subprocess.run([*command, *arguments], check=True, capture_output=True, text=True)
 
     (tmp_path / "benchmarks").mkdir()
-    shutil.copyfile(ROOT / "benchmarks" / "common.py", tmp_path / "benchmarks" / "common.py")
+    shutil.copyfile(ROOT / "benchmarks" / "measuring.py", tmp_path / "benchmarks" / "measuring.py")
     git("init")
     git("add", "benchmarks")
     git("commit", "-m", "One")
     head = git("rev-parse", "--short", "HEAD").stdout.strip()
-    common = load_common(tmp_path)
-    common.save("trial", [{"score": 1.0}])
-    record = json.loads((common.RESULTS / "trial.json").read_text())
+    measuring = load_measuring(tmp_path)
+    measuring.save("trial", [{"score": 1.0}])
+    record = json.loads((measuring.RESULTS / "trial.json").read_text())
     assert record["commit"] == head
     assert record["processor"].endswith(" cores")
     assert record["results"] == [{"commit": head, "score": 1.0}]
-    with (tmp_path / "benchmarks" / "common.py").open("a") as file:
+    with (tmp_path / "benchmarks" / "measuring.py").open("a") as file:
         file.write("# Changed.\n")
-    assert common.commit() == f"{head}+changes"
+    assert measuring.commit() == f"{head}+changes"
 
 
-def test_a_run_is_measured_once_and_its_rows_are_stored_together(common):
+def test_a_run_is_measured_once_and_its_rows_are_stored_together(measuring):
     measured = []
 
     def measure(data, seed):
@@ -79,20 +79,20 @@ def test_a_run_is_measured_once_and_its_rows_are_stored_together(common):
 
     runs = [("one", 0), ("two", 0), ("absent", 0), ("one", None)]
     for _ in range(2):
-        common.measure_all("trial", ("data", "seed"), runs, measure)
+        measuring.measure_all("trial", ("data", "seed"), runs, measure)
     # What has no rows is tried again.
     assert measured == [*runs, ("absent", 0)]
-    rows = common.kept("trial")
+    rows = measuring.kept("trial")
     found = [(row["data"], row["seed"], row.get("task")) for row in rows]
     assert found == [("one", 0, None), ("two", 0, "a"), ("two", 0, "b"), ("one", None, None)]
 
 
 @pytest.fixture(scope="module")
 def modules():
-    """Modules of benchmarks/paper by name."""
+    """Modules of benchmarks/ by name."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(ROOT / "benchmarks")
-        yield lambda name: importlib.import_module(f"paper.{name}")
+        patch.syspath_prepend(ROOT)
+        yield lambda name: importlib.import_module(f"benchmarks.{name}")
 
 
 #: A script that notes its call, stores a result, and may fail.
@@ -110,15 +110,16 @@ sys.exit((here / f"{name} fails").exists())
 @pytest.fixture
 def tables(modules, tmp_path, monkeypatch):
     """A copy of benchmarks/all.py beside scripts of the test's; results are kept in a folder."""
-    folder = tmp_path / "scripts"
-    (folder / "kept").mkdir(parents=True)
+    folder = tmp_path / "project" / "benchmarks"
+    folder.mkdir(parents=True)
     shutil.copy(ROOT / "benchmarks" / "all.py", folder)
     for name in ("speed", "latency", "memory", "render"):
         (folder / f"{name}.py").write_text(SCRIPT)
-    spec = importlib.util.spec_from_file_location("benchmarks_all", folder / "all.py")
+    spec = importlib.util.spec_from_file_location("benchmarks.all", folder / "all.py")
     tables = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tables)
-    monkeypatch.setattr(tables, "RESULTS", folder / "kept")
+    monkeypatch.setattr(tables, "RESULTS", tmp_path / "kept")
+    tables.RESULTS.mkdir()
     monkeypatch.setattr(tables, "COMMIT", "aaaaaaa")
     return tables
 
@@ -137,9 +138,9 @@ def test_all_scripts_that_store_results_are_run(tables, capsys):
 
 @pytest.fixture
 def paper(modules, tmp_path, monkeypatch):
-    """The same, with results in a folder of the test's."""
-    monkeypatch.setattr(importlib.import_module("common"), "RESULTS", tmp_path)
-    return modules
+    """Modules of benchmarks/paper, with results in a folder of the test's."""
+    monkeypatch.setattr(modules("measuring"), "RESULTS", tmp_path)
+    return lambda name: modules(f"paper.{name}")
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +148,7 @@ def made(modules, tmp_path_factory, seed):
     """Generated files of Ali-CCP."""
     pytest.importorskip("pyarrow", reason="needs pyarrow")
     home = tmp_path_factory.mktemp("made")
-    modules("impressions").write(home / "ali_ccp", 20_000, seed)
+    modules("paper.impressions").write(home / "ali_ccp", 20_000, seed)
     return home
 
 
@@ -184,8 +185,8 @@ def test_layers_that_levels_cannot_share_evenly_are_refused(paper):
         )
 
 
-def test_networks_as_published_have_their_own_towers_and_gates_and_the_size_of_ple(paper):
-    networks = importlib.import_module("networks")
+def test_networks_as_published_have_their_own_towers_and_gates_and_the_size_of_ple(modules, paper):
+    networks = modules("networks")
     X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
     X, y = X[:100], y[:100]
     made = networks.networks(X, y, ["PLE", *networks.SINCE], "as published")
@@ -218,11 +219,11 @@ def test_single_task_networks_are_fitted_one_by_one_to_labelled_rows(paper, seed
 
 
 def test_the_present_commit_is_compared_first(modules):
-    same_fits, common = (importlib.import_module(name) for name in ("same_fits", "common"))
+    same_fits = modules("same_fits")
     files = [json.loads(path.read_text()) for path in FILES if path.stem != "same_fits"]
     named = {row["commit"] for file in files for row in file["results"]}
     first, *others = same_fits.commits()
-    assert first == common.COMMIT and {first, *others} >= named
+    assert first == same_fits.COMMIT and {first, *others} >= named
 
 
 # -- data sets ------------------------------------------------------------------------------------
@@ -241,7 +242,7 @@ FURTHER = {
 
 @pytest.fixture(scope="module")
 def data_sets(modules):
-    return importlib.import_module("data_sets")
+    return modules("data_sets")
 
 
 @pytest.mark.parametrize("name", FURTHER)
@@ -283,7 +284,7 @@ def test_groups_and_times_are_split_apart(data_sets):
 
 
 def test_errors_of_probabilities_are_those_of_the_labels_that_are_there(modules, data_sets):
-    accuracy = importlib.import_module("accuracy")
+    accuracy = modules("accuracy")
     kinds = {"click": "binary", "grade": "multiclass", "amount": "regression"}
     y = pd.DataFrame(
         {

@@ -11,14 +11,15 @@ ESMM learns purchases from all impressions, as a click and a purchase after it.
 from pathlib import Path
 
 import numpy as np
-from common import parser_of
 from sklearn.datasets import get_data_home
 from sklearn.metrics import roc_auc_score
 
-from paper.ali_ccp_files import load_ali_ccp
-from paper.impressions import write
-from paper.systems import STOP, run, systems
 from sklearn_ple import ESMMClassifier
+
+from ..measuring import parser_of
+from .ali_ccp_files import load_ali_ccp
+from .impressions import write
+from .systems import STOP, run, systems
 
 SHARING = ("single-task", "MMoE", "PLE")
 #: Chosen on a fifth of the training rows, for PLE as published, among embeddings of width 4 to 16

@@ -3,11 +3,10 @@
 The test rows are those of accuracy.py.
 """
 
-from common import parser_of
-from data_sets import DATA_SETS
-from networks import evaluate
-
-from paper.systems import STOP, run, systems
+from ..data_sets import DATA_SETS
+from ..measuring import parser_of
+from ..networks import evaluate
+from .systems import STOP, run, systems
 
 
 def prepare(name):

@@ -9,11 +9,11 @@ Embeddings are as wide as the tastes of one task, so tasks that share them compe
 
 import numpy as np
 import pandas as pd
-from common import parser_of
 from scipy.special import expit
 from sklearn.metrics import r2_score, roc_auc_score
 
-from paper.systems import REFERENCE, STOP, run, systems
+from ..measuring import parser_of
+from .systems import REFERENCE, STOP, run, systems
 
 NAMES = (REFERENCE, "hard sharing", "MMoE", "PLE")
 KINDS = {"valid view": "binary", "completion": "regression"}

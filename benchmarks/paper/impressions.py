@@ -8,9 +8,10 @@ the user's tastes. Each impression has the weights of those entries that match i
 """
 
 import numpy as np
-from ratings import bias
 from scipy.special import expit
 from tqdm import tqdm
+
+from ..ratings import bias
 
 N_USERS, N_ITEMS, N_SCENARIOS = 20_000, 10_000, 3
 # Fields by the number of their ids: groups of users, and of items.

@@ -4,11 +4,12 @@ All networks are as published, and have equal sizes and depths. The papers have 
 512 features for each correlation.
 """
 
-from common import parser_of
 from sklearn.metrics import mean_squared_error
 
-from paper.systems import STOP, run, systems
 from sklearn_ple.datasets import make_multitask
+
+from ..measuring import parser_of
+from .systems import STOP, run, systems
 
 N_TEST = 50_000
 

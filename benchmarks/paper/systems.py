@@ -10,11 +10,12 @@ import time
 from itertools import product
 
 import pandas as pd
-from common import measure_all
 from sklearn.base import clone
 
 import sklearn_ple
-from paper.capacity import equal_capacity
+
+from ..measuring import measure_all
+from .capacity import equal_capacity
 
 REFERENCE = "single-task"
 SYSTEMS = {

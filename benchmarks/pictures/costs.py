@@ -4,19 +4,19 @@ import math
 from functools import partial
 from pathlib import Path
 
-import comparisons
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from comparisons import CHEAPEST, OURS
 from matplotlib import ticker
 from matplotlib.colors import to_rgb
-from tables.cells import SHORT, TITLES
-from tables.fits import SIZED, growth_lines
-from tables.scores import every_run, shown_runs, test_runs
 
-from pictures.heat_map import draw_cells
-from pictures.labels import Labels
+from .. import comparisons
+from ..comparisons import CHEAPEST, OURS
+from ..tables.cells import SHORT, TITLES
+from ..tables.fits import SIZED, growth_lines
+from ..tables.scores import every_run, shown_runs, test_runs
+from .heat_map import draw_cells
+from .labels import Labels
 
 #: Colours of Okabe and Ito, which the colour-blind can distinguish; every model has a shape too.
 BLUE, ORANGE, RED, GREY = "#0072B2", "#D08C00", "#D55E00", "#4D4D4D"

@@ -3,13 +3,13 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from comparisons import gains
-from tables.cells import TITLES, change
-from tables.networks import REFERENCE, network_runs, ranks_and_gains
-from tables.paper import TITLES as TITLES_OF
-from tables.paper import scores_of
 
-from pictures.heat_map import draw_cells
+from ..comparisons import gains
+from ..tables.cells import TITLES, change
+from ..tables.networks import REFERENCE, network_runs, ranks_and_gains
+from ..tables.paper import TITLES as TITLES_OF
+from ..tables.paper import scores_of
+from .heat_map import draw_cells
 
 BASES = ("by default", "as published")
 #: The systems of the paper's picture, from below.

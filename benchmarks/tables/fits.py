@@ -4,9 +4,9 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-from comparisons import CHEAPEST, OURS, mean_scores, ran_nearly_everywhere, results
 
-from tables.cells import MISSING, SHORT, TITLES, cells, change, mark, named, seconds, times
+from ..comparisons import CHEAPEST, OURS, mean_scores, ran_nearly_everywhere, results
+from .cells import MISSING, SHORT, TITLES, cells, change, mark, named, seconds, times
 
 #: The models whose scores are measured over the number of rows.
 SIZED = ("PLE", "LightGBM", "CatBoost", "Ridge")

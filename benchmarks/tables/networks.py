@@ -2,9 +2,9 @@
 
 import numpy as np
 import pandas as pd
-from comparisons import OF_SPLITS, gains, mean_task_scores, results, task_scores
 
-from tables.cells import MISSING, TITLES, cells, change, mark
+from ..comparisons import OF_SPLITS, gains, mean_task_scores, results, task_scores
+from .cells import MISSING, TITLES, cells, change, mark
 
 REFERENCE = "single-task"
 

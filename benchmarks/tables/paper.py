@@ -4,10 +4,10 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-from comparisons import gains, results, task_scores
 
-from tables.cells import MISSING, change, gain, mark
-from tables.networks import REFERENCE, with_gains
+from ..comparisons import gains, results, task_scores
+from .cells import MISSING, change, gain, mark
+from .networks import REFERENCE, with_gains
 
 TITLES = {
     "synthetic": "synthetic",

@@ -2,9 +2,10 @@
 
 from functools import cache
 
-import comparisons
 import pandas as pd
-from comparisons import (
+
+from .. import comparisons
+from ..comparisons import (
     BLEND,
     CHEAPEST,
     DEFAULT,
@@ -16,8 +17,7 @@ from comparisons import (
     TUNED_PEERS,
     results,
 )
-
-from tables.cells import (
+from .cells import (
     BLANK,
     MISSING,
     SHORT,

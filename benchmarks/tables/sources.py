@@ -3,9 +3,9 @@
 import json
 
 import pandas as pd
-from common import RESULTS
 
-from tables.cells import MISSING
+from ..measuring import RESULTS
+from .cells import MISSING
 
 
 def sources():

@@ -129,10 +129,15 @@ def measure_all(name, key, runs, measure, libraries=()):
         sys.exit("These runs failed, for the reasons above:\n" + "\n".join(failed))
 
 
-def in_own_process(script, *arguments, environment=None):
-    """Run a script, with other environment variables too; parse its last line as JSON."""
-    command = [sys.executable, script, *map(str, arguments)]
-    environment = os.environ | (environment or {})
+def in_own_process(module, *arguments, code=()):
+    """Run a module of the benchmarks; parse its last line as JSON.
+
+    Modules are imported from the folders `code`, then from the project.
+    """
+    # Without -P, the project would come before the folders.
+    command = [sys.executable, "-P", "-m", module, *map(str, arguments)]
+    path = [*map(str, code), str(ROOT), os.environ.get("PYTHONPATH", "")]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, path))}
     printed = subprocess.run(
         command, check=True, stdout=subprocess.PIPE, text=True, env=environment
     ).stdout
