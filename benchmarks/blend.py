@@ -34,7 +34,7 @@ def measure(name, seed):
     found[BLEND] = rate(blend, data, learnt) | {"fit_cpu_seconds": for_blend}
     found[BLEND] |= {"weights": learnt[NETWORK].round(4).to_dict()}
     found[ALONE] = rate(alone, data) | {"fit_cpu_seconds": for_alone}
-    return [{"model": model} | row for model, row in found.items()]
+    return [{"model": model} | row | data.sizes for model, row in found.items()]
 
 
 def rate(model, data, weights=None):

@@ -43,6 +43,12 @@ class DataSet(NamedTuple):
         """What is fitted, what is scored, and the kinds of the tasks."""
         return self.X_train, self.y_train, self.X_test, self.y_test, self.kinds
 
+    @property
+    def sizes(self):
+        """The numbers of rows to train on, columns and tasks, for the results."""
+        n_rows, n_columns = self.X_train.shape
+        return {"n_rows": n_rows, "n_columns": n_columns, "n_tasks": len(self.kinds)}
+
 
 def score(kind, labels, scores):
     """Score a task where there are labels; scores are probabilities or predicted numbers."""

@@ -39,9 +39,7 @@ def measure(name, model, seed):
     with threadpool_limits(1):
         warm_up(MODELS[model])
         row = evaluate(MODELS[model], data, int(seed))
-    n_rows, n_columns = data.X_train.shape
-    sizes = {"n_rows": n_rows, "n_columns": n_columns, "n_tasks": len(data.kinds)}
-    return {"score": float(np.mean(list(row["scores"].values())))} | row | sizes
+    return {"score": float(np.mean(list(row["scores"].values())))} | row | data.sizes
 
 
 def main():
