@@ -1,5 +1,6 @@
 """The pages with pictures as a browser shows them, without running the examples."""
 
+import inspect
 import json
 import os
 import re
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 from browser import WIDTHS, look_at, needs_browser
 from sphinx.cmd.build import main as build
+
+from sklearn_ple import PLEClassifierRegressor
 
 ROOT = Path(__file__).parents[1]
 
@@ -42,6 +45,32 @@ LOOK = """(inner, page) => {
 }"""
 
 
+# Whether the description of each parameter is open before and after a link to one of them.
+FOLDED = """(inner, page) => {
+  const open = () => [...page.querySelectorAll("dt[id^=parameter-] + dd > details")]
+    .map(details => [details.parentElement.previousElementSibling.id, details.open]);
+  const before = open();
+  inner.location.hash = "#parameter-n-members";
+  inner.dispatchEvent(new Event("hashchange"));
+  const after = open();
+  page.querySelectorAll("details").forEach(details => details.open = false);
+  inner.location.hash = "";
+  return [Object.fromEntries(before), Object.fromEntries(after)];
+}"""
+
+#: A page of estimators, whose members and parameters are folded.
+ESTIMATORS = """Estimators
+==========
+
+.. currentmodule:: sklearn_ple
+
+.. autoclass:: PLEClassifierRegressor
+   :members:
+   :inherited-members:
+
+.. autoclass:: SluiceClassifierRegressor
+"""
+
 #: Where the notebooks of the examples are.
 PLACE = "owner/repository/blob/main/notebooks"
 
@@ -60,6 +89,7 @@ def site(tmp_path_factory):
     for page in [*folder.glob("docs/*.*"), *folder.glob("docs/guide/*.rst")]:
         if not re.search("(?:image|figure|toctree)::", page.read_text(encoding="utf-8")):
             page.unlink()
+    (folder / "docs" / "estimators.rst").write_text(ESTIMATORS, encoding="utf-8")
     sources, out = str(folder / "docs"), str(folder / "html")
     options = ["-Q", "-c", str(ROOT / "docs"), "-D", "plot_gallery=0", "-D", f"notebooks={PLACE}"]
     assert build([*options, sources, out]) == 0
@@ -75,6 +105,29 @@ def test_each_example_opens_in_colab_and_installs_the_package(site):
         first = json.loads(file.read_text(encoding="utf-8"))["cells"][0]
         assert "".join(first["source"]).startswith('%pip install "sklearn-ple')
     assert "colab" not in (site / "auto_examples" / "index.html").read_text(encoding="utf-8")
+
+
+def test_an_estimator_describes_each_parameter_once_with_type_and_default(site):
+    page = (site / "estimators.html").read_text(encoding="utf-8")
+    flagship, other = page.split('id="sklearn_ple.SluiceClassifierRegressor"')
+    found = re.findall(r'<dt id="parameter-([\w-]+)">(.*?)</dt>', flagship, re.S)
+    names = [name.replace("-", "_") for name, _ in found]
+    assert sorted(names) == sorted(inspect.signature(PLEClassifierRegressor).parameters)
+    for name, (_, head) in zip(names, found, strict=True):
+        assert re.sub("<.*?>", "", head).startswith(name)
+        assert "default=" in head
+    # Another estimator links to those that it shares.
+    linked = re.findall(r'href="#parameter-([\w-]+)"', other)
+    assert {name.replace("-", "_") for name in linked} <= set(names)
+    assert "n-members" in linked
+
+
+@needs_browser
+def test_a_link_opens_the_description_of_its_parameter(site, tmp_path):
+    (seen,) = look_at([site / "estimators.html"], FOLDED, tmp_path)
+    for before, after in seen:
+        assert before["parameter-n-members"] is False
+        assert after == before | {"parameter-n-members": True}
 
 
 @needs_browser
