@@ -3,9 +3,9 @@
 Mathematics as MathML, which browsers draw themselves. Links to other projects' references, whose
 inventories are made from `docs/references.txt`. Signatures that fit a line. The order of the
 gallery. The examples in Colab, if the address of their notebooks is known. Per cent signs that
-stay with their number. Pictures that are links to their files. `llms.txt`, a list of the pages for
-language models, and `sitemap.xml`, if the pages' address is known. The report of an example, as a
-page.
+stay with their number. Long names that break between words. Pictures that are links to their
+files. `llms.txt`, a list of the pages for language models, and `sitemap.xml`, if the pages'
+address is known. The report of an example, as a page.
 """
 
 import re
@@ -125,6 +125,27 @@ def mark_citations(app, page, template, context, doctree):
     context["body"] = body.replace('role="doc-biblioentry"', 'role="listitem"')
 
 
+def break_names(app, page, template, context, doctree):
+    """Let long names break between their words: in headings, code and lists of pages."""
+    long = re.compile(r"\w{20,}")
+    place = re.compile(r'(<h1>|<span class="pre">|<a [^>]*internal[^>]*>)([^<]+)')
+
+    def break_up(html):
+        return long.sub(
+            lambda found: re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=_)", "<wbr>", found[0]), html
+        )
+
+    def break_all(html):
+        return place.sub(lambda found: found[1] + break_up(found[2]), str(html))
+
+    context["body"] = break_all(context.get("body", ""))
+    for near in filter(None, (context.get("prev"), context.get("next"))):
+        near["title"] = break_up(near["title"])
+    for name in ("generate_toctree_html", "generate_toc_html"):
+        if make := context.get(name):
+            context[name] = lambda *args, make=make, **options: break_all(make(*args, **options))
+
+
 def describe(app, exception):
     """Write `llms.txt` and, if the address is known, `sitemap.xml`."""
     if exception or app.builder.name != "html":
@@ -161,6 +182,8 @@ def setup(app):
     app.connect("doctree-read", keep_with_number)
     app.connect("doctree-read", enlarge)
     app.connect("html-page-context", mark_citations)
+    # The theme makes the sidebar at the default priority of 500.
+    app.connect("html-page-context", break_names, priority=900)
     app.connect("build-finished", describe)
     app.connect("build-finished", publish_report)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -122,6 +122,14 @@ def test_an_estimator_describes_each_parameter_once_with_type_and_default(site):
     assert "n-members" in linked
 
 
+def test_long_names_break_between_their_words(site):
+    page = (site / "estimators.html").read_text(encoding="utf-8")
+    beside = page.partition('id="pst-page-toc-nav"')[2].partition("</nav>")[0]
+    assert "Sluice<wbr>Classifier<wbr>Regressor" in beside
+    assert "predict_<wbr>conditional_<wbr>proba()" in beside
+    assert "predict_proba()" in beside
+
+
 @needs_browser
 def test_a_link_opens_the_description_of_its_parameter(site, tmp_path):
     (seen,) = look_at([site / "estimators.html"], FOLDED, tmp_path)
