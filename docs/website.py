@@ -3,14 +3,15 @@
 Mathematics as MathML, which browsers draw themselves. Links to other projects' references, whose
 inventories are made from `docs/references.txt`. Signatures that fit a line. The order of the
 gallery. The examples in Colab, if the address of their notebooks is known. Per cent signs that
-stay with their number. Long names that break between words. Pictures that are links to their
-files. `llms.txt`, a list of the pages for language models, and `sitemap.xml`, if the pages'
+stay with their number. Long names that break between words. Pictures for dark pages, and links to
+their files. `llms.txt`, a list of the pages for language models, and `sitemap.xml`, if the pages'
 address is known. The report of an example, as a page.
 """
 
 import re
 import shutil
 import zlib
+from os.path import splitext
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -110,11 +111,24 @@ def keep_with_number(app, doctree):
             text.parent.replace(text, nodes.Text(kept))
 
 
+def add_dark(app, doctree):
+    """Add to a picture the one for dark pages, which is beside it if there is one."""
+    for image in list(doctree.findall(nodes.image)):
+        dark = "{}-dark{}".format(*splitext(image["uri"]))
+        if Path(app.env.relfn2path(dark)[1]).exists():
+            other = image.deepcopy()
+            other["uri"] = dark
+            for one, kind in ((image, "only-light"), (other, "only-dark")):
+                one["classes"].append(kind)
+            image.parent.insert(image.parent.index(image) + 1, other)
+
+
 def enlarge(app, doctree):
-    """Link pictures to their files: on a phone, those of several panels are too small to read."""
+    """Link pictures to their files, which a phone then shows larger."""
     for image in doctree.findall(nodes.image):
         # The gallery's cards, which show thumbnails, are links themselves.
-        if image["uri"].endswith(".png") and not image["uri"].endswith("_thumb.png"):
+        is_drawn = image["uri"].endswith(".png") and not image["uri"].endswith("_thumb.png")
+        if is_drawn or "panels" in image["classes"]:
             # Sphinx makes these links for images whose size is set.
             image["width"] = "100%"
 
@@ -180,6 +194,8 @@ def setup(app):
     app.connect("source-read", offer_colab)
     app.connect("autodoc-process-signature", shorten_signature)
     app.connect("doctree-read", keep_with_number)
+    # Before Sphinx notes which pictures there are, at the default priority of 500.
+    app.connect("doctree-read", add_dark, priority=400)
     app.connect("doctree-read", enlarge)
     app.connect("html-page-context", mark_citations)
     # The theme makes the sidebar at the default priority of 500.

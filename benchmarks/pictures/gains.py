@@ -6,6 +6,8 @@ from tables.networks import REFERENCE
 from tables.paper import TITLES as TITLES_OF
 from tables.paper import scores_of
 
+from pictures.costs import BLUE, THEMES, shade
+
 #: The systems of the paper's picture, from below.
 ORDER = ["ESMM", "hard sharing", "MMoE", "PLE"]
 
@@ -26,7 +28,7 @@ def draw_paper(path):
         ax.axvline(0, color="0.6", lw=1, zorder=0)
         for system, row in found[found.index.isin(ORDER)].iterrows():
             beyond = row["low"] > 0 or row["high"] < 0
-            style = {"fmt": "o", "ms": 5, "color": "#0072B2" if beyond else "0.5"}
+            style = {"fmt": "o", "ms": 5, "color": shade(BLUE) if beyond else "0.5"}
             half = row["mean"] - row["low"]
             ax.errorbar(row["mean"], ORDER.index(system), xerr=half, **style)
         ax.set_yticks(range(len(ORDER)), ORDER)
@@ -39,4 +41,6 @@ def draw_paper(path):
 
 
 def draw(folder):
-    draw_paper(folder / "paper_gains.png")
+    for end, colors in THEMES.items():
+        with plt.rc_context(colors):
+            draw_paper(folder / f"paper_gains{end}")
