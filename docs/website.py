@@ -3,9 +3,10 @@
 Mathematics as MathML, which browsers draw themselves. Links to other projects' references, whose
 inventories are made from `docs/references.txt`. Signatures that fit a line. The order of the
 gallery. The examples in Colab, if the address of their notebooks is known. Per cent signs that
-stay with their number. Long names that break between words. Pictures for dark pages, and links to
-their files. `llms.txt`, a list of the pages for language models, and `sitemap.xml`, if the pages'
-address is known. The report of an example, as a page.
+stay with their number. Long names that break between words. Names of columns beside cells, for
+phones. Pictures for dark pages, and links to their files. `llms.txt`, a list of the pages for
+language models, and `sitemap.xml`, if the pages' address is known. The report of an example, as a
+page.
 """
 
 import re
@@ -111,6 +112,21 @@ def keep_with_number(app, doctree):
             text.parent.replace(text, nodes.Text(kept))
 
 
+def name_columns(app, doctree):
+    """Name the column of each cell, for phones, which show the cells of a row below each other."""
+    for table in doctree.findall(nodes.table):
+        head = table.next_node(nodes.thead)
+        names = [entry.astext() for entry in head.findall(nodes.entry)] if head else []
+        # Numbers scroll sideways. A second column alone needs no name at each cell.
+        if len(names) > 2 and "figures" not in table["classes"]:
+            table["classes"].append("named-cells")
+            for row in table.next_node(nodes.tbody).findall(nodes.row):
+                for name, entry in zip(names[1:], row[1:], strict=True):
+                    if entry.children:
+                        words = nodes.inline("", f"{name}: ", classes=["column-name"])
+                        entry[0].insert(0, words)
+
+
 def add_dark(app, doctree):
     """Add to a picture the one for dark pages, which is beside it if there is one."""
     for image in list(doctree.findall(nodes.image)):
@@ -194,6 +210,7 @@ def setup(app):
     app.connect("source-read", offer_colab)
     app.connect("autodoc-process-signature", shorten_signature)
     app.connect("doctree-read", keep_with_number)
+    app.connect("doctree-read", name_columns)
     # Before Sphinx notes which pictures there are, at the default priority of 500.
     app.connect("doctree-read", add_dark, priority=400)
     app.connect("doctree-read", enlarge)

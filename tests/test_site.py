@@ -45,6 +45,10 @@ LOOK = """(inner, page) => {
 }"""
 
 
+# How far the page reaches, and the room for it.
+SCROLL = """(inner, page) =>
+  [page.documentElement.scrollWidth, page.documentElement.clientWidth]"""
+
 # Whether the description of each parameter is open before and after a link to one of them.
 FOLDED = """(inner, page) => {
   const open = () => [...page.querySelectorAll("dt[id^=parameter-] + dd > details")]
@@ -69,31 +73,57 @@ ESTIMATORS = """Estimators
    :inherited-members:
 
 .. autoclass:: SluiceClassifierRegressor
+
+.. list-table::
+   :header-rows: 1
+
+   * -
+     - trees
+     - networks
+   * - fit
+     - quick
+     - slow
+   * - predict
+     -
+     - quick
 """
+
+# The texts of a table's cells as they are shown.
+CELLS = """(inner, page) =>
+  [...page.querySelectorAll("article table td")].map(cell => cell.innerText.trim())"""
 
 #: Where the notebooks of the examples are.
 PLACE = "owner/repository/blob/main/notebooks"
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """Build the pages with pictures, and those that list others."""
+def copy_pages(folder, *left_out):
+    """Copy the sources of the pages to a folder, without some files and folders."""
     if not os.access(ROOT / "docs", os.W_OK):
         pytest.skip("the configuration of the pages writes into docs/_build")
-    folder = tmp_path_factory.mktemp("site")
-    ignored = shutil.ignore_patterns("_build", "api.rst", "auto_examples", "generated", "*.py")
+    ignored = shutil.ignore_patterns("_build", "auto_examples", "generated", "*.py", *left_out)
     shutil.copytree(ROOT / "docs", folder / "docs", ignore=ignored)
     shutil.copytree(ROOT / "examples", folder / "examples")
     for page in ROOT.glob("*.md"):
         shutil.copy(page, folder)
-    for page in [*folder.glob("docs/*.*"), *folder.glob("docs/guide/*.rst")]:
-        if not re.search("(?:image|figure|toctree)::", page.read_text(encoding="utf-8")):
-            page.unlink()
-    (folder / "docs" / "estimators.rst").write_text(ESTIMATORS, encoding="utf-8")
+
+
+def build_pages(folder):
     sources, out = str(folder / "docs"), str(folder / "html")
     options = ["-Q", "-c", str(ROOT / "docs"), "-D", "plot_gallery=0", "-D", f"notebooks={PLACE}"]
     assert build([*options, sources, out]) == 0
     return folder / "html"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """Build the pages with pictures, and those that list others."""
+    folder = tmp_path_factory.mktemp("site")
+    copy_pages(folder, "api.rst")
+    for page in [*folder.glob("docs/*.*"), *folder.glob("docs/guide/*.rst")]:
+        if not re.search("(?:image|figure|toctree)::", page.read_text(encoding="utf-8")):
+            page.unlink()
+    (folder / "docs" / "estimators.rst").write_text(ESTIMATORS, encoding="utf-8")
+    return build_pages(folder)
 
 
 def test_each_example_opens_in_colab_and_installs_the_package(site):
@@ -153,3 +183,22 @@ def test_no_picture_covers_text_or_is_wider_than_its_page(site, tmp_path):
             assert found["scroll"] <= found["room"], (page, width)
             assert found["broken"] == 0, (page, width)
             assert found["covered"] == [], (page, width)
+
+
+@needs_browser
+def test_cells_below_each_other_have_the_names_of_their_columns(site, tmp_path):
+    ((phone, laptop),) = look_at([site / "estimators.html"], CELLS, tmp_path)
+    assert laptop == ["fit", "quick", "slow", "predict", "", "quick"]
+    assert phone == ["fit", "trees: quick", "networks: slow", "predict", "", "networks: quick"]
+
+
+@pytest.mark.nightly
+@needs_browser
+def test_no_page_scrolls_sideways(tmp_path):
+    copy_pages(tmp_path)
+    site = build_pages(tmp_path)
+    pages = [page for page in sorted(site.rglob("*.html")) if "_static" not in page.parts]
+    assert len(pages) > 150
+    for page, of_widths in zip(pages, look_at(pages, SCROLL, tmp_path), strict=True):
+        for width, (reach, room) in zip(WIDTHS, of_widths, strict=True):
+            assert reach <= room, (page, width)
