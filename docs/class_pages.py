@@ -1,16 +1,15 @@
-"""The page of the parameters that all estimators share, and pages of classes that link to it.
+"""Pages of classes, which describe the parameters and members that estimators share only once.
 
-`help` shows all parameters of an estimator in full. The page of a class shows its own ones, and
-links to the others, which `docs/parameters.rst` describes once. Members that it has from
-`PLEClassifierRegressor` are described on the page of that class.
+`help` shows all parameters of an estimator in full. On the pages, that of `PLEClassifierRegressor`
+describes all of its parameters and members. The page of another class describes its own ones, and
+links to the others.
 """
 
+import importlib
 import inspect
 
 from numpydoc.docscrape import NumpyDocString, Parameter
-from sphinx.util.docutils import SphinxDirective
 
-import sklearn_ple
 from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.base import MultiTaskEstimator
 
@@ -66,6 +65,13 @@ GROUPS = {
     ),
 }
 
+#: The modules with classes that have members of `PLEClassifierRegressor`.
+MODULES = "sklearn_ple", "sklearn_ple.base", "sklearn_ple.ensemble"
+#: The title of a class's own parameters, which are in no group.
+OWN = "Experts and gates"
+#: What stands before the links to shared parameters.
+SHARED = "The {} of all estimators, described on the page of `PLEClassifierRegressor`."
+
 #: What authors of estimators override; the page of `MultiTaskEstimator` describes it.
 HOOKS = (
     "make_link",
@@ -102,11 +108,11 @@ def own(cls):
     ]
 
 
-def estimator(fullname):
-    """Return the estimator of the package with this dotted name, or None."""
-    package, _, name = fullname.rpartition(".")
-    found = getattr(sklearn_ple, name, None) if package == "sklearn_ple" else None
-    return found if isinstance(found, type) and issubclass(found, MultiTaskEstimator) else None
+def public_class(fullname):
+    """Return the class of the package with this dotted name, or None."""
+    module, _, name = fullname.rpartition(".")
+    found = getattr(importlib.import_module(module), name, None)
+    return found if isinstance(found, type) else None
 
 
 def is_ours(member):
@@ -117,12 +123,13 @@ def is_ours(member):
 
 
 def shared_members():
-    """Return by estimator which methods and properties it has from `PLEClassifierRegressor`.
+    """Return by class which methods and properties it has from `PLEClassifierRegressor`.
 
-    They are dicts from the name to whether the estimator has it by default: for example, one
+    They are dicts from the name to whether an object has it by default: for example, an estimator
     without gates has no ``gate_weights``.
     """
-    names = [f"sklearn_ple.{name}" for name in sklearn_ple.__all__]
+    modules = map(importlib.import_module, MODULES)
+    names = [f"{module.__name__}.{name}" for module in modules for name in module.__all__]
     flagship = PLEClassifierRegressor
     return {
         fullname: {
@@ -134,34 +141,45 @@ def shared_members():
             and inspect.getattr_static(cls, name) is inspect.getattr_static(flagship, name, None)
         }
         for fullname in names
-        if (cls := estimator(fullname)) not in (None, flagship)
+        if (cls := public_class(fullname)) not in (None, flagship)
     }
 
 
-def link(name):
-    return f":ref:`{name} <parameter-{name.replace('_', '-')}>`"
+def label(name):
+    return f"parameter-{name.replace('_', '-')}"
 
 
-def shorten(app, what, name, obj, options, lines):
+def by_group(names):
+    """Return the names in the groups, and those in no group, by the title of their group."""
+    shared = {name for group in GROUPS.values() for name in group}
+    grouped = {group: [name for name in GROUPS[group] if name in names] for group in GROUPS}
+    first, *others = grouped.items()
+    return dict([first, (OWN, [name for name in names if name not in shared]), *others])
+
+
+def link_shared(app, what, name, obj, options, lines):
     """Replace the shared parameters of an estimator by links, before numpydoc reads its text."""
-    cls = estimator(name) if what == "class" else None
-    if cls is None:
-        return
-    entries, mine = describe(cls), own(cls)
-    links = [
-        f"- {group}: {', '.join(map(link, rest))};"
-        for group, names in GROUPS.items()
-        if (rest := [name for name in names if name in entries and name not in mine])
-    ]
-    links[-1] = links[-1].removesuffix(";") + "."
-    others = ["See :doc:`/parameters`:", "", *links]
-    rest = Parameter("Shared parameters", "", others)
-    replace_section(lines, "Parameters", [*map(entries.get, mine), rest])
-    if cls is not PLEClassifierRegressor:
+    cls = public_class(name) if what == "class" else None
+    if cls is PLEClassifierRegressor:
+        replace_section(lines, "Parameters", [*map(with_published, describe(cls).values())])
+    elif cls is not None and issubclass(cls, MultiTaskEstimator) and "Parameters" in lines:
+        entries, mine = describe(cls), own(cls)
+        links = [f":ref:`{name} <{label(name)}>`" for name in entries if name not in mine]
+        text = [SHARED.format(len(links)), "", ", ".join(links) + "."]
+        rest = Parameter("Shared parameters", "", text)
+        replace_section(lines, "Parameters", [*map(entries.get, mine), rest])
         shared = describe(PLEClassifierRegressor, "Attributes")
         attributes = describe(cls, "Attributes").items()
         own_ones = [entry for name, entry in attributes if entry != shared.get(name)]
         replace_section(lines, "Attributes", own_ones)
+
+
+def with_published(entry):
+    """Add to the description of a parameter what `as_published` sets, if it is no default."""
+    found = PLEClassifierRegressor.as_published().get_params()[entry.name]
+    if found == default(PLEClassifierRegressor, entry.name):
+        return entry
+    return entry._replace(desc=[*entry.desc, f"`as_published` sets ``{found!r}``."])
 
 
 def replace_section(lines, section, entries):
@@ -175,29 +193,6 @@ def replace_section(lines, section, entries):
     lines[start:end] = [*text, ""]
 
 
-class SharedParameters(SphinxDirective):
-    """Describe the parameters of a group: their defaults in a table, then each in full."""
-
-    required_arguments = 1
-    final_argument_whitespace = True
-
-    def run(self):
-        entries = describe(PLEClassifierRegressor)
-        published = PLEClassifierRegressor.as_published().get_params()
-        table = [".. list-table::", "   :class: figures", "   :header-rows: 1", ""]
-        table += ["   * - Parameter", "     - Default", "     - As published"]
-        texts = []
-        for name in GROUPS[self.arguments[0]]:
-            values = default(PLEClassifierRegressor, name), published[name]
-            cells = [f"``{values[0]!r}``", f"``{values[1]!r}``" if values[0] != values[1] else ""]
-            table += [f"   * - {link(name)}", *(f"     - {cell}" for cell in cells)]
-            kind = entries[name].type.partition(", default=")[0]
-            texts += ["", f".. _parameter-{name.replace('_', '-')}:", "", f"**{name}** : {kind}"]
-            texts += ["    " + line for line in entries[name].desc]
-        return self.parse_text_to_nodes("\n".join([*table, *texts]))
-
-
 def setup(app):
-    app.add_directive("shared-parameters", SharedParameters)
-    app.connect("autodoc-process-docstring", shorten, priority=400)
+    app.connect("autodoc-process-docstring", link_shared, priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -31,6 +31,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "class_pages",
+    "folding",
     "website",
 ]
 intersphinx_mapping = inventories(HERE / "_build" / "inventories")
@@ -86,6 +87,7 @@ html_static_path = ["_static"]
 # Pages that have moved.
 html_extra_path = ["redirects"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
 
 
 def skip_foreign_member(app, what, name, obj, skip, options):

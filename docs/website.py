@@ -3,7 +3,8 @@
 Mathematics as MathML, which browsers draw themselves. Links to other projects' references, whose
 inventories are made from `docs/references.txt`. Signatures that fit a line. The order of the
 gallery. The examples in Colab, if the address of their notebooks is known. Per cent signs that
-stay with their number. Pictures that are links to their files. `llms.txt`, a list of the pages for
+stay with their number. Long names that break between words. Names of columns beside cells, for
+phones. Pictures for dark pages, and links to their files. `llms.txt`, a list of the pages for
 language models, and `sitemap.xml`, if the pages' address is known. The report of an example, as a
 page.
 """
@@ -11,6 +12,7 @@ page.
 import re
 import shutil
 import zlib
+from os.path import splitext
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -110,11 +112,39 @@ def keep_with_number(app, doctree):
             text.parent.replace(text, nodes.Text(kept))
 
 
+def name_columns(app, doctree):
+    """Name the column of each cell, for phones, which show the cells of a row below each other."""
+    for table in doctree.findall(nodes.table):
+        head = table.next_node(nodes.thead)
+        names = [entry.astext() for entry in head.findall(nodes.entry)] if head else []
+        # Numbers scroll sideways. A second column alone needs no name at each cell.
+        if len(names) > 2 and "figures" not in table["classes"]:
+            table["classes"].append("named-cells")
+            for row in table.next_node(nodes.tbody).findall(nodes.row):
+                for name, entry in zip(names[1:], row[1:], strict=True):
+                    if entry.children:
+                        words = nodes.inline("", f"{name}: ", classes=["column-name"])
+                        entry[0].insert(0, words)
+
+
+def add_dark(app, doctree):
+    """Add to a picture the one for dark pages, which is beside it if there is one."""
+    for image in list(doctree.findall(nodes.image)):
+        dark = "{}-dark{}".format(*splitext(image["uri"]))
+        if Path(app.env.relfn2path(dark)[1]).exists():
+            other = image.deepcopy()
+            other["uri"] = dark
+            for one, kind in ((image, "only-light"), (other, "only-dark")):
+                one["classes"].append(kind)
+            image.parent.insert(image.parent.index(image) + 1, other)
+
+
 def enlarge(app, doctree):
-    """Link pictures to their files: on a phone, those of several panels are too small to read."""
+    """Link pictures to their files, which a phone then shows larger."""
     for image in doctree.findall(nodes.image):
         # The gallery's cards, which show thumbnails, are links themselves.
-        if image["uri"].endswith(".png") and not image["uri"].endswith("_thumb.png"):
+        is_drawn = image["uri"].endswith(".png") and not image["uri"].endswith("_thumb.png")
+        if is_drawn or "panels" in image["classes"]:
             # Sphinx makes these links for images whose size is set.
             image["width"] = "100%"
 
@@ -123,6 +153,27 @@ def mark_citations(app, page, template, context, doctree):
     """Mark references as items of a list, for screen readers: docutils' role is deprecated."""
     body = context.get("body", "")
     context["body"] = body.replace('role="doc-biblioentry"', 'role="listitem"')
+
+
+def break_names(app, page, template, context, doctree):
+    """Let long names break between their words: in headings, code and lists of pages."""
+    long = re.compile(r"\w{20,}")
+    place = re.compile(r'(<h1>|<span class="pre">|<a [^>]*internal[^>]*>)([^<]+)')
+
+    def break_up(html):
+        return long.sub(
+            lambda found: re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=_)", "<wbr>", found[0]), html
+        )
+
+    def break_all(html):
+        return place.sub(lambda found: found[1] + break_up(found[2]), str(html))
+
+    context["body"] = break_all(context.get("body", ""))
+    for near in filter(None, (context.get("prev"), context.get("next"))):
+        near["title"] = break_up(near["title"])
+    for name in ("generate_toctree_html", "generate_toc_html"):
+        if make := context.get(name):
+            context[name] = lambda *args, make=make, **options: break_all(make(*args, **options))
 
 
 def describe(app, exception):
@@ -159,8 +210,13 @@ def setup(app):
     app.connect("source-read", offer_colab)
     app.connect("autodoc-process-signature", shorten_signature)
     app.connect("doctree-read", keep_with_number)
+    app.connect("doctree-read", name_columns)
+    # Before Sphinx notes which pictures there are, at the default priority of 500.
+    app.connect("doctree-read", add_dark, priority=400)
     app.connect("doctree-read", enlarge)
     app.connect("html-page-context", mark_citations)
+    # The theme makes the sidebar at the default priority of 500.
+    app.connect("html-page-context", break_names, priority=900)
     app.connect("build-finished", describe)
     app.connect("build-finished", publish_report)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -38,8 +38,8 @@ class MultiTaskEstimator(Predictor, Parameters):
     subclass then has all features of the estimators of this package: missing labels, tasks of
     several kinds, ensembles, early stopping, `predict_proba` and reports.
 
-    See `PLEClassifierRegressor` for the shared parameters, the attributes, and the errors and
-    warnings.
+    See `~sklearn_ple.PLEClassifierRegressor` for the shared parameters, the attributes, and the
+    errors and warnings.
 
     Examples
     --------

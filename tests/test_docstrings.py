@@ -124,11 +124,6 @@ def class_pages():
         yield importlib.import_module("class_pages")
 
 
-def test_every_group_of_parameters_is_on_their_page(class_pages):
-    page = (ROOT / "docs" / "parameters.rst").read_text(encoding="utf-8")
-    assert re.findall(r"^\.\. shared-parameters:: (.*)$", page, re.M) == list(class_pages.GROUPS)
-
-
 def test_each_parameter_is_in_one_group_or_on_the_page_of_its_estimator(class_pages):
     grouped = [name for names in class_pages.GROUPS.values() for name in names]
     shared = set(inspect.signature(MultiTaskEstimator).parameters) | {"class_weight"}

@@ -48,10 +48,14 @@ GROWTH_AXES = {
 STYLE = Path(__file__).parent / "style.mplstyle"
 EDGE = {"markeredgecolor": "white", "markeredgewidth": 0.8}
 HOLLOW = {"markerfacecolor": "white", "markeredgewidth": 1.6}
+LIGHT = {"grid.color": "0.92", "axes.edgecolor": "0.6"}
+LIGHT |= dict.fromkeys(["xtick.color", "ytick.color"], "0.35")
 #: For pages with light text on GitHub's dark background.
 DARK = dict.fromkeys(["figure.facecolor", "axes.facecolor", "savefig.facecolor"], "#0d1117")
 DARK |= dict.fromkeys(["text.color", "axes.labelcolor", "xtick.color", "ytick.color"], "0.85")
 DARK |= {"grid.color": "0.2", "axes.edgecolor": "0.5", "axes.titlecolor": "0.95"}
+#: How the names of light and of dark pictures end.
+THEMES = {".png": LIGHT, "-dark.png": DARK}
 
 
 def panel(figure, cell, title, subtitle, **options):
@@ -68,27 +72,26 @@ def write(figure, path, labels):
     figure.set_layout_engine("none")
     for one in labels:
         one.place()
-    figure.savefig(path, dpi=150, facecolor=figure.get_facecolor())
+    figure.savefig(path, dpi=150)
     plt.close(figure)
 
 
-def draw_overall(folder):
+def draw_overall(folder, end):
     """Draw each model's score against its cost: over all sets, and over those with tuning."""
     runs, tuned = shown_runs(), comparisons.runs_beside_tuned(test_runs())
     n_sets, n_small = comparisons.on_common_sets(runs)["data"].nunique(), tuned["data"].nunique()
     title, about = f"Defaults, {n_sets} tables", "up is better, left is cheaper"
-    draw_costs(folder / "overall.png", runs, title, about, "PLE, 8 members")
-    draw_costs(folder / "overall-dark.png", runs, title, about, "PLE, 8 members", DARK)
+    draw_costs(folder / f"overall{end}", runs, title, about, "PLE, 8 members")
     title, about = f"Also tuned, {n_small} small tables", "hollow: tuned, search included"
-    draw_costs(folder / "tuned.png", tuned, title, about, "PLE")
+    draw_costs(folder / f"tuned{end}", tuned, title, about, "PLE")
 
 
-def draw_costs(path, runs, title, about, ours, colors=None):
+def draw_costs(path, runs, title, about, ours):
     """Draw the score of each model against its cost, with a name for the last point of PLE."""
     points = comparisons.overall(runs)
     sizes = {"font.size": 10, "xtick.labelsize": 9, "ytick.labelsize": 9}
-    with plt.style.context([STYLE, sizes, colors or {}]):
-        figure = plt.figure(figsize=(7.2, 4), layout="constrained")
+    with plt.style.context([STYLE, sizes]):
+        figure = plt.figure(figsize=(5.8, 3.8), layout="constrained")
         ax = panel(figure, 111, title, about)
         labels = draw_models(ax, points["cost"], points["score"], 9, ours)
         ax.xaxis.set_major_formatter("{x:g}×")
@@ -98,7 +101,7 @@ def draw_costs(path, runs, title, about, ours, colors=None):
         write(figure, path, [labels])
 
 
-def draw_frontiers(folder, n_columns=3):
+def draw_frontiers(folder, end, n_columns=3):
     """Draw a panel for each set, with scores against seconds, in three pictures."""
     runs = shown_runs()
     means = runs.groupby(["data", "model"])[["score", "seconds"]].mean()
@@ -122,7 +125,7 @@ def draw_frontiers(folder, n_columns=3):
                 step = 2 if np.ptp(np.log10(ax.get_xlim())) > 4.1 else 1
                 ax.xaxis.set_major_formatter(ticker.FuncFormatter(partial(seconds, step=step)))
                 ax.yaxis.set_major_locator(ticker.MaxNLocator(4))
-            write(figure, folder / f"{picture}.png", labels)
+            write(figure, folder / f"{picture}{end}", labels)
 
 
 def seconds(value, _, step):
@@ -253,7 +256,8 @@ def draw_panels(path, runs, value, n_columns, yscale="linear"):
                 marker, color = STYLES[model]
                 line = means.get((name, model), pd.Series(dtype=float))
                 # Scores far below those of a constant are no use.
-                ax.plot(line.index, line.clip(-0.1), "-", marker=marker, color=color, ms=4)
+                style = {"marker": marker, "color": shade(color), "ms": 4}
+                ax.plot(line.index, line.clip(-0.1), "-", **style)
             ax.xaxis.set_major_formatter(ticker.EngFormatter(sep=""))
             ax.xaxis.set_minor_locator(ticker.NullLocator())
             if scale == "log":
@@ -262,9 +266,10 @@ def draw_panels(path, runs, value, n_columns, yscale="linear"):
         lines = []
         for model in models:
             marker, color = STYLES[model]
-            lines.append(plt.Line2D([], [], marker=marker, color=color, label=model))
+            style = {"marker": marker, "color": shade(color), "label": model}
+            lines.append(plt.Line2D([], [], **style))
         figure.legend(handles=lines, loc="outside lower center", ncols=len(models), frameon=False)
-        figure.savefig(path, dpi=150, facecolor="white")
+        figure.savefig(path, dpi=150)
         plt.close(figure)
 
 
@@ -280,14 +285,16 @@ def draw_ranks(path):
     draw_cells(ax, shown, texts.to_numpy(), size=7, cmap="RdYlBu_r")
     title = "Rank on each table, mean over its tasks (1 is best)"
     ax.set_title(title, loc="left", weight="bold", fontsize=11, pad=8)
-    figure.savefig(path, dpi=150, facecolor="white")
+    figure.savefig(path, dpi=150)
     plt.close(figure)
 
 
 def draw(folder):
-    draw_overall(folder)
-    draw_frontiers(folder)
-    draw_sizes(folder / "sizes.png")
-    draw_errors(folder / "learnable.png")
-    draw_growth(folder / "growth.png")
-    draw_ranks(folder / "accuracy.png")
+    for end, colors in THEMES.items():
+        with plt.rc_context(colors):
+            draw_overall(folder, end)
+            draw_frontiers(folder, end)
+            draw_sizes(folder / f"sizes{end}")
+            draw_errors(folder / f"learnable{end}")
+            draw_growth(folder / f"growth{end}")
+            draw_ranks(folder / f"accuracy{end}")

@@ -1,6 +1,7 @@
 """How numbers and names are written in tables and pictures, and tables in reStructuredText."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -73,8 +74,9 @@ def named(frame):
 
 
 def list_tables(frame):
-    """Make a list-table, or several, each with the index, if the frame is too wide."""
-    step, lines = MOST_COLUMNS - 1, []
+    """Make a list-table, or several of equal width with the index, if the frame is too wide."""
+    n_parts = math.ceil(frame.shape[1] / (MOST_COLUMNS - 1))
+    step, lines = math.ceil(frame.shape[1] / n_parts), []
     for start in range(0, frame.shape[1], step):
         part = frame.iloc[:, start : start + step]
         lines += [".. list-table::", "   :class: figures", "   :header-rows: 1", ""]

@@ -74,9 +74,19 @@ def networks():
         forms = {"rank|mean rank": "{:.1f}", "gain|mean gain": lambda own: change(own, 4)}
         forms |= {"sets|tables": str, "tasks|tasks": str}
         forms |= {"fit_cpu_seconds|CPU time": "{:.2f}", "n_parameters|parameters": "{:.2f}"}
-        shown = cells(shown.loc[list(dict.fromkeys(rows["system"]))], **forms)
+        order = ranks.drop(REFERENCE).sort_values().index
+        shown = cells(shown.loc[[REFERENCE, *order]], **forms)
         yield f"networks_{base[3:]}", shown.rename_axis("network")
-        yield f"networks_{base[3:]}_scores", by_set(rows, REFERENCE).rename_axis("network")
+        yield f"networks_{base[3:]}_gains", gains_by_set(found, order).rename_axis("network")
+
+
+def gains_by_set(found, order):
+    """Make a table of gains with a column for each set; those beyond chance are bold."""
+    texts = found["mean"].map(change)
+    decided = (found["low"] > 0) | (found["high"] < 0)
+    shown = texts.where(~decided, "**" + texts + "**").unstack("data")
+    names = [name for name in TITLES if name in shown.columns]
+    return shown.loc[order, names].rename(columns=TITLES)
 
 
 def balancing():
