@@ -410,8 +410,8 @@ def draw(n_rows, seed):
     return runpy.run_path(str(raw("laws.py")))["learnable"](n_rows, seed)
 
 
-#: Laws without noise.
-LAWS = {name: partial(law, name) for name in ("friedman", "physics", "grid", "arm")}
+#: Laws without noise; defaults were chosen with other draws.
+LAWS = {name: partial(law, name, seed=2026) for name in ("friedman", "physics", "grid", "arm")}
 #: All sets on whose test rows models are compared.
 COMPARED = SETS | LEARNABLE | LAWS
 #: Larger sets to compare ways of balancing by, with four members and two seeds to save time.
