@@ -1,10 +1,10 @@
 """The encoding of X as standardised numbers and category codes."""
 
 import copy
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from ..utils.checks import shown
 from .categories import CategoryCounts, CategoryEncoder, UnknownColumns, is_text
 from .dates import (
     PARTS,
+    DateText,
     check_dates,
     find_layout,
     find_text_zone,
@@ -28,6 +29,48 @@ from .dates import (
     read_text,
 )
 from .scaling import NumberArray, NumberScaler, Ranges, WeightedRows
+
+
+def _is_category(dtype: np.dtype | ExtensionDtype) -> bool:
+    # To pandas, objects are strings.
+    return isinstance(dtype, pd.CategoricalDtype) or types.is_string_dtype(dtype)
+
+
+class Kind(NamedTuple):
+    """A kind of columns, by which it is decided how they are encoded.
+
+    Attributes
+    ----------
+    name : str
+        What such columns hold.
+    selects : callable
+        Returns whether a dtype is of this kind.
+    encoder : type
+        What encodes them.
+    parts : sequence of str
+        What is read of them as numbers: parts of dates, or "" for a number itself.
+    """
+
+    name: str
+    selects: Callable[[np.dtype | ExtensionDtype], bool]
+    encoder: type
+    parts: Sequence[str]
+
+
+#: The kinds of columns. A column is of the first one that selects its dtype.
+KINDS = (
+    Kind("categories", _is_category, CategoryEncoder, ()),
+    Kind("dates", is_date, NumberScaler, PARTS),
+    Kind("numbers", is_number, NumberScaler, [""]),
+)
+_CATEGORY, *_, _NUMBER = KINDS
+
+
+class Number(NamedTuple):
+    """What is read as numbers: the position of a column, and a part of its dates or ""."""
+
+    position: int
+    part: str
 
 
 @dataclass(eq=False, repr=False)
@@ -80,6 +123,13 @@ class FeatureEncoder:
     scaler_: NumberScaler = field(init=False)
     read_by_: np.ndarray | None = field(init=False)
 
+    def learn(self, X: Features) -> Self:
+        """Learn from a table in memory, whose rows all have the same weight."""
+        rows = WeightedRows(X, np.ones(X.shape[0]))
+        _, ranges = self.learn_categories(X, [X])
+        self.learn_scales(ranges, rows, [rows])
+        return self
+
     def learn_categories(
         self,
         sample: Features,
@@ -106,17 +156,22 @@ class FeatureEncoder:
         ranges : Ranges
             Ranges of the numbers, for `learn_scales`.
         """
-        is_sparse = sparse.issparse(sample)
-        layouts = {} if is_sparse else _find_layouts(sample, categorical_features)
+        named = None
+        if not _is_from_dtype(categorical_features):
+            named = set(_list_chosen(categorical_features, sample).tolist())
+        layouts = _find_layouts(sample, named)
         sample = _read_layouts(sample, layouts)
-        is_categorical = _find_categorical(sample, categorical_features)
-        order = np.arange(sample.shape[1]) if is_sparse else sort_names(sample.columns)
-        self.categorical_positions_ = order[is_categorical[order]]
-        positions, parts = _split_dates(sample, order[~is_categorical[order]])
-        self.scaler_ = NumberScaler(positions, parts, self.dtype)
+        kinds = _find_kinds(sample, named)
+        order = np.arange(len(kinds)) if sparse.issparse(sample) else sort_names(sample.columns)
+        is_coded = [kinds[place].encoder is CategoryEncoder for place in order]
+        self.categorical_positions_ = order[is_coded]
+        numbers = _list_numbers(sample, kinds, order)
+        positions = np.array([number.position for number in numbers], dtype=order.dtype)
+        self.scaler_ = NumberScaler(positions, [number.part for number in numbers], self.dtype)
         self.read_by_ = None
-        self.zones_ = [find_zone(sample.dtypes.iloc[place]) for place in self.date_positions_]
-        self.layouts_ = [layouts.get(place, (None,))[0] for place in self.date_positions_]
+        dates = self.date_positions_
+        self.zones_ = [find_zone(sample.dtypes.iloc[place]) for place in dates]
+        self.layouts_ = [layouts[place].layout if place in layouts else None for place in dates]
         counts = [CategoryCounts() for _ in self.categorical_positions_]
         ranges = Ranges(len(positions))
         for X in map(self.read_dates, blocks):
@@ -124,7 +179,7 @@ class FeatureEncoder:
                 counted.add(X.iloc[:, position])
             self.scaler_.see(X, ranges)
         self.left_out_ = []
-        if _is_from_dtype(categorical_features):
+        if named is None:
             counts = self._leave_out(sample, counts)
         limits = max_categories, min_frequency
         self.columns_ = [CategoryEncoder().learn(counted, *limits) for counted in counts]
@@ -133,17 +188,18 @@ class FeatureEncoder:
     def _leave_out(self, sample: Features, counts: list[CategoryCounts]) -> list[CategoryCounts]:
         """Leave out strings that are nearly all different, and return the counts of the others."""
         positions = self.categorical_positions_.tolist()
-        found = {}
-        for position, counted in zip(positions, counts, strict=True):
-            if is_text(counted):
-                found[position] = are_nearly_distinct(len(counted.merged()[0]), counted.n_known)
+        found = {
+            position: are_nearly_distinct(len(counted.merged().values), counted.n_known)
+            for position, counted in zip(positions, counts, strict=True)
+            if is_text(counted)
+        }
         # A model needs something to read.
         leaves_all = not len(self.number_positions_) and sum(found.values()) == len(positions)
         self.left_out_ = [] if leaves_all else [place for place in found if found[place]]
         kept = [position not in self.left_out_ for position in positions]
         for position, counted, is_kept in zip(positions, counts, kept, strict=True):
             if position in found:
-                texts = counted.merged()[0].tolist()
+                texts = counted.merged().values.tolist()
                 warn_of_strings(sample.columns[position], texts, counted.n_known, is_kept)
         self.categorical_positions_ = self.categorical_positions_[kept]
         return [counted for counted, is_kept in zip(counts, kept, strict=True) if is_kept]
@@ -151,16 +207,17 @@ class FeatureEncoder:
     def read_dates(self, X: Features) -> Features:
         """Return a table in which the text that held dates in fit is dates."""
         rows = zip(self.date_positions_, self.layouts_, self.zones_, strict=True)
-        return _read_layouts(X, {place: (layout, zone) for place, layout, zone in rows if layout})
+        texts = {place: DateText(layout, zone) for place, layout, zone in rows if layout}
+        return _read_layouts(X, texts)
 
     def learn_scales(
         self, ranges: Ranges, sample: WeightedRows, blocks: Iterable[WeightedRows]
     ) -> None:
         """Learn means and standard deviations in a second pass; see `NumberScaler.learn`."""
-        sample = self.read_dates(sample[0]), sample[1]
-        read = ((self.read_dates(X), weights) for X, weights in blocks)
+        sample = sample._replace(X=self.read_dates(sample.X))
+        read = (block._replace(X=self.read_dates(block.X)) for block in blocks)
         self.scaler_.learn(ranges, sample, read)
-        if not sparse.issparse(X := sample[0]):
+        if not sparse.issparse(X := sample.X):
             names = self.list_names(X.columns)[: self.n_columns_]
             warn_of_outliers(names, self.scaler_.spreads(X))
 
@@ -294,7 +351,7 @@ class FeatureEncoder:
 
     def find_codes(self, X: Features, choice: str | Sequence[Any], parameter: str) -> np.ndarray:
         """Find the columns of codes for columns of X, chosen by names, positions or a mask."""
-        chosen = np.arange(X.shape[1])[_find_positions(choice, X, parameter)]
+        chosen = _list_chosen(choice, X, parameter)
         for position in np.setdiff1d(chosen, self.categorical_positions_):
             raise ValueError(
                 f"{parameter} names column {shown(X.columns[position])} of X, which holds no "
@@ -303,18 +360,16 @@ class FeatureEncoder:
         return np.flatnonzero(np.isin(self.categorical_positions_, chosen))
 
 
-def _find_categorical(X: Features, choice: str | Sequence[Any] | None) -> np.ndarray:
-    """Find the categorical columns, and check that the others hold numbers or dates."""
-    is_categorical = np.zeros(X.shape[1], dtype=bool)
-    if choice is not None and not _is_from_dtype(choice):
-        is_categorical[_find_positions(choice, X)] = True
+def _find_kinds(X: Features, named: Collection[int] | None) -> list[Kind]:
+    """Find the kind of each column; categories are those that are named, or None for the dtype."""
     if sparse.issparse(X):
-        return is_categorical
-    dtypes = X.dtypes.tolist()
-    if _is_from_dtype(choice):
-        is_categorical[:] = [_is_category(dtype) for dtype in dtypes]
-    for position in np.flatnonzero(~is_categorical):
-        if not (is_number(dtypes[position]) or is_date(dtypes[position])):
+        return [_NUMBER] * X.shape[1]
+    kinds = []
+    for position, dtype in enumerate(X.dtypes.tolist()):
+        kind = next((kind for kind in KINDS if kind.selects(dtype)), None)
+        if named is not None and position in named:
+            kind = _CATEGORY
+        elif kind is None or (named is not None and kind is _CATEGORY):
             column = X.iloc[:, position]
             raise TypeError(
                 f"Column {shown(column.name)} of X is of dtype {column.dtype}, which is not "
@@ -322,31 +377,32 @@ def _find_categorical(X: Features, choice: str | Sequence[Any] | None) -> np.nda
                 "categorical_features, which then must list all categorical columns, those of "
                 "strings too."
             )
-    return is_categorical
+        kinds.append(kind)
+    return kinds
 
 
-def _find_layouts(X: pd.DataFrame, choice: str | Sequence[Any] | None) -> dict[int, Any]:
-    """Find the columns of text that hold dates: their positions, layouts and time zones."""
-    named = set()
-    if choice is not None and not _is_from_dtype(choice):
-        named = set(np.arange(X.shape[1])[_find_positions(choice, X)].tolist())
+def _find_layouts(X: Features, named: Collection[int] | None) -> dict[int, DateText]:
+    """Find the columns of text that hold dates, by position; named ones hold categories."""
+    if sparse.issparse(X):
+        return {}
     found = {}
     for position, dtype in enumerate(X.dtypes.tolist()):
-        if position in named or isinstance(dtype, pd.CategoricalDtype) or not _is_category(dtype):
+        is_named = named is not None and position in named
+        if is_named or isinstance(dtype, pd.CategoricalDtype) or not _CATEGORY.selects(dtype):
             continue
         column = X.iloc[:, position]
         if layout := find_layout(column):
-            found[position] = layout, find_text_zone(column, layout)
+            found[position] = DateText(layout, find_text_zone(column, layout))
     return found
 
 
-def _read_layouts(X: Features, layouts: dict[int, Any]) -> Features:
-    """Turn text into dates, in columns of these layouts and time zones."""
+def _read_layouts(X: Features, layouts: dict[int, DateText]) -> Features:
+    """Turn text into dates, in the columns at these positions."""
     texts = {} if sparse.issparse(X) else layouts
     if texts:
         X = X.copy(deep=False)
     for position, found in texts.items():
-        if _is_category((column := X.iloc[:, position]).dtype):
+        if _CATEGORY.selects((column := X.iloc[:, position]).dtype):
             X.isetitem(position, read_text(column, *found))
     return X
 
@@ -358,41 +414,28 @@ def _describe_conversion(column: pd.Series) -> str:
     return ", for example with .dt.to_timestamp()" if hasattr(column, "dt") else ""
 
 
-def _split_dates(X: Features, positions: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Repeat the position of each column of dates for its parts, in the order of their names.
-
-    Returns
-    -------
-    positions : ndarray of int
-        The positions, and those of the dates several times.
-    parts : list of str
-        The part that is read at each of them; empty for a number.
-    """
+def _list_numbers(X: Features, kinds: Sequence[Kind], order: np.ndarray) -> list[Number]:
+    """List what is read as numbers, in the order of the names."""
+    numbers = [Number(place, part) for place in order.tolist() for part in kinds[place].parts]
     if sparse.issparse(X):
-        return positions, [""] * len(positions)
-    dtypes = X.dtypes.tolist()
-    pairs = [
-        (position, part)
-        for position in positions.tolist()
-        for part in (PARTS if is_date(dtypes[position]) else [""])
-    ]
-    order = sort_names(name_part(X.columns[position], part) for position, part in pairs)
-    split = np.array([pairs[place][0] for place in order], dtype=positions.dtype)
-    return split, [pairs[place][1] for place in order]
+        return numbers
+    names = (name_part(X.columns[number.position], number.part) for number in numbers)
+    return [numbers[place] for place in sort_names(names)]
 
 
 def _is_from_dtype(choice: str | Sequence[Any] | None) -> bool:
     return isinstance(choice, str) and choice == "from_dtype"
 
 
-def _is_category(dtype: np.dtype | ExtensionDtype) -> bool:
-    # To pandas, objects are strings.
-    return isinstance(dtype, pd.CategoricalDtype) or types.is_string_dtype(dtype)
+def _list_chosen(
+    choice: str | Sequence[Any] | None, X: Features, parameter: str = "categorical_features"
+) -> np.ndarray:
+    """Return the positions of columns that are chosen by names, positions or a mask."""
+    every = np.arange(X.shape[1])
+    return every[:0] if choice is None else every[_find_positions(choice, X, parameter)]
 
 
-def _find_positions(
-    choice: str | Sequence[Any], X: pd.DataFrame, parameter: str = "categorical_features"
-) -> Any:
+def _find_positions(choice: str | Sequence[Any], X: pd.DataFrame, parameter: str) -> Any:
     """Turn names, positions or a mask into an index of the columns."""
     if sparse.issparse(X):
         raise ValueError(f"{parameter} needs a dense X or a data frame: sparse X holds numbers.")

@@ -143,11 +143,9 @@ def _measure(basis: np.ndarray, squares: np.ndarray, labels: np.ndarray, penalty
 
 def _encode(features: Features) -> np.ndarray:
     """Return standardised numbers, and an indicator of each category of columns of few."""
-    encoder, whole = FeatureEncoder(dtype="float64"), (features, np.ones(features.shape[0]))
     # The encoder of the network warns of the same columns.
     with collected():
-        _, ranges = encoder.learn_categories(features, [features])
-        encoder.learn_scales(ranges, whole, [whole])
+        encoder = FeatureEncoder(dtype="float64").learn(features)
         numbers, codes = encoder.transform(features)
     numbers = numbers if isinstance(numbers, np.ndarray) else numbers.toarray()
     sizes = zip(codes.T, encoder.cardinalities_, strict=True)
