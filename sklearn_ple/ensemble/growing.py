@@ -209,8 +209,10 @@ def fit_boosting(
     """
     judges = [part for part in parts if part.can_judge()]
     if not judges and len(parts) > 1:
-        alone = [fit_boosting([part], settings, predicts) for part in parts]
-        return [model for models, _ in alone for model in models], alone[0][1]
+        alone, predicted = zip(
+            *(fit_boosting([p], settings, predicts) for p in parts), strict=True
+        )
+        return [model for (model,) in alone], predicted[0]
     folds = judges or [part for part in parts[0].divide() if part.can_judge()]
     if not folds:
         models = [part.fit(settings[0], _TREES_OF_FEW_LABELS) for part in parts]

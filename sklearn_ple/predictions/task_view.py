@@ -1,7 +1,7 @@
 """One task of a multi-task estimator as a fitted scikit-learn classifier or regressor."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -64,15 +64,22 @@ def task_view(estimator: Any, name: str) -> "TaskClassifierView | TaskRegressorV
     >>> view.predict(X).shape
     (200,)
     """
-    _, classes = _find(estimator, name)
-    return (TaskRegressorView if classes is None else TaskClassifierView)(estimator, name)
+    is_number = _find(estimator, name).classes is None
+    return (TaskRegressorView if is_number else TaskClassifierView)(estimator, name)
 
 
-def _find(estimator: Any, name: str) -> tuple[int, np.ndarray | None]:
-    """Return the position of a task and its classes, which are None for a number."""
+class _Found(NamedTuple):
+    """The position of a task, and its classes, which are None for a number."""
+
+    position: int
+    classes: np.ndarray | None
+
+
+def _find(estimator: Any, name: str) -> _Found:
+    """Find a task of an estimator."""
     fitted = tasks_of(estimator)
     position, classes = find_task(name, fitted.task_names_), fitted.classes_
-    return position, classes[position] if isinstance(classes, list) else classes
+    return _Found(position, classes[position] if isinstance(classes, list) else classes)
 
 
 def _each(change: Callable[[Any], np.ndarray], response: Any) -> Any:
@@ -140,7 +147,7 @@ class _TaskView(BaseEstimator):
         return self.estimator.feature_names_in_
 
     def _task(self) -> Task:
-        return tasks_of(self.estimator).tasks_[_find(self.estimator, self.task)[0]]
+        return tasks_of(self.estimator).tasks_[_find(self.estimator, self.task).position]
 
     def _outdated(self, now: str) -> ValueError:
         return ValueError(
@@ -148,7 +155,7 @@ class _TaskView(BaseEstimator):
         )
 
     def _predict(self, X: Any, dtype: DTypeLike) -> np.ndarray:
-        position, _ = _find(self.estimator, self.task)
+        position = _find(self.estimator, self.task).position
 
         def choose(labels: Any) -> np.ndarray:
             labels = to_pandas(labels)
@@ -198,7 +205,7 @@ class TaskClassifierView(ClassifierMixin, _TaskView):
     @property
     def classes_(self) -> np.ndarray:
         """The sorted class labels."""
-        _, classes = _find(self.estimator, self.task)
+        classes = _find(self.estimator, self.task).classes
         if classes is None:
             raise self._outdated("is a number")
         return classes
@@ -232,7 +239,7 @@ class TaskClassifierView(ClassifierMixin, _TaskView):
         probabilities : ndarray of shape (n_samples, n_classes)
             Columns are in the order of ``classes_``.
         """
-        position, _ = _find(self.estimator, self.task)
+        position = _find(self.estimator, self.task).position
 
         def choose(response: Any) -> np.ndarray:
             return response[position] if isinstance(response, list) else response
@@ -312,7 +319,7 @@ class TaskRegressorView(RegressorMixin, _TaskView):
         y : ndarray of shape (n_samples,)
             The numbers, in the units of the labels.
         """
-        if _find(self.estimator, self.task)[1] is not None:
+        if _find(self.estimator, self.task).classes is not None:
             raise self._outdated("has classes")
         return self._predict(X, np.float64)
 

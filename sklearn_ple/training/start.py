@@ -322,7 +322,7 @@ class FewerTasks(Start):
         whole = [tensor for tensor, mask in held if tensor.requires_grad and mask.all()]
         # A weight of which only some entries are held has a gradient, and weight decay and
         # momentum change even entries whose gradient is 0: these are restored after each step.
-        moved = [each for each in before if each[0].requires_grad and not each[1].all()]
+        moved = [(p, mask, was) for p, mask, was in before if p.requires_grad and not mask.all()]
         first = rows.head(_ROWS_COMPARED)
         self._check_unmoved(net, first)
         for tensor in whole:
