@@ -11,7 +11,7 @@ from torch import nn
 
 from ..nn import Axis
 from ..nn.members import Members
-from ..tables.files.table import FitTable
+from ..tables.files.streamed_table import FitTable
 from ..tables.frames import sort_names
 from ..tables.reading import Features
 from ..tables.table import Table

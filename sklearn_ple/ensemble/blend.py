@@ -26,11 +26,11 @@ from ..utils.constraints import CV, LISTED, N_JOBS, is_estimator
 from ..utils.progress import progress_bar
 from ..utils.restoring import restoring
 from ..utils.types import RandomStateLike
+from .blended import MemberFit, average_tasks
+from .labelled_rows import LabelledRows
 from .learnt import Learnt, deviate, take_logarithms
-from .members import MemberFit, average_tasks
 from .model import EnsembleModel
 from .per_task import PerTaskClassifierRegressor
-from .rows import LabelledRows
 
 
 class BlendClassifierRegressor(_BaseComposition, EnsembleModel):

@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 
 from .boosting import fill_rare_columns
-from .rows import fit_weighted
+from .labelled_rows import fit_weighted
 
 # A guard, reached only where labels have no noise.
 _MOST_TREES = 1500

@@ -16,9 +16,9 @@ from ..predictions.copula import Copula
 from ..predictions.errors import StandardisedErrors, centre_errors, find_errors
 from ..predictions.joint import Distributions, encode_labels, learn_copula
 from ..tasks import Task, array_of
-from .members import Member
-from .rows import LabelledRows
-from .weights import Evidence, learn_weights
+from .blend_weights import Evidence, learn_weights
+from .blended import Member
+from .labelled_rows import LabelledRows
 
 
 class OwnLabels(NamedTuple):

@@ -26,8 +26,8 @@ from ..utils.types import ClassWeight, RandomStateLike
 from ..utils.warn import without_repeats
 from .boosting import TRIED, TreeColumns, learns_targets, make_boosting
 from .growing import Part, Predicted, TaskRows, fit_boosting
+from .labelled_rows import LabelledRows, fit_weighted
 from .model import EnsembleModel
-from .rows import LabelledRows, fit_weighted
 from .text import as_categories, learn_categories
 
 

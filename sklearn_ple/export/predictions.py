@@ -15,7 +15,7 @@ from ..utils._sklearn import StrOptions
 from ..utils.constraints import PATH, check_arguments
 from ..utils.credentials import masking
 from ..utils.files import replacing, replacing_in
-from .checks import check_model
+from .check_model import check_model
 from .estimator import FittedEstimator
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor
 from sklearn.pipeline import Pipeline
 
 from ..ensemble import BlendClassifierRegressor, PerTaskClassifierRegressor
-from ..ensemble.rows import LabelledRows, is_auto
+from ..ensemble.labelled_rows import LabelledRows, is_auto
 from ..metrics import metric_name
 from ..metrics.scores import assign_metrics
 from ..metrics.views import Metrics

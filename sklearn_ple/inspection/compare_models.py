@@ -16,11 +16,11 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import has_fit_parameter
 
 from ..ensemble import BlendClassifierRegressor, PerTaskClassifierRegressor
-from ..ensemble.rows import LabelledRows, fit_weighted
+from ..ensemble.labelled_rows import LabelledRows, fit_weighted
 from ..estimators.bottoms import SharedBottomClassifierRegressor
 from ..estimators.ple import PLEClassifierRegressor
 from ..metrics.jackknife import N_BLOCKS, compute_pseudo_values, deal_blocks
-from ..metrics.reading import read_tasks
+from ..metrics.scored_tasks import read_tasks
 from ..metrics.scores import assign_metrics, score_task
 from ..metrics.views import ScoredTask
 from ..tables.frames import take_rows

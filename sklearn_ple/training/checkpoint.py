@@ -16,11 +16,11 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from ..parameters.settings import Settings
-from ..tables.files.table import FitTable
+from ..tables.files.streamed_table import FitTable
 from ..utils.files import replacing
 from ..utils.processes import current
 from ..utils.types import RandomStateLike
-from .choosing.split import Split
+from .choosing.validation_rows import Split
 from .fingerprint import describe_fit
 from .history import SharedHistory
 from .protocols import TrainedNet

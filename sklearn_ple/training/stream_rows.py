@@ -9,7 +9,7 @@ from ..encoding.class_weights import ClassTotals
 from ..encoding.encoder import TableEncoder
 from ..encoding.statistics import OrderedStatistics
 from ..tables.files.source import Source
-from ..tables.files.table import StreamedTable
+from ..tables.files.streamed_table import StreamedTable
 from ..tables.table import Table
 from ..utils.processes import current
 from ..utils.types import ClassWeight

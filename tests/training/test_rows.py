@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from sklearn_ple.nn.draws import drawing_from
 from sklearn_ple.training import rows as module
-from sklearn_ple.training.choosing.split import Split
+from sklearn_ple.training.choosing.validation_rows import Split
 from sklearn_ple.training.rows import (
     Batches,
     ShuffledBatches,

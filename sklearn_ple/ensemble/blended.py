@@ -20,7 +20,7 @@ from ..tables.frames import take_rows
 from ..tables.labels import as_frame
 from ..tasks import Task
 from ..utils.inner import tasks_of
-from .rows import LabelledRows, fit_weighted
+from .labelled_rows import LabelledRows, fit_weighted
 
 #: Pairs of training rows and test rows.
 Folds = Sequence[tuple[np.ndarray, np.ndarray]]
