@@ -66,13 +66,6 @@ KINDS = (
 _CATEGORY, *_, _NUMBER = KINDS
 
 
-class Number(NamedTuple):
-    """What is read as numbers: the position of a column, and a part of its dates or ""."""
-
-    position: int
-    part: str
-
-
 @dataclass(eq=False, repr=False)
 class FeatureEncoder:
     """Learns scales and categories from X, and encodes X for the network.
@@ -157,17 +150,20 @@ class FeatureEncoder:
             Ranges of the numbers, for `learn_scales`.
         """
         named = None
-        if not _is_from_dtype(categorical_features):
-            named = set(_list_chosen(categorical_features, sample).tolist())
+        if not isinstance(categorical_features, str) or categorical_features != "from_dtype":
+            named = set(_find_positions(categorical_features, sample).tolist())
         layouts = _find_layouts(sample, named)
         sample = _read_layouts(sample, layouts)
         kinds = _find_kinds(sample, named)
         order = np.arange(len(kinds)) if sparse.issparse(sample) else sort_names(sample.columns)
         is_coded = [kinds[place].encoder is CategoryEncoder for place in order]
         self.categorical_positions_ = order[is_coded]
-        numbers = _list_numbers(sample, kinds, order)
-        positions = np.array([number.position for number in numbers], dtype=order.dtype)
-        self.scaler_ = NumberScaler(positions, [number.part for number in numbers], self.dtype)
+        read = [(place, part) for place in order.tolist() for part in kinds[place].parts]
+        if not sparse.issparse(sample):
+            names = (name_part(sample.columns[place], part) for place, part in read)
+            read = [read[place] for place in sort_names(names)]
+        positions = np.array([place for place, _ in read], dtype=order.dtype)
+        self.scaler_ = NumberScaler(positions, [part for _, part in read], self.dtype)
         self.read_by_ = None
         dates = self.date_positions_
         self.zones_ = [find_zone(sample.dtypes.iloc[place]) for place in dates]
@@ -351,7 +347,7 @@ class FeatureEncoder:
 
     def find_codes(self, X: Features, choice: str | Sequence[Any], parameter: str) -> np.ndarray:
         """Find the columns of codes for columns of X, chosen by names, positions or a mask."""
-        chosen = _list_chosen(choice, X, parameter)
+        chosen = _find_positions(choice, X, parameter)
         for position in np.setdiff1d(chosen, self.categorical_positions_):
             raise ValueError(
                 f"{parameter} names column {shown(X.columns[position])} of X, which holds no "
@@ -387,8 +383,8 @@ def _find_layouts(X: Features, named: Collection[int] | None) -> dict[int, DateT
         return {}
     found = {}
     for position, dtype in enumerate(X.dtypes.tolist()):
-        is_named = named is not None and position in named
-        if is_named or isinstance(dtype, pd.CategoricalDtype) or not _CATEGORY.selects(dtype):
+        is_text = _CATEGORY.selects(dtype) and not isinstance(dtype, pd.CategoricalDtype)
+        if not is_text or position in (named or ()):
             continue
         column = X.iloc[:, position]
         if layout := find_layout(column):
@@ -414,29 +410,12 @@ def _describe_conversion(column: pd.Series) -> str:
     return ", for example with .dt.to_timestamp()" if hasattr(column, "dt") else ""
 
 
-def _list_numbers(X: Features, kinds: Sequence[Kind], order: np.ndarray) -> list[Number]:
-    """List what is read as numbers, in the order of the names."""
-    numbers = [Number(place, part) for place in order.tolist() for part in kinds[place].parts]
-    if sparse.issparse(X):
-        return numbers
-    names = (name_part(X.columns[number.position], number.part) for number in numbers)
-    return [numbers[place] for place in sort_names(names)]
-
-
-def _is_from_dtype(choice: str | Sequence[Any] | None) -> bool:
-    return isinstance(choice, str) and choice == "from_dtype"
-
-
-def _list_chosen(
+def _find_positions(
     choice: str | Sequence[Any] | None, X: Features, parameter: str = "categorical_features"
 ) -> np.ndarray:
     """Return the positions of columns that are chosen by names, positions or a mask."""
-    every = np.arange(X.shape[1])
-    return every[:0] if choice is None else every[_find_positions(choice, X, parameter)]
-
-
-def _find_positions(choice: str | Sequence[Any], X: pd.DataFrame, parameter: str) -> Any:
-    """Turn names, positions or a mask into an index of the columns."""
+    if choice is None:
+        return np.empty(0, dtype=int)
     if sparse.issparse(X):
         raise ValueError(f"{parameter} needs a dense X or a data frame: sparse X holds numbers.")
     if isinstance(choice, str):
@@ -455,10 +434,10 @@ def _find_positions(choice: str | Sequence[Any], X: pd.DataFrame, parameter: str
                 f"{parameter} {values.tolist()} does not fit X, which has {X.shape[1]} columns: "
                 f"positions go from 0 to {X.shape[1] - 1}, and a mask has {X.shape[1]} entries."
             )
-        return values
+        return np.arange(X.shape[1])[values]
     if unknown := sorted(set(entries) - set(X.columns), key=str):
         raise ValueError(
             f"{parameter} names {shown(unknown)}, which are not columns of X; it has "
             f"{shown(list(X.columns))}."
         )
-    return X.columns.isin(entries)
+    return np.flatnonzero(X.columns.isin(entries))
