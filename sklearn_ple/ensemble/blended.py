@@ -20,7 +20,7 @@ from ..tables.frames import take_rows
 from ..tables.labels import as_frame
 from ..tasks import Task
 from ..utils.inner import tasks_of
-from .labelled_rows import LabelledRows, fit_weighted
+from .labelled_rows import LabelledRows, ModelRows
 
 #: Pairs of training rows and test rows.
 Folds = Sequence[tuple[np.ndarray, np.ndarray]]
@@ -106,15 +106,11 @@ class BlendedFit:
                     self.rows.X, self.y, self.sample_weight, folds=folds
                 )
             return found
+        every = ModelRows(self.rows.X, self.y, self.sample_weight)
         fitted: list[BaseEstimator] = Parallel(self.n_jobs)(
-            delayed(self._fit)(estimator, rows) for rows, _ in folds
+            delayed(_fit)(clone(estimator), every, rows) for rows, _ in folds
         )
         return fitted
-
-    def _fit(self, estimator: BaseEstimator, rows: np.ndarray) -> BaseEstimator:
-        X = take_rows(self.rows.X, rows)
-        weights = None if self.sample_weight is None else self.sample_weight[rows]
-        return fit_weighted(clone(estimator), X, self.y.iloc[rows], weights)
 
     def _join(self, models: Sequence[BaseEstimator], folds: Folds) -> list[np.ndarray]:
         """Predict the test rows of each fold; the last prediction of a row counts."""
@@ -126,6 +122,11 @@ class BlendedFit:
             for whole, part in zip(joined, parts, strict=True):
                 whole[test] = part
         return joined
+
+
+def _fit(model: BaseEstimator, every: ModelRows, rows: np.ndarray) -> BaseEstimator:
+    """Fit a model to some rows; they are taken by the job, which may be another process."""
+    return every.take(rows).fit(model)
 
 
 def predict_tasks(model: BaseEstimator, X: Any, tasks: Sequence[Task]) -> list[np.ndarray]:

@@ -25,8 +25,8 @@ from ..utils.threads import limit_threads
 from ..utils.types import ClassWeight, RandomStateLike
 from ..utils.warn import without_repeats
 from .boosting import TRIED, TreeColumns, learns_targets, make_boosting
-from .growing import Part, Predicted, TaskRows, fit_boosting
-from .labelled_rows import LabelledRows, fit_weighted
+from .growing import Part, Predicted, fit_boosting
+from .labelled_rows import LabelledRows, ModelRows
 from .model import EnsembleModel
 from .text import as_categories, learn_categories
 
@@ -281,7 +281,7 @@ class PerTaskClassifierRegressor(EnsembleModel):
             has_one = task.has_classes and len(np.unique(column.observed)) == 1
             models.append(DummyClassifier() if has_one else clone(model))
         trained = self._list_rows(rows, rows.targets, is_weighted)
-        apart: list[TaskRows | None] = [None] * len(models)
+        apart: list[ModelRows | None] = [None] * len(models)
         if held_out is not None and self.columns_ is not None:
             apart = self._list_rows(held_out, rows.targets, is_weighted)
         return list(map(Part, models, trained, apart))
@@ -301,7 +301,7 @@ class PerTaskClassifierRegressor(EnsembleModel):
             y = codes[there, k] if self._roles[k].learns_targets else column.observed
             y = codes[there, k].astype(int) if task.has_classes else y.astype(float)
             X = X if there.all() else take_rows(X, np.flatnonzero(there))
-            listed.append(TaskRows(X, y, weights[there, k] if is_weighted else None))
+            listed.append(ModelRows(X, y, weights[there, k] if is_weighted else None))
         return listed
 
     def _make_tables(self, X: Any) -> list[Any]:
@@ -412,7 +412,7 @@ def _fit_task(
         if role.is_default:
             with limit_threads(parts[0].rows.X.size):
                 return fit_boosting(parts, settings, role.learns_targets)
-        return [fit_weighted(part.model, *part.rows) for part in parts], None
+        return [part.rows.fit(part.model) for part in parts], None
     except Exception as error:
         error.add_note(f"This was the model of task {name!r}.")
         _explain_text(error, parts[0])

@@ -7,23 +7,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import TimeSeriesSplit
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import has_fit_parameter
 
 from ..ensemble import BlendClassifierRegressor, PerTaskClassifierRegressor
-from ..ensemble.labelled_rows import LabelledRows, fit_weighted
+from ..ensemble.labelled_rows import LabelledRows, ModelRows
 from ..estimators.bottoms import SharedBottomClassifierRegressor
 from ..estimators.ple import PLEClassifierRegressor
 from ..metrics.jackknife import N_BLOCKS, compute_pseudo_values, deal_blocks
 from ..metrics.scored_tasks import read_tasks
 from ..metrics.scores import assign_metrics, score_task
 from ..metrics.views import ScoredTask
-from ..tables.frames import take_rows
 from ..tables.groups import read_groups
 from ..tasks import Task
 from ..utils.constraints import (
@@ -237,7 +235,7 @@ def compare(
         raise ValueError(f"An interval needs 2 folds or more, but cv has {len(splits)}.")
     seeds = check_random_state(random_state).randint(np.iinfo(np.int32).max, size=len(splits))
     weights = None if sample_weight is None else rows.weights
-    compared = ComparedRows(rows.X, table, weights, groups)
+    compared = ModelRows(rows.X, table, weights, groups)
     folds = [Fold(*split, seed) for split, seed in zip(splits, seeds.tolist(), strict=True)]
     found = _run(candidates, folds, compared, metrics, n_jobs, verbose)
     tested = [fold.test for fold in folds[: len(found)]]
@@ -274,46 +272,6 @@ class Fold(NamedTuple):
     seed: int
 
 
-class ComparedRows(NamedTuple):
-    """Rows to which models are fitted, or on which they are scored.
-
-    Attributes
-    ----------
-    X : object
-        The features.
-    labels : DataFrame of shape (n_rows, n_tasks)
-        The labels.
-    weights : ndarray of shape (n_rows, n_tasks) or None
-        The weights of the labels.
-    groups : ndarray of shape (n_rows,) or None
-        The group of each row.
-    """
-
-    X: Any
-    labels: Any
-    weights: np.ndarray | None
-    groups: np.ndarray | None
-
-    def of_tasks(self, names: list[str]) -> "ComparedRows":
-        """Return the rows with the labels of some tasks."""
-        places = self.labels.columns.get_indexer(names)
-        weights = None if self.weights is None else self.weights[:, places]
-        return self._replace(labels=self.labels[names], weights=weights)
-
-    def take(self, rows: np.ndarray) -> "ComparedRows":
-        """Return some of the rows."""
-        weights, groups = (
-            None if values is None else values[rows] for values in (self.weights, self.groups)
-        )
-        return ComparedRows(take_rows(self.X, rows), self.labels.iloc[rows], weights, groups)
-
-    def fit(self, model: BaseEstimator) -> BaseEstimator:
-        """Fit a model to the rows; it gets the groups, if there are any and its fit has them."""
-        passes = self.groups is not None and has_fit_parameter(model, "groups")
-        options = {"groups": self.groups} if passes else {}
-        return fit_weighted(model, self.X, self.labels, self.weights, **options)
-
-
 class Scored(NamedTuple):
     """The scores of a model in a fold, and their costs.
 
@@ -333,7 +291,7 @@ class Scored(NamedTuple):
 def _run(
     candidates: Mapping[str, Candidate],
     folds: Sequence[Fold],
-    rows: ComparedRows,
+    rows: ModelRows,
     metrics: Any,
     n_jobs: int | None,
     verbose: int,
@@ -383,14 +341,14 @@ class Refit:
     ----------
     candidates : dict of str to Candidate
         The models by name.
-    rows : ComparedRows or None
+    rows : ModelRows or None
         All rows.
     y : object
         The labels as they were passed.
     """
 
     candidates: dict[str, Candidate]
-    rows: ComparedRows | None
+    rows: ModelRows | None
     y: Any
 
     def __getstate__(self) -> dict[str, Any]:
@@ -404,12 +362,12 @@ class Refit:
                 "A comparison that was loaded does not hold the rows: fit the best model, "
                 f"{name!r}, to them yourself."
             )
-        estimator, tasks = self.candidates[name]
-        rows = self.rows.of_tasks(tasks)
+        candidate = self.candidates[name]
+        rows = candidate.choose(self.rows)
         # As they were passed, unless the model is of some tasks only.
-        if tasks == list(self.rows.labels):
-            rows = rows._replace(labels=self.y)
-        return rows.fit(clone(estimator))
+        if candidate.tasks == list(self.rows.y):
+            rows = rows._replace(y=self.y)
+        return rows.fit(clone(candidate.estimator))
 
 
 def _score_rows(
@@ -427,10 +385,10 @@ def _score_rows(
 
 
 def _fit_and_score(
-    name: str, candidate: Candidate, rows: ComparedRows, fold: Fold, metrics: Any
+    name: str, candidate: Candidate, rows: ModelRows, fold: Fold, metrics: Any
 ) -> Scored:
     """Fit a clone in one fold, and score it."""
-    own = rows.of_tasks(candidate.tasks)
+    own = candidate.choose(rows)
     train, test = own.take(fold.train), own.take(fold.test)
     model = clone(candidate.estimator)
     seeded = [part for part in model.get_params() if part.split("__")[-1] == "random_state"]
@@ -441,7 +399,7 @@ def _fit_and_score(
         clocks.append(time.process_time())
         model.predict(test.X)
         clocks.append(time.process_time())
-        scored = read_tasks(model, test.X, test.labels, test.weights)
+        scored = read_tasks(model, test.X, test.y, test.weights)
         scores = _score_rows(scored, metrics, test.groups, fold.seed)
     except Exception as error:
         error.add_note(f"This was the model {name!r}, with the seed {fold.seed}.")
