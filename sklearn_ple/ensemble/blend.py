@@ -378,19 +378,13 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
         distributions = self._predict_distributions(X)
         results: list[Any] = []
         tasks: list[Any] = list(self.tasks_)
-        columns = zip(
-            tasks,
-            distributions.predictions,
-            distributions.deviations,
-            distributions.errors,
-            strict=True,
-        )
-        for task, predicted, deviations, errors in columns:
-            if not hasattr(task, "predict_quantiles") or errors is None:
+        margins = distributions.make_margins(tasks, distributions.predictions)
+        for task, margin in zip(tasks, margins, strict=True):
+            if not isinstance(margin, NumberMargin) or not hasattr(task, "predict_quantiles"):
                 results.append(None)
                 continue
-            numbers = NumberMargin(predicted, deviations, errors, task)
+            errors = margin.errors
             ends = [find_quantile(errors.values, errors.weights, q) for q in task.levels]
-            quantiles = np.column_stack([numbers.place(end) for end in ends])
+            quantiles = np.column_stack([margin.place(end) for end in ends])
             results.append(pd.DataFrame(quantiles, index_of(X), task.levels))
         return self._by_task(results)

@@ -12,11 +12,11 @@ from ..encoding.prerequisites import Prerequisites
 from ..encoding.targets import TargetEncoder
 from ..tables.labels import check_type, read_targets
 from ..tables.plausibility import warn_of_order
-from ..tasks import Task
+from ..tasks import Survival, Task
 from ..utils.checks import naming
 from .copula import Copula
 from .errors import StandardisedErrors, find_quantile, to_units
-from .margins import Margin, NumberMargin, make_margins
+from .margins import FixedMargin, Margin, NumberMargin, OrderedMargin, TimeMargin, lacks_order
 from .propagation import draw_latents, infer_clusters
 
 
@@ -82,8 +82,37 @@ class Distributions(NamedTuple):
         predictions: Sequence[np.ndarray],
         orders: Sequence[np.ndarray] | None = None,
     ) -> list[Margin]:
-        """Return `make_margins` of other predictions with the same errors."""
-        return make_margins(tasks, predictions, self.deviations, self.errors, self.outputs, orders)
+        """Return the distributions of all tasks for these predictions, with the same errors.
+
+        Parameters
+        ----------
+        tasks : sequence of Task
+            The tasks.
+        predictions : sequence of ndarray of shape (n_rows, n_classes) or (n_rows,)
+            For each task the probabilities of its classes, or the numbers.
+        orders : sequence of ndarray of int, optional
+            For each task an order of its classes, used if they have none of their own.
+
+        Returns
+        -------
+        list of Margin
+            The distributions.
+        """
+        margins: list[Margin] = []
+        for k, (task, predicted) in enumerate(zip(tasks, predictions, strict=True)):
+            of_task = self.errors[k]
+            if task.has_classes:
+                is_free = lacks_order(task)
+                own = np.arange(len(task.classes))[task.order]
+                order = orders[k] if is_free and orders is not None else own
+                margins.append(OrderedMargin(predicted, order, is_free))
+            elif isinstance(task, Survival) and self.outputs is not None:
+                margins.append(TimeMargin(task, self.outputs[k]))
+            elif of_task is None:
+                margins.append(FixedMargin(predicted))
+            else:
+                margins.append(NumberMargin(predicted, self.deviations[k], of_task, task))
+        return margins
 
 
 def encode_labels(tasks: Sequence[Task], labels: Sequence[Any]) -> np.ndarray:

@@ -1,7 +1,6 @@
 """Predictive distributions of single tasks as functions of standard normal latent variables."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
@@ -287,53 +286,6 @@ class FixedMargin(Margin):
 def lacks_order(task: Task) -> bool:
     """Return whether a task has three or more classes without an order."""
     return len(task.classes) > 2 and isinstance(task.order, slice)
-
-
-def make_margins(
-    tasks: Sequence[Task],
-    predictions: Sequence[np.ndarray],
-    deviations: Sequence[np.ndarray],
-    errors: Sequence[StandardisedErrors | None],
-    outputs: Sequence[np.ndarray] | None = None,
-    orders: Sequence[np.ndarray] | None = None,
-) -> list[Margin]:
-    """Return the predictive distributions of all tasks.
-
-    Parameters
-    ----------
-    tasks : sequence of Task
-        The tasks.
-    predictions : sequence of ndarray of shape (n_rows, n_classes) or (n_rows,)
-        For each task the probabilities of its classes, or the numbers.
-    deviations : sequence of ndarray of shape (n_rows,)
-        The standard deviations of the numbers.
-    errors : sequence of StandardisedErrors or None
-        The standardised errors of the numbers.
-    outputs : sequence of ndarray of shape (n_rows, n_outputs), optional
-        The outputs of a network for each task, which times need.
-    orders : sequence of ndarray of int, optional
-        For each task an order of its classes, used if they have none of their own.
-
-    Returns
-    -------
-    list of Margin
-        The distributions.
-    """
-    margins: list[Margin] = []
-    for k, (task, predicted) in enumerate(zip(tasks, predictions, strict=True)):
-        of_task = errors[k]
-        if task.has_classes:
-            is_free = lacks_order(task)
-            own = np.arange(len(task.classes))[task.order]
-            order = orders[k] if is_free and orders is not None else own
-            margins.append(OrderedMargin(predicted, order, is_free))
-        elif isinstance(task, Survival) and outputs is not None:
-            margins.append(TimeMargin(task, outputs[k]))
-        elif of_task is None:
-            margins.append(FixedMargin(predicted))
-        else:
-            margins.append(NumberMargin(predicted, deviations[k], of_task, task))
-    return margins
 
 
 def observe(value: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> Moments:

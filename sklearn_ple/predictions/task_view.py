@@ -1,7 +1,7 @@
 """One task of a multi-task estimator as a fitted scikit-learn classifier or regressor."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -64,22 +64,19 @@ def task_view(estimator: Any, name: str) -> "TaskClassifierView | TaskRegressorV
     >>> view.predict(X).shape
     (200,)
     """
-    is_number = _find(estimator, name).classes is None
+    is_number = _find_classes(estimator, name) is None
     return (TaskRegressorView if is_number else TaskClassifierView)(estimator, name)
 
 
-class _Found(NamedTuple):
-    """The position of a task, and its classes, which are None for a number."""
-
-    position: int
-    classes: np.ndarray | None
+def _find(estimator: Any, name: str) -> int:
+    """Return the position of a task."""
+    return find_task(name, tasks_of(estimator).task_names_)
 
 
-def _find(estimator: Any, name: str) -> _Found:
-    """Find a task of an estimator."""
-    fitted = tasks_of(estimator)
-    position, classes = find_task(name, fitted.task_names_), fitted.classes_
-    return _Found(position, classes[position] if isinstance(classes, list) else classes)
+def _find_classes(estimator: Any, name: str) -> np.ndarray | None:
+    """Return the classes of a task; None for a number."""
+    position, classes = _find(estimator, name), tasks_of(estimator).classes_
+    return classes[position] if isinstance(classes, list) else classes
 
 
 def _each(change: Callable[[Any], np.ndarray], response: Any) -> Any:
@@ -147,7 +144,7 @@ class _TaskView(BaseEstimator):
         return self.estimator.feature_names_in_
 
     def _task(self) -> Task:
-        return tasks_of(self.estimator).tasks_[_find(self.estimator, self.task).position]
+        return tasks_of(self.estimator).tasks_[_find(self.estimator, self.task)]
 
     def _outdated(self, now: str) -> ValueError:
         return ValueError(
@@ -155,7 +152,7 @@ class _TaskView(BaseEstimator):
         )
 
     def _predict(self, X: Any, dtype: DTypeLike) -> np.ndarray:
-        position = _find(self.estimator, self.task).position
+        position = _find(self.estimator, self.task)
 
         def choose(labels: Any) -> np.ndarray:
             labels = to_pandas(labels)
@@ -205,7 +202,7 @@ class TaskClassifierView(ClassifierMixin, _TaskView):
     @property
     def classes_(self) -> np.ndarray:
         """The sorted class labels."""
-        classes = _find(self.estimator, self.task).classes
+        classes = _find_classes(self.estimator, self.task)
         if classes is None:
             raise self._outdated("is a number")
         return classes
@@ -239,7 +236,7 @@ class TaskClassifierView(ClassifierMixin, _TaskView):
         probabilities : ndarray of shape (n_samples, n_classes)
             Columns are in the order of ``classes_``.
         """
-        position = _find(self.estimator, self.task).position
+        position = _find(self.estimator, self.task)
 
         def choose(response: Any) -> np.ndarray:
             return response[position] if isinstance(response, list) else response
@@ -319,7 +316,7 @@ class TaskRegressorView(RegressorMixin, _TaskView):
         y : ndarray of shape (n_samples,)
             The numbers, in the units of the labels.
         """
-        if _find(self.estimator, self.task).classes is not None:
+        if _find_classes(self.estimator, self.task) is not None:
             raise self._outdated("has classes")
         return self._predict(X, np.float64)
 
