@@ -118,11 +118,11 @@ def compute_gain(columns: np.ndarray, numbers: np.ndarray) -> float:
     else:
         squares, basis = np.linalg.eigh(columns @ columns.T)
     logs = np.log(numbers)
-    found = [
+    of_logs, of_numbers = (
         max(_measure(basis, squares.clip(min=0), labels, penalty) for penalty in _PENALTIES)
         for labels in (logs, numbers)
-    ]
-    return found[0] - logs.mean() - found[1]
+    )
+    return of_logs - logs.mean() - of_numbers
 
 
 def _measure(basis: np.ndarray, squares: np.ndarray, labels: np.ndarray, penalty: float) -> float:

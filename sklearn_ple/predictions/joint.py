@@ -323,7 +323,8 @@ class Joint:
         for k, task in enumerate(self.tasks):
             for side in result:
                 side[k] = np.where(self.known[:, k] & task.has_errors, self.codes[:, k], side[k])
-        return result[0], result[1]
+        lower, upper = result
+        return lower, upper
 
     def draw(self, n_samples: int, rng: np.random.RandomState) -> list[np.ndarray]:
         """Draw labels of all tasks: positions of classes, or numbers, (n_rows, n_samples)."""
@@ -407,11 +408,12 @@ def find_joint_ends(errors: np.ndarray, level: float) -> np.ndarray:
     ends = np.where(sides[:, place] > 0, sides[:, place], sides[:, -1])
     # These are the ends of the other rows for a row that is beyond them, and only such rows count.
     others = np.where(sides[:, before] > 0, sides[:, before], ends)
-    others = np.where(others > 0, others, np.inf)
+    below, above = np.where(others > 0, others, np.inf)
     beyond = errors - middle
-    ratios = np.maximum(-beyond / others[0], beyond / others[1]).max(axis=1)
+    ratios = np.maximum(-beyond / below, beyond / above).max(axis=1)
     factor = max(find_quantile(np.sort(ratios), np.ones(n), level), 1.0)
-    return np.column_stack([middle - factor * ends[0], middle + factor * ends[1]])
+    low, high = factor * ends
+    return np.column_stack([middle - low, middle + high])
 
 
 def split_level(level: float, n_tasks: int) -> float:
