@@ -3,7 +3,6 @@
 import re
 from collections.abc import Hashable
 from itertools import chain
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -77,21 +76,6 @@ def check_dates(dates: pd.Series, zone: str | None) -> None:
             f"{what} held dates of the time zone {zone} in fit but of {now} now: convert it by "
             f".dt.tz_{way}({zone!r})."
         )
-
-
-class DateText(NamedTuple):
-    """How dates are written as text.
-
-    Attributes
-    ----------
-    layout : str
-        A format of ``strftime`` or "ISO8601", see `find_layout`.
-    zone : {"UTC", None}
-        What `find_text_zone` returned.
-    """
-
-    layout: str
-    zone: str | None
 
 
 def find_layout(column: pd.Series) -> str | None:

@@ -19,7 +19,6 @@ from ..utils.checks import shown
 from .categories import CategoryCounts, CategoryEncoder, UnknownColumns, is_text
 from .dates import (
     PARTS,
-    DateText,
     check_dates,
     find_layout,
     find_text_zone,
@@ -167,7 +166,8 @@ class FeatureEncoder:
         self.read_by_ = None
         dates = self.date_positions_
         self.zones_ = [find_zone(sample.dtypes.iloc[place]) for place in dates]
-        self.layouts_ = [layouts[place].layout if place in layouts else None for place in dates]
+        found = {place: layout for place, (layout, _) in layouts.items()}
+        self.layouts_ = [found.get(place) for place in dates]
         counts = [CategoryCounts() for _ in self.categorical_positions_]
         ranges = Ranges(len(positions))
         for X in map(self.read_dates, blocks):
@@ -203,8 +203,7 @@ class FeatureEncoder:
     def read_dates(self, X: Features) -> Features:
         """Return a table in which the text that held dates in fit is dates."""
         rows = zip(self.date_positions_, self.layouts_, self.zones_, strict=True)
-        texts = {place: DateText(layout, zone) for place, layout, zone in rows if layout}
-        return _read_layouts(X, texts)
+        return _read_layouts(X, {place: (layout, zone) for place, layout, zone in rows if layout})
 
     def learn_scales(
         self, ranges: Ranges, sample: WeightedRows, blocks: Iterable[WeightedRows]
@@ -377,8 +376,8 @@ def _find_kinds(X: Features, named: Collection[int] | None) -> list[Kind]:
     return kinds
 
 
-def _find_layouts(X: Features, named: Collection[int] | None) -> dict[int, DateText]:
-    """Find the columns of text that hold dates, by position; named ones hold categories."""
+def _find_layouts(X: Features, named: Collection[int] | None) -> dict[int, tuple[str, str | None]]:
+    """Find the layouts and time zones of columns of text that hold dates, which are not named."""
     if sparse.issparse(X):
         return {}
     found = {}
@@ -388,11 +387,11 @@ def _find_layouts(X: Features, named: Collection[int] | None) -> dict[int, DateT
             continue
         column = X.iloc[:, position]
         if layout := find_layout(column):
-            found[position] = DateText(layout, find_text_zone(column, layout))
+            found[position] = layout, find_text_zone(column, layout)
     return found
 
 
-def _read_layouts(X: Features, layouts: dict[int, DateText]) -> Features:
+def _read_layouts(X: Features, layouts: dict[int, tuple[str, str | None]]) -> Features:
     """Turn text into dates, in the columns at these positions."""
     texts = {} if sparse.issparse(X) else layouts
     if texts:

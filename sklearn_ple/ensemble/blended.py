@@ -108,7 +108,7 @@ class BlendedFit:
             return found
         every = ModelRows(self.rows.X, self.y, self.sample_weight)
         fitted: list[BaseEstimator] = Parallel(self.n_jobs)(
-            delayed(_fit)(clone(estimator), every, rows) for rows, _ in folds
+            delayed(every.take(rows).fit)(clone(estimator)) for rows, _ in folds
         )
         return fitted
 
@@ -122,11 +122,6 @@ class BlendedFit:
             for whole, part in zip(joined, parts, strict=True):
                 whole[test] = part
         return joined
-
-
-def _fit(model: BaseEstimator, every: ModelRows, rows: np.ndarray) -> BaseEstimator:
-    """Fit a model to some rows; they are taken by the job, which may be another process."""
-    return every.take(rows).fit(model)
 
 
 def predict_tasks(model: BaseEstimator, X: Any, tasks: Sequence[Task]) -> list[np.ndarray]:

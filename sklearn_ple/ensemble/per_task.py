@@ -246,19 +246,18 @@ class PerTaskClassifierRegressor(EnsembleModel):
         whole = LabelledRows.read(clone(self), X, y, sample_weight)
         is_weighted = sample_weight is not None
         frame = whole.frame()
-        models, read, parts = [], [], []
+        fits = []
         for train, test in folds:
             model = whole.configure(self, self.task_types)
             weights = whole.weights[train] if is_weighted else None
             rows = LabelledRows.read(model, take_rows(whole.X, train), frame.iloc[train], weights)
-            models.append(model)
-            read.append(rows)
             apart = whole.take(test) if len(test) else None
-            parts.append(model._prepare(rows, is_weighted, apart))
+            fits.append((model, rows, model._prepare(rows, is_weighted, apart)))
+        models, read, parts = zip(*fits, strict=True)
         found, held_out = zip(*models[0]._run(list(zip(*parts, strict=True)), whole), strict=True)
         for model, rows, own in zip(models, read, zip(*found, strict=True), strict=True):
             model._keep(rows, own, held_out)
-        return models
+        return list(models)
 
     def _prepare(
         self, rows: LabelledRows, is_weighted: bool, held_out: LabelledRows | None = None
