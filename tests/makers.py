@@ -12,9 +12,9 @@ from skorch.callbacks import Callback
 
 from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.encoding.encoder import Encoded, TableEncoder
-from sklearn_ple.parameters.network import describe_network
+from sklearn_ple.parameters.same_network import describe_network
 from sklearn_ple.parameters.settings import Settings
-from sklearn_ple.tables.files.table import FitTable
+from sklearn_ple.tables.files.streamed_table import FitTable
 from sklearn_ple.tables.reading import FeatureReader
 from sklearn_ple.tables.table import TableReader
 from sklearn_ple.tasks import TASK_KINDS

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Sequence
 from decimal import Decimal
 from functools import cached_property
 from numbers import Integral
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -70,15 +70,15 @@ class CategoryEncoder:
         min_frequency : int, float or None, default=None
             Parameter of the estimators.
         """
-        values, numbers = counts.merged()
+        values, occurrences = counts.merged()
         order = _sort(values)
-        rare = _are_rare(numbers[order], counts.n_rows, max_categories, min_frequency)
+        rare = _are_rare(occurrences[order], counts.n_rows, max_categories, min_frequency)
         self.categories = values[np.sort(order[~rare])]
         self._kind = _kind(values)
         # The share of new categories in other rows is that of the rows with one of their own, as
         # Good and Turing estimate it.
-        few = numbers[order][rare | (numbers[order] == 1)]
-        self._new_share = float(few.sum() / max(numbers.sum(), 1))
+        few = occurrences[order][rare | (occurrences[order] == 1)]
+        self._new_share = float(few.sum() / max(occurrences.sum(), 1))
         self._declared = counts.declared
         return self
 
@@ -231,6 +231,13 @@ class UnknownColumns:
             self.encoders[place].warn_of_unknown(*found)
 
 
+class Counted(NamedTuple):
+    """Distinct values, in the order of their first rows, and how often each of them occurs."""
+
+    values: pd.Index
+    occurrences: np.ndarray
+
+
 class CategoryCounts:
     """Counts how often each value of a column occurs, in one block of rows after the other.
 
@@ -245,9 +252,8 @@ class CategoryCounts:
     def __init__(self) -> None:
         self.n_rows = 0
         self.declared: pd.Index | None = None
-        # Distinct values, in the order of their first rows, with their counts: one part for all
-        # blocks that have been merged, and one for each later block.
-        self._parts: list[tuple[pd.Index, np.ndarray]] = []
+        # One for all blocks that have been merged, and one for each later block.
+        self._parts: list[Counted] = []
 
     def add(self, column: pd.Series) -> "CategoryCounts":
         """Count the values of the next rows."""
@@ -255,33 +261,33 @@ class CategoryCounts:
         self.declared = values if isinstance(column.dtype, pd.CategoricalDtype) else None
         places = places[places >= 0]
         seen = pd.unique(places)
-        self._parts.append((values[seen], np.bincount(places)[seen]))
+        self._parts.append(Counted(values[seen], np.bincount(places)[seen]))
         self.n_rows += len(column)
         # At least half of what a merge reads is new, so that all merges together take time in
         # proportion to the later blocks.
-        merged, *others = (len(part[0]) + 1 for part in self._parts)
+        merged, *others = (len(part.values) + 1 for part in self._parts)
         if sum(others) > max(merged, _LEAST_TO_MERGE):
             self.merged()
         return self
 
-    def merged(self) -> tuple[pd.Index, np.ndarray]:
-        """Return the distinct values, in the order of their first rows, and their counts."""
+    def merged(self) -> Counted:
+        """Return the distinct values of all blocks."""
         if len(self._parts) > 1:
             values, counts = zip(*self._parts, strict=True)
             places, distinct = pd.factorize(values[0].append(list(values[1:])))
-            numbers = np.bincount(places, np.concatenate(counts)).astype(np.int64)
-            self._parts = [(pd.Index(distinct), numbers)]
+            occurrences = np.bincount(places, np.concatenate(counts)).astype(np.int64)
+            self._parts = [Counted(pd.Index(distinct), occurrences)]
         return self._parts[0]
 
     @property
     def n_known(self) -> int:
         """Number of rows with a value."""
-        return int(self.merged()[1].sum())
+        return int(self.merged().occurrences.sum())
 
 
 def is_text(counts: CategoryCounts) -> bool:
     """Return whether values are strings that are not declared categories."""
-    return counts.declared is None and _kind(counts.merged()[0]) == "text"
+    return counts.declared is None and _kind(counts.merged().values) == "text"
 
 
 def _are_rare(

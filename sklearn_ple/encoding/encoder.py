@@ -11,7 +11,7 @@ from torch import nn
 
 from ..nn import Axis
 from ..nn.members import Members
-from ..tables.files.table import FitTable
+from ..tables.files.streamed_table import FitTable
 from ..tables.frames import sort_names
 from ..tables.reading import Features
 from ..tables.table import Table
@@ -37,8 +37,12 @@ from .statistics import (
 )
 from .targets import TargetEncoder
 
-#: Targets and weights of the labels, both of shape (n_rows, n_tasks).
-EncodedLabels = tuple[np.ndarray, np.ndarray]
+
+class EncodedLabels(NamedTuple):
+    """Targets and weights of labels, both of shape (n_rows, n_tasks)."""
+
+    targets: np.ndarray
+    weights: np.ndarray
 
 
 class Encoded(NamedTuple):
@@ -202,7 +206,7 @@ class TableEncoder:
         counts, ranges = self.features.learn_categories(X, blocks, *choice)
         self._choose_statistics(X, [column.n_known for column in counts])
         sums = self._begin_sums(table, self.statistics)
-        sample = X, labels[1].mean(axis=1)
+        sample = WeightedRows(X, labels.weights.mean(axis=1))
         self.features.learn_scales(ranges, sample, self._read_weighted(table, sums, labels))
         identity = table.identity
         if self.statistics is None or identity is None:
@@ -250,7 +254,7 @@ class TableEncoder:
                 codes = self.features.encode_categories(block.features, list(sums))
                 for of_labels, of_column in zip(sums.values(), codes.T, strict=True):
                     of_labels.add(of_column, targets, weights, parts)
-            yield block.features, weights.mean(axis=1)
+            yield WeightedRows(block.features, weights.mean(axis=1))
 
     def apply(
         self, table: Table, class_weight: ClassWeight = None, *, warns: bool = True
@@ -316,7 +320,7 @@ class TableEncoder:
         # A copy: `complete` changes the weights in place, and the table must stay as it is.
         weights = table.weights.copy() if self.prerequisites.pairs else table.weights
         self.prerequisites.complete(targets, weights)
-        return targets, weights
+        return EncodedLabels(targets, weights)
 
     def learn_from_labels(
         self,

@@ -1,10 +1,10 @@
 """The encoding of X as standardised numbers and category codes."""
 
 import copy
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,41 @@ from .dates import (
     read_text,
 )
 from .scaling import NumberArray, NumberScaler, Ranges, WeightedRows
+
+
+def _is_category(dtype: np.dtype | ExtensionDtype) -> bool:
+    # To pandas, objects are strings.
+    return isinstance(dtype, pd.CategoricalDtype) or types.is_string_dtype(dtype)
+
+
+class Kind(NamedTuple):
+    """A kind of columns, by which it is decided how they are encoded.
+
+    Attributes
+    ----------
+    name : str
+        What such columns hold.
+    selects : callable
+        Returns whether a dtype is of this kind.
+    encoder : type
+        What encodes them.
+    parts : sequence of str
+        What is read of them as numbers: parts of dates, or "" for a number itself.
+    """
+
+    name: str
+    selects: Callable[[np.dtype | ExtensionDtype], bool]
+    encoder: type
+    parts: Sequence[str]
+
+
+#: The kinds of columns. A column is of the first one that selects its dtype.
+KINDS = (
+    Kind("categories", _is_category, CategoryEncoder, ()),
+    Kind("dates", is_date, NumberScaler, PARTS),
+    Kind("numbers", is_number, NumberScaler, [""]),
+)
+_CATEGORY, *_, _NUMBER = KINDS
 
 
 @dataclass(eq=False, repr=False)
@@ -80,6 +115,13 @@ class FeatureEncoder:
     scaler_: NumberScaler = field(init=False)
     read_by_: np.ndarray | None = field(init=False)
 
+    def learn(self, X: Features) -> Self:
+        """Learn from a table in memory, whose rows all have the same weight."""
+        rows = WeightedRows(X, np.ones(X.shape[0]))
+        _, ranges = self.learn_categories(X, [X])
+        self.learn_scales(ranges, rows, [rows])
+        return self
+
     def learn_categories(
         self,
         sample: Features,
@@ -106,17 +148,26 @@ class FeatureEncoder:
         ranges : Ranges
             Ranges of the numbers, for `learn_scales`.
         """
-        is_sparse = sparse.issparse(sample)
-        layouts = {} if is_sparse else _find_layouts(sample, categorical_features)
+        named = None
+        if not isinstance(categorical_features, str) or categorical_features != "from_dtype":
+            named = set(_find_positions(categorical_features, sample).tolist())
+        layouts = _find_layouts(sample, named)
         sample = _read_layouts(sample, layouts)
-        is_categorical = _find_categorical(sample, categorical_features)
-        order = np.arange(sample.shape[1]) if is_sparse else sort_names(sample.columns)
-        self.categorical_positions_ = order[is_categorical[order]]
-        positions, parts = _split_dates(sample, order[~is_categorical[order]])
-        self.scaler_ = NumberScaler(positions, parts, self.dtype)
+        kinds = _find_kinds(sample, named)
+        order = np.arange(len(kinds)) if sparse.issparse(sample) else sort_names(sample.columns)
+        is_coded = [kinds[place].encoder is CategoryEncoder for place in order]
+        self.categorical_positions_ = order[is_coded]
+        read = [(place, part) for place in order.tolist() for part in kinds[place].parts]
+        if not sparse.issparse(sample):
+            names = (name_part(sample.columns[place], part) for place, part in read)
+            read = [read[place] for place in sort_names(names)]
+        positions = np.array([place for place, _ in read], dtype=order.dtype)
+        self.scaler_ = NumberScaler(positions, [part for _, part in read], self.dtype)
         self.read_by_ = None
-        self.zones_ = [find_zone(sample.dtypes.iloc[place]) for place in self.date_positions_]
-        self.layouts_ = [layouts.get(place, (None,))[0] for place in self.date_positions_]
+        dates = self.date_positions_
+        self.zones_ = [find_zone(sample.dtypes.iloc[place]) for place in dates]
+        found = {place: layout for place, (layout, _) in layouts.items()}
+        self.layouts_ = [found.get(place) for place in dates]
         counts = [CategoryCounts() for _ in self.categorical_positions_]
         ranges = Ranges(len(positions))
         for X in map(self.read_dates, blocks):
@@ -124,7 +175,7 @@ class FeatureEncoder:
                 counted.add(X.iloc[:, position])
             self.scaler_.see(X, ranges)
         self.left_out_ = []
-        if _is_from_dtype(categorical_features):
+        if named is None:
             counts = self._leave_out(sample, counts)
         limits = max_categories, min_frequency
         self.columns_ = [CategoryEncoder().learn(counted, *limits) for counted in counts]
@@ -133,17 +184,18 @@ class FeatureEncoder:
     def _leave_out(self, sample: Features, counts: list[CategoryCounts]) -> list[CategoryCounts]:
         """Leave out strings that are nearly all different, and return the counts of the others."""
         positions = self.categorical_positions_.tolist()
-        found = {}
-        for position, counted in zip(positions, counts, strict=True):
-            if is_text(counted):
-                found[position] = are_nearly_distinct(len(counted.merged()[0]), counted.n_known)
+        found = {
+            position: are_nearly_distinct(len(counted.merged().values), counted.n_known)
+            for position, counted in zip(positions, counts, strict=True)
+            if is_text(counted)
+        }
         # A model needs something to read.
         leaves_all = not len(self.number_positions_) and sum(found.values()) == len(positions)
         self.left_out_ = [] if leaves_all else [place for place in found if found[place]]
         kept = [position not in self.left_out_ for position in positions]
         for position, counted, is_kept in zip(positions, counts, kept, strict=True):
             if position in found:
-                texts = counted.merged()[0].tolist()
+                texts = counted.merged().values.tolist()
                 warn_of_strings(sample.columns[position], texts, counted.n_known, is_kept)
         self.categorical_positions_ = self.categorical_positions_[kept]
         return [counted for counted, is_kept in zip(counts, kept, strict=True) if is_kept]
@@ -157,10 +209,10 @@ class FeatureEncoder:
         self, ranges: Ranges, sample: WeightedRows, blocks: Iterable[WeightedRows]
     ) -> None:
         """Learn means and standard deviations in a second pass; see `NumberScaler.learn`."""
-        sample = self.read_dates(sample[0]), sample[1]
-        read = ((self.read_dates(X), weights) for X, weights in blocks)
+        sample = sample._replace(X=self.read_dates(sample.X))
+        read = (block._replace(X=self.read_dates(block.X)) for block in blocks)
         self.scaler_.learn(ranges, sample, read)
-        if not sparse.issparse(X := sample[0]):
+        if not sparse.issparse(X := sample.X):
             names = self.list_names(X.columns)[: self.n_columns_]
             warn_of_outliers(names, self.scaler_.spreads(X))
 
@@ -294,7 +346,7 @@ class FeatureEncoder:
 
     def find_codes(self, X: Features, choice: str | Sequence[Any], parameter: str) -> np.ndarray:
         """Find the columns of codes for columns of X, chosen by names, positions or a mask."""
-        chosen = np.arange(X.shape[1])[_find_positions(choice, X, parameter)]
+        chosen = _find_positions(choice, X, parameter)
         for position in np.setdiff1d(chosen, self.categorical_positions_):
             raise ValueError(
                 f"{parameter} names column {shown(X.columns[position])} of X, which holds no "
@@ -303,18 +355,16 @@ class FeatureEncoder:
         return np.flatnonzero(np.isin(self.categorical_positions_, chosen))
 
 
-def _find_categorical(X: Features, choice: str | Sequence[Any] | None) -> np.ndarray:
-    """Find the categorical columns, and check that the others hold numbers or dates."""
-    is_categorical = np.zeros(X.shape[1], dtype=bool)
-    if choice is not None and not _is_from_dtype(choice):
-        is_categorical[_find_positions(choice, X)] = True
+def _find_kinds(X: Features, named: Collection[int] | None) -> list[Kind]:
+    """Find the kind of each column; categories are those that are named, or None for the dtype."""
     if sparse.issparse(X):
-        return is_categorical
-    dtypes = X.dtypes.tolist()
-    if _is_from_dtype(choice):
-        is_categorical[:] = [_is_category(dtype) for dtype in dtypes]
-    for position in np.flatnonzero(~is_categorical):
-        if not (is_number(dtypes[position]) or is_date(dtypes[position])):
+        return [_NUMBER] * X.shape[1]
+    kinds = []
+    for position, dtype in enumerate(X.dtypes.tolist()):
+        kind = next((kind for kind in KINDS if kind.selects(dtype)), None)
+        if named is not None and position in named:
+            kind = _CATEGORY
+        elif kind is None or (named is not None and kind is _CATEGORY):
             column = X.iloc[:, position]
             raise TypeError(
                 f"Column {shown(column.name)} of X is of dtype {column.dtype}, which is not "
@@ -322,17 +372,18 @@ def _find_categorical(X: Features, choice: str | Sequence[Any] | None) -> np.nda
                 "categorical_features, which then must list all categorical columns, those of "
                 "strings too."
             )
-    return is_categorical
+        kinds.append(kind)
+    return kinds
 
 
-def _find_layouts(X: pd.DataFrame, choice: str | Sequence[Any] | None) -> dict[int, Any]:
-    """Find the columns of text that hold dates: their positions, layouts and time zones."""
-    named = set()
-    if choice is not None and not _is_from_dtype(choice):
-        named = set(np.arange(X.shape[1])[_find_positions(choice, X)].tolist())
+def _find_layouts(X: Features, named: Collection[int] | None) -> dict[int, tuple[str, str | None]]:
+    """Find the layouts and time zones of columns of text that hold dates, which are not named."""
+    if sparse.issparse(X):
+        return {}
     found = {}
     for position, dtype in enumerate(X.dtypes.tolist()):
-        if position in named or isinstance(dtype, pd.CategoricalDtype) or not _is_category(dtype):
+        is_text = _CATEGORY.selects(dtype) and not isinstance(dtype, pd.CategoricalDtype)
+        if not is_text or position in (named or ()):
             continue
         column = X.iloc[:, position]
         if layout := find_layout(column):
@@ -340,13 +391,13 @@ def _find_layouts(X: pd.DataFrame, choice: str | Sequence[Any] | None) -> dict[i
     return found
 
 
-def _read_layouts(X: Features, layouts: dict[int, Any]) -> Features:
-    """Turn text into dates, in columns of these layouts and time zones."""
+def _read_layouts(X: Features, layouts: dict[int, tuple[str, str | None]]) -> Features:
+    """Turn text into dates, in the columns at these positions."""
     texts = {} if sparse.issparse(X) else layouts
     if texts:
         X = X.copy(deep=False)
     for position, found in texts.items():
-        if _is_category((column := X.iloc[:, position]).dtype):
+        if _CATEGORY.selects((column := X.iloc[:, position]).dtype):
             X.isetitem(position, read_text(column, *found))
     return X
 
@@ -358,42 +409,12 @@ def _describe_conversion(column: pd.Series) -> str:
     return ", for example with .dt.to_timestamp()" if hasattr(column, "dt") else ""
 
 
-def _split_dates(X: Features, positions: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Repeat the position of each column of dates for its parts, in the order of their names.
-
-    Returns
-    -------
-    positions : ndarray of int
-        The positions, and those of the dates several times.
-    parts : list of str
-        The part that is read at each of them; empty for a number.
-    """
-    if sparse.issparse(X):
-        return positions, [""] * len(positions)
-    dtypes = X.dtypes.tolist()
-    pairs = [
-        (position, part)
-        for position in positions.tolist()
-        for part in (PARTS if is_date(dtypes[position]) else [""])
-    ]
-    order = sort_names(name_part(X.columns[position], part) for position, part in pairs)
-    split = np.array([pairs[place][0] for place in order], dtype=positions.dtype)
-    return split, [pairs[place][1] for place in order]
-
-
-def _is_from_dtype(choice: str | Sequence[Any] | None) -> bool:
-    return isinstance(choice, str) and choice == "from_dtype"
-
-
-def _is_category(dtype: np.dtype | ExtensionDtype) -> bool:
-    # To pandas, objects are strings.
-    return isinstance(dtype, pd.CategoricalDtype) or types.is_string_dtype(dtype)
-
-
 def _find_positions(
-    choice: str | Sequence[Any], X: pd.DataFrame, parameter: str = "categorical_features"
-) -> Any:
-    """Turn names, positions or a mask into an index of the columns."""
+    choice: str | Sequence[Any] | None, X: Features, parameter: str = "categorical_features"
+) -> np.ndarray:
+    """Return the positions of columns that are chosen by names, positions or a mask."""
+    if choice is None:
+        return np.empty(0, dtype=int)
     if sparse.issparse(X):
         raise ValueError(f"{parameter} needs a dense X or a data frame: sparse X holds numbers.")
     if isinstance(choice, str):
@@ -412,10 +433,10 @@ def _find_positions(
                 f"{parameter} {values.tolist()} does not fit X, which has {X.shape[1]} columns: "
                 f"positions go from 0 to {X.shape[1] - 1}, and a mask has {X.shape[1]} entries."
             )
-        return values
+        return np.arange(X.shape[1])[values]
     if unknown := sorted(set(entries) - set(X.columns), key=str):
         raise ValueError(
             f"{parameter} names {shown(unknown)}, which are not columns of X; it has "
             f"{shown(list(X.columns))}."
         )
-    return X.columns.isin(entries)
+    return np.flatnonzero(X.columns.isin(entries))

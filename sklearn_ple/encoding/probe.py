@@ -117,11 +117,11 @@ def probe_numbers(
         return found
     products = [features @ features.T for features in (plain, encoded)]
     additive = [compute_errors(kernel, outputs, there) for kernel in products]
-    better = [min(pair, key=_average) for pair in ([before, after], additive)]
-    change, error = _compare(*better)
+    joint, alone = (min(pair, key=_average) for pair in ([before, after], additive))
+    change, error = _compare(joint, alone)
     clear = change > max(_LIKELY * error, -np.log(_WORTH))
     variances = np.where(there, outputs**2, 0.0)
-    unexplained = _average(better[0]) - _average(variances)
+    unexplained = _average(joint) - _average(variances)
     return found._replace(interactions=bool(clear and unexplained < np.log(_UNEXPLAINED)))
 
 

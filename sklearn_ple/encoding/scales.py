@@ -118,11 +118,11 @@ def compute_gain(columns: np.ndarray, numbers: np.ndarray) -> float:
     else:
         squares, basis = np.linalg.eigh(columns @ columns.T)
     logs = np.log(numbers)
-    found = [
+    of_logs, of_numbers = (
         max(_measure(basis, squares.clip(min=0), labels, penalty) for penalty in _PENALTIES)
         for labels in (logs, numbers)
-    ]
-    return found[0] - logs.mean() - found[1]
+    )
+    return of_logs - logs.mean() - of_numbers
 
 
 def _measure(basis: np.ndarray, squares: np.ndarray, labels: np.ndarray, penalty: float) -> float:
@@ -143,11 +143,9 @@ def _measure(basis: np.ndarray, squares: np.ndarray, labels: np.ndarray, penalty
 
 def _encode(features: Features) -> np.ndarray:
     """Return standardised numbers, and an indicator of each category of columns of few."""
-    encoder, whole = FeatureEncoder(dtype="float64"), (features, np.ones(features.shape[0]))
     # The encoder of the network warns of the same columns.
     with collected():
-        _, ranges = encoder.learn_categories(features, [features])
-        encoder.learn_scales(ranges, whole, [whole])
+        encoder = FeatureEncoder(dtype="float64").learn(features)
         numbers, codes = encoder.transform(features)
     numbers = numbers if isinstance(numbers, np.ndarray) else numbers.toarray()
     sizes = zip(codes.T, encoder.cardinalities_, strict=True)

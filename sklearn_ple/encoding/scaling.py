@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -13,11 +13,15 @@ from sklearn.utils.sparsefuncs import mean_variance_axis
 from ..tables.reading import Features, TooLargeError
 from .dates import read_part
 
-#: The features of rows, and the weights of the rows.
-WeightedRows = tuple[Any, np.ndarray]
-
 # How many numbers a block of rows holds; only one block at a time is copied to float64.
 _BLOCK_SIZE = 2**18
+
+
+class WeightedRows(NamedTuple):
+    """The features of rows, and the weights of the rows."""
+
+    X: Any
+    weights: np.ndarray
 
 
 class Ranges:
@@ -108,21 +112,21 @@ class NumberScaler:
         ----------
         ranges : Ranges
             Ranges of all rows, to which `see` has added them.
-        sample : (DataFrame or CSR matrix, ndarray)
-            Some of the rows with their weights. If they are sparse, these are all rows.
-        blocks : iterable of (DataFrame, ndarray)
-            All rows in blocks, with their weights.
+        sample : WeightedRows
+            Some of the rows. If they are sparse, these are all rows.
+        blocks : iterable of WeightedRows
+            All rows in blocks.
 
         Returns
         -------
         self : NumberScaler
             The fitted scaler.
         """
-        if sparse.issparse(sample[0]):
+        if sparse.issparse(sample.X):
             self._learn_sparse(*sample)
             return self
         ranges.measure()
-        self._check_finite(sample[0], ranges.finite)
+        self._check_finite(sample.X, ranges.finite)
         (centre,) = self._means([sample], ranges.share)
         mean, squares = self._means(
             blocks, ranges.share, lambda block: (ranges.share(block) - centre) ** 2

@@ -1,7 +1,7 @@
 """One model per task, and the blend of models."""
 
 # Registers how these models are exported.
-from . import graph as graph
+from . import onnx_nodes as onnx_nodes
 from .blend import BlendClassifierRegressor
 from .per_task import PerTaskClassifierRegressor
 

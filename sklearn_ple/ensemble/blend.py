@@ -26,11 +26,11 @@ from ..utils.constraints import CV, LISTED, N_JOBS, is_estimator
 from ..utils.progress import progress_bar
 from ..utils.restoring import restoring
 from ..utils.types import RandomStateLike
+from .blended import BlendedFit, average_tasks
+from .labelled_rows import LabelledRows
 from .learnt import Learnt, deviate, take_logarithms
-from .members import MemberFit, average_tasks
 from .model import EnsembleModel
 from .per_task import PerTaskClassifierRegressor
-from .rows import LabelledRows
 
 
 class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
@@ -239,17 +239,17 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
         rows = LabelledRows.read(self, X, y, sample_weight)
         named = self._name_estimators(rows)
         weights = None if sample_weight is None else rows.weights
-        whole = MemberFit(rows, weights, groups, self.cv, self.n_jobs)
+        whole = BlendedFit(rows, weights, groups, self.cv, self.n_jobs)
         bar = progress_bar(named.items(), desc="Fitting", disable=not self.verbose)
-        members = {name: whole.run(estimator) for name, estimator in bar}
-        learnt = Learnt.of(rows, members, self.weights)
+        fitted = {name: whole.run(estimator) for name, estimator in bar}
+        learnt = Learnt.of(rows, fitted, self.weights)
         self._errors, self._sizes = learnt.errors, learnt.sizes
         self._found_corrections = learnt.corrections
         self._found_copula = learnt.copula
-        names = rows.targets.names, list(members)
-        self.weights_ = pd.DataFrame(learnt.weights, *names)
-        self.scores_ = pd.DataFrame(learnt.scores, names[0], [*members, "blend"])
-        self.models_ = {name: member.models for name, member in members.items()}
+        tasks = rows.targets.names
+        self.weights_ = pd.DataFrame(learnt.weights, tasks, list(fitted))
+        self.scores_ = pd.DataFrame(learnt.scores, tasks, [*fitted, "blend"])
+        self.models_ = {name: one.models for name, one in fitted.items()}
         self.temperatures_: dict[str, float] = {}
         self.intercepts_: dict[str, list[float]] = {}
         self._target_encoder = rows.targets
@@ -378,19 +378,13 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
         distributions = self._predict_distributions(X)
         results: list[Any] = []
         tasks: list[Any] = list(self.tasks_)
-        columns = zip(
-            tasks,
-            distributions.predictions,
-            distributions.deviations,
-            distributions.errors,
-            strict=True,
-        )
-        for task, predicted, deviations, errors in columns:
-            if not hasattr(task, "predict_quantiles") or errors is None:
+        margins = distributions.make_margins(tasks, distributions.predictions)
+        for task, margin in zip(tasks, margins, strict=True):
+            if not isinstance(margin, NumberMargin) or not hasattr(task, "predict_quantiles"):
                 results.append(None)
                 continue
-            numbers = NumberMargin(predicted, deviations, errors, task)
+            errors = margin.errors
             ends = [find_quantile(errors.values, errors.weights, q) for q in task.levels]
-            quantiles = np.column_stack([numbers.place(end) for end in ends])
+            quantiles = np.column_stack([margin.place(end) for end in ends])
             results.append(pd.DataFrame(quantiles, index_of(X), task.levels))
         return self._by_task(results)

@@ -128,10 +128,7 @@ class TreeColumns(TransformerMixin, BaseEstimator):
             The fitted transformer.
         """
         table = FeatureReader(self).read(X, reset=True)
-        whole = table, np.ones(table.shape[0])
-        self.features_ = FeatureEncoder(dtype="float64")
-        _, ranges = self.features_.learn_categories(table, [table])
-        self.features_.learn_scales(ranges, whole, [whole])
+        self.features_ = FeatureEncoder(dtype="float64").learn(table)
         sizes = self.features_.cardinalities_
         self.many_ = [k for k, n in enumerate(sizes) if n - (UNKNOWN + 1) > _MOST_CATEGORIES]
         self.n_codes_ = [sizes[k] for k in self.many_]

@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 
 from .boosting import fill_rare_columns
-from .rows import fit_weighted
+from .labelled_rows import ModelRows
 
 # A guard, reached only where labels have no noise.
 _MOST_TREES = 1500
@@ -36,29 +36,6 @@ _LOSSES: _Losses = {
 }
 
 
-class TaskRows(NamedTuple):
-    """Labelled rows of one task.
-
-    Attributes
-    ----------
-    X : object
-        What the model of the task reads.
-    y : ndarray of shape (n_labels,)
-        The positions of the classes, or the numbers.
-    weights : ndarray of shape (n_labels,) or None
-        The weights of the labels.
-    """
-
-    X: Any
-    y: np.ndarray
-    weights: np.ndarray | None
-
-    def take(self, rows: np.ndarray) -> "TaskRows":
-        """Return some rows, if X is an array."""
-        weights = None if self.weights is None else self.weights[rows]
-        return TaskRows(self.X[rows], self.y[rows], weights)
-
-
 class Predicted(NamedTuple):
     """Labels that were predicted by models that were not trained on them, if there are such.
 
@@ -75,7 +52,7 @@ class Predicted(NamedTuple):
     weights: np.ndarray
 
     @classmethod
-    def of(cls, models: Sequence[Any], rows: Sequence[TaskRows]) -> "Predicted":
+    def of(cls, models: Sequence[Any], rows: Sequence[ModelRows]) -> "Predicted":
         """Predict rows, each part of them by its model."""
         pairs = zip(models, rows, strict=True)
         outputs = [model.predict(part.X) for model, part in pairs]
@@ -92,15 +69,15 @@ class Part:
     ----------
     model : estimator
         The result of `make_boosting`.
-    rows : TaskRows
+    rows : ModelRows
         The rows to which it is fitted.
-    held_out : TaskRows or None
+    held_out : ModelRows or None
         Rows by whose labels trees are counted.
     """
 
     model: BaseEstimator
-    rows: TaskRows
-    held_out: TaskRows | None = None
+    rows: ModelRows
+    held_out: ModelRows | None = None
 
     @property
     def boosting(self) -> Any:
@@ -137,8 +114,7 @@ class Part:
         part = Part(clone(self.model), self.rows)
         if part.boosting is not None:
             part.boosting.set_params(**setting, max_iter=n_trees)
-        X, y, weights = part.rows
-        return fit_weighted(part.model, fill_rare_columns(X), y, weights)
+        return part.rows._replace(X=fill_rare_columns(part.rows.X)).fit(part.model)
 
 
 class Growth:
@@ -209,8 +185,10 @@ def fit_boosting(
     """
     judges = [part for part in parts if part.can_judge()]
     if not judges and len(parts) > 1:
-        alone = [fit_boosting([part], settings, predicts) for part in parts]
-        return [model for models, _ in alone for model in models], alone[0][1]
+        alone, predicted = zip(
+            *(fit_boosting([p], settings, predicts) for p in parts), strict=True
+        )
+        return [model for (model,) in alone], predicted[0]
     folds = judges or [part for part in parts[0].divide() if part.can_judge()]
     if not folds:
         models = [part.fit(settings[0], _TREES_OF_FEW_LABELS) for part in parts]
@@ -242,9 +220,9 @@ def _start(part: Part, setting: dict[str, float]) -> Part:
 def _grow(part: Part, n_trees: int) -> np.ndarray:
     """Add trees, and return the loss of the held-out labels after each tree."""
     boosting = part.boosting.set_params(max_iter=n_trees)
-    fit_weighted(boosting, *part.rows)
+    part.rows.fit(boosting)
     assert part.held_out is not None
-    X, y, weights = part.held_out
+    X, y, weights, _ = part.held_out
     weights = np.ones(len(y)) if weights is None else weights
     if boosting.loss != "log_loss":
         lose = _LOSSES[boosting.loss]

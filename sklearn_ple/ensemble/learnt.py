@@ -16,9 +16,9 @@ from ..predictions.copula import Copula
 from ..predictions.errors import StandardisedErrors, centre_errors, find_errors
 from ..predictions.joint import Distributions, encode_labels, learn_copula
 from ..tasks import Task, array_of
-from .members import Member
-from .rows import LabelledRows
-from .weights import Evidence, learn_weights
+from .blend_weights import Evidence, learn_weights
+from .blended import Blended
+from .labelled_rows import LabelledRows
 
 
 class OwnLabels(NamedTuple):
@@ -68,7 +68,7 @@ class Learnt:
 
     @classmethod
     def of(
-        cls, rows: LabelledRows, members: Mapping[str, Member], weights: str | ArrayLike
+        cls, rows: LabelledRows, fitted: Mapping[str, Blended], weights: str | ArrayLike
     ) -> Self:
         """Learn from the predictions of rows by models that were not trained on them.
 
@@ -76,7 +76,7 @@ class Learnt:
         ----------
         rows : LabelledRows
             The rows.
-        members : mapping of str to Member
+        fitted : mapping of str to Blended
             The fitted estimators by name.
         weights : {"auto", "equal"} or array-like of shape (n_estimators,)
             The parameter of the blend.
@@ -88,8 +88,7 @@ class Learnt:
         """
         tasks, table = rows.targets.tasks, rows.frame()
         predictions = [
-            np.stack([member.out_of_fold[k] for member in members.values()])
-            for k in range(len(tasks))
+            np.stack([one.out_of_fold[k] for one in fitted.values()]) for k in range(len(tasks))
         ]
         known = [np.isfinite(part).all(axis=(0, *range(2, part.ndim))) for part in predictions]
         codes = encode_labels(tasks, rows.labels)
@@ -99,7 +98,7 @@ class Learnt:
             labelled.append(
                 OwnLabels(row_numbers, codes[row_numbers, k], rows.weights[row_numbers, k])
             )
-        mix = np.full((len(tasks), len(members)), 1 / len(members))
+        mix = np.full((len(tasks), len(fitted)), 1 / len(fitted))
         if weights == "auto":
             pairs = zip(tasks, predictions, labelled, strict=True)
             mix = learn_weights([_gather(task, part, own) for task, part, own in pairs])
@@ -126,7 +125,7 @@ class Learnt:
             copula = learn_copula(tasks, distributions, Prerequisites(None, tasks), *labels)
         for task, there in zip(tasks, known, strict=True):
             table.loc[~there, task.name] = None if task.has_classes else np.nan
-        parts = [*(member.out_of_fold for member in members.values()), blended]
+        parts = [*(one.out_of_fold for one in fitted.values()), blended]
         scores = [
             [_score(task, part[k], table[task.name]) for part in parts]
             for k, task in enumerate(tasks)

@@ -1,7 +1,7 @@
 """One model for each task, with the interface of the networks."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -25,10 +25,35 @@ from ..utils.threads import limit_threads
 from ..utils.types import ClassWeight, RandomStateLike
 from ..utils.warn import without_repeats
 from .boosting import TRIED, TreeColumns, learns_targets, make_boosting
-from .growing import Part, Predicted, TaskRows, fit_boosting
+from .growing import Part, Predicted, fit_boosting
+from .labelled_rows import LabelledRows, ModelRows
 from .model import EnsembleModel
-from .rows import LabelledRows, fit_weighted
 from .text import as_categories, learn_categories
+
+
+class Role(NamedTuple):
+    """What the model of a task reads and learns.
+
+    Attributes
+    ----------
+    is_default : bool
+        Whether it is boosting by default, which reads `TreeColumns`.
+    reads_text : bool
+        Whether it is a pipeline, which has its own steps for text.
+    learns_targets : bool
+        Whether it learns the encoded labels.
+    """
+
+    is_default: bool
+    reads_text: bool
+    learns_targets: bool
+
+    @classmethod
+    def of(cls, task: Task, model: BaseEstimator | None) -> "Role":
+        """Return the role of a model that was passed for a task, or of None."""
+        is_default = model is None
+        reads_text = isinstance(_unwrap(model), Pipeline)
+        return cls(is_default, reads_text, is_default and learns_targets(task))
 
 
 class PerTaskClassifierRegressor(EnsembleModel):
@@ -221,19 +246,18 @@ class PerTaskClassifierRegressor(EnsembleModel):
         whole = LabelledRows.read(clone(self), X, y, sample_weight)
         is_weighted = sample_weight is not None
         frame = whole.frame()
-        models, read, parts = [], [], []
+        fits = []
         for train, test in folds:
             model = whole.configure(self, self.task_types)
             weights = whole.weights[train] if is_weighted else None
             rows = LabelledRows.read(model, take_rows(whole.X, train), frame.iloc[train], weights)
-            models.append(model)
-            read.append(rows)
             apart = whole.take(test) if len(test) else None
-            parts.append(model._prepare(rows, is_weighted, apart))
+            fits.append((model, rows, model._prepare(rows, is_weighted, apart)))
+        models, read, parts = zip(*fits, strict=True)
         found, held_out = zip(*models[0]._run(list(zip(*parts, strict=True)), whole), strict=True)
         for model, rows, own in zip(models, read, zip(*found, strict=True), strict=True):
             model._keep(rows, own, held_out)
-        return models
+        return list(models)
 
     def _prepare(
         self, rows: LabelledRows, is_weighted: bool, held_out: LabelledRows | None = None
@@ -241,12 +265,10 @@ class PerTaskClassifierRegressor(EnsembleModel):
         """Learn the columns of boosting, and return what is to be fitted for each task."""
         is_weighted = is_weighted or self.class_weight is not None
         given = self._read_models(rows)
-        self._reads_columns = [model is None for model in given]
-        # A pipeline has its own steps for text.
-        self._reads_text = [isinstance(_unwrap(model), Pipeline) for model in given]
+        self._roles = list(map(Role.of, rows.targets.tasks, given))
         self.categories_ = learn_categories(rows.X)
         self.columns_: Any = None
-        if any(self._reads_columns):
+        if any(role.is_default for role in self._roles):
             labelled = np.flatnonzero(rows.weights.any(axis=1))
             self.columns_ = TreeColumns().fit(take_rows(rows.X, labelled))
         models = []
@@ -258,15 +280,10 @@ class PerTaskClassifierRegressor(EnsembleModel):
             has_one = task.has_classes and len(np.unique(column.observed)) == 1
             models.append(DummyClassifier() if has_one else clone(model))
         trained = self._list_rows(rows, rows.targets, is_weighted)
-        apart: list[TaskRows | None] = [None] * len(models)
+        apart: list[ModelRows | None] = [None] * len(models)
         if held_out is not None and self.columns_ is not None:
             apart = self._list_rows(held_out, rows.targets, is_weighted)
         return list(map(Part, models, trained, apart))
-
-    def _learns_targets(self, tasks: Sequence[Task]) -> list[bool]:
-        """Return of which tasks the models learn the encoded labels."""
-        pairs = zip(tasks, self._reads_columns, strict=True)
-        return [reads and learns_targets(task) for task, reads in pairs]
 
     def _list_rows(
         self, rows: LabelledRows, targets: TargetEncoder, is_weighted: bool
@@ -276,15 +293,14 @@ class PerTaskClassifierRegressor(EnsembleModel):
         weights = weigh_classes(rows.weights, codes, targets.tasks, self.class_weight)
         tables = self._make_tables(rows.X)
         listed = []
-        are_encoded = self._learns_targets(targets.tasks)
         for k, (task, column, X) in enumerate(
             zip(targets.tasks, rows.labels, tables, strict=True)
         ):
             there = column.mask
-            y = codes[there, k] if are_encoded[k] else column.observed
+            y = codes[there, k] if self._roles[k].learns_targets else column.observed
             y = codes[there, k].astype(int) if task.has_classes else y.astype(float)
             X = X if there.all() else take_rows(X, np.flatnonzero(there))
-            listed.append(TaskRows(X, y, weights[there, k] if is_weighted else None))
+            listed.append(ModelRows(X, y, weights[there, k] if is_weighted else None))
         return listed
 
     def _make_tables(self, X: Any) -> list[Any]:
@@ -295,8 +311,9 @@ class PerTaskClassifierRegressor(EnsembleModel):
         """
         own = self.columns_.transform(X) if self.columns_ else None
         coded = as_categories(X, self.categories_)
-        pairs = zip(self._reads_columns, self._reads_text, strict=True)
-        return [own if is_default else X if reads else coded for is_default, reads in pairs]
+        return [
+            own if role.is_default else X if role.reads_text else coded for role in self._roles
+        ]
 
     def _run(self, parts: Sequence[Sequence[Part]], rows: LabelledRows) -> list[Any]:
         """Fit the models of each task to one or more parts of the rows.
@@ -307,16 +324,8 @@ class PerTaskClassifierRegressor(EnsembleModel):
             The models of each task and, if they learn encoded labels, held-out labels.
         """
         settings = TRIED if self.tune else TRIED[:1]
-        calls = (
-            delayed(_fit_task)(name, of_task, settings if is_default else None, predicts)
-            for name, of_task, is_default, predicts in zip(
-                rows.targets.names,
-                parts,
-                self._reads_columns,
-                self._learns_targets(rows.targets.tasks),
-                strict=True,
-            )
-        )
+        of_tasks = zip(rows.targets.names, parts, self._roles, strict=True)
+        calls = (delayed(_fit_task)(name, part, settings, role) for name, part, role in of_tasks)
         fitted = Parallel(self.n_jobs, return_as="generator")(calls)
         bar = progress_bar(fitted, total=len(parts), desc="Fitting", disable=not self.verbose)
         with without_repeats():
@@ -354,10 +363,9 @@ class PerTaskClassifierRegressor(EnsembleModel):
         tables = self._make_tables(X)
         # All models read the same columns, so that they would repeat each other's warnings.
         with without_repeats():
-            are_encoded = self._learns_targets(self.tasks_)
             return [
-                _predict_model(task, self.estimators_[task.name], table, is_encoded)
-                for task, table, is_encoded in zip(self.tasks_, tables, are_encoded, strict=True)
+                _predict_model(task, self.estimators_[task.name], table, role.learns_targets)
+                for task, table, role in zip(self.tasks_, tables, self._roles, strict=True)
             ]
 
     def _predict_classes(self, X: Any, known: Any = None) -> list[np.ndarray | None]:
@@ -396,14 +404,14 @@ def _check_model(task: Task, model: BaseEstimator, is_weighted: bool) -> None:
 
 
 def _fit_task(
-    name: str, parts: Sequence[Part], settings: Sequence[dict[str, float]] | None, predicts: bool
+    name: str, parts: Sequence[Part], settings: Sequence[dict[str, float]], role: Role
 ) -> tuple[list[Any], Predicted | None]:
-    """Fit the models of a task to one or more parts of the rows; without settings, as given."""
+    """Fit the models of a task to one or more parts of the rows; only boosting has settings."""
     try:
-        if settings is not None:
+        if role.is_default:
             with limit_threads(parts[0].rows.X.size):
-                return fit_boosting(parts, settings, predicts)
-        return [fit_weighted(part.model, *part.rows) for part in parts], None
+                return fit_boosting(parts, settings, role.learns_targets)
+        return [part.rows.fit(part.model) for part in parts], None
     except Exception as error:
         error.add_note(f"This was the model of task {name!r}.")
         _explain_text(error, parts[0])

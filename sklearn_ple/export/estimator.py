@@ -1,13 +1,15 @@
-"""What files need of a fitted estimator."""
+"""What files need of a fitted estimator, and the check that a model is one."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from ..encoding.encoder import TableEncoder
 from ..parameters.settings import Settings
+from ..parameters.shared import Parameters
 from ..predictions.copula import Copula
 from ..predictions.intervals import Deviations
 from ..tasks import Task
@@ -76,3 +78,28 @@ class FittedEstimator(Protocol):
 
     def transform(self, X: Any) -> Any:
         """Compute the representations."""
+
+
+def check_model(model: object, done: str) -> None:
+    """Check that a model is a fitted estimator of this package.
+
+    Parameters
+    ----------
+    model : object
+        The model.
+    done : str
+        End of the message "only networks of this package can be", such as "saved".
+
+    Raises
+    ------
+    TypeError
+        If it is not an estimator of this package.
+    sklearn.exceptions.NotFittedError
+        If it is not fitted.
+    """
+    if not isinstance(model, Parameters):
+        raise TypeError(
+            f"model is of type {type(model).__name__}: only networks of this package can be "
+            f"{done}."
+        )
+    check_is_fitted(model)

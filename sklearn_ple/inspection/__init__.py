@@ -5,12 +5,12 @@ from .compare_models import compare
 from .comparison import Comparison
 from .comparison_display import ComparisonDisplay
 from .dependence_display import DependenceDisplay
-from .gates import GateUtilizationDisplay
+from .gate_utilization import GateUtilizationDisplay
 from .health import ExpertHealth, expert_health
-from .history import TrainingHistoryDisplay
 from .importance import ImportanceDisplay, MultiTaskImportance, multitask_importance
-from .network import NetworkDiagram
+from .network_diagram import NetworkDiagram
 from .report import MultiTaskReport
+from .training_history import TrainingHistoryDisplay
 
 __all__ = [
     "BlendDisplay",

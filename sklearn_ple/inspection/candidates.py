@@ -8,7 +8,7 @@ from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor
 from sklearn.pipeline import Pipeline
 
 from ..ensemble import BlendClassifierRegressor, PerTaskClassifierRegressor
-from ..ensemble.rows import LabelledRows, is_auto
+from ..ensemble.labelled_rows import LabelledRows, ModelRows, is_auto
 from ..metrics import metric_name
 from ..metrics.scores import assign_metrics
 from ..metrics.views import Metrics
@@ -31,6 +31,12 @@ class Candidate(NamedTuple):
 
     estimator: BaseEstimator
     tasks: list[str]
+
+    def choose(self, rows: ModelRows) -> ModelRows:
+        """Return the rows with the labels of these tasks, of a frame with a column for each."""
+        places = rows.y.columns.get_indexer(self.tasks)
+        weights = None if rows.weights is None else rows.weights[:, places]
+        return rows._replace(y=rows.y[self.tasks], weights=weights)
 
 
 def read_models(

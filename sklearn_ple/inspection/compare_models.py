@@ -13,17 +13,15 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import TimeSeriesSplit
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import has_fit_parameter
 
 from ..ensemble import BlendClassifierRegressor, PerTaskClassifierRegressor
-from ..ensemble.rows import LabelledRows, fit_weighted
+from ..ensemble.labelled_rows import LabelledRows, ModelRows
 from ..estimators.bottoms import SharedBottomClassifierRegressor
 from ..estimators.ple import PLEClassifierRegressor
 from ..metrics.jackknife import N_BLOCKS, compute_pseudo_values, deal_blocks
-from ..metrics.reading import read_tasks
+from ..metrics.scored_tasks import read_tasks
 from ..metrics.scores import assign_metrics, score_task
 from ..metrics.views import ScoredTask
-from ..tables.frames import take_rows
 from ..tables.groups import read_groups
 from ..tasks import Task
 from ..utils.constraints import (
@@ -237,15 +235,15 @@ def compare(
         raise ValueError(f"An interval needs 2 folds or more, but cv has {len(splits)}.")
     seeds = check_random_state(random_state).randint(np.iinfo(np.int32).max, size=len(splits))
     weights = None if sample_weight is None else rows.weights
-    data = rows.X, table, weights, groups
-    folds = list(zip(splits, seeds.tolist(), strict=True))
-    found = _run(candidates, folds, data, metrics, n_jobs, verbose)
-    tested = [test for _, test in splits[: len(found)]]
-    if len(found) < len(splits):
-        said = f"it rests on {len(found)} of {len(splits)} folds."
+    compared = ModelRows(rows.X, table, weights, groups)
+    folds = [Fold(*split, seed) for split, seed in zip(splits, seeds.tolist(), strict=True)]
+    found = _run(candidates, folds, compared, metrics, n_jobs, verbose)
+    tested = [fold.test for fold in folds[: len(found)]]
+    if len(found) < len(folds):
+        said = f"it rests on {len(found)} of {len(folds)} folds."
         warn(f"The comparison was interrupted: {said}", ConvergenceWarning)
     scores, paired = _tabulate(candidates, found, tested)
-    overlap = np.mean([len(test) / len(train) for train, test in splits])
+    overlap = np.mean([len(fold.test) / len(fold.train) for fold in folds])
     return Comparison.from_scores(
         scores,
         reference=reference,
@@ -254,8 +252,24 @@ def compare(
         paired=paired,
         overlap=float(overlap),
         repeats=f"{len(found)} folds",
-        refit=Refit(candidates, (rows.X, y, table, weights, groups)),
+        refit=Refit(candidates, compared, y),
     )
+
+
+class Fold(NamedTuple):
+    """A fold of a comparison.
+
+    Attributes
+    ----------
+    train, test : ndarray of int
+        The numbers of the training rows, and of the rows that are scored.
+    seed : int
+        The seed of the fits.
+    """
+
+    train: np.ndarray
+    test: np.ndarray
+    seed: int
 
 
 class Scored(NamedTuple):
@@ -276,17 +290,16 @@ class Scored(NamedTuple):
 
 def _run(
     candidates: Mapping[str, Candidate],
-    folds: Sequence[tuple[Any, int]],
-    data: Any,
+    folds: Sequence[Fold],
+    rows: ModelRows,
     metrics: Any,
     n_jobs: int | None,
     verbose: int,
 ) -> list[list[Scored]]:
     """Fit all models in each fold; after Ctrl-C return the folds that are complete, if two are."""
-    jobs = [(name, split, seed) for split, seed in folds for name in candidates]
+    jobs = [(name, fold) for fold in folds for name in candidates]
     calls = (
-        delayed(_fit_and_score)(name, candidates[name], data, split, seed, metrics)
-        for name, split, seed in jobs
+        delayed(_fit_and_score)(name, candidates[name], rows, fold, metrics) for name, fold in jobs
     )
     fits = Parallel(n_jobs=n_jobs, return_as="generator")(calls)
     bar = progress_bar(fits, total=len(jobs), desc="Fitting", unit="fit", disable=not verbose)
@@ -328,16 +341,19 @@ class Refit:
     ----------
     candidates : dict of str to Candidate
         The models by name.
-    rows : tuple or None
-        X, y as it was passed, the labels as a frame, weights of the labels or None, and groups.
+    rows : ModelRows or None
+        All rows.
+    y : object
+        The labels as they were passed.
     """
 
     candidates: dict[str, Candidate]
-    rows: Any
+    rows: ModelRows | None
+    y: Any
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is pickled."""
-        return vars(self) | {"rows": None}
+        return vars(self) | {"rows": None, "y": None}
 
     def __call__(self, name: str) -> Any:
         """Fit the model of this name."""
@@ -346,16 +362,12 @@ class Refit:
                 "A comparison that was loaded does not hold the rows: fit the best model, "
                 f"{name!r}, to them yourself."
             )
-        estimator, tasks = self.candidates[name]
-        X, y, table, weights, groups = self.rows
-        # As it was passed or, for a model of some tasks only, these columns.
-        if tasks != list(table):
-            y = table[tasks]
-            weights = (
-                None if weights is None else weights[:, list(map(table.columns.get_loc, tasks))]
-            )
-        options = _pass_groups(estimator, groups)
-        return fit_weighted(clone(estimator), X, y, weights, **options)
+        candidate = self.candidates[name]
+        rows = candidate.choose(self.rows)
+        # As they were passed, unless the model is of some tasks only.
+        if candidate.tasks == list(self.rows.y):
+            rows = rows._replace(y=self.y)
+        return rows.fit(clone(candidate.estimator))
 
 
 def _score_rows(
@@ -372,39 +384,25 @@ def _score_rows(
     return found
 
 
-def _pass_groups(model: Any, groups: np.ndarray | None) -> dict[str, Any]:
-    """Return the groups as an argument of fit, if there are any and it accepts them."""
-    return {} if groups is None or not has_fit_parameter(model, "groups") else {"groups": groups}
-
-
 def _fit_and_score(
-    name: str, candidate: Candidate, data: Any, split: Any, seed: int, metrics: Any
+    name: str, candidate: Candidate, rows: ModelRows, fold: Fold, metrics: Any
 ) -> Scored:
     """Fit a clone in one fold, and score it."""
-    estimator, tasks = candidate
-    X, y, weights, groups = data
-    train, test = split
-    columns = [y.columns.get_loc(task) for task in tasks]
-    weight, weight_test = (
-        None if weights is None else weights[np.ix_(part, columns)] for part in (train, test)
-    )
-    X_test, y_test = take_rows(X, test), y[tasks].iloc[test]
-    model = clone(estimator)
+    own = candidate.choose(rows)
+    train, test = own.take(fold.train), own.take(fold.test)
+    model = clone(candidate.estimator)
     seeded = [part for part in model.get_params() if part.split("__")[-1] == "random_state"]
-    model.set_params(**dict.fromkeys(seeded, seed))
-    options = _pass_groups(model, None if groups is None else groups[train])
+    model.set_params(**dict.fromkeys(seeded, fold.seed))
     try:
         clocks = [time.process_time()]
-        labels = y[tasks].iloc[train]
-        fit_weighted(model, take_rows(X, train), labels, weight, **options)
+        train.fit(model)
         clocks.append(time.process_time())
-        model.predict(X_test)
+        model.predict(test.X)
         clocks.append(time.process_time())
-        of_rows = None if groups is None else groups[test]
-        scored = read_tasks(model, X_test, y_test, weight_test)
-        scores = _score_rows(scored, metrics, of_rows, seed)
+        scored = read_tasks(model, test.X, test.y, test.weights)
+        scores = _score_rows(scored, metrics, test.groups, fold.seed)
     except Exception as error:
-        error.add_note(f"This was the model {name!r}, with the seed {seed}.")
+        error.add_note(f"This was the model {name!r}, with the seed {fold.seed}.")
         raise
     fit_seconds, seconds = np.diff(clocks).tolist()
-    return Scored(scores, fit_seconds, 1000 * seconds / len(test))
+    return Scored(scores, fit_seconds, 1000 * seconds / len(fold.test))

@@ -117,10 +117,10 @@ class DependenceDisplay(Display):
             The names of both tasks, and their correlation.
         """
         table = self.dependence.to_numpy()
-        places = np.argwhere(np.triu(np.abs(table) >= least, k=1))
+        places = np.argwhere(np.triu(np.abs(table) >= least, k=1)).tolist()
         names = list(self.dependence.index)
-        pairs = [(names[i], names[j], float(table[i, j])) for i, j in places]
-        return sorted(pairs, key=lambda pair: -abs(pair[2]))
+        places.sort(key=lambda place: -abs(table[tuple(place)]))
+        return [(names[i], names[j], float(table[i, j])) for i, j in places]
 
     @check_arguments(ax=AXES)
     def plot(self, ax: "Axes | None" = None, **kwargs: Any) -> "DependenceDisplay":

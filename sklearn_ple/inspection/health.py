@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from .experts import describe_faults, find_gates, read_gates
-from .gates import GateUtilizationDisplay
+from .gate_utilization import GateUtilizationDisplay
 from .shown import Contents, Result
 
 

@@ -15,7 +15,7 @@ from ..utils._sklearn import StrOptions
 from ..utils.constraints import BETWEEN_0_AND_1, COUNT, ESTIMATOR, N_JOBS, check_arguments
 from ..utils.inner import tasks_of
 from ..utils.types import RandomStateLike
-from .columns import to_table
+from .column_groups import to_table
 from .importance_map import FEW_TASKS, draw_importances
 from .permutation import draw_orders, list_features, measure_drops
 from .shown import Contents, Display, Result

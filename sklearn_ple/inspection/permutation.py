@@ -10,7 +10,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from ..utils.progress import progress_bar
 from ..utils.types import RandomStateLike
 from ..utils.warn import collected
-from .columns import find_groups, list_columns, shuffle_columns
+from .column_groups import find_groups, list_columns, shuffle_columns
 
 #: Scores X: the score of every task by its name.
 Score = Callable[..., Mapping[str, float]]

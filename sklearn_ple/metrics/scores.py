@@ -22,7 +22,7 @@ from ..tasks import ONE_VS_REST_AUC, check_task_names, find_task, ignore_unit, i
 from ..utils._sklearn import _BaseScorer, _check_response_method
 from ..utils.checks import shown
 from ..utils.warn import collected, warn
-from .reading import read_tasks
+from .scored_tasks import read_tasks
 from .views import Average, Metric, Metrics, PredictionError, ScoredTask, to_plain_array
 
 # Metrics of numbers that do not depend on the unit of the numbers.

@@ -110,7 +110,7 @@ class FusionLevel(Level):
             self.shared_gate = FusionGates(network, network.per_member(), width)
 
     def forward(self, tasks: Tensor, shared: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute the outputs of the units from their inputs.
+        """Compute the outputs of the units: ``(G_t + pad(v_t))^T E``, with E of all experts.
 
         Parameters
         ----------
@@ -158,7 +158,7 @@ class FusionGates(Gates):
         experts = Axis((*network.shared.runs, *network.specific.runs))
         hidden, n_earlier = network.gate_hidden_units, network.n_earlier
         super().__init__(units, width, experts, hidden_units=hidden, activation=network.activation)
-        first = units.runs[0][0]
+        first = units.owners[0]
         self.n_units, self.n_own = units.n_each, dict(experts.runs)[first]
         # The number of experts before the units' own.
         self.n_before = 0 if first is None else network.shared.n_each
@@ -191,7 +191,7 @@ class FusionGates(Gates):
         return axes
 
     def fuse(self, branches: Tensor, banks: Sequence[Tensor]) -> Tensor:
-        """Sum the experts by the weights of the gates, and the own experts by those of the unit.
+        """Compute ``(G_t + pad(v_t))^T E``: experts by the gates, and the unit's own by v_t.
 
         Parameters
         ----------

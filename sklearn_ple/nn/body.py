@@ -426,7 +426,7 @@ class Body(nn.Module, ABC):
         return [*rows, [Node("tower", task, k, n, below) for k, (task, n, below) in parts]]
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Compute the outputs of all tasks.
+        """Compute the outputs of all tasks: ``y^k = t^k(g^k(x))``, with the towers t.
 
         Parameters
         ----------

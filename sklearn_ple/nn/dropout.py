@@ -69,7 +69,7 @@ class MemberDropout(nn.Module):
             self.register_buffer(name, buffer, persistent=False)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Drop activations.
+        """Drop activations: ``a * b / (1 - rate)``, where b is 0 at the rate and 1 otherwise.
 
         Parameters
         ----------

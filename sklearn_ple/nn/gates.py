@@ -25,7 +25,7 @@ class Gates(nn.Module):
     A gate is a linear layer without a bias, after hidden layers if there are any, and a softmax
     over the experts. A gate over a single expert is the constant 1 and has no parameters.
 
-    With W for the linear layer, the weights are ``softmax(log(prior) + scale * W x)``.
+    In the paper of PLE the weights are ``softmax(W_g^k x)``; `forward` has prior and scale, too.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ class Gates(nn.Module):
         return {} if self.logits is None else {"logits.weight": (self.axis, self.experts, None)}
 
     def forward(self, branches: Tensor) -> Tensor:
-        """Compute the weights of the experts.
+        """Compute the weights: ``w^k(x) = softmax(log(prior) + scale * W_g^k x)``.
 
         Parameters
         ----------
@@ -129,7 +129,7 @@ class Gates(nn.Module):
 
 
 def mix(weights: Tensor, *banks: Tensor) -> Tensor:
-    """Sum the outputs of experts, weighted by gates.
+    """Sum the outputs of experts, weighted by gates: ``g^k(x) = w^k(x) S^k(x)``.
 
     Parameters
     ----------

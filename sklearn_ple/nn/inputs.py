@@ -166,7 +166,7 @@ class InputLayer(nn.Module):
         return {} if self.read is None else {"read": (self.views, None, None)}
 
     def forward(self, numbers: Tensor, codes: Tensor) -> Tensor:
-        """Compute the features.
+        """Compute the features: ``x = [clipped numbers, embeddings of numbers, of categories]``.
 
         Parameters
         ----------

@@ -70,7 +70,7 @@ class LinearPath(nn.Module):
         return {"layer.weight": (self.layer.axis, self._outputs, None)}
 
     def forward(self, features: Tensor) -> Tensor:
-        """Compute what is added to the outputs.
+        """Compute what is added to the outputs: ``0.3 * W x``, with x of the numbers alone.
 
         Parameters
         ----------

@@ -114,7 +114,7 @@ class JointLogits(EventLink):
     """
 
     def forward(self, outputs: Tensor) -> Tensor:
-        """Turn the conditional logits into joint ones.
+        """Turn conditional logits into joint ones: ``-log(exp(-a) + exp(-b) + exp(-a - b))``.
 
         Parameters
         ----------

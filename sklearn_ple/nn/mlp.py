@@ -90,7 +90,7 @@ class BatchedLinear(nn.Module):
             nn.init.uniform_(parameter, -bound, bound)
 
     def forward(self, inputs: Tensor, then: Callable[[Tensor], Tensor] = _keep) -> Tensor:
-        """Evaluate every layer.
+        """Evaluate every layer: ``W x + b``.
 
         Parameters
         ----------
@@ -169,7 +169,7 @@ class BatchedMLP(nn.Module):
         self.dropout = MemberDropout(dropout)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Evaluate every MLP.
+        """Evaluate every MLP: ``x = activation(W x + b)``, layer after layer.
 
         Parameters
         ----------

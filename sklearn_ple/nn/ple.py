@@ -134,7 +134,9 @@ class ExtractionLevel(Level):
             self.shared_gate = network.make_gates(members, width, network.weighed, **options)
 
     def forward(self, task_branches: Tensor, shared_branch: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute the outputs of the branches from their inputs.
+        """Compute the branches of level j: ``g^{k,j} = w^{k,j}(g^{k,j-1}) S^{k,j}(g^{k,j-1})``.
+
+        S^{k,j} are the outputs of the experts that branch k weighs, and w^{k,j} the weights.
 
         Parameters
         ----------

@@ -81,7 +81,7 @@ class TabularNetwork(nn.Module):
         self.product_dtype: torch.dtype | None = None
 
     def forward(self, numbers: Tensor, codes: Tensor) -> Tensor:
-        """Compute the outputs of all tasks, for the mean prediction of the members.
+        """Compute the outputs of all tasks: the members' mean of ``t^k(g^k(x)) + linear(x)``.
 
         Parameters
         ----------

@@ -74,7 +74,7 @@ class Towers(nn.Module):
         return [hidden + count_for_one(head.parameters(), self.n_members) for head in self.heads]
 
     def forward(self, representations: Tensor) -> Tensor:
-        """Compute the outputs of all tasks from their representations.
+        """Compute the outputs of all tasks: ``y^k = t^k(g^k)``, from their representations g^k.
 
         Parameters
         ----------
@@ -156,7 +156,7 @@ class SharedTowers(nn.Module):
         return [n * (self.layer.in_features + 1) for n in self.n_outputs]
 
     def forward(self, shared: Tensor) -> Tensor:
-        """Compute the outputs of all tasks from what they share.
+        """Compute the outputs of all tasks: ``y^k = W^k g + b^k``, with g that they share.
 
         Parameters
         ----------
@@ -188,7 +188,7 @@ class SeparateTowers(ByTask):
         return [n for tower in towers for n in tower.n_parameters]
 
     def forward(self, representations: Sequence[Tensor]) -> Tensor:
-        """Compute the outputs, of shape (n_members, n_rows, sum of n_outputs)."""
+        """Compute ``y^k = t^k(g^k)``, of shape (n_members, n_rows, sum of n_outputs)."""
         outputs = [tower(read) for tower, read in zip(self, representations, strict=True)]
         return torch.cat(outputs, dim=-1)
 

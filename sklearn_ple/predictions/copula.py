@@ -261,7 +261,7 @@ def _find_surprises(margin: Margin, labels: np.ndarray) -> np.ndarray:
         return result / np.maximum(result.std(axis=0), 1e-9)
     result = np.zeros((len(labels), 1))
     prior = np.zeros(len(there)), np.ones(len(there))
-    result[there, 0] = margin.take(there).condition(labels[there], *prior)[1]
+    result[there, 0] = margin.take(there).condition(labels[there], *prior).mean
     return result
 
 
@@ -284,9 +284,9 @@ def _measure_gains(
         for j, k in enumerate(tasks):
             there = np.flatnonzero(np.isfinite(labels[some, k]))
             own, of_task = margins[k].take(some).take(there), labels[some, k][there]
-            alone = own.condition(of_task, np.zeros(len(there)), np.ones(len(there)))[0]
-            joint = own.condition(of_task, *belief.of_others(j, there))[0]
-            gains[some.start + there, k] = joint - alone
+            alone = own.condition(of_task, np.zeros(len(there)), np.ones(len(there)))
+            joint = own.condition(of_task, *belief.of_others(j, there))
+            gains[some.start + there, k] = joint.evidence - alone.evidence
     return gains
 
 

@@ -87,10 +87,10 @@ class StandardisedErrors:
         """
         shares = np.cumsum(self.weights) / self.weights.sum()
         shares = np.concatenate([[0.0], shares])
-        ends = [np.searchsorted(self.values, errors, side=side) for side in ("left", "right")]
+        first, last = (np.searchsorted(self.values, errors, side) for side in ("left", "right"))
         beside = 0.5 * self.weights / self.weights.sum()
         middle = np.interp(errors, self.values, shares[1:] - beside)
-        between = np.where(ends[0] < ends[1], (shares[ends[0]] + shares[ends[1]]) / 2, middle)
+        between = np.where(first < last, (shares[first] + shares[last]) / 2, middle)
         return ndtri(np.clip(between, beside[0], 1 - beside[-1]))
 
     def from_normal(self, latents: np.ndarray) -> np.ndarray:

@@ -170,16 +170,17 @@ class Deviations:
         # All rows have as many members of either kind. A single one has no variance.
         seen = np.argsort(~is_seen, axis=0, kind="stable")[: len(members) - len(out_of_fold)]
         unseen = members[out_of_fold, rows]
-        result, (_, pattern, _) = (
+        of_unseen, (_, pattern, _) = (
             self._moments(part, np.full((len(part), len(self.factors)), 1 / len(part)))
             for part in (unseen, members[seen, rows] if len(seen) > 1 else unseen)
         )
         of_all, share = (self.member_weights**2).sum(axis=0), 1 / len(unseen)
-        sizes = result[1].mean(axis=1) * (1 + share - 2 * of_all) / (1 - share)
+        _, variances, _ = of_unseen
+        sizes = variances.mean(axis=1) * (1 + share - 2 * of_all) / (1 - share)
         mean = pattern.mean(axis=1)
         scale = np.divide(sizes, mean, out=np.zeros_like(mean), where=mean > 0)
-        result[1] = scale[:, np.newaxis] * pattern
-        return result
+        variances[:] = scale[:, np.newaxis] * pattern
+        return of_unseen
 
     def _find_errors(self, k: int, labels: np.ndarray, means: np.ndarray) -> np.ndarray:
         """Return errors of a task, given means of `_moments`."""

@@ -12,11 +12,11 @@ from ..encoding.prerequisites import Prerequisites
 from ..encoding.targets import TargetEncoder
 from ..tables.labels import check_type, read_targets
 from ..tables.plausibility import warn_of_order
-from ..tasks import Task
+from ..tasks import Survival, Task
 from ..utils.checks import naming
 from .copula import Copula
 from .errors import StandardisedErrors, find_quantile, to_units
-from .margins import Margin, NumberMargin, make_margins
+from .margins import FixedMargin, Margin, NumberMargin, OrderedMargin, TimeMargin, lacks_order
 from .propagation import draw_latents, infer_clusters
 
 
@@ -82,8 +82,37 @@ class Distributions(NamedTuple):
         predictions: Sequence[np.ndarray],
         orders: Sequence[np.ndarray] | None = None,
     ) -> list[Margin]:
-        """Return `make_margins` of other predictions with the same errors."""
-        return make_margins(tasks, predictions, self.deviations, self.errors, self.outputs, orders)
+        """Return the distributions of all tasks for these predictions, with the same errors.
+
+        Parameters
+        ----------
+        tasks : sequence of Task
+            The tasks.
+        predictions : sequence of ndarray of shape (n_rows, n_classes) or (n_rows,)
+            For each task the probabilities of its classes, or the numbers.
+        orders : sequence of ndarray of int, optional
+            For each task an order of its classes, used if they have none of their own.
+
+        Returns
+        -------
+        list of Margin
+            The distributions.
+        """
+        margins: list[Margin] = []
+        for k, (task, predicted) in enumerate(zip(tasks, predictions, strict=True)):
+            of_task = self.errors[k]
+            if task.has_classes:
+                is_free = lacks_order(task)
+                own = np.arange(len(task.classes))[task.order]
+                order = orders[k] if is_free and orders is not None else own
+                margins.append(OrderedMargin(predicted, order, is_free))
+            elif isinstance(task, Survival) and self.outputs is not None:
+                margins.append(TimeMargin(task, self.outputs[k]))
+            elif of_task is None:
+                margins.append(FixedMargin(predicted))
+            else:
+                margins.append(NumberMargin(predicted, self.deviations[k], of_task, task))
+        return margins
 
 
 def encode_labels(tasks: Sequence[Task], labels: Sequence[Any]) -> np.ndarray:
@@ -294,7 +323,8 @@ class Joint:
         for k, task in enumerate(self.tasks):
             for side in result:
                 side[k] = np.where(self.known[:, k] & task.has_errors, self.codes[:, k], side[k])
-        return result[0], result[1]
+        lower, upper = result
+        return lower, upper
 
     def draw(self, n_samples: int, rng: np.random.RandomState) -> list[np.ndarray]:
         """Draw labels of all tasks: positions of classes, or numbers, (n_rows, n_samples)."""
@@ -378,11 +408,12 @@ def find_joint_ends(errors: np.ndarray, level: float) -> np.ndarray:
     ends = np.where(sides[:, place] > 0, sides[:, place], sides[:, -1])
     # These are the ends of the other rows for a row that is beyond them, and only such rows count.
     others = np.where(sides[:, before] > 0, sides[:, before], ends)
-    others = np.where(others > 0, others, np.inf)
+    below, above = np.where(others > 0, others, np.inf)
     beyond = errors - middle
-    ratios = np.maximum(-beyond / others[0], beyond / others[1]).max(axis=1)
+    ratios = np.maximum(-beyond / below, beyond / above).max(axis=1)
     factor = max(find_quantile(np.sort(ratios), np.ones(n), level), 1.0)
-    return np.column_stack([middle - factor * ends[0], middle + factor * ends[1]])
+    low, high = factor * ends
+    return np.column_stack([middle - low, middle + high])
 
 
 def split_level(level: float, n_tasks: int) -> float:

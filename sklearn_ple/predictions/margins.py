@@ -1,19 +1,15 @@
 """Predictive distributions of single tasks as functions of standard normal latent variables."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from scipy.special import log_ndtr, logsumexp, ndtr, ndtri, softmax
 
 from ..tasks import Count, Quantile, Survival, Task
 from .errors import StandardisedErrors, add_errors, find_errors, to_units
-
-#: Log probabilities of labels, and means and variances of latent variables.
-Moments = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 # Precision of a latent variable whose label is a known number.
 _PRECISION = 1e4
@@ -27,6 +23,22 @@ _WEIGHTS = softmax(-0.5 * _POINTS**2)
 _PRIOR = np.zeros(1), np.ones(1)
 # Known labels move a number by so many deviations at most, even if one error was of hundreds.
 _MOST_DEVIATIONS = 4.0
+
+
+class Moments(NamedTuple):
+    """What labels say, each of shape (n_rows,).
+
+    Attributes
+    ----------
+    evidence : ndarray
+        The log probabilities of the labels, or the log densities of their latent variable.
+    mean, variance : ndarray
+        Means and variances of the latent variable once the label is known.
+    """
+
+    evidence: np.ndarray
+    mean: np.ndarray
+    variance: np.ndarray
 
 
 class Margin(ABC):
@@ -63,9 +75,8 @@ class Margin(ABC):
 
         Returns
         -------
-        evidence, mean, variance : ndarray of shape (n_rows,)
-            The log probabilities of the labels, or the log densities of their latent variable;
-            means and variances once the label is known.
+        Moments
+            What the labels say.
         """
 
     @abstractmethod
@@ -231,8 +242,7 @@ class TimeMargin(Margin):
         at_event = observe(value, mean, variance)
         censored = truncate(mean, variance, value, np.inf)
         pairs = zip(at_event, censored, strict=True)
-        evidence, mean, variance = (np.where(labels > 0, *pair) for pair in pairs)
-        return evidence, mean, variance
+        return Moments(*(np.where(labels > 0, *pair) for pair in pairs))
 
     def expect(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
         """Predict the median times."""
@@ -262,7 +272,7 @@ class FixedMargin(Margin):
 
     def condition(self, labels: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> Moments:
         """Return the means and variances as they are: nothing is known of labels."""
-        return np.full(len(labels), np.nan), mean, variance
+        return Moments(np.full(len(labels), np.nan), mean, variance)
 
     def expect(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
         """Return the predictions."""
@@ -278,59 +288,12 @@ def lacks_order(task: Task) -> bool:
     return len(task.classes) > 2 and isinstance(task.order, slice)
 
 
-def make_margins(
-    tasks: Sequence[Task],
-    predictions: Sequence[np.ndarray],
-    deviations: Sequence[np.ndarray],
-    errors: Sequence[StandardisedErrors | None],
-    outputs: Sequence[np.ndarray] | None = None,
-    orders: Sequence[np.ndarray] | None = None,
-) -> list[Margin]:
-    """Return the predictive distributions of all tasks.
-
-    Parameters
-    ----------
-    tasks : sequence of Task
-        The tasks.
-    predictions : sequence of ndarray of shape (n_rows, n_classes) or (n_rows,)
-        For each task the probabilities of its classes, or the numbers.
-    deviations : sequence of ndarray of shape (n_rows,)
-        The standard deviations of the numbers.
-    errors : sequence of StandardisedErrors or None
-        The standardised errors of the numbers.
-    outputs : sequence of ndarray of shape (n_rows, n_outputs), optional
-        The outputs of a network for each task, which times need.
-    orders : sequence of ndarray of int, optional
-        For each task an order of its classes, used if they have none of their own.
-
-    Returns
-    -------
-    list of Margin
-        The distributions.
-    """
-    margins: list[Margin] = []
-    for k, (task, predicted) in enumerate(zip(tasks, predictions, strict=True)):
-        of_task = errors[k]
-        if task.has_classes:
-            is_free = lacks_order(task)
-            own = np.arange(len(task.classes))[task.order]
-            order = orders[k] if is_free and orders is not None else own
-            margins.append(OrderedMargin(predicted, order, is_free))
-        elif isinstance(task, Survival) and outputs is not None:
-            margins.append(TimeMargin(task, outputs[k]))
-        elif of_task is None:
-            margins.append(FixedMargin(predicted))
-        else:
-            margins.append(NumberMargin(predicted, deviations[k], of_task, task))
-    return margins
-
-
 def observe(value: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> Moments:
     """Compute the log density, mean and variance of a normal variable whose value is observed."""
     spread = variance + 1 / _PRECISION
     evidence = -0.5 * (np.log(2 * np.pi * spread) + (value - mean) ** 2 / spread)
     precision = 1 / variance + _PRECISION
-    return evidence, (mean / variance + _PRECISION * value) / precision, 1 / precision
+    return Moments(evidence, (mean / variance + _PRECISION * value) / precision, 1 / precision)
 
 
 def spread_points(mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
@@ -347,11 +310,12 @@ def truncate(
     # Probabilities are differences of small ones: turn the upper tail into the lower one.
     flip = a + b > 0
     a, b = np.where(flip, -b, a), np.where(flip, -a, b)
-    of_b = log_ndtr(b)
-    evidence = of_b + np.log(-np.expm1(np.minimum(log_ndtr(a) - of_b, -1e-12)))
+    below = log_ndtr(b)
+    evidence = below + np.log(-np.expm1(np.minimum(log_ndtr(a) - below, -1e-12)))
     with np.errstate(invalid="ignore"):
         at_a, at_b = (np.exp(-0.5 * (x**2 + np.log(2 * np.pi)) - evidence) for x in (a, b))
-        slopes = [np.where(np.isfinite(x), x * at, 0.0) for x, at in ((a, at_a), (b, at_b))]
+        of_a, of_b = (np.where(np.isfinite(x), x * at, 0.0) for x, at in ((a, at_a), (b, at_b)))
     shift = at_a - at_b
-    factor = np.clip(1 + slopes[0] - slopes[1] - shift**2, 1e-4, 1.0)
-    return evidence, mean + deviation * np.where(flip, -shift, shift), variance * factor
+    factor = np.clip(1 + of_a - of_b - shift**2, 1e-4, 1.0)
+    middle = mean + deviation * np.where(flip, -shift, shift)
+    return Moments(evidence, middle, variance * factor)

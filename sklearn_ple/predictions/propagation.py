@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .clusters import find_clusters
-from .margins import Margin
+from .margins import Margin, Moments
 
 _MOST_SWEEPS = 10
 # Sweeps over a row end when no mean moves by more than this share of a standard deviation.
@@ -54,9 +54,11 @@ class Belief(NamedTuple):
     others_mean: np.ndarray
     others_variance: np.ndarray
 
-    def of_others(self, k: int, rows: np.ndarray | slice = slice(None)) -> list[np.ndarray]:
+    def of_others(
+        self, k: int, rows: np.ndarray | slice = slice(None)
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return the mean and variance of a task that follow from the labels of other tasks."""
-        return [self.others_mean[rows, k], self.others_variance[rows, k]]
+        return self.others_mean[rows, k], self.others_variance[rows, k]
 
 
 def infer(
@@ -99,8 +101,8 @@ def infer(
     if sites is None:
         shape, n_free = labels.shape, _N_FREE
         sites = Sites(np.zeros(shape), np.zeros(shape))
-        unknown = np.zeros(shape), np.ones(shape)
-        belief = Belief(unknown[0], correlation[np.newaxis], *unknown)
+        mean, variance = np.zeros(shape), np.ones(shape)
+        belief = Belief(mean, correlation[np.newaxis], mean, variance)
     else:
         belief, n_free = _combine(correlation, sites), 0
     known = [np.flatnonzero(np.isfinite(column)) for column in labels.T]
@@ -112,7 +114,7 @@ def infer(
         for k in labelled:
             rows = known[k][active[known[k]]]
             before = belief.of_others(k, rows)
-            _, *after = margins[k].take(rows).condition(labels[rows, k], *before)
+            after = margins[k].take(rows).condition(labels[rows, k], *before)
             steps = _move_sites(sites, (rows, k), before, after, share)
             moved[rows] = np.maximum(moved[rows], steps)
         belief = _combine(correlation, sites)
@@ -163,14 +165,15 @@ def infer_clusters(
 def _move_sites(
     sites: Sites,
     place: tuple[np.ndarray, int],
-    before: Sequence[np.ndarray],
-    after: Sequence[np.ndarray],
+    before: tuple[np.ndarray, np.ndarray],
+    after: Moments,
     share: float,
 ) -> np.ndarray:
     """Change the sites of a task in some rows; return how far their means have moved."""
-    variance = np.maximum(after[1], _LEAST_VARIANCE)
-    precision = np.maximum(1 / variance - 1 / before[1], 0.0)
-    shift = np.where(precision > 0, after[0] / variance - before[0] / before[1], 0.0)
+    mean_before, variance_before = before
+    variance = np.maximum(after.variance, _LEAST_VARIANCE)
+    precision = np.maximum(1 / variance - 1 / variance_before, 0.0)
+    shift = np.where(precision > 0, after.mean / variance - mean_before / variance_before, 0.0)
     moved = np.abs(shift - sites.shift[place]) / (1 + precision)
     for site, new in zip(sites, (precision, shift), strict=True):
         site[place] = share * new + (1 - share) * site[place]

@@ -64,15 +64,19 @@ def task_view(estimator: Any, name: str) -> "TaskClassifierView | TaskRegressorV
     >>> view.predict(X).shape
     (200,)
     """
-    _, classes = _find(estimator, name)
-    return (TaskRegressorView if classes is None else TaskClassifierView)(estimator, name)
+    is_number = _find_classes(estimator, name) is None
+    return (TaskRegressorView if is_number else TaskClassifierView)(estimator, name)
 
 
-def _find(estimator: Any, name: str) -> tuple[int, np.ndarray | None]:
-    """Return the position of a task and its classes, which are None for a number."""
-    fitted = tasks_of(estimator)
-    position, classes = find_task(name, fitted.task_names_), fitted.classes_
-    return position, classes[position] if isinstance(classes, list) else classes
+def _find(estimator: Any, name: str) -> int:
+    """Return the position of a task."""
+    return find_task(name, tasks_of(estimator).task_names_)
+
+
+def _find_classes(estimator: Any, name: str) -> np.ndarray | None:
+    """Return the classes of a task; None for a number."""
+    position, classes = _find(estimator, name), tasks_of(estimator).classes_
+    return classes[position] if isinstance(classes, list) else classes
 
 
 def _each(change: Callable[[Any], np.ndarray], response: Any) -> Any:
@@ -140,7 +144,7 @@ class _TaskView(BaseEstimator):
         return self.estimator.feature_names_in_
 
     def _task(self) -> Task:
-        return tasks_of(self.estimator).tasks_[_find(self.estimator, self.task)[0]]
+        return tasks_of(self.estimator).tasks_[_find(self.estimator, self.task)]
 
     def _outdated(self, now: str) -> ValueError:
         return ValueError(
@@ -148,7 +152,7 @@ class _TaskView(BaseEstimator):
         )
 
     def _predict(self, X: Any, dtype: DTypeLike) -> np.ndarray:
-        position, _ = _find(self.estimator, self.task)
+        position = _find(self.estimator, self.task)
 
         def choose(labels: Any) -> np.ndarray:
             labels = to_pandas(labels)
@@ -198,7 +202,7 @@ class TaskClassifierView(ClassifierMixin, _TaskView):
     @property
     def classes_(self) -> np.ndarray:
         """The sorted class labels."""
-        _, classes = _find(self.estimator, self.task)
+        classes = _find_classes(self.estimator, self.task)
         if classes is None:
             raise self._outdated("is a number")
         return classes
@@ -232,7 +236,7 @@ class TaskClassifierView(ClassifierMixin, _TaskView):
         probabilities : ndarray of shape (n_samples, n_classes)
             Columns are in the order of ``classes_``.
         """
-        position, _ = _find(self.estimator, self.task)
+        position = _find(self.estimator, self.task)
 
         def choose(response: Any) -> np.ndarray:
             return response[position] if isinstance(response, list) else response
@@ -312,7 +316,7 @@ class TaskRegressorView(RegressorMixin, _TaskView):
         y : ndarray of shape (n_samples,)
             The numbers, in the units of the labels.
         """
-        if _find(self.estimator, self.task)[1] is not None:
+        if _find_classes(self.estimator, self.task) is not None:
             raise self._outdated("has classes")
         return self._predict(X, np.float64)
 

@@ -109,11 +109,11 @@ def _read_booleans(column: pd.Series) -> pd.Series | None:
     """Return the booleans of which a column has the words, or None."""
     words = column.str.casefold()
     distinct = set(words.dropna().unique())
-    pair = next((pair for pair in _NO_YES if distinct == set(pair)), None)
-    if pair is None:
-        return None
-    booleans = words.map({pair[0]: False, pair[1]: True})
-    return booleans.astype("boolean" if booleans.isna().any() else bool)
+    for no, yes in _NO_YES:
+        if distinct == {no, yes}:
+            booleans = words.map({no: False, yes: True})
+            return booleans.astype("boolean" if booleans.isna().any() else bool)
+    return None
 
 
 class _WrittenNumbers:

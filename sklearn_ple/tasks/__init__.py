@@ -18,10 +18,10 @@ from .numbers import (
     find_unit,
     ignore_unit,
 )
-from .per_task import by_name, by_task, check_task_names, find_task, pair_dependent_tasks
 from .results import array_of, class_array, score_of
 from .survival import Survival
 from .task import Task, average_logs, warn_without_score
+from .task_parameters import by_name, by_task, check_task_names, find_task, pair_dependent_tasks
 from .task_weights import NumberByTask, TaskWeights, count_labels, is_weight
 from .tweedie import Tweedie
 

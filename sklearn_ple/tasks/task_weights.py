@@ -7,8 +7,8 @@ from numpy.typing import ArrayLike
 
 from ..utils.checks import shown
 from ..utils.constraints import NOT_NEGATIVE
-from .per_task import by_task
 from .task import Task
+from .task_parameters import by_task
 
 # Squares of greater numbers overflow.
 _GREATEST = 1e150

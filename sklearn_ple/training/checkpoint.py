@@ -16,11 +16,11 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from ..parameters.settings import Settings
-from ..tables.files.table import FitTable
+from ..tables.files.streamed_table import FitTable
 from ..utils.files import replacing
 from ..utils.processes import current
 from ..utils.types import RandomStateLike
-from .choosing.split import Split
+from .choosing.validation_rows import Split
 from .fingerprint import describe_fit
 from .history import SharedHistory
 from .protocols import TrainedNet
@@ -247,10 +247,10 @@ def _list_differences(there: Mapping[str, str], here: Mapping[str, str]) -> list
     """Name what two fits differ in, and show the values if they are short."""
     differences = []
     for name in {**here, **there}:
-        values = [str(texts.get(name, "unknown")) for texts in (there, here)]
-        if values[0] != values[1]:
-            is_short = max(map(len, values)) <= _LONGEST_SHOWN
-            shown = f" ({values[0]} there, {values[1]} here)" if is_short else ""
+        earlier, now = (str(texts.get(name, "unknown")) for texts in (there, here))
+        if earlier != now:
+            is_short = max(len(earlier), len(now)) <= _LONGEST_SHOWN
+            shown = f" ({earlier} there, {now} here)" if is_short else ""
             differences.append(name + shown)
     return differences
 

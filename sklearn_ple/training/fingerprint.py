@@ -13,10 +13,10 @@ from skorch.callbacks import Callback
 from torch import Tensor, nn
 
 from ..parameters.settings import Settings
-from ..tables.files.table import FitTable
+from ..tables.files.streamed_table import FitTable
 from ..tables.table import Table
 from ..utils.versions import versions
-from .choosing.split import Split
+from .choosing.validation_rows import Split
 
 # Parameters without an effect on the result; the weights of a warm start are described apart.
 _WITHOUT_EFFECT = {"checkpoint_dir", "device", "n_jobs", "verbose", "warm_start"}

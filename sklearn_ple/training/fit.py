@@ -13,11 +13,11 @@ from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
 
 from ..encoding.encoder import Encoded, TableEncoder
-from ..parameters.network import describe_network
+from ..parameters.same_network import describe_network
 from ..parameters.settings import Settings
 from ..predictions.intervals import Deviations
 from ..predictions.joint import Distributions, encode_labels, learn_copula
-from ..tables.files.table import FitTable, StreamedTable
+from ..tables.files.streamed_table import FitTable, StreamedTable
 from ..tables.reading import FeatureReader
 from ..utils.processes import current
 from ..utils.progress import write_line
@@ -27,12 +27,12 @@ from .build import make_module, make_net
 from .callbacks import ProgressBar, copy_callback
 from .checkpoint import Checkpoint, Progress
 from .choosing.defaults import resolve
-from .choosing.split import Split, naming_validation_rows
+from .choosing.validation_rows import Split, naming_validation_rows
 from .device import resolve_device
 from .inference import compute_outputs
 from .net import MultiTaskNet, Trained
 from .parallel.jobs import Jobs, can_divide
-from .parallel.processes import check_same_fit, share_random_state
+from .parallel.synchroniser import check_same_fit, share_random_state
 from .random_state import draw_seed, seeded
 from .read import Arguments
 from .rows import TableRows, TrainingRows

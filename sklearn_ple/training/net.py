@@ -26,7 +26,7 @@ from .cpu import keep_freed_memory, suitable_threads
 from .device import check_bfloat16
 from .inference import choose_rows_at_once
 from .parallel.jobs import Jobs
-from .parallel.processes import (
+from .parallel.synchroniser import (
     Synchroniser,
     copy_from_first,
     copy_result_of_first,

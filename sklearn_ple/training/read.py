@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from ..parameters.settings import Settings
 from ..tables.files.columns import Columns
 from ..tables.files.source import Source
-from ..tables.files.table import FitTable, StreamedTable
+from ..tables.files.streamed_table import FitTable, StreamedTable
 from ..tables.form import TargetForm
 from ..tables.frames import is_dataset
 from ..tables.kinds import assign_kinds
@@ -16,7 +16,7 @@ from ..tables.reading import FeatureReader
 from ..tables.table import Table, TableReader
 from ..utils.warn import warn
 from .choosing.defaults import resolve
-from .choosing.split import (
+from .choosing.validation_rows import (
     LAST_WITH_GROUPS,
     Split,
     check_apart,

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -18,10 +18,17 @@ _LABELS = ("targets", "weights", "folds")
 # Greatest number of rows in the buffer, and their approximate size in bytes.
 _BUFFERED_ROWS, _BUFFERED_BYTES = 2**17, 2**27
 
-#: The numbers, codes, targets and weights of some rows.
-Arrays = tuple[np.ndarray, ...]
 #: The inputs of the network, and the labels: targets, weights and any folds.
 EncodedBatch = tuple[dict[str, Tensor], Sequence[Tensor]]
+
+
+class Arrays(NamedTuple):
+    """The arrays of some rows of files; the weights are those in the loss."""
+
+    numbers: np.ndarray
+    codes: np.ndarray
+    targets: np.ndarray
+    weights: np.ndarray
 
 
 class SparseNumbers:
@@ -316,16 +323,16 @@ class ShuffledBatches:
         held: list[Arrays] = []
         for block in self.rows.read(order):
             held.append(block)
-            n_held = sum(len(part[1]) for part in held)
-            n_bytes = sum(part.nbytes for part in block) / len(block[1])
+            n_held = sum(len(part.codes) for part in held)
+            n_bytes = sum(part.nbytes for part in block) / len(block.codes)
             most = min(_BUFFERED_ROWS, int(_BUFFERED_BYTES / max(n_bytes, 1)))
             if n_held >= max(most, 2 * self.batch_size):
                 shuffled = _shuffle(held)
                 # Only whole batches; at least as many rows remain, and are split evenly.
                 n_out = max(n_held // 2 // size, 1) * size
                 yield from self._split_batches([part[:n_out] for part in shuffled], size)
-                held = [tuple(part[n_out:] for part in shuffled)]
-        if sum(len(part[1]) for part in held):
+                held = [Arrays(*(part[n_out:] for part in shuffled))]
+        if sum(len(part.codes) for part in held):
             yield from self._split_batches(_shuffle(held), size)
 
     def _split_batches(self, arrays: Sequence[np.ndarray], size: int) -> Iterator[EncodedBatch]:
@@ -354,5 +361,5 @@ def _draw_order(n: int) -> Tensor:
 
 def _shuffle(held: list[Arrays]) -> list[np.ndarray]:
     """Join blocks, and shuffle their rows."""
-    order = _draw_order(sum(len(part[1]) for part in held)).numpy()
+    order = _draw_order(sum(len(part.codes) for part in held)).numpy()
     return [np.concatenate(parts)[order] for parts in zip(*held, strict=True)]

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..encoding.encoder import Encoded, TableEncoder
 from ..encoding.growth import grow
 from ..nn.transfer import take_over, transfer
-from ..parameters.network import (
+from ..parameters.same_network import (
     check_same_network,
     describe_network,
     list_differences,
@@ -21,12 +21,12 @@ from ..parameters.network import (
 )
 from ..parameters.settings import Settings
 from ..predictions.intervals import Deviations
-from ..tables.files.table import FitTable
+from ..tables.files.streamed_table import FitTable
 from ..tables.reading import FeatureReader
 from ..tasks import TaskTypes
 from ..utils.types import RandomStateLike
 from .build import make_encoder, make_first_net
-from .choosing.split import Split
+from .choosing.validation_rows import Split
 from .inference import compute_outputs
 from .net import MultiTaskNet
 from .random_state import choose_random_state
@@ -322,7 +322,7 @@ class FewerTasks(Start):
         whole = [tensor for tensor, mask in held if tensor.requires_grad and mask.all()]
         # A weight of which only some entries are held has a gradient, and weight decay and
         # momentum change even entries whose gradient is 0: these are restored after each step.
-        moved = [each for each in before if each[0].requires_grad and not each[1].all()]
+        moved = [(p, mask, was) for p, mask, was in before if p.requires_grad and not mask.all()]
         first = rows.head(_ROWS_COMPARED)
         self._check_unmoved(net, first)
         for tensor in whole:

@@ -9,7 +9,7 @@ from ..encoding.class_weights import ClassTotals
 from ..encoding.encoder import TableEncoder
 from ..encoding.statistics import OrderedStatistics
 from ..tables.files.source import Source
-from ..tables.files.table import StreamedTable
+from ..tables.files.streamed_table import StreamedTable
 from ..tables.table import Table
 from ..utils.processes import current
 from ..utils.types import ClassWeight
@@ -53,15 +53,17 @@ def stream_rows(
     def encode(rows: Table) -> Arrays:
         encoded = encoder.apply(rows, class_weight, warns=False)._replace(ordered=ordered)
         arrays = encoded._replace(numbers=encoder.resume(encoded)).arrays
-        return tuple(
-            np.asarray(part, encoder.dtype) if part.dtype.kind == "f" else part for part in arrays
+        return Arrays(
+            *(
+                np.asarray(part, encoder.dtype) if part.dtype.kind == "f" else part
+                for part in arrays
+            )
         )
 
     def read(order: Sequence[int]) -> Iterator[Arrays]:
         return table.training_rows(order, encode)
 
-    numbers, codes, *labels = encode(table.sample)
-    first = TableRows(numbers, codes, *labels, dtype=dtype)
+    first = TableRows(*encode(table.sample), dtype=dtype)
     means = torch.as_tensor(totals.mean_weights(class_weight, n_trained_on), dtype=dtype)
     return ShuffledRows(n_trained_on, len(table.source.row_groups), read, first, means)
 

@@ -130,9 +130,10 @@ class ProcessGroup(Processes):
         sent: list[Any] = [result, error]
         with _explain_failure():
             dist.broadcast_object_list(sent, src=0, device=torch.device(str(self.device)))
-        if sent[1] is not None:
-            raise sent[1]
-        return sent[0]
+        result, error = sent
+        if error is not None:
+            raise error
+        return result
 
     def of_all(self, value: _Value) -> list[_Value]:
         """Gather the values of all processes."""

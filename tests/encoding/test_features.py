@@ -24,6 +24,7 @@ from sklearn_ple import PLERegressor, export
 from sklearn_ple.encoding import scaling
 from sklearn_ple.encoding.categories import MISSING, UNKNOWN
 from sklearn_ple.encoding.features import FeatureEncoder
+from sklearn_ple.encoding.scaling import WeightedRows
 from sklearn_ple.ensemble import PerTaskClassifierRegressor
 from sklearn_ple.tables.frames import to_pandas
 from sklearn_ple.tables.reading import FeatureReader
@@ -37,7 +38,7 @@ def read(X):
 def learn(X, weights=None, **params):
     """Make an encoder that has learnt from the rows of X, in a single block."""
     encoder = FeatureEncoder(params.pop("dtype", "float32"))
-    rows = X, np.ones(X.shape[0]) if weights is None else weights
+    rows = WeightedRows(X, np.ones(X.shape[0]) if weights is None else weights)
     _, ranges = encoder.learn_categories(X, [X], **params)
     encoder.learn_scales(ranges, rows, [rows])
     return encoder
@@ -1329,7 +1330,8 @@ def test_blocks_of_rows_teach_what_all_rows_teach(options):
     whole = learn(X, weights, **options)
     learnt = FeatureEncoder()
     _, ranges = learnt.learn_categories(X.iloc[::7], (own for (own,) in blocks(X)), **options)
-    learnt.learn_scales(ranges, (X.iloc[::7], weights[::7]), blocks(X, weights))
+    parts = (WeightedRows(*block) for block in blocks(X, weights))
+    learnt.learn_scales(ranges, WeightedRows(X.iloc[::7], weights[::7]), parts)
     assert learnt.cardinalities_ == whole.cardinalities_
     for one, other in zip(learnt.columns_, whole.columns_, strict=True):
         assert one.categories.equals(other.categories)

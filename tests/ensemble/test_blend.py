@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from sklearn_ple.ensemble import BlendClassifierRegressor, PerTaskClassifierRegressor
-from sklearn_ple.ensemble.weights import Evidence, learn_weights
+from sklearn_ple.ensemble.blend_weights import Evidence, learn_weights
 from sklearn_ple.export import save
 from sklearn_ple.metrics import make_multitask_scorer
 from sklearn_ple.model_selection import MultiTaskKFold

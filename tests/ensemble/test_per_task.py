@@ -21,7 +21,8 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from sklearn_ple.ensemble import BlendClassifierRegressor, PerTaskClassifierRegressor
 from sklearn_ple.ensemble.boosting import TRIED
-from sklearn_ple.ensemble.growing import Growth, Part, TaskRows
+from sklearn_ple.ensemble.growing import Growth, Part
+from sklearn_ple.ensemble.labelled_rows import ModelRows
 from sklearn_ple.inspection import MultiTaskReport, multitask_importance
 from sklearn_ple.metrics import make_multitask_scorer, multitask_scores
 from sklearn_ple.model_selection import cross_val_predict
@@ -214,7 +215,7 @@ def test_tuning_takes_the_least_loss_and_leaves_few_labels_alone():
     )
     assert tuned.predict(X)["few"].equals(default.predict(X)["few"])
     kept = default.estimators_["product"]
-    rows = TaskRows(default.columns_.transform(X), y["product"].to_numpy(), None)
+    rows = ModelRows(default.columns_.transform(X), y["product"].to_numpy(), None)
     folds = list(Part(clone(kept), rows).divide())
     best = min(TRIED, key=lambda setting: Growth(folds, setting).loss)
     assert best

@@ -17,7 +17,7 @@ from sklearn_ple import (
     PLERegressor,
 )
 from sklearn_ple.base import parameter, with_parameters
-from sklearn_ple.parameters.network import list_differences
+from sklearn_ple.parameters.same_network import list_differences
 from sklearn_ple.parameters.shared import Parameters
 
 

@@ -20,7 +20,7 @@ from sklearn_ple.predictions.intervals import Deviations
 from sklearn_ple.predictions.joint import Distributions
 from sklearn_ple.tables.labels import read_targets
 from sklearn_ple.tasks import Regression, Task
-from sklearn_ple.training.choosing.split import Split
+from sklearn_ple.training.choosing.validation_rows import Split
 from sklearn_ple.training.rows import TableRows
 
 KINDS = {"sick": "binary", "weight": "regression", "cost": "quantile", "visits": "count"}

@@ -13,7 +13,7 @@ from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.balancing import Balancer
 from sklearn_ple.encoding.numeric import EmbeddingMaker
 from sklearn_ple.tasks import Quantile, Regression
-from sklearn_ple.training.choosing.split import Split
+from sklearn_ple.training.choosing.validation_rows import Split
 from sklearn_ple.training.fingerprint import describe_fit
 
 X = pd.DataFrame({"a": [0.0, 1.0, np.nan], "b": ["u", None, "v"]})

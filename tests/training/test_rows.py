@@ -11,8 +11,9 @@ from torch.overrides import TorchFunctionMode
 
 from sklearn_ple.nn.draws import drawing_from
 from sklearn_ple.training import rows as module
-from sklearn_ple.training.choosing.split import Split
+from sklearn_ple.training.choosing.validation_rows import Split
 from sklearn_ple.training.rows import (
+    Arrays,
     Batches,
     ShuffledBatches,
     ShuffledRows,
@@ -159,7 +160,7 @@ def make_shuffled(asked=None):
             places = np.arange(unit * N_EACH, (unit + 1) * N_EACH)
             for part in np.array_split(places, 3):
                 numbers = part[:, None].astype(np.float32)
-                yield numbers, part[:, None], numbers, np.ones_like(numbers)
+                yield Arrays(numbers, part[:, None], numbers, np.ones_like(numbers))
 
     first = TableRows(np.zeros((5, 1)), np.zeros((5, 1), int), dtype=torch.float32)
     return ShuffledRows(N_UNITS * N_EACH, N_UNITS, read, first, torch.ones(1))

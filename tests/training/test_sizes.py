@@ -10,7 +10,7 @@ from sklearn.metrics import r2_score
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor
 from sklearn_ple.training.choosing.defaults import default_batch_size
-from sklearn_ple.training.choosing.split import draw_groups, draw_order
+from sklearn_ple.training.choosing.validation_rows import draw_groups, draw_order
 
 
 def draw_signal(n_rows, seed=0):

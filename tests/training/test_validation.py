@@ -19,7 +19,7 @@ from sklearn_ple.nn.members import MemberRange
 from sklearn_ple.predictions.intervals import Deviations
 from sklearn_ple.tasks import TaskLosses
 from sklearn_ple.tasks.mean import MemberMean
-from sklearn_ple.training.choosing.split import Split
+from sklearn_ple.training.choosing.validation_rows import Split
 from sklearn_ple.training.rows import TableRows
 from sklearn_ple.training.validation import HeldOut, Labelled, OutOfFold, average_weights
 

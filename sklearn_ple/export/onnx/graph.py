@@ -193,7 +193,8 @@ class _BinEmbedding(nn.Module):
         bins = (reached + self.offsets).flatten()
         embeddings = self.starts.index_select(0, bins)
         if self.slopes is not None:
-            inside = torch.minimum(torch.maximum(values, self.ends[0]), self.ends[1])
+            least, most = self.ends
+            inside = torch.minimum(torch.maximum(values, least), most)
             distances = inside.flatten() - self.lower.index_select(0, bins)
             # A matrix product repeats them in a third of the time of broadcasting.
             repeated = torch.matmul(distances[:, None], self.ones)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Set
 from typing import Any
 
-from ...parameters.network import describe_network, list_differences
+from ...parameters.same_network import describe_network, list_differences
 from ..estimator import FittedEstimator
 from .sanity import try_model
 from .serialization import Reader, Writer

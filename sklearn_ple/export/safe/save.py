@@ -9,7 +9,7 @@ from ...parameters.shared import Parameters
 from ...utils.checks import is_ours
 from ...utils.constraints import LISTED, PATH, check_arguments
 from ...utils.versions import check_versions, versions
-from ..checks import check_model
+from ..estimator import check_model
 from .container import read, write
 from .plain import NOT_SAVED, from_plain, to_plain
 from .serialization import Reader, Writer, name_classes

@@ -15,7 +15,7 @@ from ...encoding.numeric import EmbeddingMaker
 from ...encoding.prerequisites import Prerequisites
 from ...encoding.statistics import TargetStatistics
 from ...encoding.targets import TargetEncoder, read_classes
-from ...parameters.network import describe_network
+from ...parameters.same_network import describe_network
 from ...parameters.settings import Settings
 from ...predictions.copula import Copula
 from ...predictions.intervals import Deviations

@@ -16,10 +16,10 @@ from ...tables.frames import to_pandas
 from ...utils._sklearn import _changed_params
 from ...utils.inner import tasks_of
 from ...utils.warn import collected
-from ..columns import to_table
+from ..column_groups import to_table
 from ..dependence_display import DependenceDisplay
 from ..experts import NoGatesError
-from ..gates import GateUtilizationDisplay
+from ..gate_utilization import GateUtilizationDisplay
 from ..importance import MultiTaskImportance
 
 # Kinds of columns by the first letter of their dtype.

@@ -1,6 +1,7 @@
 """The labels and predictions of a task in a report."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,14 @@ from ..style import PALETTE
 
 #: Number of groups of rows in which probabilities are compared with the labels.
 N_BINS = 10
+
+
+class Curve(NamedTuple):
+    """What the curve of a class is drawn from: its name, its rows, and its probabilities."""
+
+    name: str
+    happened: np.ndarray
+    proba: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -58,8 +67,8 @@ class Observed:
         numbers = np.concatenate([self.labels, self.predicted])
         return self.scored.task.log_scale and bool((numbers > 0).all())
 
-    def list_curves(self) -> list[tuple[str, np.ndarray, np.ndarray]]:
-        """Return the name, the labels and the probabilities of each class that has a curve.
+    def list_curves(self) -> list[Curve]:
+        """Return what the curve of each class that has one is drawn from.
 
         With two classes, only the second one has a curve. With more, each class has a curve
         against the rest. The most frequent class comes first.
@@ -67,11 +76,11 @@ class Observed:
         if self.proba is None or self.scored.classes is None:
             return []
         found = [
-            (f"class {label}", self.labels == label, proba)
+            Curve(f"class {label}", self.labels == label, proba)
             for label, proba in zip(self.scored.classes, self.proba.T, strict=True)
         ]
         found = found[1:] if len(found) == 2 else found
-        return sorted(found, key=lambda curve: -curve[1].sum())[: len(PALETTE)]
+        return sorted(found, key=lambda curve: -curve.happened.sum())[: len(PALETTE)]
 
     def compute_class_shares(self) -> pd.Series:
         """Return the share of each class among the labels, the greatest first."""

@@ -15,9 +15,9 @@ from matplotlib import pyplot as plt
 from matplotlib.collections import PathCollection
 from matplotlib.patches import Patch
 
-from ...metrics.reading import read_tasks
+from ...metrics.scored_tasks import read_tasks
 from ...utils.inner import tasks_of
-from ..history import TrainingHistoryDisplay
+from ..training_history import TrainingHistoryDisplay
 from .contents import count_columns, describe_model, draw_dependence, draw_gates, find_important
 from .formats import FORMATS, format_interval
 from .observed import N_BINS, Observed

@@ -62,7 +62,7 @@ def make_panels(observed: Observed) -> list[Panel]:
 
 
 def _roc(observed: Observed) -> tuple[Any, ...]:
-    curves = [curve for curve in observed.list_curves() if 0 < curve[1].sum() < len(curve[1])]
+    curves = [c for c in observed.list_curves() if 0 < c.happened.sum() < len(c.happened)]
     if not curves:
         return ("All labels are of one class: there is no curve.",)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import check_random_state
 
-from ...metrics.reading import read_tasks
+from ...metrics.scored_tasks import read_tasks
 from ...metrics.views import Metrics
 from ...tasks import check_task_names
 from ...utils._sklearn import StrOptions
@@ -21,9 +21,9 @@ from .. import style
 from ..comparison import Comparison
 from ..importance import MultiTaskImportance
 from ..shown import Contents, Result
+from .measured import MAX_COLUMNS, measure_importance, score_by_bootstrap
 from .observed import Observed
 from .panels import HEIGHT, make_panels
-from .scores import MAX_COLUMNS, measure_importance, score_by_bootstrap
 
 
 @dataclass(eq=False, repr=False)

@@ -117,7 +117,7 @@ class CategoricalEmbedding(nn.Module):
                 table[:, :2] = 0.0
 
     def forward(self, codes: Tensor) -> Tensor:
-        """Return the embeddings of codes.
+        """Return the embeddings of codes: ``[E_1[c_1], E_2[c_2], ...]``, with E_i of column i.
 
         Parameters
         ----------

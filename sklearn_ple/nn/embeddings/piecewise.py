@@ -149,7 +149,7 @@ class NumericEmbedding(nn.Module):
             nn.init.normal_(self.step_weight, std=0.5 if self.linear_weight is None else 0.0)
 
     def forward(self, numbers: Tensor) -> Tensor:
-        """Embed numbers.
+        """Embed numbers: ``linear[0] + ... + f * linear[b] + scale * step[b]``, in bin b.
 
         Parameters
         ----------

@@ -114,12 +114,15 @@ class LowestRows:
     @property
     def row_numbers(self) -> np.ndarray:
         """The numbers of the rows, in ascending order."""
-        return np.concatenate([np.empty(0, dtype=np.int64), *(part[0] for part in self._parts)])
+        return np.concatenate(
+            [np.empty(0, dtype=np.int64), *(numbers for numbers, _ in self._parts)]
+        )
 
     def rows(self) -> "pyarrow.Table":
         """Return the rows in the order of their numbers."""
         self._merge()
-        return self._parts[0][1]
+        ((_, rows),) = self._parts
+        return rows
 
     def _merge(self) -> None:
         """Make one part of all."""

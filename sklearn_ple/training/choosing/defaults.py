@@ -7,7 +7,7 @@ from typing import Any
 from ...parameters.settings import Settings
 from ...tasks import Task
 from .net_params import make_plain, read_net_params
-from .split import LEAST_ROWS_TO_SET_ASIDE, Split, stops_early
+from .validation_rows import LEAST_ROWS_TO_SET_ASIDE, Split, stops_early
 
 # More validation rows than this do not improve the choice of when to stop.
 _ROWS_OF_VALIDATION = 3000

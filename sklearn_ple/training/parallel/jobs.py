@@ -104,7 +104,7 @@ class Jobs:
         Steps or None
             The results; None if the epoch was not completed.
         """
-        schedules = [pair for pair in net.callbacks_ if isinstance(pair[1], Schedule)]
+        schedules = [(name, own) for name, own in net.callbacks_ if isinstance(own, Schedule)]
         state = {name: part.state_dict() for name, part in net.states(schedules).items()}
         number = len(net.history) - 1
         states = [self.axes.take(state, job.members) for job in self.jobs]
@@ -319,9 +319,10 @@ class SharedRows:
         )
         if not others:
             return TableRows.of_stored(rows), None, None
-        row_numbers = others[1][""]
+        source, validated = others
+        row_numbers = validated[""]
         row_numbers = members.of(row_numbers) if row_numbers.dim() == 2 else row_numbers
-        return TableRows.of_stored(rows), TableRows.of_stored(others[0]), row_numbers
+        return TableRows.of_stored(rows), TableRows.of_stored(source), row_numbers
 
 
 def _as_array(part: Tensor | SparseNumbers) -> np.ndarray | SparseNumbers:

@@ -27,10 +27,10 @@ from sklearn_ple import (
 )
 from sklearn_ple.encoding.numeric import Piecewise
 from sklearn_ple.model_selection import train_test_split
-from sklearn_ple.tables.files import survey, table
+from sklearn_ple.tables.files import streamed_table, survey
 from sklearn_ple.tables.files.columns import Columns
 from sklearn_ple.tables.files.source import Source
-from sklearn_ple.tables.files.table import StreamedTable
+from sklearn_ple.tables.files.streamed_table import StreamedTable
 from sklearn_ple.tables.reading import FeatureReader
 from sklearn_ple.tables.table import TableReader
 from sklearn_ple.utils.processes import Processes, train_together
@@ -187,14 +187,14 @@ def test_two_fits_are_the_same_bit_by_bit(tmp_path, monkeypatch):
     frame = make_table()
     folder = write(tmp_path / "files", frame, n_each=70)
     one = model().fit(folder, TASKS, sample_weight="w")
-    read = table.StreamedTable._read_table
+    read = streamed_table.StreamedTable._read_table
 
     def slow(self, *args):
         # Threads get ahead of each other by chance.
         time.sleep(np.random.default_rng().random() * 0.005)
         return read(self, *args)
 
-    monkeypatch.setattr(table.StreamedTable, "_read_table", slow)
+    monkeypatch.setattr(streamed_table.StreamedTable, "_read_table", slow)
     before = np.random.get_state()[1].copy()
     other = model().fit(ds.dataset(folder), TASKS, sample_weight="w")
     assert_same(one, other)
@@ -520,7 +520,7 @@ def identify(rows):
     """Return the identity of the rows that a fit reads."""
     source = Source.of(rows)
     reader = TableReader(FeatureReader(model()), "auto")
-    return table.StreamedTable(reader, source, Columns.choose(source, TASKS)).identity
+    return streamed_table.StreamedTable(reader, source, Columns.choose(source, TASKS)).identity
 
 
 def test_chosen_row_groups_are_other_rows(tmp_path):

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from scipy import sparse
 from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import has_fit_parameter, validate_data
 
 from ..encoding.scales import choose_scales
 from ..encoding.targets import TargetEncoder
@@ -29,6 +29,43 @@ from ..tasks import TaskTypes
 from ..utils.checks import check_lengths, naming
 from ..utils.types import RandomStateLike
 from ..utils.warn import collected
+
+
+class ModelRows(NamedTuple):
+    """Rows to which a model is fitted, or on which it is judged.
+
+    Attributes
+    ----------
+    X : object
+        What the model reads.
+    y : object
+        The labels.
+    weights : ndarray of shape (n_rows,) or (n_rows, n_tasks), or None
+        The weights of the labels.
+    groups : ndarray of shape (n_rows,) or None
+        The group of each row.
+    """
+
+    X: Any
+    y: Any
+    weights: np.ndarray | None = None
+    groups: np.ndarray | None = None
+
+    def take(self, rows: np.ndarray) -> "ModelRows":
+        """Return some rows, by number."""
+        return ModelRows(*(None if part is None else take_rows(part, rows) for part in self))
+
+    def fit(self, model: BaseEstimator) -> BaseEstimator:
+        """Fit a model; weights go to the last step of a pipeline, groups to what accepts them."""
+        options = {}
+        if self.weights is not None:
+            prefix = f"{model.steps[-1][0]}__" if isinstance(model, Pipeline) else ""
+            options[f"{prefix}sample_weight"] = self.weights
+        if self.groups is not None and has_fit_parameter(model, "groups"):
+            options["groups"] = self.groups
+        # Weights go to the model itself, whatever estimators have requested.
+        with config_context(enable_metadata_routing=False):
+            return model.fit(self.X, self.y, **options)
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,15 +212,3 @@ class LabelledRows:
         with suppress(TypeError):
             validate_data(estimator, X, reset=reset, skip_check_array=True)
         return X
-
-
-def fit_weighted(
-    model: BaseEstimator, X: Any, y: Any, weights: np.ndarray | None, **options: Any
-) -> BaseEstimator:
-    """Fit a model with weights, if there are any; in a pipeline they go to the last step."""
-    if weights is not None:
-        prefix = f"{model.steps[-1][0]}__" if isinstance(model, Pipeline) else ""
-        options[f"{prefix}sample_weight"] = weights
-    # Weights go to the model itself, whatever estimators have requested.
-    with config_context(enable_metadata_routing=False):
-        return model.fit(X, y, **options)

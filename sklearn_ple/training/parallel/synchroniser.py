@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from ...nn import TabularNetwork
 from ...nn.draws import reseed
 from ...parameters.settings import Settings
-from ...tables.files.table import FitTable
+from ...tables.files.streamed_table import FitTable
 from ...utils.processes import current
-from ..choosing.split import Split
+from ..choosing.validation_rows import Split
 from ..fingerprint import describe_fit
 from ..protocols import TrainedNet
 

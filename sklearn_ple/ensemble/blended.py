@@ -20,13 +20,13 @@ from ..tables.frames import take_rows
 from ..tables.labels import as_frame
 from ..tasks import Task
 from ..utils.inner import tasks_of
-from .rows import LabelledRows, fit_weighted
+from .labelled_rows import LabelledRows, ModelRows
 
 #: Pairs of training rows and test rows.
 Folds = Sequence[tuple[np.ndarray, np.ndarray]]
 
 
-class Member(NamedTuple):
+class Blended(NamedTuple):
     """An estimator of a blend after its fit.
 
     Attributes
@@ -43,7 +43,7 @@ class Member(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class MemberFit:
+class BlendedFit:
     """How the estimators of a blend are fitted.
 
     Attributes
@@ -71,7 +71,7 @@ class MemberFit:
         """The labels of all tasks."""
         return self.rows.frame()
 
-    def run(self, estimator: BaseEstimator) -> Member:
+    def run(self, estimator: BaseEstimator) -> Blended:
         """Fit an estimator, or use it as it is if it is frozen.
 
         An estimator with the method ``fit_out_of_fold`` is fitted once, unless the folds are the
@@ -80,7 +80,7 @@ class MemberFit:
         """
         X = self.rows.X
         if isinstance(estimator, FrozenEstimator):
-            return Member([estimator], predict_tasks(estimator, X, self.rows.targets.tasks))
+            return Blended([estimator], predict_tasks(estimator, X, self.rows.targets.tasks))
         model = clone(estimator)
         is_number = self.cv is None or isinstance(self.cv, Integral)
         if is_number and hasattr(model, "fit_out_of_fold"):
@@ -88,7 +88,7 @@ class MemberFit:
             groups = {} if self.groups is None else {"groups": self.groups}
             out_of_fold = model.fit_out_of_fold(X, self.y, **weights, **groups)
             if any(np.isfinite(part).any() for part in out_of_fold):
-                return Member([model], out_of_fold)
+                return Blended([model], out_of_fold)
         folds = self.rows.list_folds(self.cv, self.groups)
         numbers = np.arange(len(self.y))
         times = np.bincount(np.concatenate([test for _, test in folds]), minlength=len(numbers))
@@ -96,7 +96,7 @@ class MemberFit:
         whole = [(numbers, numbers[:0])] if (times != 1).any() else []
         models = self._fit_folds(estimator, [*folds, *whole])
         out_of_fold = self._join(models[: len(folds)], folds)
-        return Member(models[len(folds) :] or models, out_of_fold)
+        return Blended(models[len(folds) :] or models, out_of_fold)
 
     def _fit_folds(self, estimator: BaseEstimator, folds: Folds) -> list[BaseEstimator]:
         """Fit a clone to the training rows of each fold."""
@@ -106,15 +106,11 @@ class MemberFit:
                     self.rows.X, self.y, self.sample_weight, folds=folds
                 )
             return found
+        every = ModelRows(self.rows.X, self.y, self.sample_weight)
         fitted: list[BaseEstimator] = Parallel(self.n_jobs)(
-            delayed(self._fit)(estimator, rows) for rows, _ in folds
+            delayed(every.take(rows).fit)(clone(estimator)) for rows, _ in folds
         )
         return fitted
-
-    def _fit(self, estimator: BaseEstimator, rows: np.ndarray) -> BaseEstimator:
-        X = take_rows(self.rows.X, rows)
-        weights = None if self.sample_weight is None else self.sample_weight[rows]
-        return fit_weighted(clone(estimator), X, self.y.iloc[rows], weights)
 
     def _join(self, models: Sequence[BaseEstimator], folds: Folds) -> list[np.ndarray]:
         """Predict the test rows of each fold; the last prediction of a row counts."""

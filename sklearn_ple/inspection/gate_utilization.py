@@ -176,17 +176,17 @@ class GateUtilizationDisplay(Display):
         # About eleven letters fit into an inch. Experts whose names would overlap are in rows.
         turned = bool(longest > 11 * breadth / span * np.diff(experts).min(initial=span))
         n_rows, n_columns = (1, len(levels)) if turned else (len(levels), 1)
-        panel = (2.2, 0.17 * span) if turned else (breadth, 1.8)
+        wide, high = (2.2, 0.17 * span) if turned else (breadth, 1.8)
         names = 0.08 * longest * turned, 0.09 * max(15, *(len(style.shorten(g)) for g in styles))
-        wide, high = 1.1 + sum(names) + panel[0] * n_columns, 0.6 + panel[1] * n_rows
-        size = wide, max(high, 1.3 + 0.21 * len(styles))
+        whole = 1.1 + sum(names) + wide * n_columns
+        size = whole, max(0.6 + high * n_rows, 1.3 + 0.21 * len(styles))
         shared = {"sharex": True, "sharey": True}
         self.figure_, grid = style.make_axes(n_rows, n_columns, size, **shared)
         self.axes_ = grid.ravel()
         self.bars_ = []
         for ax, rows in zip(self.axes_, levels, strict=True):
             self.bars_.append(_draw(ax, rows, styles, kwargs, turned))
-            title = self._title(rows["level"].iloc[0], panel[0] if turned else wide)
+            title = self._title(rows["level"].iloc[0], wide if turned else whole)
             ax.set_title(title, fontsize="medium", parse_math=False)
         first, last = self.axes_[[0, -1]]
         # Lines of standard deviations may extend below zero, but weights cannot.

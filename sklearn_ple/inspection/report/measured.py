@@ -35,7 +35,8 @@ def score_by_bootstrap(
     metrics = assign_metrics(metrics, [scored.name for scored in systems[0]])
     scores, gains = [], []
     for rivals in zip(*systems, strict=True):
-        scored, metric = rivals[0], metrics[rivals[0].name]
+        scored, *others = rivals
+        metric = metrics[scored.name]
         if metric is None:
             metric = choose_metric(scored, to_plain_array(scored.labels.dropna()))
         samples = _sample_scores(rivals, metric, n_bootstrap, rng)
@@ -48,7 +49,7 @@ def score_by_bootstrap(
                 **_with_interval("score", samples[:, 0], confidence),
             }
         )
-        if len(rivals) > 1:
+        if others:
             difference = _with_interval("mean", samples[:, 0] - samples[:, 1], confidence)
             gains.append({"model": "together", "task": scored.name, **difference})
     if not gains:

@@ -26,8 +26,8 @@ from .per_task import PerTaskClassifierRegressor
 @list_encoders.register
 def _(model: PerTaskClassifierRegressor) -> list[FeatureEncoder]:
     check_is_fitted(model)
-    for task, is_default in zip(model.tasks_, model._reads_columns, strict=True):
-        if not is_default:
+    for task, role in zip(model.tasks_, model._roles, strict=True):
+        if not role.is_default:
             kind = type(model.estimators_[task.name]).__name__
             raise TypeError(
                 f"Task {task.name!r} is learnt by {kind}, which cannot be exported: an ONNX graph "

@@ -9,7 +9,7 @@ from ..tables.labels import Labels, as_frame
 from ..utils._sklearn import StrOptions, _check_sample_weight
 from ..utils.checks import check_lengths, naming, shown
 from ..utils.constraints import COUNT, LISTED, check_arguments
-from .reading import sort_by_class
+from .scored_tasks import sort_by_class
 from .views import to_plain_array
 
 

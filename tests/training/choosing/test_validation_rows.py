@@ -28,7 +28,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor
 from sklearn_ple.tables.groups import read_groups
-from sklearn_ple.training.choosing.split import Split
+from sklearn_ple.training.choosing.validation_rows import Split
 from sklearn_ple.training.net import MultiTaskNet
 
 N = 120

@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from sklearn_ple.inspection.columns import find_groups, list_columns, shuffle_columns, to_table
+from sklearn_ple.inspection.column_groups import (
+    find_groups,
+    list_columns,
+    shuffle_columns,
+    to_table,
+)
 
 N_ROWS, N_COLUMNS = 7, 5
 VALUES = np.arange(float(N_ROWS * N_COLUMNS)).reshape(N_ROWS, N_COLUMNS) % 4
