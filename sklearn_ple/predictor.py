@@ -32,7 +32,7 @@ from .predictions.multi_task import (
 )
 from .tables.files.columns import read_labels
 from .tables.frames import is_dataset
-from .tables.reading import FeatureReader
+from .tables.reading import Header, read_features
 from .tables.weights import weigh
 from .training.history import public_history
 from .training.inference import compute_means, compute_outputs, compute_representations
@@ -62,14 +62,16 @@ class Predictor(TransformerMixin, MultiTaskModel):
 
     def _store(self, fitted: Fitted) -> None:
         """Store the result of a fit, and set the public attributes."""
+        history = public_history(fitted.net.history)
+        self.__dict__.pop("feature_names_in_", None)
+        self.__dict__.update(fitted.header.attributes())
         self.net_, self._encoder, self._deviations = fitted.net, fitted.encoder, fitted.deviations
         self._rng, self.device_ = fitted.rng, fitted.device
         self._network_params, self._split_seed = fitted.network, fitted.split_seed
         self.temperatures_: dict[str, float] = {}
         self.intercepts_: dict[str, list[float]] = {}
         self._set_tasks(fitted.encoder.targets)
-        self.history_ = public_history(fitted.net.history)
-        self.n_iter_ = len(self.history_)
+        self.history_, self.n_iter_ = history, len(history)
 
     @property
     def _targets(self) -> TargetEncoder:
@@ -83,7 +85,7 @@ class Predictor(TransformerMixin, MultiTaskModel):
     def _fitted(self) -> Fitted:
         """The result of the last fit."""
         learnt = self.net_, self._encoder, self._deviations, self._rng, self.device_
-        return Fitted(*learnt, self._network_params, self._split_seed)
+        return Fitted(*learnt, self._network_params, self._split_seed, Header.of(self))
 
     @property
     def module_(self) -> TabularNetwork:
@@ -100,7 +102,7 @@ class Predictor(TransformerMixin, MultiTaskModel):
         check_is_fitted(self)
         if known is not None:
             self._learnt_copula()
-        model, names = copy.copy(self), getattr(self, "feature_names_in_", None)
+        model, names = copy.copy(self), Header.of(self).names
         model._encoder, unknown = self._encoder.for_blocks()
 
         def predict(rows: pd.DataFrame, **labels: Any) -> Any:
@@ -110,7 +112,7 @@ class Predictor(TransformerMixin, MultiTaskModel):
 
     def _rows(self, X: Any) -> TableRows:
         check_is_fitted(self)
-        features = FeatureReader(self).read(X, reset=False)
+        features, _ = read_features(X, type(self).__name__, Header.of(self))
         return TableRows(*self._encoder.transform(features), dtype=self.net_.dtype)
 
     def _member_outputs(self, X: Any) -> Tensor:
@@ -137,8 +139,7 @@ class Predictor(TransformerMixin, MultiTaskModel):
         if not is_dataset(X):
             return super()._predict_labelled(X, y, sample_weight, method)
         check_is_fitted(self)
-        features = list(getattr(self, "feature_names_in_", ()))
-        y, sample_weight = read_labels(X, y, sample_weight, features)
+        y, sample_weight = read_labels(X, y, sample_weight, Header.of(self).names)
         blocks = self._predict_blocks(X, getattr(type(self), method))
         predicted = [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
         labels = self._targets.read(y, predicted[0], None, sample_weight)

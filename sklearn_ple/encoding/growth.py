@@ -12,7 +12,7 @@ from ..tables.form import TargetForm
 from ..tables.kinds import assign_kinds, drop_ignored, find_ignored, is_one_kind
 from ..tables.labels import Labels, read_targets
 from ..tables.plausibility import warn_of_order
-from ..tables.reading import FeatureReader
+from ..tables.reading import Header, read_features
 from ..tables.table import Table
 from ..tables.weights import weigh
 from ..tasks import NumberByTask, Task, TaskTypes, count_labels
@@ -54,7 +54,8 @@ class Grown(NamedTuple):
 
 def grow(
     encoder: TableEncoder,
-    reader: FeatureReader,
+    owner: str,
+    header: Header,
     X: Any,
     y: Any,
     sample_weight: ArrayLike | None,
@@ -69,8 +70,10 @@ def grow(
     ----------
     encoder : TableEncoder
         The encoder of the estimator, which is not changed.
-    reader : FeatureReader
-        Reads X.
+    owner : str
+        Name of the estimator's class, for messages.
+    header : Header
+        The columns that X must have.
     X, y, sample_weight, task_types : object
         The arguments of `MultiTaskEstimator.add_task`.
     task_weights : object
@@ -88,7 +91,7 @@ def grow(
     ValueError
         If y has no column of a new task, or columns of earlier tasks although ``new_alone``.
     """
-    features = reader.read(X, reset=False)
+    features, header = read_features(X, owner, header)
     if task_types is None:
         task_types = encoder.task_types if is_one_kind(encoder.task_types) else "auto"
     names = encoder.targets.names
@@ -110,7 +113,7 @@ def grow(
     grown.targets.check_same(of_all, grown.targets.form)
     weights = np.zeros((len(given), len(of_all)))
     weights[:, grown.targets.positions(form.names)] = given
-    table = Table.of_weighted(features, of_all, weights, grown.targets.form)
+    table = Table.of_weighted(features, of_all, weights, grown.targets.form, header)
     return Grown(grown, table, np.logical_not(weights.any(axis=0)))
 
 

@@ -18,7 +18,7 @@ from ..parameters.settings import Settings
 from ..predictions.intervals import Deviations
 from ..predictions.joint import Distributions, encode_labels, learn_copula
 from ..tables.files.table import FitTable, StreamedTable
-from ..tables.reading import FeatureReader
+from ..tables.reading import Header
 from ..utils.processes import current
 from ..utils.progress import write_line
 from ..utils.warn import warn
@@ -88,6 +88,8 @@ class Plan(NamedTuple):
         Seed of the choice of validation rows.
     row_numbers : ndarray of int of shape (n_rows,) or None
         Numbers of the rows in X; None if they are in files, or validation rows are apart.
+    header : Header
+        The columns of X.
     """
 
     settings: Settings
@@ -97,6 +99,7 @@ class Plan(NamedTuple):
     rng: np.random.RandomState
     split_seed: int
     row_numbers: np.ndarray | None
+    header: Header
 
 
 _KEPT_IN_REFIT = ("max_epochs", "batch_size", "learning_rate")
@@ -110,8 +113,6 @@ class Fit:
     ----------
     settings : Settings
         The settings.
-    features : FeatureReader
-        Reads X.
     start : Start
         Where the fit starts from.
     classes : None, array-like, sequence or dict, default=None
@@ -127,7 +128,6 @@ class Fit:
     """
 
     settings: Settings
-    features: FeatureReader
     start: Start
     classes: Any = None
     keeps_unseen: bool = False
@@ -148,7 +148,7 @@ class Fit:
         """
         seconds = self.settings.max_time
         budget = None if seconds is None else Budget(seconds)
-        table, split = self.start.read(arguments, self.settings, self.features)
+        table, split = self.start.read(arguments, self.settings)
         settings = resolve(self.settings, len(table), split)
         encoder, encoded = self.start.encode(table, settings, self.classes)
         plan = self._plan(settings, table, split, budget)
@@ -169,7 +169,8 @@ class Fit:
         rng = share_random_state(self.start.draw(source.random_state))
         seed = draw_seed(rng) if self.start.split_seed is None else self.start.split_seed
         row_numbers = getattr(table, "row_numbers", None) if split.table is None else None
-        return Plan(settings, device, budget, checkpoint, rng, seed, row_numbers)
+        drawn = rng, seed
+        return Plan(settings, device, budget, checkpoint, *drawn, row_numbers, table.header)
 
     # -- before the training --------------------------------------------------------------------
 
@@ -412,8 +413,8 @@ class Fit:
         )
 
     def _make_net(self, plan: Plan, training: Training) -> MultiTaskNet:
-        columns = self.features.names
-        return self.start.make_net(training.settings, training.encoder, plan.device, columns)
+        made_of = training.settings, training.encoder, plan.device, plan.header.names
+        return self.start.make_net(*made_of)
 
     def _make_callbacks(
         self, number: int, training: Training, schedule: Schedule
@@ -432,7 +433,7 @@ class Fit:
 
         def make_smaller(n_members: int) -> MultiTaskNet:
             fewer = settings.replace(n_members=n_members)
-            module = make_module(fewer, encoder.without_coefficients(), self.features.names)
+            module = make_module(fewer, encoder.without_coefficients(), plan.header.names)
             return make_net(fewer, module, encoder, plan.device)
 
         return Jobs.divide(net, settings.n_jobs, make_smaller)
@@ -442,5 +443,5 @@ class Fit:
     ) -> Fitted:
         network = describe_network(self.settings.owner, self.settings.parameters)
         learnt = net, encoder, deviations, plan.rng, plan.device, network
-        result = Fitted(*learnt, plan.split_seed)
+        result = Fitted(*learnt, plan.split_seed, plan.header)
         return self.start.keep_earlier(result)

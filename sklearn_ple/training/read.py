@@ -9,10 +9,8 @@ from ..parameters.settings import Settings
 from ..tables.files.columns import Columns
 from ..tables.files.source import Source
 from ..tables.files.table import FitTable, StreamedTable
-from ..tables.form import TargetForm
 from ..tables.frames import is_dataset
 from ..tables.kinds import assign_kinds
-from ..tables.reading import FeatureReader
 from ..tables.table import Table, TableReader
 from ..utils.warn import warn
 from .choosing.defaults import resolve
@@ -51,12 +49,7 @@ class Arguments(NamedTuple):
         return None if all(argument is None for argument in rows) else rows
 
 
-def read(
-    arguments: Arguments,
-    settings: Settings,
-    features: FeatureReader,
-    like: TargetForm | None = None,
-) -> tuple[FitTable, Split]:
+def read(arguments: Arguments, settings: Settings, reader: TableReader) -> tuple[FitTable, Split]:
     """Read the arguments of fit.
 
     Parameters
@@ -65,10 +58,8 @@ def read(
         The arguments.
     settings : Settings
         The settings of the fit.
-    features : FeatureReader
-        Reads X. The columns of X are set or, with ``like``, checked.
-    like : TargetForm, optional
-        The form of y in an earlier fit, from which this one goes on.
+    reader : TableReader
+        Reads rows as tables.
 
     Returns
     -------
@@ -84,12 +75,11 @@ def read(
     ValueError
         If the arguments do not fit each other or the settings.
     """
-    reader = TableReader(features, settings.task_types)
     if arguments.apart is not None:
         check_apart(settings, arguments.X_val, arguments.y_val, arguments.groups)
     if is_dataset(arguments.X):
-        return _read_files(arguments, settings, reader, like)
-    table = reader.read(*arguments.rows, like=like)
+        return _read_files(arguments, settings, reader)
+    table = reader.read(*arguments.rows)
     if arguments.apart is None:
         return table, Split.choose(settings, table, arguments.X, arguments.y, arguments.groups)
     if is_dataset(arguments.X_val):
@@ -101,7 +91,7 @@ def read(
 
 
 def _read_files(
-    arguments: Arguments, settings: Settings, reader: TableReader, like: TargetForm | None
+    arguments: Arguments, settings: Settings, reader: TableReader
 ) -> tuple[StreamedTable, Split]:
     """Read a dataset, and its validation rows."""
     rule = settings.validation_split
@@ -114,9 +104,9 @@ def _read_files(
         )
     source = Source.of(arguments.X)
     columns = Columns.choose(source, arguments.y, arguments.sample_weight, group=arguments.groups)
-    if like is None:
+    if reader.form is None:
         _warn_of_lost_categories(settings, source, columns)
-    options: dict[str, Any] = {"like": like, "verbose": settings.verbose}
+    options: dict[str, Any] = {"verbose": settings.verbose}
     rows = reader, source, columns
     if arguments.apart is None:
         options |= {"n_aside": partial(_n_aside, settings), "last": rule == "last"}
@@ -142,16 +132,15 @@ def _read_apart(
 ) -> Table:
     """Read separate validation rows: all rows in memory, or a sample of those in files."""
     X, y, sample_weight = arguments.X_val, arguments.y_val, arguments.sample_weight_val
+    like = reader.like(table.header, table.form)
     with naming_validation_rows():
         if isinstance(table, StreamedTable) and is_dataset(X):
             features, source = table.columns.features, Source.of(X)
             columns = Columns.choose(source, y, sample_weight, features, ending="_val")
             source.check_columns(features, "X has the columns")
-            rows = reader, source, columns
-            options: dict[str, Any] = {"like": table.form, "verbose": settings.verbose}
-            apart = StreamedTable(*rows, **options).sample
+            apart = StreamedTable(like, source, columns, verbose=settings.verbose).sample
         else:
-            apart = reader.read(X, y, sample_weight, like=table.form)
+            apart = like.read(X, y, sample_weight)
         if not len(apart):
             raise ValueError("there is no label in y_val.")
     return apart

@@ -22,7 +22,8 @@ from ..parameters.network import (
 from ..parameters.settings import Settings
 from ..predictions.intervals import Deviations
 from ..tables.files.table import FitTable
-from ..tables.reading import FeatureReader
+from ..tables.reading import Header
+from ..tables.table import TableReader
 from ..tasks import TaskTypes
 from ..utils.types import RandomStateLike
 from .build import make_encoder, make_first_net
@@ -65,6 +66,8 @@ class Fitted(NamedTuple):
     split_seed : int
         Seed of the choice of validation rows. Fits that start from this one draw the same rows,
         because the network has been trained on the others.
+    header : Header
+        The columns of X.
     """
 
     net: MultiTaskNet
@@ -74,6 +77,7 @@ class Fitted(NamedTuple):
     device: str
     network: dict[str, str]
     split_seed: int
+    header: Header
 
 
 class Start:
@@ -95,9 +99,13 @@ class Start:
         self.fitted: Any = fitted
         self.split_seed = None if fitted is None else fitted.split_seed
 
-    def read(self, arguments: Arguments, settings: Settings, features: FeatureReader) -> Reading:
+    def read(self, arguments: Arguments, settings: Settings) -> Reading:
         """Read the arguments; see `read`."""
-        return read(arguments, settings, features)
+        return read(arguments, settings, self._make_reader(settings))
+
+    def _make_reader(self, settings: Settings) -> TableReader:
+        """Make what reads the rows as tables."""
+        return TableReader(settings.owner.__name__, settings.task_types)
 
     def encode(self, table: FitTable, settings: Settings, classes: Any) -> Encoding:
         """Encode the table, with an encoder that learns from it or has learnt before."""
@@ -140,26 +148,23 @@ class OtherModel(Start):
         The other model.
     owner : type
         Class of its estimator.
-    columns : FeatureReader
-        The columns that it was fitted to.
     """
 
-    def __init__(self, fitted: Fitted, owner: type, columns: FeatureReader):
+    def __init__(self, fitted: Fitted, owner: type):
         super().__init__(fitted)
         self.owner = owner
-        self.columns = columns
 
-    def read(self, arguments: Arguments, settings: Settings, features: FeatureReader) -> Reading:
+    def read(self, arguments: Arguments, settings: Settings) -> Reading:
         """Read the arguments, and check that network and columns are those of the other model."""
-        found = super().read(arguments, settings, features)
+        table, split = super().read(arguments, settings)
         self._check_network(settings)
-        now, then = features.columns, self.columns.columns
+        now, then = table.header, self.fitted.header
         if now != then:
             raise ValueError(
                 "X has other columns than the model of warm_start_from was fitted with: they "
                 f"would be {now}, but are {then} there. Pass the same columns."
             )
-        return found
+        return table, split
 
     def _check_network(self, settings: Settings) -> None:
         now = describe_network(settings.owner, settings.parameters)
@@ -203,10 +208,15 @@ class LastFit(Start):
 
     goes_on = True
 
-    def read(self, arguments: Arguments, settings: Settings, features: FeatureReader) -> Reading:
+    def read(self, arguments: Arguments, settings: Settings) -> Reading:
         """Read the arguments in the form of those of the last fit, for the same network."""
         check_same_network(settings.owner, settings.parameters, self.fitted.network)
-        return read(arguments, settings, features, self.fitted.encoder.targets.form)
+        return super().read(arguments, settings)
+
+    def _make_reader(self, settings: Settings) -> TableReader:
+        """Make what reads the rows as tables like those of the last fit."""
+        like = self.fitted.header, self.fitted.encoder.targets.form
+        return super()._make_reader(settings).like(*like)
 
     def encode(self, table: FitTable, settings: Settings, classes: Any) -> Encoding:
         """Encode the table with the encoder of the last fit, whose tasks may learn anew."""
@@ -269,12 +279,13 @@ class FewerTasks(Start):
         self.task_types = task_types
         self.freeze = freeze
 
-    def read(self, arguments: Arguments, settings: Settings, features: FeatureReader) -> Reading:
+    def read(self, arguments: Arguments, settings: Settings) -> Reading:
         """Read the rows of the new tasks, and learn these tasks."""
         X, y, sample_weight = arguments.rows
         encoder, weights = self.fitted.encoder, settings.task_weights
         options: dict[str, Any] = {"task_weights": weights, "new_alone": self.freeze}
-        self.grown = grow(encoder, features, X, y, sample_weight, self.task_types, **options)
+        columns = settings.owner.__name__, self.fitted.header
+        self.grown = grow(encoder, *columns, X, y, sample_weight, self.task_types, **options)
         self.unlabelled = self.grown.unlabelled
         added = self.grown.encoder.targets.names[len(encoder.tasks) :]
         check_same_network(settings.owner, settings.parameters, self.fitted.network, added)
