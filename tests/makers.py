@@ -18,7 +18,7 @@ from sklearn_ple.tables.files.table import FitTable
 from sklearn_ple.tables.table import TableReader
 from sklearn_ple.tasks import TASK_KINDS
 from sklearn_ple.training import build
-from sklearn_ple.training.choosing.defaults import resolve
+from sklearn_ple.training.choosing.defaults import resolve_split, resolve_steps
 from sklearn_ple.training.read import Arguments, read
 from sklearn_ple.training.stream_rows import stream_rows
 
@@ -180,7 +180,7 @@ def learn(estimator, X, y, sample_weight=None):
     """
     arguments = Arguments(X, y, sample_weight)
     table, split = read(arguments, estimator._settings, make_reader(estimator))
-    settings = resolve(estimator._settings, len(table), split)
+    settings = resolved(estimator, len(table), split)
     encoder = build.make_encoder(settings)
     encoded = encoder.learn(table, settings.class_weight)
     encoder, numbers = encoder.learn_from_labels(encoded)
@@ -201,7 +201,8 @@ def make_body(estimator, n_features, tasks):
 
 def resolved(estimator, n_rows, split=None):
     """Return the settings of a fit to so many rows, in which nothing is "auto"."""
-    return resolve(estimator._settings, n_rows, split)
+    settings = resolve_split(estimator._settings, n_rows, split)
+    return resolve_steps(settings, n_rows, settings.validation_fraction is not None)
 
 
 def describe(estimator):

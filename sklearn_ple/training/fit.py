@@ -26,7 +26,7 @@ from .budget import Budget
 from .build import make_module, make_net
 from .callbacks import ProgressBar, copy_callback
 from .checkpoint import Checkpoint, Progress
-from .choosing.defaults import resolve
+from .choosing.defaults import resolve_split, resolve_steps
 from .choosing.split import Split, naming_validation_rows
 from .device import resolve_device
 from .inference import compute_outputs
@@ -75,7 +75,7 @@ class Plan(NamedTuple):
     Attributes
     ----------
     settings : Settings
-        The settings, in which no parameter is "auto" for the number of all rows.
+        The settings, in which no parameter of bins and of validation is "auto".
     device : str
         The device.
     budget : Budget or None
@@ -100,9 +100,6 @@ class Plan(NamedTuple):
     split_seed: int
     row_numbers: np.ndarray | None
     header: Header
-
-
-_KEPT_IN_REFIT = ("max_epochs", "batch_size", "learning_rate")
 
 
 @dataclass(eq=False)
@@ -149,7 +146,7 @@ class Fit:
         seconds = self.settings.max_time
         budget = None if seconds is None else Budget(seconds)
         table, split = self.start.read(arguments, self.settings)
-        settings = resolve(self.settings, len(table), split)
+        settings = resolve_split(self.settings, len(table), split)
         encoder, encoded = self.start.encode(table, settings, self.classes)
         plan = self._plan(settings, table, split, budget)
         trainings = self._split(plan, table, split, encoder, encoded)
@@ -188,10 +185,10 @@ class Fit:
         """
         rows, train, validation = self._split_rows(plan, table, split, encoder, encoded)
         refits = bool(plan.settings.refit and validation is not None and not self.start.goes_on)
+        settings = resolve_steps(plan.settings, len(train), validates=validation is not None)
         if validation is not None:
-            validation.check_labels(train, refits, plan.settings.early_stopping)
+            validation.check_labels(train, refits, settings.early_stopping)
         fitted, train = self._learn_from_labels(encoder, encoded, train, validation)
-        settings = resolve(self.settings, len(train), split, validates=validation is not None)
         first = Training(train, fitted, settings, validation)
         if not refits:
             return first, None
@@ -199,8 +196,7 @@ class Fit:
         of_all, numbers = encoder.learn_from_labels(encoded, earlier=fitted)
         rows = rows if numbers is encoded.numbers else rows.with_numbers(numbers)
         # The first training's number of epochs holds only for batches and rates like its own.
-        kept = {name: getattr(settings, name) for name in _KEPT_IN_REFIT}
-        return first, Training(rows, of_all, plan.settings.replace(**kept))
+        return first, Training(rows, of_all, settings)
 
     def _split_rows(
         self, plan: Plan, table: FitTable, split: Split, encoder: TableEncoder, encoded: Encoded

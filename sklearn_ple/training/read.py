@@ -13,7 +13,7 @@ from ..tables.frames import is_dataset
 from ..tables.kinds import assign_kinds
 from ..tables.table import Table, TableReader
 from ..utils.warn import warn
-from .choosing.defaults import resolve
+from .choosing.defaults import resolve_split
 from .choosing.split import (
     LAST_WITH_GROUPS,
     Split,
@@ -118,7 +118,7 @@ def _read_files(
 
 def _n_aside(settings: Settings, n_rows: int) -> int:
     """Return how many rows of files are set aside for validation."""
-    fraction = resolve(settings, n_rows).validation_fraction
+    fraction = resolve_split(settings, n_rows).validation_fraction
     if fraction is not None and settings.refit != "auto" and settings.refit:
         raise ValueError(
             "refit=True trains a second time on all rows, which is not possible for a dataset: "

@@ -22,7 +22,6 @@ from ...predictions.intervals import Deviations
 from ...tables.reading import Header
 from ...tasks import Task
 from ...training.build import make_encoder, make_net
-from ...training.choosing.defaults import resolve
 from ...training.device import resolve_device
 from ...training.history import SHOWN
 from ...training.random_state import seeded
@@ -110,10 +109,13 @@ def put_together(model: FittedEstimator, state: dict[str, Any]) -> None:
         raise ValueError("the names of its columns are not text")
     header = Header(state["n_features_in_"], [] if names is None else names.tolist())
     model.set_output(**(state["_sklearn_output_config"] or {}))
-    settings = resolve(model._settings, n_rows=1).replace(
+    given = model._settings
+    settings = given.replace(
         batch_size=state["net_.batch_size"],
         learning_rate=state["net_.lr"],
         n_bins=state["_encoder.n_bins"],
+        # A task that is watched has a name.
+        early_stopping=given.early_stopping != "auto" and given.early_stopping,
     )
     try:
         device = resolve_device(state["device_"], settings.tensor_dtype)
