@@ -37,7 +37,7 @@ from .random_state import draw_seed, seeded
 from .read import Arguments
 from .rows import TableRows, TrainingRows
 from .schedule import Fall, Schedule
-from .start import Fitted, Start
+from .start import Fitted, Held, Start
 from .stopping import Patience
 from .stream_rows import stream_rows
 from .validation import SAMPLE, HeldOut, OutOfFold, Validation
@@ -145,13 +145,14 @@ class Fit:
         """
         seconds = self.settings.max_time
         budget = None if seconds is None else Budget(seconds)
-        table, split = self.start.read(arguments, self.settings)
+        rows = self.start.read(arguments, self.settings)
+        table, split = rows.table, rows.split
         settings = resolve_split(self.settings, len(table), split)
-        encoder, encoded = self.start.encode(table, settings, self.classes)
+        encoder, encoded = self.start.encode(rows, settings, self.classes)
         plan = self._plan(settings, table, split, budget)
         trainings = self._split(plan, table, split, encoder, encoded)
         # Free memory: training needs only what has been split.
-        del table, split, encoder, encoded
+        del rows, table, split, encoder, encoded
         return self._train(plan, *trainings)
 
     def _plan(
@@ -260,10 +261,10 @@ class Fit:
     def _train(self, plan: Plan, first: Training, second: Training | None) -> Fitted:
         """Train a net and, if there is a second training, another net on all rows."""
         with seeded(plan.rng):
-            net = self._make_net(plan, first)
+            net, held = self._make_net(plan, first)
             # The second training takes at most as long as the first one.
-            share = 1.0 if second is None else 0.5
-            trained = self._run_training(plan, 1, net, first, first.settings.max_epochs, share)
+            share, n_epochs = 1.0 if second is None else 0.5, first.settings.max_epochs
+            trained = self._run_training(plan, 1, net, held, first, n_epochs, share)
             again = None
             if second is not None and trained.complete:
                 again = self._train_again(plan, net, trained, second)
@@ -343,12 +344,12 @@ class Fit:
         weights of the members, determined on validation rows, and the history are those of
         the first net. The result is None if training is interrupted or fails.
         """
-        again = self._make_net(plan, training)
+        again, held = self._make_net(plan, training)
         again.module_.mean.load_state_dict(net.module_.mean.state_dict())
         trained = None
         with suppress(KeyboardInterrupt):
             n_epochs, fall = first.best_epoch, first.fall
-            trained = self._run_training(plan, 2, again, training, n_epochs, fall=fall)
+            trained = self._run_training(plan, 2, again, held, training, n_epochs, fall=fall)
         if trained is None or not trained.complete:
             warn(
                 "The second training, on all rows, was not completed: the model of the first one, "
@@ -364,6 +365,7 @@ class Fit:
         plan: Plan,
         number: int,
         net: MultiTaskNet,
+        held: Held,
         training: Training,
         n_epochs: int,
         share: float = 1.0,
@@ -373,7 +375,7 @@ class Fit:
         jobs = self._divide(plan, net, training)
         budget = None if plan.budget is None else plan.budget.take(share)
         schedule = self._make_schedule(training, budget, fall, divided=jobs is not None)
-        with self.start.hold(net, training.rows):
+        with self.start.hold(net, training.rows, held):
             trained = net.train(
                 training.rows,
                 n_epochs,
@@ -408,7 +410,7 @@ class Fit:
             by_epoch=divided or current().n > 1,
         )
 
-    def _make_net(self, plan: Plan, training: Training) -> MultiTaskNet:
+    def _make_net(self, plan: Plan, training: Training) -> tuple[MultiTaskNet, Held]:
         made_of = training.settings, training.encoder, plan.device, plan.header.names
         return self.start.make_net(*made_of)
 

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 from torch import Tensor, nn
 
 from ..encoding.encoder import Encoded, TableEncoder
-from ..encoding.growth import grow
+from ..encoding.growth import encode_grown, grow
 from ..nn.transfer import take_over, transfer
 from ..parameters.network import (
     check_same_network,
@@ -23,7 +23,7 @@ from ..parameters.settings import Settings
 from ..predictions.intervals import Deviations
 from ..tables.files.table import FitTable
 from ..tables.reading import Header
-from ..tables.table import TableReader
+from ..tables.table import Table, TableReader
 from ..tasks import TaskTypes
 from ..utils.types import RandomStateLike
 from .build import make_encoder, make_first_net
@@ -40,10 +40,28 @@ _RTOL, _ATOL = 1e-3, 1e-4
 # Parameters of the network that name tasks, and may differ in ``warm_start_from``.
 _OF_TASKS = {"task_types", "depends_on"}
 
-#: What was read: the rows, and the choice of validation rows.
-Reading = tuple[FitTable, Split]
 #: The encoder, and the encoded rows.
 Encoding = tuple[TableEncoder, Encoded]
+#: Which entries of weights training must not change, by the names of the weights.
+Held = dict[str, Tensor]
+
+
+class FitRows(NamedTuple):
+    """The rows of a fit, as they were read.
+
+    Attributes
+    ----------
+    table : Table or StreamedTable
+        The rows.
+    split : Split
+        The choice of validation rows.
+    grown : TableEncoder or None
+        The encoder of earlier and added tasks, if tasks are added.
+    """
+
+    table: FitTable
+    split: Split
+    grown: TableEncoder | None = None
 
 
 class Fitted(NamedTuple):
@@ -99,18 +117,18 @@ class Start:
         self.fitted: Any = fitted
         self.split_seed = None if fitted is None else fitted.split_seed
 
-    def read(self, arguments: Arguments, settings: Settings) -> Reading:
+    def read(self, arguments: Arguments, settings: Settings) -> FitRows:
         """Read the arguments; see `read`."""
-        return read(arguments, settings, self._make_reader(settings))
+        return FitRows(*read(arguments, settings, self._make_reader(settings)))
 
     def _make_reader(self, settings: Settings) -> TableReader:
         """Make what reads the rows as tables."""
         return TableReader(settings.owner.__name__, settings.task_types)
 
-    def encode(self, table: FitTable, settings: Settings, classes: Any) -> Encoding:
+    def encode(self, rows: FitRows, settings: Settings, classes: Any) -> Encoding:
         """Encode the table, with an encoder that learns from it or has learnt before."""
         encoder = make_encoder(settings, classes)
-        return encoder, encoder.learn(table, settings.class_weight)
+        return encoder, encoder.learn(rows.table, settings.class_weight)
 
     def draw(self, random_state: RandomStateLike) -> np.random.RandomState:
         """Return the random state from which the fit draws."""
@@ -118,17 +136,17 @@ class Start:
 
     def make_net(
         self, settings: Settings, encoder: TableEncoder, device: str, names: Sequence[str]
-    ) -> MultiTaskNet:
-        """Make the net with its initial weights."""
+    ) -> tuple[MultiTaskNet, Held]:
+        """Make the net with its initial weights, some of which training must not change."""
         net = make_first_net(settings, encoder, device, names)
-        self._set_weights(net, encoder)
-        return net
+        return net, self._set_weights(net, encoder)
 
-    def _set_weights(self, net: MultiTaskNet, encoder: TableEncoder) -> None:
-        """Set the initial weights of a net, which are random."""
+    def _set_weights(self, net: MultiTaskNet, encoder: TableEncoder) -> Held:
+        """Set the initial weights of a net, which are random, and say which stay as they are."""
+        return {}
 
     @contextmanager
-    def hold(self, net: MultiTaskNet, rows: TrainingRows) -> Iterator[None]:
+    def hold(self, net: MultiTaskNet, rows: TrainingRows, held: Held) -> Iterator[None]:
         """Keep the weights that training must not change as they are, within the context."""
         yield
 
@@ -154,17 +172,17 @@ class OtherModel(Start):
         super().__init__(fitted)
         self.owner = owner
 
-    def read(self, arguments: Arguments, settings: Settings) -> Reading:
+    def read(self, arguments: Arguments, settings: Settings) -> FitRows:
         """Read the arguments, and check that network and columns are those of the other model."""
-        table, split = super().read(arguments, settings)
+        rows = super().read(arguments, settings)
         self._check_network(settings)
-        now, then = table.header, self.fitted.header
+        now, then = rows.table.header, self.fitted.header
         if now != then:
             raise ValueError(
                 "X has other columns than the model of warm_start_from was fitted with: they "
                 f"would be {now}, but are {then} there. Pass the same columns."
             )
-        return table, split
+        return rows
 
     def _check_network(self, settings: Settings) -> None:
         now = describe_network(settings.owner, settings.parameters)
@@ -183,13 +201,13 @@ class OtherModel(Start):
                 "warm_start_from."
             )
 
-    def encode(self, table: FitTable, settings: Settings, classes: Any) -> Encoding:
+    def encode(self, rows: FitRows, settings: Settings, classes: Any) -> Encoding:
         """Encode the table, whose features are encoded as those of the other model."""
         encoder = make_encoder(settings, classes)
         encoder.encode_features_as(self.fitted.encoder)
-        return encoder, encoder.learn(table, settings.class_weight)
+        return encoder, encoder.learn(rows.table, settings.class_weight)
 
-    def _set_weights(self, net: MultiTaskNet, encoder: TableEncoder) -> None:
+    def _set_weights(self, net: MultiTaskNet, encoder: TableEncoder) -> Held:
         """Copy the weights that the two networks have in common."""
         module, other = net.module_, self.fitted.net.module_
         if type(module.body) is not type(other.body):
@@ -201,6 +219,7 @@ class OtherModel(Start):
             [each.targets.names[k] for k in each.order] for each in (encoder, self.fitted.encoder)
         )
         transfer(module, other, names, names_there)
+        return {}
 
 
 class LastFit(Start):
@@ -208,7 +227,7 @@ class LastFit(Start):
 
     goes_on = True
 
-    def read(self, arguments: Arguments, settings: Settings) -> Reading:
+    def read(self, arguments: Arguments, settings: Settings) -> FitRows:
         """Read the arguments in the form of those of the last fit, for the same network."""
         check_same_network(settings.owner, settings.parameters, self.fitted.network)
         return super().read(arguments, settings)
@@ -218,13 +237,13 @@ class LastFit(Start):
         like = self.fitted.header, self.fitted.encoder.targets.form
         return super()._make_reader(settings).like(*like)
 
-    def encode(self, table: FitTable, settings: Settings, classes: Any) -> Encoding:
+    def encode(self, rows: FitRows, settings: Settings, classes: Any) -> Encoding:
         """Encode the table with the encoder of the last fit, whose tasks may learn anew."""
         encoder = copy.copy(self.fitted.encoder)
         encoder.targets = encoder.targets.copy()
-        return encoder, encoder.apply_again(table, settings.class_weight)
+        return encoder, encoder.apply_again(rows.table, settings.class_weight)
 
-    def _set_weights(self, net: MultiTaskNet, encoder: TableEncoder) -> None:
+    def _set_weights(self, net: MultiTaskNet, encoder: TableEncoder) -> Held:
         """Copy all weights and the history.
 
         The state of the balancer is copied too, if both balancers have the same class and options.
@@ -238,6 +257,7 @@ class LastFit(Start):
         if fits and repr(net.criterion_) == repr(last.criterion_):
             net.criterion_.load_state_dict(last.criterion_.state_dict(), strict=False)
         net.history = copy.deepcopy(last.history)
+        return {}
 
 
 class LastStep(LastFit):
@@ -251,11 +271,11 @@ class LastStep(LastFit):
 
     def make_net(
         self, settings: Settings, encoder: TableEncoder, device: str, names: Sequence[str]
-    ) -> MultiTaskNet:
+    ) -> tuple[MultiTaskNet, Held]:
         """Copy the net, so that a failure leaves it as it was."""
         net = copy.deepcopy(self.fitted.net)
         net.n_jobs = settings.n_jobs
-        return net
+        return net, {}
 
 
 class FewerTasks(Start):
@@ -279,41 +299,39 @@ class FewerTasks(Start):
         self.task_types = task_types
         self.freeze = freeze
 
-    def read(self, arguments: Arguments, settings: Settings) -> Reading:
+    def read(self, arguments: Arguments, settings: Settings) -> FitRows:
         """Read the rows of the new tasks, and learn these tasks."""
-        X, y, sample_weight = arguments.rows
         encoder, weights = self.fitted.encoder, settings.task_weights
         options: dict[str, Any] = {"task_weights": weights, "new_alone": self.freeze}
         columns = settings.owner.__name__, self.fitted.header
-        self.grown = grow(encoder, *columns, X, y, sample_weight, self.task_types, **options)
-        self.unlabelled = self.grown.unlabelled
-        added = self.grown.encoder.targets.names[len(encoder.tasks) :]
+        grown, table = grow(encoder, *columns, *arguments.rows, self.task_types, **options)
+        added = grown.targets.names[len(encoder.tasks) :]
         check_same_network(settings.owner, settings.parameters, self.fitted.network, added)
-        table = self.grown.table
-        return table, Split.choose(settings, table, X, y, arguments.groups)
+        chosen_by = arguments.X, arguments.y, arguments.groups
+        return FitRows(table, Split.choose(settings, table, *chosen_by), grown)
 
-    def encode(self, table: FitTable, settings: Settings, classes: Any) -> Encoding:
+    def encode(self, rows: FitRows, settings: Settings, classes: Any) -> Encoding:
         """Encode the rows of all tasks."""
-        grown = self.grown
-        del self.grown  # Training needs its rows no longer.
-        return grown.encoder, grown.encode(settings.class_weight)
+        table, _, grown = cast("tuple[Table, Split, TableEncoder]", rows)
+        return grown, encode_grown(grown, table, settings.class_weight)
 
     def draw(self, random_state: RandomStateLike) -> np.random.RandomState:
         """Return the random state of the last fit."""
         return choose_random_state(self.fitted.rng, random_state)
 
-    def _set_weights(self, net: MultiTaskNet, encoder: TableEncoder) -> None:
+    def _set_weights(self, net: MultiTaskNet, encoder: TableEncoder) -> Held:
         """Copy the weights of the first tasks, and those that they share."""
         module = net.module_
         try:
-            self._masks = take_over(module, self.fitted.net.module_)
+            earlier = take_over(module, self.fitted.net.module_)
         except ValueError as error:
             name = type(module.body).__name__
             raise ValueError(f"{name} cannot take another task: {error}") from error
-        if not self.freeze:
-            weights = module.mean.weights
-            unlabelled = torch.as_tensor(self.unlabelled, device=weights.device)
-            self._masks = {"mean.weights": unlabelled.expand_as(weights)}
+        if self.freeze:
+            return earlier
+        weights = module.mean.weights
+        unlabelled = torch.as_tensor(encoder.n_labels == 0, device=weights.device)
+        return {"mean.weights": unlabelled.expand_as(weights)}
 
     def keep_earlier(self, result: Fitted) -> Fitted:
         """Keep the deviations of the first tasks, if they are frozen."""
@@ -325,12 +343,12 @@ class FewerTasks(Start):
         return result._replace(deviations=deviations.keep(earlier))
 
     @contextmanager
-    def hold(self, net: MultiTaskNet, rows: TrainingRows) -> Iterator[None]:
+    def hold(self, net: MultiTaskNet, rows: TrainingRows, held: Held) -> Iterator[None]:
         """Keep the weights of the first tasks unchanged in every step."""
         state = net.module_.state_dict(keep_vars=True)
-        held = [(state[name], mask) for name, mask in self._masks.items() if mask.any()]
-        before = [(tensor, mask, tensor.detach().clone()) for tensor, mask in held]
-        whole = [tensor for tensor, mask in held if tensor.requires_grad and mask.all()]
+        pairs = [(state[name], mask) for name, mask in held.items() if mask.any()]
+        before = [(tensor, mask, tensor.detach().clone()) for tensor, mask in pairs]
+        whole = [tensor for tensor, mask in pairs if tensor.requires_grad and mask.all()]
         # A weight of which only some entries are held has a gradient, and weight decay and
         # momentum change even entries whose gradient is 0: these are restored after each step.
         moved = [each for each in before if each[0].requires_grad and not each[1].all()]
