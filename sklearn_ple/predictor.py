@@ -248,7 +248,7 @@ class Predictor(TransformerMixin, MultiTaskModel):
             options = {"tasks": tasks, "known": known}
             return self._predict_blocks(X, type(self).predict, return_std, **options)
         if learnt is None:
-            return super().predict(X, tasks=tasks, known=known)
+            return self._predict_positions(X, positions, known)
         form, index = targets.form.take(positions), index_of(X)
         if known is not None:
             joint = self._join_tasks(X, known)

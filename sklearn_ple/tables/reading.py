@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from ..utils.checks import check_unique, naming, shown
-from .frames import fill_mask, is_dataset, keep_numbers, refuse_unread, to_pandas, use_native_order
+from .frames import is_dataset, keep_numbers, refuse_unread, to_pandas, use_native_order
 
 # Numbers by the names that pandas infers, and by types, which may be mixed with bools.
 _NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal", "boolean", "empty")
@@ -86,8 +86,9 @@ def read_features(X: Any, owner: str, header: Header | None = None) -> tuple[Fea
     ValueError
         If X is empty or a list of paths, or if it differs from that of fit.
     """
-    _check_table(X)
-    X = to_pandas(fill_mask(X))
+    if is_dataset(X):
+        _refuse_dataset(X)
+    X = to_pandas(X)
     if not isinstance(X, pd.DataFrame):
         X, header = _read_array(keep_numbers(X), owner, header)
         return (X if sparse.issparse(X) else _read_odd_columns(X)), header
@@ -180,20 +181,20 @@ def check_in_memory(X: Any) -> None:
     """
     refuse_unread(X)
     if is_dataset(X) and not isinstance(X, (list, tuple)):
-        raise TypeError(
-            'X is a dataset or a path, but rows in memory are needed here: pass a table. "Tables '
-            'larger than memory" in the user guide says what reads files, and what does not.'
-        )
+        _refuse_dataset(X)
 
 
-def _check_table(X: Any) -> None:
+def _refuse_dataset(X: Any) -> None:
     """Raise an error for what has no columns: a dataset, a path, or a list of texts or paths."""
-    check_in_memory(X)
-    if isinstance(X, (list, tuple)) and is_dataset(X):
+    if isinstance(X, (list, tuple)):
         raise ValueError(
             "Expected 2D array, got a list of text or paths instead: pass rows in memory, each as "
             "a list of values."
         )
+    raise TypeError(
+        'X is a dataset or a path, but rows in memory are needed here: pass a table. "Tables '
+        'larger than memory" in the user guide says what reads files, and what does not.'
+    )
 
 
 @lru_cache(maxsize=16)

@@ -218,10 +218,10 @@ class Fit:
             return rows, rows, None
         rng = np.random.RandomState(plan.split_seed)
         if settings.n_left_out:
-            folds = split.folds(len(table), settings.n_members, settings.n_left_out, rng)
+            folds = split.folds(len(rows), settings.n_members, settings.n_left_out, rng)
             crossed = OutOfFold(rows, table, targets, folds)
             return rows, crossed.rows, crossed
-        train, valid = split.rows(len(table), settings.validation_fraction, rng)
+        train, valid = split.rows(len(rows), settings.validation_fraction, rng)
         held_out = None if valid is None else HeldOut(rows, table, targets, valid, train)
         return rows, rows.take(train), held_out
 
