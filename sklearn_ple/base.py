@@ -449,13 +449,9 @@ class MultiTaskEstimator(Predictor, Parameters):
         True
         """
         check_is_fitted(self)
-        calibration = self.temperatures_, self.intercepts_
         start = FewerTasks(self._fitted, task_types, freeze)
         settings = self._settings.replace(checkpoint_dir=None)
-        self._run(Fit(settings, start), Arguments(X, y, sample_weight, groups=groups))
-        if freeze:
-            self.temperatures_, self.intercepts_ = calibration
-        return self
+        return self._run(Fit(settings, start), Arguments(X, y, sample_weight, groups=groups))
 
     # -- what a fit is made of ------------------------------------------------------------------
 

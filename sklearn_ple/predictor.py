@@ -1,4 +1,4 @@
-"""Methods of fitted estimators: predictions, scores, calibration, representations, gates."""
+"""What a fitted network does: predict, calibrate, represent, show its gates."""
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
@@ -55,7 +55,16 @@ def _has_gates(estimator: "Predictor") -> bool:
 
 
 class Predictor(TransformerMixin, MultiTaskModel):
-    """Base class with the methods that need a fitted network; see `MultiTaskEstimator`."""
+    """A fitted network of several tasks: what it does with rows of X, and how it is stored.
+
+    `MultiTaskModel` says what each fitted model of several tasks offers. An `EnsembleModel` has
+    it from the predictions of the models that it holds, a predictor from the outputs of one
+    network. It adds what only a network has: logits, standard deviations, representations, gates,
+    and datasets that are read block by block. It learns nothing from X and y but calibration.
+
+    `MultiTaskEstimator`, the only subclass, adds the parameters and the methods that fit. When a
+    fit has ended, or a file has been loaded, it passes the result, a `Fitted`, to `_store`.
+    """
 
     #: Class of the network.
     network: ClassVar[Any] = Body
@@ -68,8 +77,7 @@ class Predictor(TransformerMixin, MultiTaskModel):
         self.net_, self._encoder, self._deviations = fitted.net, fitted.encoder, fitted.deviations
         self._rng, self.device_ = fitted.rng, fitted.device
         self._network_params, self._split_seed = fitted.network, fitted.split_seed
-        self.temperatures_: dict[str, float] = {}
-        self.intercepts_: dict[str, list[float]] = {}
+        self.temperatures_, self.intercepts_ = fitted.calibration
         self._set_tasks(fitted.encoder.targets)
         self.history_, self.n_iter_ = history, len(history)
 
@@ -85,7 +93,9 @@ class Predictor(TransformerMixin, MultiTaskModel):
     def _fitted(self) -> Fitted:
         """The result of the last fit."""
         learnt = self.net_, self._encoder, self._deviations, self._rng, self.device_
-        return Fitted(*learnt, self._network_params, self._split_seed, Header.of(self))
+        calibration = self.temperatures_, self.intercepts_
+        header = Header.of(self)
+        return Fitted(*learnt, self._network_params, self._split_seed, header, calibration)
 
     @property
     def module_(self) -> TabularNetwork:

@@ -441,5 +441,5 @@ class Fit:
     ) -> Fitted:
         network = describe_network(self.settings.owner, self.settings.parameters)
         learnt = net, encoder, deviations, plan.rng, plan.device, network
-        result = Fitted(*learnt, plan.split_seed, plan.header)
+        result = Fitted(*learnt, plan.split_seed, plan.header, ({}, {}))
         return self.start.keep_earlier(result)

@@ -86,6 +86,8 @@ class Fitted(NamedTuple):
         because the network has been trained on the others.
     header : Header
         The columns of X.
+    calibration : tuple of dict
+        The temperatures and the intercepts of the tasks by name, see `calibrate`.
     """
 
     net: MultiTaskNet
@@ -96,6 +98,7 @@ class Fitted(NamedTuple):
     network: dict[str, str]
     split_seed: int
     header: Header
+    calibration: tuple[dict[str, float], dict[str, list[float]]]
 
 
 class Start:
@@ -334,9 +337,11 @@ class FewerTasks(Start):
         return {"mean.weights": unlabelled.expand_as(weights)}
 
     def keep_earlier(self, result: Fitted) -> Fitted:
-        """Keep the deviations of the first tasks, if they are frozen."""
-        earlier = self.fitted.deviations
-        if not self.freeze or earlier is None:
+        """Keep the calibration and the deviations of the first tasks, if they are frozen."""
+        if not self.freeze:
+            return result
+        result = result._replace(calibration=self.fitted.calibration)
+        if (earlier := self.fitted.deviations) is None:
             return result
         mean, targets = result.net.module_.mean, result.encoder.targets
         deviations = result.deviations or Deviations.for_mean(mean, targets)

@@ -139,11 +139,11 @@ def put_together(model: FittedEstimator, state: dict[str, Any]) -> None:
         _check_deviations(deviations, len(encoder.tasks))
         if deviations.copula is not None:
             _check_copula(deviations.copula, encoder.tasks)
+    _check_intercepts(state, encoder.tasks)
     network = describe_network(settings.owner, settings.parameters)
     learnt = net, encoder, deviations, state["_rng"], device, network
-    model._store(Fitted(*learnt, state["_split_seed"], header))
-    _check_intercepts(state, encoder.tasks)
-    model.temperatures_, model.intercepts_ = state["temperatures_"], state["intercepts_"]
+    calibration = state["temperatures_"], state["intercepts_"]
+    model._store(Fitted(*learnt, state["_split_seed"], header, calibration))
 
 
 def _make_encoder(settings: Settings, state: dict[str, Any]) -> TableEncoder:
