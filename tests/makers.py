@@ -179,7 +179,7 @@ def learn(estimator, X, y, sample_weight=None):
     are trained on.
     """
     arguments = Arguments(X, y, sample_weight)
-    table, split = read(arguments, estimator._settings, make_reader(estimator))
+    table, split, _ = read(arguments, estimator._settings, make_reader(estimator))
     settings = resolved(estimator, len(table), split)
     encoder = build.make_encoder(settings)
     encoded = encoder.learn(table, settings.class_weight)

@@ -17,7 +17,7 @@ from ..parameters.network import describe_network
 from ..parameters.settings import Settings
 from ..predictions.intervals import Deviations
 from ..predictions.joint import Distributions, encode_labels, learn_copula
-from ..tables.files.table import FitTable, StreamedTable
+from ..tables.files.table import StreamedTable
 from ..tables.reading import Header
 from ..utils.processes import current
 from ..utils.progress import write_line
@@ -27,14 +27,14 @@ from .build import make_module, make_net
 from .callbacks import ProgressBar, copy_callback
 from .checkpoint import Checkpoint, Progress
 from .choosing.defaults import resolve_split, resolve_steps
-from .choosing.split import Split, naming_validation_rows
+from .choosing.split import naming_validation_rows
 from .device import resolve_device
 from .inference import compute_outputs
 from .net import MultiTaskNet, Trained
 from .parallel.jobs import Jobs, can_divide
 from .parallel.processes import check_same_fit, share_random_state
 from .random_state import draw_seed, seeded
-from .read import Arguments
+from .read import Arguments, FitRows
 from .rows import TableRows, TrainingRows
 from .schedule import Fall, Schedule
 from .start import Fitted, Held, Start
@@ -145,20 +145,18 @@ class Fit:
         """
         seconds = self.settings.max_time
         budget = None if seconds is None else Budget(seconds)
-        rows = self.start.read(arguments, self.settings)
-        table, split = rows.table, rows.split
-        settings = resolve_split(self.settings, len(table), split)
-        encoder, encoded = self.start.encode(rows, settings, self.classes)
-        plan = self._plan(settings, table, split, budget)
-        trainings = self._split(plan, table, split, encoder, encoded)
+        given = self.start.read(arguments, self.settings)
+        settings = resolve_split(self.settings, len(given.table), given.split)
+        encoder, encoded = self.start.encode(given, settings, self.classes)
+        plan = self._plan(settings, given, budget)
+        trainings = self._split(plan, given, encoder, encoded)
         # Free memory: training needs only what has been split.
-        del rows, table, split, encoder, encoded
+        del given, encoder, encoded
         return self._train(plan, *trainings)
 
-    def _plan(
-        self, settings: Settings, table: FitTable, split: Split, budget: Budget | None
-    ) -> Plan:
+    def _plan(self, settings: Settings, given: FitRows, budget: Budget | None) -> Plan:
         """Plan the fit, and compare it with that of a checkpoint and those of other processes."""
+        table, split, _ = given
         device, fitted = resolve_device(settings.device, settings.tensor_dtype), self.start.fitted
         compared = self.settings, device, table, split, fitted and fitted.net.module_
         check_same_fit(*compared)
@@ -173,7 +171,7 @@ class Fit:
     # -- before the training --------------------------------------------------------------------
 
     def _split(
-        self, plan: Plan, table: FitTable, split: Split, encoder: TableEncoder, encoded: Encoded
+        self, plan: Plan, given: FitRows, encoder: TableEncoder, encoded: Encoded
     ) -> tuple[Training, Training | None]:
         """Split the rows, and fit the parts of the encoder that use labels.
 
@@ -184,7 +182,7 @@ class Fit:
         second : Training or None
             The training on all rows, if there is one.
         """
-        rows, train, validation = self._split_rows(plan, table, split, encoder, encoded)
+        rows, train, validation = self._split_rows(plan, given, encoder, encoded)
         refits = bool(plan.settings.refit and validation is not None and not self.start.goes_on)
         settings = resolve_steps(plan.settings, len(train), validates=validation is not None)
         if validation is not None:
@@ -200,9 +198,10 @@ class Fit:
         return first, Training(rows, of_all, settings)
 
     def _split_rows(
-        self, plan: Plan, table: FitTable, split: Split, encoder: TableEncoder, encoded: Encoded
+        self, plan: Plan, given: FitRows, encoder: TableEncoder, encoded: Encoded
     ) -> tuple[TrainingRows, TrainingRows, Validation | None]:
         """Return all rows, the rows for training, and the validation, or None without one."""
+        table, split, _ = given
         settings, targets = plan.settings, encoder.targets
         weight, dtype = settings.class_weight, settings.tensor_dtype
         if isinstance(table, StreamedTable):

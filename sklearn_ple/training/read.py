@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from numpy.typing import ArrayLike
 
+from ..encoding.encoder import TableEncoder
 from ..parameters.settings import Settings
 from ..tables.files.columns import Columns
 from ..tables.files.source import Source
@@ -49,7 +50,25 @@ class Arguments(NamedTuple):
         return None if all(argument is None for argument in rows) else rows
 
 
-def read(arguments: Arguments, settings: Settings, reader: TableReader) -> tuple[FitTable, Split]:
+class FitRows(NamedTuple):
+    """The rows of a fit, as they were read.
+
+    Attributes
+    ----------
+    table : Table or StreamedTable
+        The rows.
+    split : Split
+        The choice of validation rows.
+    grown : TableEncoder or None
+        The encoder of earlier and added tasks, if tasks are added.
+    """
+
+    table: FitTable
+    split: Split
+    grown: TableEncoder | None = None
+
+
+def read(arguments: Arguments, settings: Settings, reader: TableReader) -> FitRows:
     """Read the arguments of fit.
 
     Parameters
@@ -63,10 +82,8 @@ def read(arguments: Arguments, settings: Settings, reader: TableReader) -> tuple
 
     Returns
     -------
-    table : Table or StreamedTable
+    FitRows
         The rows. Those of files are surveyed in a first pass, which reads their labels.
-    split : Split
-        How rows are split for validation.
 
     Raises
     ------
@@ -81,18 +98,17 @@ def read(arguments: Arguments, settings: Settings, reader: TableReader) -> tuple
         return _read_files(arguments, settings, reader)
     table = reader.read(*arguments.rows)
     if arguments.apart is None:
-        return table, Split.choose(settings, table, arguments.X, arguments.y, arguments.groups)
+        chosen_by = arguments.X, arguments.y, arguments.groups
+        return FitRows(table, Split.choose(settings, table, *chosen_by))
     if is_dataset(arguments.X_val):
         raise TypeError(
             "X_val is a dataset or a path, but X is in memory: pass both as datasets, or X_val as "
             "a table."
         )
-    return table, Split(table=_read_apart(arguments, settings, reader, table))
+    return FitRows(table, Split(table=_read_apart(arguments, settings, reader, table)))
 
 
-def _read_files(
-    arguments: Arguments, settings: Settings, reader: TableReader
-) -> tuple[StreamedTable, Split]:
+def _read_files(arguments: Arguments, settings: Settings, reader: TableReader) -> FitRows:
     """Read a dataset, and its validation rows."""
     rule = settings.validation_split
     if arguments.groups is not None and rule == "last":
@@ -106,14 +122,13 @@ def _read_files(
     columns = Columns.choose(source, arguments.y, arguments.sample_weight, group=arguments.groups)
     if reader.form is None:
         _warn_of_lost_categories(settings, source, columns)
-    options: dict[str, Any] = {"verbose": settings.verbose}
-    rows = reader, source, columns
+    made_of, verbose = (reader, source, columns), settings.verbose
     if arguments.apart is None:
-        options |= {"n_aside": partial(_n_aside, settings), "last": rule == "last"}
-        table = StreamedTable(*rows, **options)
-        return table, Split(table=table.aside)
-    table = StreamedTable(*rows, **options)
-    return table, Split(table=_read_apart(arguments, settings, reader, table))
+        n_aside = partial(_n_aside, settings)
+        table = StreamedTable(*made_of, verbose=verbose, n_aside=n_aside, last=rule == "last")
+        return FitRows(table, Split(table=table.aside))
+    table = StreamedTable(*made_of, verbose=verbose)
+    return FitRows(table, Split(table=_read_apart(arguments, settings, reader, table)))
 
 
 def _n_aside(settings: Settings, n_rows: int) -> int:

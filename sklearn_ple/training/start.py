@@ -21,7 +21,6 @@ from ..parameters.network import (
 )
 from ..parameters.settings import Settings
 from ..predictions.intervals import Deviations
-from ..tables.files.table import FitTable
 from ..tables.reading import Header
 from ..tables.table import Table, TableReader
 from ..tasks import TaskTypes
@@ -31,7 +30,7 @@ from .choosing.split import Split
 from .inference import compute_outputs
 from .net import MultiTaskNet
 from .random_state import choose_random_state
-from .read import Arguments, read
+from .read import Arguments, FitRows, read
 from .rows import TableRows, TrainingRows
 
 # Number of rows on which two networks are compared, and the tolerance for rounding.
@@ -44,24 +43,6 @@ _OF_TASKS = {"task_types", "depends_on"}
 Encoding = tuple[TableEncoder, Encoded]
 #: Which entries of weights training must not change, by the names of the weights.
 Held = dict[str, Tensor]
-
-
-class FitRows(NamedTuple):
-    """The rows of a fit, as they were read.
-
-    Attributes
-    ----------
-    table : Table or StreamedTable
-        The rows.
-    split : Split
-        The choice of validation rows.
-    grown : TableEncoder or None
-        The encoder of earlier and added tasks, if tasks are added.
-    """
-
-    table: FitTable
-    split: Split
-    grown: TableEncoder | None = None
 
 
 class Fitted(NamedTuple):
@@ -122,11 +103,8 @@ class Start:
 
     def read(self, arguments: Arguments, settings: Settings) -> FitRows:
         """Read the arguments; see `read`."""
-        return FitRows(*read(arguments, settings, self._make_reader(settings)))
-
-    def _make_reader(self, settings: Settings) -> TableReader:
-        """Make what reads the rows as tables."""
-        return TableReader(settings.owner.__name__, settings.task_types)
+        reader = TableReader(settings.owner.__name__, settings.task_types)
+        return read(arguments, settings, reader)
 
     def encode(self, rows: FitRows, settings: Settings, classes: Any) -> Encoding:
         """Encode the table, with an encoder that learns from it or has learnt before."""
@@ -233,12 +211,9 @@ class LastFit(Start):
     def read(self, arguments: Arguments, settings: Settings) -> FitRows:
         """Read the arguments in the form of those of the last fit, for the same network."""
         check_same_network(settings.owner, settings.parameters, self.fitted.network)
-        return super().read(arguments, settings)
-
-    def _make_reader(self, settings: Settings) -> TableReader:
-        """Make what reads the rows as tables like those of the last fit."""
         like = self.fitted.header, self.fitted.encoder.targets.form
-        return super()._make_reader(settings).like(*like)
+        reader = TableReader(settings.owner.__name__, settings.task_types, *like)
+        return read(arguments, settings, reader)
 
     def encode(self, rows: FitRows, settings: Settings, classes: Any) -> Encoding:
         """Encode the table with the encoder of the last fit, whose tasks may learn anew."""
