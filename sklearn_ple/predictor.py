@@ -251,7 +251,7 @@ class Predictor(TransformerMixin, MultiTaskModel):
         """
         check_is_fitted(self)
         targets = self._encoder.targets
-        # Checked here: an error while a block of a dataset is predicted would name that block.
+        # Checked before a block of a dataset is read, so that errors name no block.
         positions = targets.positions(tasks)
         learnt = self._learnt_deviations("return_std", positions) if return_std else None
         if is_dataset(X):
@@ -450,7 +450,7 @@ class Predictor(TransformerMixin, MultiTaskModel):
         """
         parts, labels, weights = self._predict_labelled(X, y, sample_weight, "_uncalibrated")
         codes = self._targets.encode(labels)
-        # Labels that follow from others alone would be of a single class.
+        # A task whose labels only follow from those of others would have a single class.
         labelled = weights.any(axis=0)
         self._encoder.prerequisites.complete(codes, weights)
         found = find_corrections(

@@ -94,7 +94,7 @@ def read_features(X: Any, owner: str, header: Header | None = None) -> tuple[Fea
         return (X if sparse.issparse(X) else _read_odd_columns(X)), header
     if not X.columns.is_unique:
         check_unique("X", X.columns.tolist())
-    # scikit-learn's check is slow for a single row.
+    # Equal names need no check, and that of scikit-learn is slow for a single row.
     if header is None or not header.names or X.columns.tolist() != header.names:
         for name in X.columns:
             str(name).encode()  # Half a surrogate pair is an error.

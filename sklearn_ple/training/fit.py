@@ -194,7 +194,7 @@ class Fit:
         # This encoder is fitted to all labels, including those of the validation rows.
         of_all, numbers = encoder.learn_from_labels(encoded, earlier=fitted)
         rows = rows if numbers is encoded.numbers else rows.with_numbers(numbers)
-        # The first training's number of epochs holds only for batches and rates like its own.
+        # The best number of epochs is known for the batches and rates of the first training only.
         return first, Training(rows, of_all, settings)
 
     def _split_rows(
@@ -261,13 +261,13 @@ class Fit:
         """Train a net and, if there is a second training, another net on all rows."""
         with seeded(plan.rng):
             net, held = self._make_net(plan, first)
-            # The second training takes at most as long as the first one.
+            # A second training gets the other half of the time.
             share, n_epochs = 1.0 if second is None else 0.5, first.settings.max_epochs
             trained = self._run_training(plan, 1, net, held, first, n_epochs, share)
             again = None
             if second is not None and trained.complete:
                 again = self._train_again(plan, net, trained, second)
-            # What follows may take the time that training has left.
+            # What follows may use the time that training has left over.
             if plan.budget is not None:
                 plan.budget.end_training()
             if first.validation is None:
@@ -328,7 +328,7 @@ class Fit:
         predictions = encoder.targets.predict(parts)
         distributions = Distributions(predictions, of_rows, deviations.errors, parts)
         labels = encode_labels(encoder.tasks, sample.labels)
-        # Among several processes there is no limit, as each would reach it at another point.
+        # Several processes would reach a limit at different points, so they have none.
         limit = [] if plan.budget is None or current().n > 1 else [plan.budget.is_over]
         deviations.copula = learn_copula(
             encoder.tasks, distributions, encoder.prerequisites, labels, sample.weights, *limit

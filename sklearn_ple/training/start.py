@@ -173,7 +173,7 @@ class OtherModel(Start):
                 f"warm_start_from is a {self.owner.__name__}, whose network is not that of a "
                 f"{settings.owner.__name__}: pass an estimator with the same network."
             )
-        # The tasks may differ: `transfer` copies the weights of those with the same names.
+        # The tasks may differ: `transfer` copies the weights of tasks that have the same name.
         now = {name: text for name, text in now.items() if name not in _OF_TASKS}
         if changed := list_differences(now, before, "in warm_start_from"):
             raise ValueError(
@@ -329,8 +329,8 @@ class FewerTasks(Start):
         pairs = [(state[name], mask) for name, mask in held.items() if mask.any()]
         before = [(tensor, mask, tensor.detach().clone()) for tensor, mask in pairs]
         whole = [tensor for tensor, mask in pairs if tensor.requires_grad and mask.all()]
-        # A weight of which only some entries are held has a gradient, and weight decay and
-        # momentum change even entries whose gradient is 0: these are restored after each step.
+        # If only some entries of a weight are held, the optimizer must step on the others. Weight
+        # decay and momentum then change the held ones too, which are restored after each step.
         moved = [each for each in before if each[0].requires_grad and not each[1].all()]
         first = rows.head(_ROWS_COMPARED)
         self._check_unmoved(net, first)

@@ -88,7 +88,7 @@ class StreamedTable:
         self.verbose = verbose
         # Checked before any block is read, whose name would be in the message.
         select_learnt(columns.targets, reader.ignored)
-        # A fitted form has its order already.
+        # The form of an earlier fit has the order of its categories.
         ordered = set() if reader.form else find_ordered(reader.task_types, columns.targets)
         most_aside = n_aside(source.n_rows)
         survey = Survey(source, columns, reader.ignored, most_aside, last, ordered)
@@ -105,7 +105,7 @@ class StreamedTable:
         self.reader = reader
         self.sample = self._read_table(rows, row_numbers, unit)
         self.form, self.header = self.sample.form, self.sample.header
-        # Other rows must be like the sample.
+        # All other rows are read in the form of the sample.
         self.reader = reader.like(self.header, self.form)
         aside = survey.aside()
         self.aside = None if aside is None else self._read_table(*aside, survey.unit)

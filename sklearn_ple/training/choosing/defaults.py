@@ -13,7 +13,7 @@ from .split import LEAST_ROWS_TO_SET_ASIDE, Split, stops_early
 _ROWS_OF_VALIDATION = 3000
 # Number of steps without validation on small tables, where more would overfit if labels are noisy.
 _STEPS = 120
-# Number of steps that validation ends long before, if it can.
+# Greatest number of steps with validation, which ends most trainings long before.
 _MOST_STEPS = 20_000
 # Least and greatest number of rows in a step; a step of fewer rows takes nearly as long.
 _LEAST_ROWS, _MOST_ROWS = 64, 2048
@@ -55,7 +55,7 @@ def resolve_split(settings: Settings, n_rows: int, split: Split | None = None) -
     Settings
         The settings. Without validation ``validation_fraction`` is None.
     """
-    read_net_params(settings.net_params)  # Errors come before anything is learnt.
+    read_net_params(settings.net_params)  # Its errors come before anything is learnt.
     # If there are no rows, the encoder raises an error later.
     split, n = split or Split(), max(n_rows, 1)
     n_left_out = 0
