@@ -15,7 +15,7 @@ from .parameters.fields import parameter, with_parameters
 from .parameters.settings import Architecture, Settings
 from .parameters.shared import WIDTHS, Parameters, class_weight
 from .predictor import Predictor
-from .tables.reading import FeatureReader, check_in_memory
+from .tables.reading import check_in_memory
 from .tasks import Task, TaskTypes
 from .training.choosing.defaults import for_one_epoch
 from .training.device import in_own_modes
@@ -25,7 +25,6 @@ from .training.start import FewerTasks, LastFit, LastStep, OtherModel, Start
 from .utils._sklearn import _fit_context, _num_samples
 from .utils.checks import hinting
 from .utils.constraints import LISTED, check_arguments, is_listed
-from .utils.restoring import restoring
 
 __all__ = ["WIDTHS", "MultiTaskEstimator", "class_weight", "parameter", "with_parameters"]
 
@@ -241,7 +240,7 @@ class MultiTaskEstimator(Predictor, Parameters):
         start = LastFit(self._fitted) if self.warm_start and self._is_fitted else self._start()
         apart = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
         arguments = Arguments(X, y, sample_weight, **apart, groups=groups)
-        return self._run(Fit(self._settings, FeatureReader(self), start), arguments)
+        return self._run(Fit(self._settings, start), arguments)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit_out_of_fold(
@@ -294,7 +293,7 @@ class MultiTaskEstimator(Predictor, Parameters):
         ((1629, 2), (1629,), 163)
         """
         check_in_memory(X)
-        fit = Fit(self._settings, FeatureReader(self), self._start(), keeps_unseen=True)
+        fit = Fit(self._settings, self._start(), keeps_unseen=True)
         self._run(fit, Arguments(X, y, sample_weight, groups=groups))
         none = np.empty(0, dtype=int), np.empty((0, sum(task.n_outputs for task in self.tasks_)))
         rows, outputs = fit.unseen or none
@@ -353,7 +352,7 @@ class MultiTaskEstimator(Predictor, Parameters):
             # The network stays where it is, and as it is.
             dtype = str(net.dtype).removeprefix("torch.")
             settings = settings.replace(device=str(net.device), dtype=dtype)
-        fit = Fit(settings, FeatureReader(self), start, classes=classes)
+        fit = Fit(settings, start, classes=classes)
         return self._run(fit, Arguments(X, y, sample_weight))
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -450,18 +449,12 @@ class MultiTaskEstimator(Predictor, Parameters):
         True
         """
         check_is_fitted(self)
-        calibration = self.temperatures_, self.intercepts_
         start = FewerTasks(self._fitted, task_types, freeze)
         settings = self._settings.replace(checkpoint_dir=None)
-        fit = Fit(settings, FeatureReader(self), start)
-        self._run(fit, Arguments(X, y, sample_weight, groups=groups))
-        if freeze:
-            self.temperatures_, self.intercepts_ = calibration
-        return self
+        return self._run(Fit(settings, start), Arguments(X, y, sample_weight, groups=groups))
 
     # -- what a fit is made of ------------------------------------------------------------------
 
-    @restoring
     def _run(self, fit: Fit, arguments: Arguments) -> Self:
         """Run a fit, and store its result."""
         with in_own_modes():
@@ -497,4 +490,4 @@ class MultiTaskEstimator(Predictor, Parameters):
                 "grid search, has replaced it by an unfitted copy: pass "
                 "warm_start_from=FrozenEstimator(model), from sklearn.frozen."
             )
-        return OtherModel(other._fitted, type(other), FeatureReader(other))
+        return OtherModel(other._fitted, type(other))

@@ -1,4 +1,4 @@
-"""Methods of fitted estimators: predictions, scores, calibration, representations, gates."""
+"""What a fitted network does: predict, calibrate, represent, show its gates."""
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
@@ -32,7 +32,7 @@ from .predictions.multi_task import (
 )
 from .tables.files.columns import read_labels
 from .tables.frames import is_dataset
-from .tables.reading import FeatureReader
+from .tables.reading import Header, read_features
 from .tables.weights import weigh
 from .training.history import public_history
 from .training.inference import compute_means, compute_outputs, compute_representations
@@ -55,21 +55,31 @@ def _has_gates(estimator: "Predictor") -> bool:
 
 
 class Predictor(TransformerMixin, MultiTaskModel):
-    """Base class with the methods that need a fitted network; see `MultiTaskEstimator`."""
+    """A fitted network of several tasks: what it does with rows of X, and how it is stored.
+
+    `MultiTaskModel` says what each fitted model of several tasks offers. An `EnsembleModel` has
+    it from the predictions of the models that it holds, a predictor from the outputs of one
+    network. It adds what only a network has: logits, standard deviations, representations, gates,
+    and datasets that are read block by block. It learns nothing from X and y but calibration.
+
+    `MultiTaskEstimator`, the only subclass, adds the parameters and the methods that fit. When a
+    fit has ended, or a file has been loaded, it passes the result, a `Fitted`, to `_store`.
+    """
 
     #: Class of the network.
     network: ClassVar[Any] = Body
 
     def _store(self, fitted: Fitted) -> None:
         """Store the result of a fit, and set the public attributes."""
+        history = public_history(fitted.net.history)
+        self.__dict__.pop("feature_names_in_", None)
+        self.__dict__.update(fitted.header.attributes())
         self.net_, self._encoder, self._deviations = fitted.net, fitted.encoder, fitted.deviations
         self._rng, self.device_ = fitted.rng, fitted.device
         self._network_params, self._split_seed = fitted.network, fitted.split_seed
-        self.temperatures_: dict[str, float] = {}
-        self.intercepts_: dict[str, list[float]] = {}
+        self.temperatures_, self.intercepts_ = fitted.calibration
         self._set_tasks(fitted.encoder.targets)
-        self.history_ = public_history(fitted.net.history)
-        self.n_iter_ = len(self.history_)
+        self.history_, self.n_iter_ = history, len(history)
 
     @property
     def _targets(self) -> TargetEncoder:
@@ -83,7 +93,9 @@ class Predictor(TransformerMixin, MultiTaskModel):
     def _fitted(self) -> Fitted:
         """The result of the last fit."""
         learnt = self.net_, self._encoder, self._deviations, self._rng, self.device_
-        return Fitted(*learnt, self._network_params, self._split_seed)
+        calibration = self.temperatures_, self.intercepts_
+        header = Header.of(self)
+        return Fitted(*learnt, self._network_params, self._split_seed, header, calibration)
 
     @property
     def module_(self) -> TabularNetwork:
@@ -100,7 +112,7 @@ class Predictor(TransformerMixin, MultiTaskModel):
         check_is_fitted(self)
         if known is not None:
             self._learnt_copula()
-        model, names = copy.copy(self), getattr(self, "feature_names_in_", None)
+        model, names = copy.copy(self), Header.of(self).names
         model._encoder, unknown = self._encoder.for_blocks()
 
         def predict(rows: pd.DataFrame, **labels: Any) -> Any:
@@ -110,7 +122,7 @@ class Predictor(TransformerMixin, MultiTaskModel):
 
     def _rows(self, X: Any) -> TableRows:
         check_is_fitted(self)
-        features = FeatureReader(self).read(X, reset=False)
+        features, _ = read_features(X, type(self).__name__, Header.of(self))
         return TableRows(*self._encoder.transform(features), dtype=self.net_.dtype)
 
     def _member_outputs(self, X: Any) -> Tensor:
@@ -137,8 +149,7 @@ class Predictor(TransformerMixin, MultiTaskModel):
         if not is_dataset(X):
             return super()._predict_labelled(X, y, sample_weight, method)
         check_is_fitted(self)
-        features = list(getattr(self, "feature_names_in_", ()))
-        y, sample_weight = read_labels(X, y, sample_weight, features)
+        y, sample_weight = read_labels(X, y, sample_weight, Header.of(self).names)
         blocks = self._predict_blocks(X, getattr(type(self), method))
         predicted = [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
         labels = self._targets.read(y, predicted[0], None, sample_weight)
@@ -240,14 +251,14 @@ class Predictor(TransformerMixin, MultiTaskModel):
         """
         check_is_fitted(self)
         targets = self._encoder.targets
-        # Checked here: an error while a block of a dataset is predicted would name that block.
+        # Checked before a block of a dataset is read, so that errors name no block.
         positions = targets.positions(tasks)
         learnt = self._learnt_deviations("return_std", positions) if return_std else None
         if is_dataset(X):
             options = {"tasks": tasks, "known": known}
             return self._predict_blocks(X, type(self).predict, return_std, **options)
         if learnt is None:
-            return super().predict(X, tasks=tasks, known=known)
+            return self._predict_positions(X, positions, known)
         form, index = targets.form.take(positions), index_of(X)
         if known is not None:
             joint = self._join_tasks(X, known)
@@ -439,7 +450,7 @@ class Predictor(TransformerMixin, MultiTaskModel):
         """
         parts, labels, weights = self._predict_labelled(X, y, sample_weight, "_uncalibrated")
         codes = self._targets.encode(labels)
-        # Labels that follow from others alone would be of a single class.
+        # A task whose labels only follow from those of others would have a single class.
         labelled = weights.any(axis=0)
         self._encoder.prerequisites.complete(codes, weights)
         found = find_corrections(

@@ -15,11 +15,10 @@ from sklearn_ple.encoding.encoder import Encoded, TableEncoder
 from sklearn_ple.parameters.same_network import describe_network
 from sklearn_ple.parameters.settings import Settings
 from sklearn_ple.tables.files.streamed_table import FitTable
-from sklearn_ple.tables.reading import FeatureReader
 from sklearn_ple.tables.table import TableReader
 from sklearn_ple.tasks import TASK_KINDS
 from sklearn_ple.training import build
-from sklearn_ple.training.choosing.defaults import resolve
+from sklearn_ple.training.choosing.defaults import resolve_split, resolve_steps
 from sklearn_ple.training.read import Arguments, read
 from sklearn_ple.training.stream_rows import stream_rows
 
@@ -101,10 +100,14 @@ def make_tasks(*kinds):
     return tasks
 
 
+def make_reader(estimator, like=None):
+    """Make what reads the arguments of an estimator's fit."""
+    return TableReader(type(estimator).__name__, estimator.task_types, form=like)
+
+
 def read_table(estimator, X, y, sample_weight=None, like=None):
-    """Read what fit would, for an estimator that keeps the columns of X."""
-    reader = TableReader(FeatureReader(estimator), estimator.task_types)
-    return reader.read(X, y, sample_weight, like=like)
+    """Read what fit would, with y in the form of an earlier fit if it is given."""
+    return make_reader(estimator, like).read(X, y, sample_weight)
 
 
 def make_encoder(estimator, n_bins=2):
@@ -124,7 +127,7 @@ class Learnt(NamedTuple):
     Attributes
     ----------
     estimator : MultiTaskEstimator
-        The estimator, which knows the columns of X.
+        The estimator.
     settings : Settings
         The settings, in which nothing is "auto".
     encoder : TableEncoder
@@ -152,7 +155,7 @@ class Learnt(NamedTuple):
     @property
     def names(self):
         """The names of the columns, numbers first."""
-        return self.features.list_names(self.estimator.feature_names_in_)
+        return self.features.list_names(self.table.header.names)
 
     def read(self, X, y, sample_weight=None):
         """Read rows in memory with the same tasks."""
@@ -175,10 +178,9 @@ def learn(estimator, X, y, sample_weight=None):
     Rows of files that are set aside for validation take no part; of a table in memory, all rows
     are trained on.
     """
-    estimator = clone(estimator)
     arguments = Arguments(X, y, sample_weight)
-    table, split = read(arguments, estimator._settings, FeatureReader(estimator))
-    settings = resolve(estimator._settings, len(table), split)
+    table, split, _ = read(arguments, estimator._settings, make_reader(estimator))
+    settings = resolved(estimator, len(table), split)
     encoder = build.make_encoder(settings)
     encoded = encoder.learn(table, settings.class_weight)
     encoder, numbers = encoder.learn_from_labels(encoded)
@@ -199,7 +201,8 @@ def make_body(estimator, n_features, tasks):
 
 def resolved(estimator, n_rows, split=None):
     """Return the settings of a fit to so many rows, in which nothing is "auto"."""
-    return resolve(estimator._settings, n_rows, split)
+    settings = resolve_split(estimator._settings, n_rows, split)
+    return resolve_steps(settings, n_rows, settings.validation_fraction is not None)
 
 
 def describe(estimator):

@@ -4,7 +4,7 @@ import copy
 import gc
 import pickle
 import re
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor, export
 from sklearn_ple.encoding.encoder import Encoded
 from sklearn_ple.encoding.numeric import Piecewise
+from sklearn_ple.tables import labels, reading
 from sklearn_ple.tables.table import Table
 from sklearn_ple.tasks import Huber, Quantile
 from sklearn_ple.training.net import MultiTaskNet
@@ -230,6 +231,19 @@ def test_class_weight_shifts_the_classes(seed):
     ).fit(X, rare)
     # The same up to a factor, which cancels in the normalised loss.
     assert_allclose(by_label.predict_proba(X), balanced.predict_proba(X), atol=1e-4)
+
+
+def test_each_argument_becomes_a_frame_once(table, monkeypatch):
+    read, X, y = [], *table
+
+    def note(to_pandas, data, *args):
+        read.append(data)
+        return to_pandas(data, *args)
+
+    for module in (labels, reading):
+        monkeypatch.setattr(module, "to_pandas", partial(note, module.to_pandas))
+    make_model(max_epochs=1).fit(X, y)
+    assert len(read) == 2 and read[0] is X and read[1] is y
 
 
 # -- forms ----------------------------------------------------------------------------------------

@@ -93,7 +93,7 @@ def quick(monkeypatch, request):
     if FULL:
         return
     request.getfixturevalue("unpainted")
-    resolve = fit.resolve
+    resolve = fit.resolve_split
     # What is saved must have as many members as its parameters say.
     n_most = 8 if (page := request.getfixturevalue("page")) == "guide/saving.rst" else 2
 
@@ -101,7 +101,7 @@ def quick(monkeypatch, request):
         settings = resolve(*args, **options)
         return settings.replace(max_epochs=1, n_members=min(settings.n_members, n_most))
 
-    monkeypatch.setattr(fit, "resolve", resolve_to_little)
+    monkeypatch.setattr(fit, "resolve_split", resolve_to_little)
     make_boosting = per_task.make_boosting
 
     def make_few_trees(*args):

@@ -6,7 +6,6 @@ import torch
 from sklearn.base import clone
 
 from sklearn_ple.nn.levels import split_widths
-from sklearn_ple.tables.reading import FeatureReader
 from sklearn_ple.tables.table import TableReader
 from sklearn_ple.training.build import make_body, make_encoder, make_inputs
 from sklearn_ple.training.choosing.defaults import NETWORK
@@ -91,13 +90,12 @@ class Sizes:
 
     def __init__(self, estimator, X, y):
         self.estimator = clone(estimator)
-        features = FeatureReader(clone(estimator))
-        table = TableReader(features, estimator.task_types).read(X, y)
+        table = TableReader(type(estimator).__name__, estimator.task_types).read(X, y)
         # The width of embeddings does not depend on the number of bins.
         settings = estimator._settings.replace(n_bins=2)
         encoder = make_encoder(settings)
         self.encoder, _ = encoder.learn_from_labels(encoder.learn(table))
-        self.names = features.names
+        self.names = table.header.names
         with torch.device("meta"):
             self.inputs = make_inputs(settings, self.encoder)
 

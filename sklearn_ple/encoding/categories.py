@@ -316,7 +316,7 @@ def _factorize(column: pd.Series) -> tuple[np.ndarray, pd.Index]:
             f"Column {shown(column.name)} of X is of dtype {column.dtype}, in which pandas finds "
             "no categories: convert it to float64 or to strings."
         )
-    places, values = pd.factorize(use_native_order(column))
+    places, values = pd.factorize(column)
     return places, pd.Index(values)
 
 
@@ -327,7 +327,7 @@ def _to_numpy(values: pd.Series | pd.Index) -> pd.Series | pd.Index | np.ndarray
     """
     dtype = values.dtype
     if isinstance(dtype, pd.SparseDtype):
-        return values.sparse.to_dense()
+        return use_native_order(values.sparse.to_dense())
     is_float, is_decimal = types.is_float_dtype(dtype), getattr(dtype, "type", None) is Decimal
     if not types.is_extension_array_dtype(dtype) or not (is_float or is_decimal):
         return values

@@ -442,7 +442,7 @@ class TableEncoder:
         return append_statistics(encoded.numbers, of_codes)
 
     def transform(self, X: Features) -> tuple[NumberArray, np.ndarray]:
-        """Encode the features that `FeatureReader.read` returned, for prediction."""
+        """Encode the features that `read_features` returned, for prediction."""
         numbers, codes = self.features.transform(X)
         if self.unknown is None:
             self.features.find_unknown().add(X, codes).report()

@@ -3,7 +3,7 @@
 import copy
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,7 +12,7 @@ from ..tables.form import TargetForm
 from ..tables.kinds import assign_kinds, drop_ignored, find_ignored, is_one_kind
 from ..tables.labels import Labels, read_targets
 from ..tables.plausibility import warn_of_order
-from ..tables.reading import FeatureReader
+from ..tables.reading import Header, read_features
 from ..tables.table import Table
 from ..tables.weights import weigh
 from ..tasks import NumberByTask, Task, TaskTypes, count_labels
@@ -24,37 +24,10 @@ from .scales import choose_scales
 from .targets import TargetEncoder
 
 
-class Grown(NamedTuple):
-    """The result of adding tasks, before training.
-
-    Attributes
-    ----------
-    encoder : TableEncoder
-        The encoder of all tasks, the added ones last, with the earlier scales, categories and
-        bins.
-    table : Table
-        The rows, with the labels of all tasks.
-    unlabelled : ndarray of bool of shape (n_tasks,)
-        Which tasks have no label in these rows.
-    """
-
-    encoder: TableEncoder
-    table: Table
-    unlabelled: np.ndarray
-
-    def encode(self, class_weight: ClassWeight) -> Encoded:
-        """Encode the rows."""
-        encoded = self.encoder.apply(self.table, class_weight)
-        # Labels of an earlier task that follow from those of a new one would have a single class.
-        kept = ~self.unlabelled
-        weights, sample_weights = encoded.weights * kept, encoded.sample_weights * kept
-        self.encoder.n_labels = count_labels(encoded.targets, sample_weights, self.encoder.tasks)
-        return encoded._replace(weights=weights, sample_weights=sample_weights)
-
-
 def grow(
     encoder: TableEncoder,
-    reader: FeatureReader,
+    owner: str,
+    header: Header,
     X: Any,
     y: Any,
     sample_weight: ArrayLike | None,
@@ -62,15 +35,17 @@ def grow(
     *,
     task_weights: NumberByTask,
     new_alone: bool,
-) -> Grown:
+) -> tuple[TableEncoder, Table]:
     """Read the rows of tasks that are added to a fitted estimator, and learn these tasks.
 
     Parameters
     ----------
     encoder : TableEncoder
         The encoder of the estimator, which is not changed.
-    reader : FeatureReader
-        Reads X.
+    owner : str
+        Name of the estimator's class, for messages.
+    header : Header
+        The columns that X must have.
     X, y, sample_weight, task_types : object
         The arguments of `MultiTaskEstimator.add_task`.
     task_weights : object
@@ -80,15 +55,18 @@ def grow(
 
     Returns
     -------
-    Grown
-        The encoder of all tasks, and the rows.
+    encoder : TableEncoder
+        The encoder of all tasks, the added ones last, with the earlier scales, categories and
+        bins.
+    table : Table
+        The rows, with the labels of all tasks.
 
     Raises
     ------
     ValueError
         If y has no column of a new task, or columns of earlier tasks although ``new_alone``.
     """
-    features = reader.read(X, reset=False)
+    features, header = read_features(X, owner, header)
     if task_types is None:
         task_types = encoder.task_types if is_one_kind(encoder.task_types) else "auto"
     names = encoder.targets.names
@@ -110,8 +88,17 @@ def grow(
     grown.targets.check_same(of_all, grown.targets.form)
     weights = np.zeros((len(given), len(of_all)))
     weights[:, grown.targets.positions(form.names)] = given
-    table = Table.of_weighted(features, of_all, weights, grown.targets.form)
-    return Grown(grown, table, np.logical_not(weights.any(axis=0)))
+    return grown, Table.of_weighted(features, of_all, weights, grown.targets.form, header)
+
+
+def encode_grown(encoder: TableEncoder, table: Table, class_weight: ClassWeight) -> Encoded:
+    """Encode the rows of tasks that were added, and count their labels."""
+    encoded = encoder.apply(table, class_weight)
+    # Labels of an earlier task that follow from those of a new one would have a single class.
+    kept = table.weights.any(axis=0)
+    weights, sample_weights = encoded.weights * kept, encoded.sample_weights * kept
+    encoder.n_labels = count_labels(encoded.targets, sample_weights, encoder.tasks)
+    return encoded._replace(weights=weights, sample_weights=sample_weights)
 
 
 def _number_next_task(names: list[str]) -> int:

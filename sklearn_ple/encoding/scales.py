@@ -58,7 +58,7 @@ def choose_scales(
     weights : ndarray of shape (n_rows, n_tasks)
         The weights of the labels.
     features : DataFrame, sparse matrix or None
-        The features, as `FeatureReader` returns them. With None, no kind changes.
+        The features, as `read_features` returns them. With None, no kind changes.
     sample : sequence of Labels, optional
         The labels of the rows of the features; by default ``labels``.
 

@@ -1,5 +1,6 @@
 """The blend: a weighted mean of several estimators of the same tasks."""
 
+import copy
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -24,7 +25,6 @@ from ..utils._sklearn import StrOptions, _BaseComposition, _fit_context
 from ..utils.checks import naming, shown
 from ..utils.constraints import CV, LISTED, N_JOBS, is_estimator
 from ..utils.progress import progress_bar
-from ..utils.restoring import restoring
 from ..utils.types import RandomStateLike
 from .blended import BlendedFit, average_tasks
 from .labelled_rows import LabelledRows
@@ -203,7 +203,6 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
         return self
 
     @_fit_context(prefer_skip_nested_validation=False)
-    @restoring
     def fit(
         self,
         X: Any,
@@ -236,13 +235,16 @@ class BlendClassifierRegressor(_BaseComposition, EnsembleModel):
         ValueError
             If the data or a parameter are invalid, or if estimators have different tasks.
         """
-        rows = LabelledRows.read(self, X, y, sample_weight)
+        # A copy learns the columns of X, so that an error leaves the estimator as it was.
+        learner = copy.copy(self)
+        rows = LabelledRows.read(learner, X, y, sample_weight)
         named = self._name_estimators(rows)
         weights = None if sample_weight is None else rows.weights
         whole = BlendedFit(rows, weights, groups, self.cv, self.n_jobs)
         bar = progress_bar(named.items(), desc="Fitting", disable=not self.verbose)
         fitted = {name: whole.run(estimator) for name, estimator in bar}
         learnt = Learnt.of(rows, fitted, self.weights)
+        self.__dict__ = learner.__dict__
         self._errors, self._sizes = learnt.errors, learnt.sizes
         self._found_corrections = learnt.corrections
         self._found_copula = learnt.copula

@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from ..encoding.categories import UNKNOWN
 from ..encoding.features import FeatureEncoder
 from ..encoding.statistics import TargetStatistics
-from ..tables.reading import FeatureReader
+from ..tables.reading import Header, read_features
 from ..tasks import Log, Task
 from ..utils.types import RandomStateLike
 
@@ -127,13 +127,14 @@ class TreeColumns(TransformerMixin, BaseEstimator):
         self : TreeColumns
             The fitted transformer.
         """
-        table = FeatureReader(self).read(X, reset=True)
+        table, header = read_features(X, type(self).__name__)
         self.features_ = FeatureEncoder(dtype="float64").learn(table)
         sizes = self.features_.cardinalities_
         self.many_ = [k for k, n in enumerate(sizes) if n - (UNKNOWN + 1) > _MOST_CATEGORIES]
         self.n_codes_ = [sizes[k] for k in self.many_]
         first = self.features_.n_columns_
         self.categorical_ = list(range(first, first + len(sizes) - len(self.many_)))
+        self.__dict__.update(header.attributes())
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -149,7 +150,8 @@ class TreeColumns(TransformerMixin, BaseEstimator):
         columns : ndarray of shape (n_samples, n_columns)
             The numbers, then the categories, and the codes of columns of many categories.
         """
-        table = self.features_.read_dates(FeatureReader(self).read(X, reset=False))
+        table, _ = read_features(X, type(self).__name__, Header.of(self))
+        table = self.features_.read_dates(table)
         numbers, codes = self.features_.transform(table)
         if not isinstance(numbers, np.ndarray):
             numbers = numbers.toarray()

@@ -23,7 +23,7 @@ from ..tables.frames import take_rows, takeable
 from ..tables.kinds import assign_kinds, drop_ignored, find_ignored, is_auto
 from ..tables.labels import Labels, read_targets
 from ..tables.plausibility import warn_of_order
-from ..tables.reading import FeatureReader, check_in_memory
+from ..tables.reading import check_in_memory, read_features
 from ..tables.weights import weigh
 from ..tasks import TaskTypes
 from ..utils.checks import check_lengths, naming
@@ -117,7 +117,7 @@ class LabelledRows:
             features = None
             # What networks and boosting cannot read is for models of the user's own.
             with suppress(TypeError, ValueError), collected():
-                features = FeatureReader(clone(estimator)).read(X, reset=True)
+                features, _ = read_features(X, type(estimator).__name__)
             choose_scales(targets, labels, weights, features)
         return cls(X, labels, weights, targets)
 

@@ -1,5 +1,6 @@
 """One model for each task, with the interface of the networks."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
@@ -20,7 +21,6 @@ from ..utils._sklearn import _fit_context
 from ..utils.checks import shown
 from ..utils.constraints import ESTIMATOR, LISTED, N_JOBS, is_estimator
 from ..utils.progress import progress_bar
-from ..utils.restoring import restoring
 from ..utils.threads import limit_threads
 from ..utils.types import ClassWeight, RandomStateLike
 from ..utils.warn import without_repeats
@@ -182,7 +182,6 @@ class PerTaskClassifierRegressor(EnsembleModel):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=False)
-    @restoring
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
         """Fit a model to each task.
 
@@ -207,10 +206,13 @@ class PerTaskClassifierRegressor(EnsembleModel):
             If y or a parameter is invalid, or if a model accepts no sample weights but there are
             some.
         """
-        rows = LabelledRows.read(self, X, y, sample_weight)
-        parts = self._prepare(rows, sample_weight is not None)
-        models, apart = zip(*self._run([[part] for part in parts], rows), strict=True)
-        self._keep(rows, [model for (model,) in models], apart)
+        # A copy learns, so that an error leaves the estimator as it was.
+        learner = copy.copy(self)
+        rows = LabelledRows.read(learner, X, y, sample_weight)
+        parts = learner._prepare(rows, sample_weight is not None)
+        models, apart = zip(*learner._run([[part] for part in parts], rows), strict=True)
+        learner._keep(rows, [model for (model,) in models], apart)
+        self.__dict__ = learner.__dict__
         return self
 
     @_fit_context(prefer_skip_nested_validation=False)

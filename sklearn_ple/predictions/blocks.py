@@ -1,6 +1,6 @@
 """Predictions for a dataset, one block of rows at a time."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from typing import Any, TypeVar, cast
 
@@ -34,7 +34,7 @@ def by_blocks(method: _Method) -> _Method:
 
 def predict_blocks(
     X: Any,
-    names: Iterable[str] | None,
+    names: Sequence[str],
     predict: Callable[..., Any],
     unknown: UnknownColumns,
     known: Any = None,
@@ -45,7 +45,7 @@ def predict_blocks(
     ----------
     X : dataset or path
         The rows.
-    names : iterable of str or None
+    names : sequence of str
         Names of the columns that the model was fitted to; no other columns are read.
     predict : callable
         Function that is called with the features of a block of rows, a data frame whose index is
@@ -65,7 +65,7 @@ def predict_blocks(
     ValueError
         If there are no names, or if the dataset lacks a column.
     """
-    if names is None:
+    if not names:
         raise ValueError(
             "The model was fitted to columns without names, so its columns cannot be found in a "
             "dataset: fit it to a data frame or to a dataset."

@@ -201,7 +201,10 @@ class MultiTaskModel(BaseEstimator, ABC):
             task; with known labels, if it is not known how the tasks depend on each other.
         """
         check_is_fitted(self)
-        positions = self._targets.positions(tasks)
+        return self._predict_positions(X, self._targets.positions(tasks), known)
+
+    def _predict_positions(self, X: Any, positions: Sequence[int], known: Any) -> Any:
+        """Predict the labels of the tasks at some positions, given known labels."""
         if known is None:
             labels = self._predict_labels(X)
         else:

@@ -9,7 +9,6 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from ..tasks import Task
-from .frames import is_polars
 
 
 @dataclass(frozen=True)
@@ -45,17 +44,16 @@ class TargetForm:
     levels: list[Any] = field(default_factory=list)
 
     @classmethod
-    def of(cls, y: Any, ndim: int, names: list[str]) -> "TargetForm":
-        """Return the form of a y with a number of dimensions and names of tasks."""
-        if is_polars(y) or isinstance(y, (pd.DataFrame, pd.Series)):
-            library = "polars" if is_polars(y) else "pandas"
-            if ndim == 1:
-                # Without a name, a Series of polars has an empty one.
-                name = None if library == "polars" and y.name == "" else y.name
-                return cls(library, ndim, names, [name], [y.dtype])
-            levels = [] if library == "polars" else list(y.columns.names)
-            return cls(library, ndim, names, list(y.columns), list(y.dtypes), levels=levels)
-        return cls("numpy", ndim, names, [], [])
+    def of(cls, y: Any, library: str, ndim: int, names: list[str]) -> "TargetForm":
+        """Return the form of a y of a library, with a number of dimensions and names of tasks."""
+        if library == "numpy":
+            return cls(library, ndim, names, [], [])
+        if ndim == 1:
+            # Without a name, a Series of polars has an empty one.
+            name = None if library == "polars" and y.name == "" else y.name
+            return cls(library, ndim, names, [name], [y.dtype])
+        levels = [] if library == "polars" else list(y.columns.names)
+        return cls(library, ndim, names, list(y.columns), list(y.dtypes), levels=levels)
 
     def ignored_among(self, names: Sequence[str]) -> list[int]:
         """Return the positions to ignore in a y of this form, which may lack ignored columns."""

@@ -89,6 +89,13 @@ def is_arrow(data: object) -> bool:
     )
 
 
+def find_library(data: object) -> str:
+    """Return the library of a table or column: "pandas", also for Arrow's, "polars" or "numpy"."""
+    if is_polars(data):
+        return "polars"
+    return "pandas" if is_arrow(data) or isinstance(data, (pd.DataFrame, pd.Series)) else "numpy"
+
+
 def takeable(data: Any) -> Any:
     """Return data whose rows can be taken by number: Arrow's and pandas' may need another form."""
     refuse_unread(data)
@@ -126,8 +133,9 @@ def to_pandas(data: Any, needs_order: bool = False) -> Any:
     """Turn data of polars or Arrow into pandas, and dictionaries of Arrow into categories.
 
     Columns of Arrow's types that are neither numbers nor text become objects, and its dates become
-    those of NumPy. Other data are returned unchanged. Where the order of categories is needed,
-    it is that of all parts of a column.
+    those of NumPy. Masked values of an array become missing, see `fill_mask`. Other data are
+    returned unchanged. Where the order of categories is needed, it is that of all parts of a
+    column.
     """
     refuse_unread(data)
     if is_polars(data):
@@ -140,7 +148,7 @@ def to_pandas(data: Any, needs_order: bool = False) -> Any:
     if isinstance(data, pd.Series):
         return to_native(data, needs_order) if is_foreign(data.dtype) else data
     if not isinstance(data, pd.DataFrame):
-        return data
+        return fill_mask(data)
     places = [place for place, dtype in enumerate(data.dtypes) if is_foreign(dtype)]
     if places:
         data = data.copy(deep=False)

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from ..utils.checks import check_unique, described, naming, shown
 from .form import TargetForm
-from .frames import drop_order, fill_mask, is_arrow, is_polars, to_pandas
+from .frames import drop_order, find_library, is_polars, to_pandas
 from .kinds import select_learnt
 from .plausibility import warn_of_text
 
@@ -234,12 +234,12 @@ def read_targets(
     if sparse.issparse(y):
         raise TypeError("Sparse y is not supported: pass a dense array or a data frame.")
     table = _as_pandas(y, "y", needs_order=True)
-    frame = as_frame(table)
+    frame = _name_tasks(table)
     names = list(frame.columns)
     if not names:
         raise ValueError("y has no column: there is nothing to learn.")
-    is_pandas = is_arrow(y) or isinstance(y, (pd.DataFrame, pd.Series))
-    form = TargetForm.of(table if is_pandas else y, table.ndim, names)
+    library = find_library(y)
+    form = TargetForm.of(table if library == "pandas" else y, library, table.ndim, names)
     if first is not None and form.columns in ([], [None]):
         names = [f"y{first + place}" for place in range(len(names))]
     check_unique("y", names)
@@ -267,13 +267,17 @@ def as_frame(y: Any, input_name: str = "y") -> pd.DataFrame:
         NumPy.
     """
     with naming(input_name):
-        table = _as_pandas(y, input_name)
-        if table.ndim == 1:
-            name = "y" if table.name is None else str(table.name)
-            return _use_plain_floats(table).to_frame(name)
-        names = [f"y{c}" if isinstance(c, int) else str(c) for c in table.columns]
-        for name in names:
-            name.encode()  # Half a surrogate pair is an error.
+        return _name_tasks(_as_pandas(y, input_name))
+
+
+def _name_tasks(table: pd.DataFrame | pd.Series) -> pd.DataFrame:
+    """Return labels as a data frame with the names of the tasks, see `as_frame`."""
+    if table.ndim == 1:
+        name = "y" if table.name is None else str(table.name)
+        return _use_plain_floats(table).to_frame(name)
+    names = [f"y{c}" if isinstance(c, int) else str(c) for c in table.columns]
+    for name in names:
+        name.encode()  # Half a surrogate pair is an error.
     table = table.set_axis(names, axis=1)
     for position in range(len(names)):
         column = table.iloc[:, position]
@@ -302,7 +306,7 @@ def _as_pandas(y: Any, input_name: str, needs_order: bool = False) -> pd.DataFra
     if is_polars(y):
         # Unlike an Enum, a Categorical declares no order of its categories.
         y = drop_order(y)
-    y = to_pandas(fill_mask(y), needs_order)
+    y = to_pandas(y, needs_order)
     is_index = isinstance(y, pd.Index) and not isinstance(y, pd.MultiIndex)
     if is_index or isinstance(y, pd.api.extensions.ExtensionArray):
         # As an array it would lose the classes that it declares, and their order.

@@ -3,7 +3,7 @@
 from collections.abc import Hashable
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from ..utils.checks import check_unique, naming, shown
-from .frames import fill_mask, is_dataset, keep_numbers, refuse_unread, to_pandas, use_native_order
+from .frames import is_dataset, keep_numbers, refuse_unread, to_pandas, use_native_order
 
 # Numbers by the names that pandas infers, and by types, which may be mixed with bools.
 _NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal", "boolean", "empty")
@@ -27,98 +27,121 @@ _LISTS = {"list", "tuple", "set", "frozenset", "ndarray"}
 Features: TypeAlias = pd.DataFrame | sparse.csr_matrix
 
 
-class FeatureReader:
-    """Reads X for an estimator, as whose columns scikit-learn keeps and checks those of X.
+class Header(NamedTuple):
+    """The columns of X in a fit.
+
+    Attributes
+    ----------
+    n_columns : int
+        Their number.
+    names : list of str
+        Their names; empty if they are not all strings.
+    """
+
+    n_columns: int
+    names: list[str]
+
+    @classmethod
+    def of(cls, estimator: BaseEstimator) -> "Header":
+        """Return the columns that an estimator was fitted to."""
+        return cls(estimator.n_features_in_, list(getattr(estimator, "feature_names_in_", ())))
+
+    def __str__(self) -> str:
+        """Return the names or, without names, their number, for messages."""
+        return str(self.names or self.n_columns)
+
+    def attributes(self) -> dict[str, Any]:
+        """Return the attributes in which scikit-learn's estimators keep their columns."""
+        names = {"feature_names_in_": np.array(self.names, dtype=object)} if self.names else {}
+        return {"n_features_in_": self.n_columns, **names}
+
+
+@naming("X")
+def read_features(X: Any, owner: str, header: Header | None = None) -> tuple[Features, Header]:
+    """Check the shape and names of X, and turn it into a data frame or a CSR matrix.
+
+    Columns of objects become numeric if they hold numbers. Otherwise they must hold categories.
 
     Parameters
     ----------
-    estimator : estimator
-        The estimator, whose names and number of columns are checked or set.
+    X : object
+        The features, see `MultiTaskEstimator.fit`.
+    owner : str
+        Name of the estimator's class, for messages.
+    header : Header, optional
+        The columns that X must have; by default they are those of a first fit.
+
+    Returns
+    -------
+    features : DataFrame or CSR matrix of shape (n_rows, n_columns)
+        The features; a CSR matrix if X is sparse.
+    header : Header
+        The columns of the fit.
+
+    Raises
+    ------
+    TypeError
+        If X is a dataset or a path, or if a column holds objects that are neither text nor
+        numbers.
+    ValueError
+        If X is empty or a list of paths, or if it differs from that of fit.
     """
+    if is_dataset(X):
+        _refuse_dataset(X)
+    X = to_pandas(X)
+    if not isinstance(X, pd.DataFrame):
+        X, header = _read_array(keep_numbers(X), owner, header)
+        return (X if sparse.issparse(X) else _read_odd_columns(X)), header
+    if not X.columns.is_unique:
+        check_unique("X", X.columns.tolist())
+    # Equal names need no check, and that of scikit-learn is slow for a single row.
+    if header is None or not header.names or X.columns.tolist() != header.names:
+        for name in X.columns:
+            str(name).encode()  # Half a surrogate pair is an error.
+        X, header = _validate(X, owner, header, skip_check_array=True)
+    if 0 in X.shape:
+        raise ValueError(f"X has {X.shape[0]} rows and {X.shape[1]} columns: it is empty.")
+    return _read_odd_columns(X), header
 
-    def __init__(self, estimator: BaseEstimator):
-        self._estimator = estimator
 
-    @property
-    def names(self) -> list[str]:
-        """Names of the columns; empty if they are not all strings."""
-        return list(getattr(self._estimator, "feature_names_in_", ()))
+def _read_array(X: Any, owner: str, header: Header | None) -> tuple[Features, Header]:
+    """Turn an array into a data frame, and a sparse matrix into a CSR matrix."""
+    is_sparse = sparse.issparse(X)
+    # Arrays of objects or strings may hold categories.
+    has_objects = not is_sparse and np.asarray(X).dtype.kind in ("O", "S", "U")
+    # The encoder reads arrays of NumPy, not tensors.
+    with config_context(array_api_dispatch=False):
+        X, header = _validate(
+            X,
+            owner,
+            header,
+            accept_sparse="csr",
+            dtype=None if has_objects else "numeric",
+            # Infinity is checked later, so that the message can name the column.
+            ensure_all_finite=False,
+        )
+    if not is_sparse:
+        X = _decode(X) if X.dtype.kind == "S" else X
+        return pd.DataFrame(X, columns=_name_columns(X.shape[1]), copy=False), header
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X, header
 
-    @property
-    def columns(self) -> list[str] | int:
-        """Names of the columns or, without names, their number."""
-        return self.names or self._estimator.n_features_in_
 
-    @naming("X")
-    def read(self, X: Any, reset: bool) -> Features:
-        """Check the shape and names of X, and turn it into a data frame or a CSR matrix.
+def _validate(X: Any, owner: str, header: Header | None, **options: Any) -> tuple[Any, Header]:
+    """Check X and its columns by scikit-learn, which keeps columns in an estimator."""
+    keeper = _make_class(owner)()
+    if header is not None:
+        vars(keeper).update(header.attributes())
+    X = validate_data(keeper, X, reset=header is None, **options)
+    return X, header or Header.of(keeper)
 
-        Columns of objects become numeric if they hold numbers. Otherwise they must hold
-        categories.
 
-        Parameters
-        ----------
-        X : object
-            The features, see `MultiTaskEstimator.fit`.
-        reset : bool
-            Whether names and number of columns are set, as in fit.
-
-        Returns
-        -------
-        DataFrame or CSR matrix of shape (n_rows, n_columns)
-            The features; a CSR matrix if X is sparse.
-
-        Raises
-        ------
-        TypeError
-            If X is a dataset or a path, or if a column holds objects that are neither text nor
-            numbers.
-        ValueError
-            If X is empty or a list of paths, or if it differs from that of fit.
-        """
-        _check_table(X)
-        X = to_pandas(fill_mask(X))
-        if not isinstance(X, pd.DataFrame):
-            X = self._read_array(keep_numbers(X), reset)
-            return X if sparse.issparse(X) else _read_odd_columns(X)
-        if not X.columns.is_unique:
-            check_unique("X", X.columns.tolist())
-        if reset or not self._has_columns_of_fit(X):
-            for name in X.columns:
-                str(name).encode()  # Half a surrogate pair is an error.
-            validate_data(self._estimator, X, reset=reset, skip_check_array=True)
-        if 0 in X.shape:
-            raise ValueError(f"X has {X.shape[0]} rows and {X.shape[1]} columns: it is empty.")
-        return _read_odd_columns(X)
-
-    def _read_array(self, X: Any, reset: bool) -> Features:
-        """Turn an array into a data frame, and a sparse matrix into a CSR matrix."""
-        is_sparse = sparse.issparse(X)
-        # Arrays of objects or strings may hold categories.
-        has_objects = not is_sparse and np.asarray(X).dtype.kind in ("O", "S", "U")
-        # The encoder reads arrays of NumPy, not tensors.
-        with config_context(array_api_dispatch=False):
-            X = validate_data(
-                self._estimator,
-                X,
-                reset=reset,
-                accept_sparse="csr",
-                dtype=None if has_objects else "numeric",
-                # Infinity is checked later, so that the message can name the column.
-                ensure_all_finite=False,
-            )
-        if not is_sparse:
-            X = _decode(X) if X.dtype.kind == "S" else X
-            return pd.DataFrame(X, columns=_name_columns(X.shape[1]), copy=False)
-        if not X.has_canonical_format:
-            X = X.copy()
-            X.sum_duplicates()
-        return X
-
-    def _has_columns_of_fit(self, X: pd.DataFrame) -> bool:
-        """Return whether X has the names of fit; scikit-learn's check is slow for a single row."""
-        names = getattr(self._estimator, "feature_names_in_", None)
-        return names is not None and X.columns.tolist() == names.tolist()
+@lru_cache(maxsize=16)
+def _make_class(owner: str) -> type[BaseEstimator]:
+    """Make a class with the name that scikit-learn's messages shall have."""
+    return type(owner, (BaseEstimator,), {})
 
 
 def _read_odd_columns(frame: pd.DataFrame) -> pd.DataFrame:
@@ -158,20 +181,20 @@ def check_in_memory(X: Any) -> None:
     """
     refuse_unread(X)
     if is_dataset(X) and not isinstance(X, (list, tuple)):
-        raise TypeError(
-            'X is a dataset or a path, but rows in memory are needed here: pass a table. "Tables '
-            'larger than memory" in the user guide says what reads files, and what does not.'
-        )
+        _refuse_dataset(X)
 
 
-def _check_table(X: Any) -> None:
+def _refuse_dataset(X: Any) -> None:
     """Raise an error for what has no columns: a dataset, a path, or a list of texts or paths."""
-    check_in_memory(X)
-    if isinstance(X, (list, tuple)) and is_dataset(X):
+    if isinstance(X, (list, tuple)):
         raise ValueError(
             "Expected 2D array, got a list of text or paths instead: pass rows in memory, each as "
             "a list of values."
         )
+    raise TypeError(
+        'X is a dataset or a path, but rows in memory are needed here: pass a table. "Tables '
+        'larger than memory" in the user guide says what reads files, and what does not.'
+    )
 
 
 @lru_cache(maxsize=16)

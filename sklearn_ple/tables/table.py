@@ -1,7 +1,7 @@
 """The rows of a fit, after reading and checking and before encoding."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from .form import TargetForm
 from .kinds import find_ignored
 from .labels import Labels, read_targets
 from .plausibility import refuse_names, warn_of_order, warn_of_targets_in_features
-from .reading import FeatureReader, Features
+from .reading import Features, Header, read_features
 from .weights import weigh
 
 #: Number of parts of the training rows: the statistics of a part are learnt from those before it.
@@ -29,13 +29,15 @@ class Table:
     Attributes
     ----------
     features : DataFrame or CSR matrix of shape (n_rows, n_columns)
-        The features that `FeatureReader.read` returned.
+        The features that `read_features` returned.
     labels : list of Labels
         The columns of y. Labels with a weight of zero are missing.
     weights : ndarray of shape (n_rows, n_tasks)
         Sample weights of the labels, zero for missing labels.
     form : TargetForm
         The form of y.
+    header : Header
+        The columns of X.
     row_numbers : ndarray of int of shape (n_rows,)
         Numbers of the rows in X.
     parts : ndarray of int of shape (n_rows,), default=None
@@ -47,19 +49,25 @@ class Table:
     labels: list[Labels]
     weights: np.ndarray
     form: TargetForm
+    header: Header
     row_numbers: np.ndarray
     parts: np.ndarray | None = None
 
     @classmethod
     def of_weighted(
-        cls, features: Features, labels: list[Labels], weights: np.ndarray, form: TargetForm
+        cls,
+        features: Features,
+        labels: list[Labels],
+        weights: np.ndarray,
+        form: TargetForm,
+        header: Header,
     ) -> "Table":
         """Return the table of those of the rows that have a label with a weight."""
         kept = np.flatnonzero(weights.any(axis=1))
         if len(kept) < len(weights):
             labels, weights = [column.take(kept) for column in labels], weights[kept]
             features = _safe_indexing(features, kept)
-        return cls(features, labels, weights, form, kept)
+        return cls(features, labels, weights, form, header, kept)
 
     @property
     def sample(self) -> "Table":
@@ -86,14 +94,24 @@ class TableReader:
 
     Attributes
     ----------
-    features : FeatureReader
-        Reads X, and checks its columns.
+    owner : str
+        Name of the estimator's class, for messages.
     task_types : object
         The parameter of the estimators, which may ignore columns of y.
+    header : Header, optional
+        The columns that X must have, those of an earlier fit; by default any.
+    form : TargetForm, optional
+        The form of y in an earlier fit, which determines the columns that are ignored.
     """
 
-    features: FeatureReader
+    owner: str
     task_types: TaskTypes
+    header: Header | None = None
+    form: TargetForm | None = None
+
+    def like(self, header: Header, form: TargetForm) -> "TableReader":
+        """Return the reader of rows that must be like those of an earlier table."""
+        return replace(self, header=header, form=form)
 
     def read(
         self,
@@ -101,7 +119,6 @@ class TableReader:
         y: Any,
         sample_weight: ArrayLike | None = None,
         *,
-        like: TargetForm | None = None,
         unit: float | None = None,
     ) -> Table:
         """Read the arguments of fit, and leave out rows without any weight.
@@ -110,9 +127,6 @@ class TableReader:
         ----------
         X, y, sample_weight : object
             The arguments of `MultiTaskEstimator.fit`.
-        like : TargetForm, optional
-            The form of the y of an earlier table, which determines the columns that are ignored.
-            The columns of X are then checked; by default they are those of a first fit.
         unit : float, optional
             The number by which weights are divided, for rows of a larger table; by default the
             mean of the weights.
@@ -122,18 +136,18 @@ class TableReader:
         Table
             The rows.
         """
-        features = self.features.read(X, reset=like is None)
-        names = self.features.names
+        features, header = read_features(X, self.owner, self.header)
         refuse_names(features.shape[0], y)
-        labels, form = read_targets(y, self.ignored(like))
-        if like and not form.columns and len(like.names) == len(labels):
-            labels = like.rename(labels)
+        labels, form = read_targets(y, self.ignored)
+        if self.form and not form.columns and len(self.form.names) == len(labels):
+            labels = self.form.rename(labels)
         check_lengths(X=features, y=labels[0].mask)
         warn_of_order(X=X, y=y, sample_weight=sample_weight)
-        warn_of_targets_in_features(names, form.columns)
+        warn_of_targets_in_features(header.names, form.columns)
         labels, weights = weigh(labels, sample_weight, unit)
-        return Table.of_weighted(features, labels, weights, form)
+        return Table.of_weighted(features, labels, weights, form, header)
 
-    def ignored(self, like: TargetForm | None) -> Callable[[Sequence[str]], list[int]]:
-        """Return the function that finds the columns of y to ignore, by their names."""
-        return like.ignored_among if like else partial(find_ignored, self.task_types)
+    @property
+    def ignored(self) -> Callable[[Sequence[str]], list[int]]:
+        """The function that finds the columns of y to ignore, by their names."""
+        return self.form.ignored_among if self.form else partial(find_ignored, self.task_types)

@@ -17,8 +17,8 @@ from ..parameters.same_network import describe_network
 from ..parameters.settings import Settings
 from ..predictions.intervals import Deviations
 from ..predictions.joint import Distributions, encode_labels, learn_copula
-from ..tables.files.streamed_table import FitTable, StreamedTable
-from ..tables.reading import FeatureReader
+from ..tables.files.streamed_table import StreamedTable
+from ..tables.reading import Header
 from ..utils.processes import current
 from ..utils.progress import write_line
 from ..utils.warn import warn
@@ -26,18 +26,18 @@ from .budget import Budget
 from .build import make_module, make_net
 from .callbacks import ProgressBar, copy_callback
 from .checkpoint import Checkpoint, Progress
-from .choosing.defaults import resolve
-from .choosing.validation_rows import Split, naming_validation_rows
+from .choosing.defaults import resolve_split, resolve_steps
+from .choosing.validation_rows import naming_validation_rows
 from .device import resolve_device
 from .inference import compute_outputs
 from .net import MultiTaskNet, Trained
 from .parallel.jobs import Jobs, can_divide
 from .parallel.synchroniser import check_same_fit, share_random_state
 from .random_state import draw_seed, seeded
-from .read import Arguments
+from .read import Arguments, FitRows
 from .rows import TableRows, TrainingRows
 from .schedule import Fall, Schedule
-from .start import Fitted, Start
+from .start import Fitted, Held, Start
 from .stopping import Patience
 from .stream_rows import stream_rows
 from .validation import SAMPLE, HeldOut, OutOfFold, Validation
@@ -75,7 +75,7 @@ class Plan(NamedTuple):
     Attributes
     ----------
     settings : Settings
-        The settings, in which no parameter is "auto" for the number of all rows.
+        The settings, in which no parameter of bins and of validation is "auto".
     device : str
         The device.
     budget : Budget or None
@@ -88,6 +88,8 @@ class Plan(NamedTuple):
         Seed of the choice of validation rows.
     row_numbers : ndarray of int of shape (n_rows,) or None
         Numbers of the rows in X; None if they are in files, or validation rows are apart.
+    header : Header
+        The columns of X.
     """
 
     settings: Settings
@@ -97,9 +99,7 @@ class Plan(NamedTuple):
     rng: np.random.RandomState
     split_seed: int
     row_numbers: np.ndarray | None
-
-
-_KEPT_IN_REFIT = ("max_epochs", "batch_size", "learning_rate")
+    header: Header
 
 
 @dataclass(eq=False)
@@ -110,8 +110,6 @@ class Fit:
     ----------
     settings : Settings
         The settings.
-    features : FeatureReader
-        Reads X.
     start : Start
         Where the fit starts from.
     classes : None, array-like, sequence or dict, default=None
@@ -127,7 +125,6 @@ class Fit:
     """
 
     settings: Settings
-    features: FeatureReader
     start: Start
     classes: Any = None
     keeps_unseen: bool = False
@@ -148,19 +145,18 @@ class Fit:
         """
         seconds = self.settings.max_time
         budget = None if seconds is None else Budget(seconds)
-        table, split = self.start.read(arguments, self.settings, self.features)
-        settings = resolve(self.settings, len(table), split)
-        encoder, encoded = self.start.encode(table, settings, self.classes)
-        plan = self._plan(settings, table, split, budget)
-        trainings = self._split(plan, table, split, encoder, encoded)
+        given = self.start.read(arguments, self.settings)
+        settings = resolve_split(self.settings, len(given.table), given.split)
+        encoder, encoded = self.start.encode(given, settings, self.classes)
+        plan = self._plan(settings, given, budget)
+        trainings = self._split(plan, given, encoder, encoded)
         # Free memory: training needs only what has been split.
-        del table, split, encoder, encoded
+        del given, encoder, encoded
         return self._train(plan, *trainings)
 
-    def _plan(
-        self, settings: Settings, table: FitTable, split: Split, budget: Budget | None
-    ) -> Plan:
+    def _plan(self, settings: Settings, given: FitRows, budget: Budget | None) -> Plan:
         """Plan the fit, and compare it with that of a checkpoint and those of other processes."""
+        table, split, _ = given
         device, fitted = resolve_device(settings.device, settings.tensor_dtype), self.start.fitted
         compared = self.settings, device, table, split, fitted and fitted.net.module_
         check_same_fit(*compared)
@@ -169,12 +165,13 @@ class Fit:
         rng = share_random_state(self.start.draw(source.random_state))
         seed = draw_seed(rng) if self.start.split_seed is None else self.start.split_seed
         row_numbers = getattr(table, "row_numbers", None) if split.table is None else None
-        return Plan(settings, device, budget, checkpoint, rng, seed, row_numbers)
+        drawn = rng, seed
+        return Plan(settings, device, budget, checkpoint, *drawn, row_numbers, table.header)
 
     # -- before the training --------------------------------------------------------------------
 
     def _split(
-        self, plan: Plan, table: FitTable, split: Split, encoder: TableEncoder, encoded: Encoded
+        self, plan: Plan, given: FitRows, encoder: TableEncoder, encoded: Encoded
     ) -> tuple[Training, Training | None]:
         """Split the rows, and fit the parts of the encoder that use labels.
 
@@ -185,26 +182,26 @@ class Fit:
         second : Training or None
             The training on all rows, if there is one.
         """
-        rows, train, validation = self._split_rows(plan, table, split, encoder, encoded)
+        rows, train, validation = self._split_rows(plan, given, encoder, encoded)
         refits = bool(plan.settings.refit and validation is not None and not self.start.goes_on)
+        settings = resolve_steps(plan.settings, len(train), validates=validation is not None)
         if validation is not None:
-            validation.check_labels(train, refits, plan.settings.early_stopping)
+            validation.check_labels(train, refits, settings.early_stopping)
         fitted, train = self._learn_from_labels(encoder, encoded, train, validation)
-        settings = resolve(self.settings, len(train), split, validates=validation is not None)
         first = Training(train, fitted, settings, validation)
         if not refits:
             return first, None
         # This encoder is fitted to all labels, including those of the validation rows.
         of_all, numbers = encoder.learn_from_labels(encoded, earlier=fitted)
         rows = rows if numbers is encoded.numbers else rows.with_numbers(numbers)
-        # The first training's number of epochs holds only for batches and rates like its own.
-        kept = {name: getattr(settings, name) for name in _KEPT_IN_REFIT}
-        return first, Training(rows, of_all, plan.settings.replace(**kept))
+        # The best number of epochs is known for the batches and rates of the first training only.
+        return first, Training(rows, of_all, settings)
 
     def _split_rows(
-        self, plan: Plan, table: FitTable, split: Split, encoder: TableEncoder, encoded: Encoded
+        self, plan: Plan, given: FitRows, encoder: TableEncoder, encoded: Encoded
     ) -> tuple[TrainingRows, TrainingRows, Validation | None]:
         """Return all rows, the rows for training, and the validation, or None without one."""
+        table, split, _ = given
         settings, targets = plan.settings, encoder.targets
         weight, dtype = settings.class_weight, settings.tensor_dtype
         if isinstance(table, StreamedTable):
@@ -220,10 +217,10 @@ class Fit:
             return rows, rows, None
         rng = np.random.RandomState(plan.split_seed)
         if settings.n_left_out:
-            folds = split.folds(len(table), settings.n_members, settings.n_left_out, rng)
+            folds = split.folds(len(rows), settings.n_members, settings.n_left_out, rng)
             crossed = OutOfFold(rows, table, targets, folds)
             return rows, crossed.rows, crossed
-        train, valid = split.rows(len(table), settings.validation_fraction, rng)
+        train, valid = split.rows(len(rows), settings.validation_fraction, rng)
         held_out = None if valid is None else HeldOut(rows, table, targets, valid, train)
         return rows, rows.take(train), held_out
 
@@ -263,14 +260,14 @@ class Fit:
     def _train(self, plan: Plan, first: Training, second: Training | None) -> Fitted:
         """Train a net and, if there is a second training, another net on all rows."""
         with seeded(plan.rng):
-            net = self._make_net(plan, first)
-            # The second training takes at most as long as the first one.
-            share = 1.0 if second is None else 0.5
-            trained = self._run_training(plan, 1, net, first, first.settings.max_epochs, share)
+            net, held = self._make_net(plan, first)
+            # A second training gets the other half of the time.
+            share, n_epochs = 1.0 if second is None else 0.5, first.settings.max_epochs
+            trained = self._run_training(plan, 1, net, held, first, n_epochs, share)
             again = None
             if second is not None and trained.complete:
                 again = self._train_again(plan, net, trained, second)
-            # What follows may take the time that training has left.
+            # What follows may use the time that training has left over.
             if plan.budget is not None:
                 plan.budget.end_training()
             if first.validation is None:
@@ -331,7 +328,7 @@ class Fit:
         predictions = encoder.targets.predict(parts)
         distributions = Distributions(predictions, of_rows, deviations.errors, parts)
         labels = encode_labels(encoder.tasks, sample.labels)
-        # Among several processes there is no limit, as each would reach it at another point.
+        # Several processes would reach a limit at different points, so they have none.
         limit = [] if plan.budget is None or current().n > 1 else [plan.budget.is_over]
         deviations.copula = learn_copula(
             encoder.tasks, distributions, encoder.prerequisites, labels, sample.weights, *limit
@@ -346,12 +343,12 @@ class Fit:
         weights of the members, determined on validation rows, and the history are those of
         the first net. The result is None if training is interrupted or fails.
         """
-        again = self._make_net(plan, training)
+        again, held = self._make_net(plan, training)
         again.module_.mean.load_state_dict(net.module_.mean.state_dict())
         trained = None
         with suppress(KeyboardInterrupt):
             n_epochs, fall = first.best_epoch, first.fall
-            trained = self._run_training(plan, 2, again, training, n_epochs, fall=fall)
+            trained = self._run_training(plan, 2, again, held, training, n_epochs, fall=fall)
         if trained is None or not trained.complete:
             warn(
                 "The second training, on all rows, was not completed: the model of the first one, "
@@ -367,6 +364,7 @@ class Fit:
         plan: Plan,
         number: int,
         net: MultiTaskNet,
+        held: Held,
         training: Training,
         n_epochs: int,
         share: float = 1.0,
@@ -376,7 +374,7 @@ class Fit:
         jobs = self._divide(plan, net, training)
         budget = None if plan.budget is None else plan.budget.take(share)
         schedule = self._make_schedule(training, budget, fall, divided=jobs is not None)
-        with self.start.hold(net, training.rows):
+        with self.start.hold(net, training.rows, held):
             trained = net.train(
                 training.rows,
                 n_epochs,
@@ -411,9 +409,9 @@ class Fit:
             by_epoch=divided or current().n > 1,
         )
 
-    def _make_net(self, plan: Plan, training: Training) -> MultiTaskNet:
-        columns = self.features.names
-        return self.start.make_net(training.settings, training.encoder, plan.device, columns)
+    def _make_net(self, plan: Plan, training: Training) -> tuple[MultiTaskNet, Held]:
+        made_of = training.settings, training.encoder, plan.device, plan.header.names
+        return self.start.make_net(*made_of)
 
     def _make_callbacks(
         self, number: int, training: Training, schedule: Schedule
@@ -432,7 +430,7 @@ class Fit:
 
         def make_smaller(n_members: int) -> MultiTaskNet:
             fewer = settings.replace(n_members=n_members)
-            module = make_module(fewer, encoder.without_coefficients(), self.features.names)
+            module = make_module(fewer, encoder.without_coefficients(), plan.header.names)
             return make_net(fewer, module, encoder, plan.device)
 
         return Jobs.divide(net, settings.n_jobs, make_smaller)
@@ -442,5 +440,5 @@ class Fit:
     ) -> Fitted:
         network = describe_network(self.settings.owner, self.settings.parameters)
         learnt = net, encoder, deviations, plan.rng, plan.device, network
-        result = Fitted(*learnt, plan.split_seed)
+        result = Fitted(*learnt, plan.split_seed, plan.header, ({}, {}))
         return self.start.keep_earlier(result)

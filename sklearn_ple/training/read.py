@@ -5,17 +5,16 @@ from typing import Any, NamedTuple
 
 from numpy.typing import ArrayLike
 
+from ..encoding.encoder import TableEncoder
 from ..parameters.settings import Settings
 from ..tables.files.columns import Columns
 from ..tables.files.source import Source
 from ..tables.files.streamed_table import FitTable, StreamedTable
-from ..tables.form import TargetForm
 from ..tables.frames import is_dataset
 from ..tables.kinds import assign_kinds
-from ..tables.reading import FeatureReader
 from ..tables.table import Table, TableReader
 from ..utils.warn import warn
-from .choosing.defaults import resolve
+from .choosing.defaults import resolve_split
 from .choosing.validation_rows import (
     LAST_WITH_GROUPS,
     Split,
@@ -51,12 +50,25 @@ class Arguments(NamedTuple):
         return None if all(argument is None for argument in rows) else rows
 
 
-def read(
-    arguments: Arguments,
-    settings: Settings,
-    features: FeatureReader,
-    like: TargetForm | None = None,
-) -> tuple[FitTable, Split]:
+class FitRows(NamedTuple):
+    """The rows of a fit, as they were read.
+
+    Attributes
+    ----------
+    table : Table or StreamedTable
+        The rows.
+    split : Split
+        The choice of validation rows.
+    grown : TableEncoder or None
+        The encoder of earlier and added tasks, if tasks are added.
+    """
+
+    table: FitTable
+    split: Split
+    grown: TableEncoder | None = None
+
+
+def read(arguments: Arguments, settings: Settings, reader: TableReader) -> FitRows:
     """Read the arguments of fit.
 
     Parameters
@@ -65,17 +77,13 @@ def read(
         The arguments.
     settings : Settings
         The settings of the fit.
-    features : FeatureReader
-        Reads X. The columns of X are set or, with ``like``, checked.
-    like : TargetForm, optional
-        The form of y in an earlier fit, from which this one goes on.
+    reader : TableReader
+        Reads rows as tables.
 
     Returns
     -------
-    table : Table or StreamedTable
+    FitRows
         The rows. Those of files are surveyed in a first pass, which reads their labels.
-    split : Split
-        How rows are split for validation.
 
     Raises
     ------
@@ -84,25 +92,23 @@ def read(
     ValueError
         If the arguments do not fit each other or the settings.
     """
-    reader = TableReader(features, settings.task_types)
     if arguments.apart is not None:
         check_apart(settings, arguments.X_val, arguments.y_val, arguments.groups)
     if is_dataset(arguments.X):
-        return _read_files(arguments, settings, reader, like)
-    table = reader.read(*arguments.rows, like=like)
+        return _read_files(arguments, settings, reader)
+    table = reader.read(*arguments.rows)
     if arguments.apart is None:
-        return table, Split.choose(settings, table, arguments.X, arguments.y, arguments.groups)
+        chosen_by = arguments.X, arguments.y, arguments.groups
+        return FitRows(table, Split.choose(settings, table, *chosen_by))
     if is_dataset(arguments.X_val):
         raise TypeError(
             "X_val is a dataset or a path, but X is in memory: pass both as datasets, or X_val as "
             "a table."
         )
-    return table, Split(table=_read_apart(arguments, settings, reader, table))
+    return FitRows(table, Split(table=_read_apart(arguments, settings, reader, table)))
 
 
-def _read_files(
-    arguments: Arguments, settings: Settings, reader: TableReader, like: TargetForm | None
-) -> tuple[StreamedTable, Split]:
+def _read_files(arguments: Arguments, settings: Settings, reader: TableReader) -> FitRows:
     """Read a dataset, and its validation rows."""
     rule = settings.validation_split
     if arguments.groups is not None and rule == "last":
@@ -114,21 +120,20 @@ def _read_files(
         )
     source = Source.of(arguments.X)
     columns = Columns.choose(source, arguments.y, arguments.sample_weight, group=arguments.groups)
-    if like is None:
+    if reader.form is None:
         _warn_of_lost_categories(settings, source, columns)
-    options: dict[str, Any] = {"like": like, "verbose": settings.verbose}
-    rows = reader, source, columns
+    made_of, verbose = (reader, source, columns), settings.verbose
     if arguments.apart is None:
-        options |= {"n_aside": partial(_n_aside, settings), "last": rule == "last"}
-        table = StreamedTable(*rows, **options)
-        return table, Split(table=table.aside)
-    table = StreamedTable(*rows, **options)
-    return table, Split(table=_read_apart(arguments, settings, reader, table))
+        n_aside = partial(_n_aside, settings)
+        table = StreamedTable(*made_of, verbose=verbose, n_aside=n_aside, last=rule == "last")
+        return FitRows(table, Split(table=table.aside))
+    table = StreamedTable(*made_of, verbose=verbose)
+    return FitRows(table, Split(table=_read_apart(arguments, settings, reader, table)))
 
 
 def _n_aside(settings: Settings, n_rows: int) -> int:
     """Return how many rows of files are set aside for validation."""
-    fraction = resolve(settings, n_rows).validation_fraction
+    fraction = resolve_split(settings, n_rows).validation_fraction
     if fraction is not None and settings.refit != "auto" and settings.refit:
         raise ValueError(
             "refit=True trains a second time on all rows, which is not possible for a dataset: "
@@ -142,16 +147,15 @@ def _read_apart(
 ) -> Table:
     """Read separate validation rows: all rows in memory, or a sample of those in files."""
     X, y, sample_weight = arguments.X_val, arguments.y_val, arguments.sample_weight_val
+    like = reader.like(table.header, table.form)
     with naming_validation_rows():
         if isinstance(table, StreamedTable) and is_dataset(X):
             features, source = table.columns.features, Source.of(X)
             columns = Columns.choose(source, y, sample_weight, features, ending="_val")
             source.check_columns(features, "X has the columns")
-            rows = reader, source, columns
-            options: dict[str, Any] = {"like": table.form, "verbose": settings.verbose}
-            apart = StreamedTable(*rows, **options).sample
+            apart = StreamedTable(like, source, columns, verbose=settings.verbose).sample
         else:
-            apart = reader.read(X, y, sample_weight, like=table.form)
+            apart = like.read(X, y, sample_weight)
         if not len(apart):
             raise ValueError("there is no label in y_val.")
     return apart

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 from torch import Tensor, nn
 
 from ..encoding.encoder import Encoded, TableEncoder
-from ..encoding.growth import grow
+from ..encoding.growth import encode_grown, grow
 from ..nn.transfer import take_over, transfer
 from ..parameters.same_network import (
     check_same_network,
@@ -21,8 +21,8 @@ from ..parameters.same_network import (
 )
 from ..parameters.settings import Settings
 from ..predictions.intervals import Deviations
-from ..tables.files.streamed_table import FitTable
-from ..tables.reading import FeatureReader
+from ..tables.reading import Header
+from ..tables.table import Table, TableReader
 from ..tasks import TaskTypes
 from ..utils.types import RandomStateLike
 from .build import make_encoder, make_first_net
@@ -30,7 +30,7 @@ from .choosing.validation_rows import Split
 from .inference import compute_outputs
 from .net import MultiTaskNet
 from .random_state import choose_random_state
-from .read import Arguments, read
+from .read import Arguments, FitRows, read
 from .rows import TableRows, TrainingRows
 
 # Number of rows on which two networks are compared, and the tolerance for rounding.
@@ -39,10 +39,10 @@ _RTOL, _ATOL = 1e-3, 1e-4
 # Parameters of the network that name tasks, and may differ in ``warm_start_from``.
 _OF_TASKS = {"task_types", "depends_on"}
 
-#: What was read: the rows, and the choice of validation rows.
-Reading = tuple[FitTable, Split]
 #: The encoder, and the encoded rows.
 Encoding = tuple[TableEncoder, Encoded]
+#: Which entries of weights training must not change, by the names of the weights.
+Held = dict[str, Tensor]
 
 
 class Fitted(NamedTuple):
@@ -65,6 +65,10 @@ class Fitted(NamedTuple):
     split_seed : int
         Seed of the choice of validation rows. Fits that start from this one draw the same rows,
         because the network has been trained on the others.
+    header : Header
+        The columns of X.
+    calibration : tuple of dict
+        The temperatures and the intercepts of the tasks by name, see `calibrate`.
     """
 
     net: MultiTaskNet
@@ -74,6 +78,8 @@ class Fitted(NamedTuple):
     device: str
     network: dict[str, str]
     split_seed: int
+    header: Header
+    calibration: tuple[dict[str, float], dict[str, list[float]]]
 
 
 class Start:
@@ -95,14 +101,15 @@ class Start:
         self.fitted: Any = fitted
         self.split_seed = None if fitted is None else fitted.split_seed
 
-    def read(self, arguments: Arguments, settings: Settings, features: FeatureReader) -> Reading:
+    def read(self, arguments: Arguments, settings: Settings) -> FitRows:
         """Read the arguments; see `read`."""
-        return read(arguments, settings, features)
+        reader = TableReader(settings.owner.__name__, settings.task_types)
+        return read(arguments, settings, reader)
 
-    def encode(self, table: FitTable, settings: Settings, classes: Any) -> Encoding:
+    def encode(self, rows: FitRows, settings: Settings, classes: Any) -> Encoding:
         """Encode the table, with an encoder that learns from it or has learnt before."""
         encoder = make_encoder(settings, classes)
-        return encoder, encoder.learn(table, settings.class_weight)
+        return encoder, encoder.learn(rows.table, settings.class_weight)
 
     def draw(self, random_state: RandomStateLike) -> np.random.RandomState:
         """Return the random state from which the fit draws."""
@@ -110,17 +117,17 @@ class Start:
 
     def make_net(
         self, settings: Settings, encoder: TableEncoder, device: str, names: Sequence[str]
-    ) -> MultiTaskNet:
-        """Make the net with its initial weights."""
+    ) -> tuple[MultiTaskNet, Held]:
+        """Make the net with its initial weights, some of which training must not change."""
         net = make_first_net(settings, encoder, device, names)
-        self._set_weights(net, encoder)
-        return net
+        return net, self._set_weights(net, encoder)
 
-    def _set_weights(self, net: MultiTaskNet, encoder: TableEncoder) -> None:
-        """Set the initial weights of a net, which are random."""
+    def _set_weights(self, net: MultiTaskNet, encoder: TableEncoder) -> Held:
+        """Set the initial weights of a net, which are random, and say which stay as they are."""
+        return {}
 
     @contextmanager
-    def hold(self, net: MultiTaskNet, rows: TrainingRows) -> Iterator[None]:
+    def hold(self, net: MultiTaskNet, rows: TrainingRows, held: Held) -> Iterator[None]:
         """Keep the weights that training must not change as they are, within the context."""
         yield
 
@@ -140,26 +147,23 @@ class OtherModel(Start):
         The other model.
     owner : type
         Class of its estimator.
-    columns : FeatureReader
-        The columns that it was fitted to.
     """
 
-    def __init__(self, fitted: Fitted, owner: type, columns: FeatureReader):
+    def __init__(self, fitted: Fitted, owner: type):
         super().__init__(fitted)
         self.owner = owner
-        self.columns = columns
 
-    def read(self, arguments: Arguments, settings: Settings, features: FeatureReader) -> Reading:
+    def read(self, arguments: Arguments, settings: Settings) -> FitRows:
         """Read the arguments, and check that network and columns are those of the other model."""
-        found = super().read(arguments, settings, features)
+        rows = super().read(arguments, settings)
         self._check_network(settings)
-        now, then = features.columns, self.columns.columns
+        now, then = rows.table.header, self.fitted.header
         if now != then:
             raise ValueError(
                 "X has other columns than the model of warm_start_from was fitted with: they "
                 f"would be {now}, but are {then} there. Pass the same columns."
             )
-        return found
+        return rows
 
     def _check_network(self, settings: Settings) -> None:
         now = describe_network(settings.owner, settings.parameters)
@@ -169,7 +173,7 @@ class OtherModel(Start):
                 f"warm_start_from is a {self.owner.__name__}, whose network is not that of a "
                 f"{settings.owner.__name__}: pass an estimator with the same network."
             )
-        # The tasks may differ: `transfer` copies the weights of those with the same names.
+        # The tasks may differ: `transfer` copies the weights of tasks that have the same name.
         now = {name: text for name, text in now.items() if name not in _OF_TASKS}
         if changed := list_differences(now, before, "in warm_start_from"):
             raise ValueError(
@@ -178,13 +182,13 @@ class OtherModel(Start):
                 "warm_start_from."
             )
 
-    def encode(self, table: FitTable, settings: Settings, classes: Any) -> Encoding:
+    def encode(self, rows: FitRows, settings: Settings, classes: Any) -> Encoding:
         """Encode the table, whose features are encoded as those of the other model."""
         encoder = make_encoder(settings, classes)
         encoder.encode_features_as(self.fitted.encoder)
-        return encoder, encoder.learn(table, settings.class_weight)
+        return encoder, encoder.learn(rows.table, settings.class_weight)
 
-    def _set_weights(self, net: MultiTaskNet, encoder: TableEncoder) -> None:
+    def _set_weights(self, net: MultiTaskNet, encoder: TableEncoder) -> Held:
         """Copy the weights that the two networks have in common."""
         module, other = net.module_, self.fitted.net.module_
         if type(module.body) is not type(other.body):
@@ -196,6 +200,7 @@ class OtherModel(Start):
             [each.targets.names[k] for k in each.order] for each in (encoder, self.fitted.encoder)
         )
         transfer(module, other, names, names_there)
+        return {}
 
 
 class LastFit(Start):
@@ -203,18 +208,20 @@ class LastFit(Start):
 
     goes_on = True
 
-    def read(self, arguments: Arguments, settings: Settings, features: FeatureReader) -> Reading:
+    def read(self, arguments: Arguments, settings: Settings) -> FitRows:
         """Read the arguments in the form of those of the last fit, for the same network."""
         check_same_network(settings.owner, settings.parameters, self.fitted.network)
-        return read(arguments, settings, features, self.fitted.encoder.targets.form)
+        like = self.fitted.header, self.fitted.encoder.targets.form
+        reader = TableReader(settings.owner.__name__, settings.task_types, *like)
+        return read(arguments, settings, reader)
 
-    def encode(self, table: FitTable, settings: Settings, classes: Any) -> Encoding:
+    def encode(self, rows: FitRows, settings: Settings, classes: Any) -> Encoding:
         """Encode the table with the encoder of the last fit, whose tasks may learn anew."""
         encoder = copy.copy(self.fitted.encoder)
         encoder.targets = encoder.targets.copy()
-        return encoder, encoder.apply_again(table, settings.class_weight)
+        return encoder, encoder.apply_again(rows.table, settings.class_weight)
 
-    def _set_weights(self, net: MultiTaskNet, encoder: TableEncoder) -> None:
+    def _set_weights(self, net: MultiTaskNet, encoder: TableEncoder) -> Held:
         """Copy all weights and the history.
 
         The state of the balancer is copied too, if both balancers have the same class and options.
@@ -228,6 +235,7 @@ class LastFit(Start):
         if fits and repr(net.criterion_) == repr(last.criterion_):
             net.criterion_.load_state_dict(last.criterion_.state_dict(), strict=False)
         net.history = copy.deepcopy(last.history)
+        return {}
 
 
 class LastStep(LastFit):
@@ -241,11 +249,11 @@ class LastStep(LastFit):
 
     def make_net(
         self, settings: Settings, encoder: TableEncoder, device: str, names: Sequence[str]
-    ) -> MultiTaskNet:
+    ) -> tuple[MultiTaskNet, Held]:
         """Copy the net, so that a failure leaves it as it was."""
         net = copy.deepcopy(self.fitted.net)
         net.n_jobs = settings.n_jobs
-        return net
+        return net, {}
 
 
 class FewerTasks(Start):
@@ -269,60 +277,61 @@ class FewerTasks(Start):
         self.task_types = task_types
         self.freeze = freeze
 
-    def read(self, arguments: Arguments, settings: Settings, features: FeatureReader) -> Reading:
+    def read(self, arguments: Arguments, settings: Settings) -> FitRows:
         """Read the rows of the new tasks, and learn these tasks."""
-        X, y, sample_weight = arguments.rows
         encoder, weights = self.fitted.encoder, settings.task_weights
         options: dict[str, Any] = {"task_weights": weights, "new_alone": self.freeze}
-        self.grown = grow(encoder, features, X, y, sample_weight, self.task_types, **options)
-        self.unlabelled = self.grown.unlabelled
-        added = self.grown.encoder.targets.names[len(encoder.tasks) :]
+        columns = settings.owner.__name__, self.fitted.header
+        grown, table = grow(encoder, *columns, *arguments.rows, self.task_types, **options)
+        added = grown.targets.names[len(encoder.tasks) :]
         check_same_network(settings.owner, settings.parameters, self.fitted.network, added)
-        table = self.grown.table
-        return table, Split.choose(settings, table, X, y, arguments.groups)
+        chosen_by = arguments.X, arguments.y, arguments.groups
+        return FitRows(table, Split.choose(settings, table, *chosen_by), grown)
 
-    def encode(self, table: FitTable, settings: Settings, classes: Any) -> Encoding:
+    def encode(self, rows: FitRows, settings: Settings, classes: Any) -> Encoding:
         """Encode the rows of all tasks."""
-        grown = self.grown
-        del self.grown  # Training needs its rows no longer.
-        return grown.encoder, grown.encode(settings.class_weight)
+        table, _, grown = cast("tuple[Table, Split, TableEncoder]", rows)
+        return grown, encode_grown(grown, table, settings.class_weight)
 
     def draw(self, random_state: RandomStateLike) -> np.random.RandomState:
         """Return the random state of the last fit."""
         return choose_random_state(self.fitted.rng, random_state)
 
-    def _set_weights(self, net: MultiTaskNet, encoder: TableEncoder) -> None:
+    def _set_weights(self, net: MultiTaskNet, encoder: TableEncoder) -> Held:
         """Copy the weights of the first tasks, and those that they share."""
         module = net.module_
         try:
-            self._masks = take_over(module, self.fitted.net.module_)
+            earlier = take_over(module, self.fitted.net.module_)
         except ValueError as error:
             name = type(module.body).__name__
             raise ValueError(f"{name} cannot take another task: {error}") from error
-        if not self.freeze:
-            weights = module.mean.weights
-            unlabelled = torch.as_tensor(self.unlabelled, device=weights.device)
-            self._masks = {"mean.weights": unlabelled.expand_as(weights)}
+        if self.freeze:
+            return earlier
+        weights = module.mean.weights
+        unlabelled = torch.as_tensor(encoder.n_labels == 0, device=weights.device)
+        return {"mean.weights": unlabelled.expand_as(weights)}
 
     def keep_earlier(self, result: Fitted) -> Fitted:
-        """Keep the deviations of the first tasks, if they are frozen."""
-        earlier = self.fitted.deviations
-        if not self.freeze or earlier is None:
+        """Keep the calibration and the deviations of the first tasks, if they are frozen."""
+        if not self.freeze:
+            return result
+        result = result._replace(calibration=self.fitted.calibration)
+        if (earlier := self.fitted.deviations) is None:
             return result
         mean, targets = result.net.module_.mean, result.encoder.targets
         deviations = result.deviations or Deviations.for_mean(mean, targets)
         return result._replace(deviations=deviations.keep(earlier))
 
     @contextmanager
-    def hold(self, net: MultiTaskNet, rows: TrainingRows) -> Iterator[None]:
+    def hold(self, net: MultiTaskNet, rows: TrainingRows, held: Held) -> Iterator[None]:
         """Keep the weights of the first tasks unchanged in every step."""
         state = net.module_.state_dict(keep_vars=True)
-        held = [(state[name], mask) for name, mask in self._masks.items() if mask.any()]
-        before = [(tensor, mask, tensor.detach().clone()) for tensor, mask in held]
-        whole = [tensor for tensor, mask in held if tensor.requires_grad and mask.all()]
-        # A weight of which only some entries are held has a gradient, and weight decay and
-        # momentum change even entries whose gradient is 0: these are restored after each step.
-        moved = [(p, mask, was) for p, mask, was in before if p.requires_grad and not mask.all()]
+        pairs = [(state[name], mask) for name, mask in held.items() if mask.any()]
+        before = [(tensor, mask, tensor.detach().clone()) for tensor, mask in pairs]
+        whole = [tensor for tensor, mask in pairs if tensor.requires_grad and mask.all()]
+        # If only some entries of a weight are held, the optimizer must step on the others. Weight
+        # decay and momentum then change the held ones too, which are restored after each step.
+        moved = [each for each in before if each[0].requires_grad and not each[1].all()]
         first = rows.head(_ROWS_COMPARED)
         self._check_unmoved(net, first)
         for tensor in whole:

@@ -17,7 +17,6 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from makers import assert_alike, make_encoder, make_tiny, read_table
 from scipy import sparse
-from sklearn.base import BaseEstimator
 from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 
 from sklearn_ple import PLERegressor, export
@@ -27,12 +26,13 @@ from sklearn_ple.encoding.features import FeatureEncoder
 from sklearn_ple.encoding.scaling import WeightedRows
 from sklearn_ple.ensemble import PerTaskClassifierRegressor
 from sklearn_ple.tables.frames import to_pandas
-from sklearn_ple.tables.reading import FeatureReader
+from sklearn_ple.tables.reading import Header, read_features
 
 
 def read(X):
     """Read X as an estimator's fit does."""
-    return FeatureReader(BaseEstimator()).read(X, reset=True)
+    features, _ = read_features(X, "PLERegressor")
+    return features
 
 
 def learn(X, weights=None, **params):
@@ -907,13 +907,13 @@ def test_empty_frames_are_an_error(X):
         read(X)
 
 
-def test_an_estimator_learns_the_names_and_checks_them():
-    estimator = BaseEstimator()
-    FeatureReader(estimator).read(FRAME, reset=True)
-    assert estimator.n_features_in_ == 3
-    assert estimator.feature_names_in_.tolist() == ["a", "b", "c"]
+def test_the_names_are_learnt_and_checked():
+    _, header = read_features(FRAME, "PLERegressor")
+    assert header == Header(3, ["a", "b", "c"])
     with pytest.raises(ValueError, match="feature names should match"):
-        FeatureReader(estimator).read(FRAME[["b", "a", "c"]], reset=False)
+        read_features(FRAME[["b", "a", "c"]], "PLERegressor", header)
+    with pytest.raises(ValueError, match="X has 2 features, but PLERegressor is expecting 3"):
+        read_features(FRAME.to_numpy()[:, :2], "PLERegressor", Header(3, []))
 
 
 @pytest.mark.parametrize("rows", [[[1.0, 2.0]], [["a", 2.0]]])
@@ -925,10 +925,9 @@ def test_columns_are_counted_in_what_can_only_be_turned_into_an_array(rows):
         def __len__(self):
             return len(rows)
 
-    estimator = BaseEstimator()
-    FeatureReader(estimator).read(Rows(), reset=True)
-    assert estimator.n_features_in_ == 2
-    assert FeatureReader(estimator).read(Rows(), reset=False).shape == (1, 2)
+    _, header = read_features(Rows(), "PLERegressor")
+    assert header.n_columns == 2
+    assert read_features(Rows(), "PLERegressor", header)[0].shape == (1, 2)
 
 
 # -- properties -----------------------------------------------------------------------------------

@@ -12,8 +12,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import LeaveOneOut, cross_val_score
 
-from sklearn_ple import PLEClassifier, PLEClassifierRegressor
-from sklearn_ple.tables.reading import FeatureReader
+from sklearn_ple import PLEClassifier, PLEClassifierRegressor, predictor
 from sklearn_ple.tasks import Binary, Multiclass
 
 N = 80
@@ -33,11 +32,9 @@ def fitted():
 )
 def test_rows_are_read_and_run_through_the_network_once(fitted, method, monkeypatch):
     model, X = fitted
-    calls, read = [], FeatureReader.read
+    calls, read = [], predictor.read_features
     monkeypatch.setattr(
-        FeatureReader,
-        "read",
-        lambda *args, **options: calls.append("read") or read(*args, **options),
+        predictor, "read_features", lambda *args: calls.append("read") or read(*args)
     )
     hook = model.module_.body.register_forward_pre_hook(lambda *_: calls.append("network"))
     if method == "predict with std":

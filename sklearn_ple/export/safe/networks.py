@@ -1,6 +1,6 @@
 """Networks of files, whose sizes are checked before memory is allocated."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from torch.overrides import TorchFunctionMode
 from ...encoding.encoder import TableEncoder
 from ...nn import TabularNetwork
 from ...parameters.settings import Settings
+from ...tables.reading import Header
 from ...training.build import make_module
 
 # Limit of torch's operations while a network is created: so many for each of its tensors, and at
@@ -20,11 +21,7 @@ _BESIDE = 16
 
 
 def restore_network(
-    settings: Settings,
-    encoder: TableEncoder,
-    state: Mapping[str, Tensor],
-    n_columns: int,
-    names: Sequence[str] | None,
+    settings: Settings, encoder: TableEncoder, state: Mapping[str, Tensor], header: Header
 ) -> TabularNetwork:
     """Create the network that settings and an encoder describe, and give it a state.
 
@@ -39,10 +36,8 @@ def restore_network(
         The fitted encoder.
     state : mapping of str to Tensor
         The tensors of the network, by name.
-    n_columns : int
-        Number of columns of X.
-    names : sequence of str or None
-        Names of these columns, if they have any.
+    header : Header
+        The columns of X.
 
     Returns
     -------
@@ -57,14 +52,14 @@ def restore_network(
     n_numbers = sum(tensor.numel() for tensor in state.values())
     n_views = settings.n_members * len(settings.architecture.views(len(encoder.tasks)))
     n_weighed = len(state["mean.weights"]) if "mean.weights" in state else 0
-    if n_weighed != settings.n_members or n_views * n_columns > _BESIDE * n_numbers:
+    if n_weighed != settings.n_members or n_views * header.n_columns > _BESIDE * n_numbers:
         raise ValueError("the number of members is not that of its network")
     if settings.parameters.get("n_levels", 1) > len(state):
         raise ValueError("the number of levels is not that of its network")
     width, n_codes = settings.embedding_dim, sum(encoder.features.cardinalities_)
     if not isinstance(width, str) and width * n_codes > n_numbers:
         raise ValueError("the width of its embeddings is not that of its network")
-    made_of = settings, encoder, () if names is None else list(names)
+    made_of = settings, encoder, header.names
     # Parameters that describe more parts than the file contains would take more operations.
     with _Bounded(_AT_LEAST + _PER_TENSOR * len(state)), torch.device("meta"):
         outline = make_module(*made_of).to(settings.tensor_dtype)

@@ -19,9 +19,9 @@ from ...parameters.same_network import describe_network
 from ...parameters.settings import Settings
 from ...predictions.copula import Copula
 from ...predictions.intervals import Deviations
+from ...tables.reading import Header
 from ...tasks import Task
 from ...training.build import make_encoder, make_net
-from ...training.choosing.defaults import resolve
 from ...training.device import resolve_device
 from ...training.history import SHOWN
 from ...training.random_state import seeded
@@ -107,14 +107,15 @@ def put_together(model: FittedEstimator, state: dict[str, Any]) -> None:
     names = state["feature_names_in_"]
     if names is not None and not all(isinstance(name, str) for name in names):
         raise ValueError("the names of its columns are not text")
-    model.n_features_in_ = state["n_features_in_"]
-    if names is not None:
-        model.feature_names_in_ = names
+    header = Header(state["n_features_in_"], [] if names is None else names.tolist())
     model.set_output(**(state["_sklearn_output_config"] or {}))
-    settings = resolve(model._settings, n_rows=1).replace(
+    given = model._settings
+    settings = given.replace(
         batch_size=state["net_.batch_size"],
         learning_rate=state["net_.lr"],
         n_bins=state["_encoder.n_bins"],
+        # A task that is watched has a name.
+        early_stopping=given.early_stopping != "auto" and given.early_stopping,
     )
     try:
         device = resolve_device(state["device_"], settings.tensor_dtype)
@@ -123,9 +124,7 @@ def put_together(model: FittedEstimator, state: dict[str, Any]) -> None:
         device = "cpu"
     encoder = _make_encoder(settings, state)
     with seeded(np.random.RandomState(0)):
-        module = restore_network(
-            settings, encoder, state["net_.module_"], model.n_features_in_, names
-        )
+        module = restore_network(settings, encoder, state["net_.module_"], header)
         # The speed of this machine with bfloat16 is checked only before training.
         module.product_dtype = settings.product_dtype
         net = make_net(settings, module, encoder, device)
@@ -140,11 +139,11 @@ def put_together(model: FittedEstimator, state: dict[str, Any]) -> None:
         _check_deviations(deviations, len(encoder.tasks))
         if deviations.copula is not None:
             _check_copula(deviations.copula, encoder.tasks)
+    _check_intercepts(state, encoder.tasks)
     network = describe_network(settings.owner, settings.parameters)
     learnt = net, encoder, deviations, state["_rng"], device, network
-    model._store(Fitted(*learnt, state["_split_seed"]))
-    _check_intercepts(state, encoder.tasks)
-    model.temperatures_, model.intercepts_ = state["temperatures_"], state["intercepts_"]
+    calibration = state["temperatures_"], state["intercepts_"]
+    model._store(Fitted(*learnt, state["_split_seed"], header, calibration))
 
 
 def _make_encoder(settings: Settings, state: dict[str, Any]) -> TableEncoder:

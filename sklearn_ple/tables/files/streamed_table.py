@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import joblib
 import numpy as np
 
-from ..form import TargetForm
 from ..kinds import find_ordered, select_learnt
 from ..labels import read_targets
 from ..table import N_PARTS, Table, TableReader
@@ -44,13 +43,11 @@ class StreamedTable:
     Parameters
     ----------
     reader : TableReader
-        Reads rows as tables.
+        Reads rows as tables, perhaps like those of an earlier one.
     source : Source
         The files.
     columns : Columns
         The columns to read.
-    like : TargetForm, optional
-        The form of y in an earlier table.
     verbose : int, default=0
         Whether passes over the rows show progress bars.
     n_aside : callable, optional
@@ -72,6 +69,8 @@ class StreamedTable:
         Weights of these labels; those of labels that occur only in other rows are 0.
     form : TargetForm
         The form of y.
+    header : Header
+        The columns of X.
     """
 
     def __init__(
@@ -80,22 +79,19 @@ class StreamedTable:
         source: Source,
         columns: Columns,
         *,
-        like: TargetForm | None = None,
         verbose: int = 0,
         n_aside: Callable[[int], int] = lambda n_rows: 0,
         last: bool = False,
     ):
-        self.reader = reader
         self.source = source
         self.columns = columns
         self.verbose = verbose
-        ignored = reader.ignored(like)
         # Checked before any block is read, whose name would be in the message.
-        select_learnt(columns.targets, ignored)
-        # A fitted form has its order already.
-        ordered = set() if like else find_ordered(reader.task_types, columns.targets)
+        select_learnt(columns.targets, reader.ignored)
+        # The form of an earlier fit has the order of its categories.
+        ordered = set() if reader.form else find_ordered(reader.task_types, columns.targets)
         most_aside = n_aside(source.n_rows)
-        survey = Survey(source, columns, ignored, most_aside, last, ordered)
+        survey = Survey(source, columns, reader.ignored, most_aside, last, ordered)
         blocks = source.blocks(columns.surveyed)
         for block in show_progress(blocks, source.n_rows, "Reading labels", verbose):
             with block.row_group.named():
@@ -106,10 +102,13 @@ class StreamedTable:
         # If the sample contains all rows, weights are the same as for a table in memory.
         rows, row_numbers = survey.sample()
         unit = None if len(row_numbers) == survey.n_rows else survey.unit
-        self.sample = self._read_table(rows, row_numbers, like, unit)
-        self.form = self.sample.form
+        self.reader = reader
+        self.sample = self._read_table(rows, row_numbers, unit)
+        self.form, self.header = self.sample.form, self.sample.header
+        # All other rows are read in the form of the sample.
+        self.reader = reader.like(self.header, self.form)
         aside = survey.aside()
-        self.aside = None if aside is None else self._read_table(*aside, self.form, survey.unit)
+        self.aside = None if aside is None else self._read_table(*aside, survey.unit)
         self.labels, self.weights = survey.with_rare_labels(self.sample)
 
     def __len__(self) -> int:
@@ -135,9 +134,9 @@ class StreamedTable:
         columns = self.columns
         blocks = self.source.blocks(columns.labelled)
         for block in show_progress(blocks, self.source.n_rows, "Counting labels", self.verbose):
-            labels, form = read_targets(columns.y(block.rows), self.reader.ignored(self.form))
+            labels, form = read_targets(columns.y(block.rows), self.reader.ignored)
             labels, weights = weigh(labels, columns.sample_weight(block.rows), self._unit)
-            yield Table(None, labels, weights, form, block.row_numbers)
+            yield Table(None, labels, weights, form, self.header, block.row_numbers)
 
     def training_rows(
         self, order: Sequence[int], make: Callable[[Table], _Made]
@@ -202,21 +201,17 @@ class StreamedTable:
             if not len(row_numbers):
                 continue
             with block.row_group.named():
-                table = self._read_table(rows, row_numbers, self.form, self._unit)
+                table = self._read_table(rows, row_numbers, self._unit)
                 made = make(table) if len(table) else None
             if made is not None:
                 yield made
 
     def _read_table(
-        self,
-        rows: "pyarrow.Table",
-        row_numbers: np.ndarray,
-        like: TargetForm | None,
-        unit: float | None,
+        self, rows: "pyarrow.Table", row_numbers: np.ndarray, unit: float | None
     ) -> Table:
         columns = self.columns
         passed = columns.X(rows), columns.y(rows), columns.sample_weight(rows)
-        table = self.reader.read(*passed, like=like, unit=unit)
+        table = self.reader.read(*passed, unit=unit)
         row_numbers = row_numbers[table.row_numbers]
         # A row has the same part in every pass, whatever the order in which rows are read.
         parts = (hash_rows(row_numbers) % np.uint64(N_PARTS)).astype(np.int64)

@@ -1,7 +1,7 @@
 """The plan of a training: values of parameters that are "auto", by the number of rows."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ...parameters.settings import Settings
@@ -13,7 +13,7 @@ from .validation_rows import LEAST_ROWS_TO_SET_ASIDE, Split, stops_early
 _ROWS_OF_VALIDATION = 3000
 # Number of steps without validation on small tables, where more would overfit if labels are noisy.
 _STEPS = 120
-# Number of steps that validation ends long before, if it can.
+# Greatest number of steps with validation, which ends most trainings long before.
 _MOST_STEPS = 20_000
 # Least and greatest number of rows in a step; a step of fewer rows takes nearly as long.
 _LEAST_ROWS, _MOST_ROWS = 64, 2048
@@ -38,64 +38,80 @@ _MANY_TASKS, _WIDE = 100, 192
 _IN_NET_PARAMS = {"batch_size": "batch_size", "max_epochs": "max_epochs", "learning_rate": "lr"}
 
 
-def resolve(
-    settings: Settings, n_rows: int, split: Split | None = None, validates: bool | None = None
-) -> Settings:
-    """Replace all parameters that are "auto", for a number of rows to train on.
+def resolve_split(settings: Settings, n_rows: int, split: Split | None = None) -> Settings:
+    """Replace parameters of bins and of validation that are "auto", by the number of all rows.
 
     Parameters
     ----------
     settings : Settings
-        The settings; ``net_params`` take precedence.
+        The settings.
     n_rows : int
         Number of rows.
     split : Split, optional
         The choice of validation rows; by default they are drawn at random.
-    validates : bool, optional
-        Whether there are validation rows, if they have been chosen already; by default the
-        number of rows determines it.
 
     Returns
     -------
     Settings
         The settings. Without validation ``validation_fraction`` is None.
     """
-    split, net_params = split or Split(), read_net_params(settings.net_params)
-    stopping = settings.early_stopping
-
-    def find(parameter: str, rule: Callable[[int], Any]) -> Any:
-        value = getattr(settings, parameter)
-        if parameter in _IN_NET_PARAMS:
-            value = net_params.get(_IN_NET_PARAMS[parameter], value)
-        # If there are no rows, the encoder raises an error later.
-        return rule(max(n_rows, 1)) if isinstance(value, str) else make_plain(value)
-
+    read_net_params(settings.net_params)  # Its errors come before anything is learnt.
+    # If there are no rows, the encoder raises an error later.
+    split, n = split or Split(), max(n_rows, 1)
     n_left_out = 0
     if isinstance(settings.validation_fraction, str):
         n_left_out = split.n_left_out(n_rows, settings.n_members)
-    if validates is None:
-        # Folds, which cost no rows, and separate validation rows are always enough.
-        is_free = n_left_out or split.table is not None
-        validates = stops_early(settings, n_rows, 0 if is_free else LEAST_ROWS_TO_SET_ASIDE)
-    batch_size = find("batch_size", default_batch_size)
-    max_epochs = find("max_epochs", lambda n: default_epochs(n, batch_size, validates))
-    fraction = find("validation_fraction", lambda n: min(0.1, _ROWS_OF_VALIDATION / n))
-
-    def is_worth_refitting(n: int) -> bool:
-        # Callbacks may rely on validation rows.
-        return n <= _MOST_ROWS_TO_REFIT and not settings.callbacks and not n_left_out
-
+    # Folds, which cost no rows, and separate validation rows are always enough.
+    is_free = n_left_out or split.table is not None
+    validates = stops_early(settings, n_rows, 0 if is_free else LEAST_ROWS_TO_SET_ASIDE)
+    fraction = _replace_auto(settings.validation_fraction, min(0.1, _ROWS_OF_VALIDATION / n))
+    # Callbacks may rely on validation rows.
+    refits = n <= _MOST_ROWS_TO_REFIT and not settings.callbacks and not n_left_out
     return settings.replace(
-        batch_size=batch_size,
-        max_epochs=max_epochs,
-        early_stopping=validates if stopping == "auto" else stopping,
-        n_iter_no_change=find("n_iter_no_change", lambda _: None),
-        learning_rate=find("learning_rate", lambda _: default_learning_rate(batch_size)),
+        n_iter_no_change=_replace_auto(settings.n_iter_no_change, None),
         validation_fraction=fraction if validates else None,
         n_left_out=n_left_out if validates else 0,
-        refit=split.table is None and find("refit", is_worth_refitting),
-        n_bins=find("n_bins", default_n_bins),
+        refit=split.table is None and _replace_auto(settings.refit, refits),
+        n_bins=_replace_auto(settings.n_bins, default_n_bins(n)),
     )
+
+
+def resolve_steps(settings: Settings, n_rows: int, validates: bool) -> Settings:
+    """Replace parameters of the steps that are "auto", by the number of rows to train on.
+
+    Parameters
+    ----------
+    settings : Settings
+        The settings; ``net_params`` take precedence.
+    n_rows : int
+        Number of rows to train on.
+    validates : bool
+        Whether there are validation rows.
+
+    Returns
+    -------
+    Settings
+        The settings, in which no parameter of training is "auto".
+    """
+    net_params, n = read_net_params(settings.net_params), max(n_rows, 1)
+
+    def find(parameter: str, default: Any) -> Any:
+        own = getattr(settings, parameter)
+        return _replace_auto(net_params.get(_IN_NET_PARAMS[parameter], own), default)
+
+    batch_size = find("batch_size", default_batch_size(n))
+    stopping = settings.early_stopping
+    return settings.replace(
+        batch_size=batch_size,
+        max_epochs=find("max_epochs", default_epochs(n, batch_size, validates)),
+        early_stopping=validates if stopping == "auto" else stopping,
+        learning_rate=find("learning_rate", default_learning_rate(batch_size)),
+    )
+
+
+def _replace_auto(value: Any, default: Any) -> Any:
+    """Return the value of a parameter, or its default if it is "auto"."""
+    return default if isinstance(value, str) else make_plain(value)
 
 
 def for_one_epoch(settings: Settings) -> Settings:

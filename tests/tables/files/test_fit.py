@@ -31,7 +31,6 @@ from sklearn_ple.tables.files import streamed_table, survey
 from sklearn_ple.tables.files.columns import Columns
 from sklearn_ple.tables.files.source import Source
 from sklearn_ple.tables.files.streamed_table import StreamedTable
-from sklearn_ple.tables.reading import FeatureReader
 from sklearn_ple.tables.table import TableReader
 from sklearn_ple.utils.processes import Processes, train_together
 
@@ -474,7 +473,7 @@ def test_columns_of_paths_and_of_pandas_index(tmp_path):
             folder / "part.parquet"
         )
     learnt = learn(model(), tmp_path / "files", TASKS, "w")
-    assert learnt.estimator.feature_names_in_.tolist() == [*FEATURES, "year"]
+    assert learnt.table.header.names == [*FEATURES, "year"]
     place = learnt.names.index("year")
     assert learnt.features.scaler_.mean_[place] == pytest.approx(
         np.average(2020 + (frame["w"] >= 0.6), weights=_row_weights(frame)), rel=1e-12
@@ -519,7 +518,7 @@ def test_chosen_row_groups_are_read_and_no_others(tmp_path, chosen):
 def identify(rows):
     """Return the identity of the rows that a fit reads."""
     source = Source.of(rows)
-    reader = TableReader(FeatureReader(model()), "auto")
+    reader = TableReader("", "auto")
     return streamed_table.StreamedTable(reader, source, Columns.choose(source, TASKS)).identity
 
 
@@ -701,7 +700,7 @@ def test_rows_of_a_group_are_validated_together(tmp_path):
     assert fitted.feature_names_in_.tolist() == FEATURES
     source = Source.of(folder)
     columns = Columns.choose(source, TASKS, group="user")
-    reader = TableReader(FeatureReader(estimator), "auto")
+    reader = TableReader("", "auto")
     read = StreamedTable(reader, source, columns, n_aside=lambda n: n // 5)
     aside = read.is_aside(np.arange(900))
     assert 180 <= aside.sum() < 220 and len(read.aside) == aside.sum()
@@ -709,9 +708,8 @@ def test_rows_of_a_group_are_validated_together(tmp_path):
     assert not users[0] & users[1] and len(users[0] | users[1]) == 60
     # The same users are drawn from files in another order.
     turned = write(tmp_path / "turned", frame[::-1])
-    again = StreamedTable(
-        reader, Source.of(turned), columns, n_aside=lambda n: n // 5, like=read.form
-    )
+    like = reader.like(read.header, read.form)
+    again = StreamedTable(like, Source.of(turned), columns, n_aside=lambda n: n // 5)
     assert set(frame["user"][::-1].to_numpy()[again.is_aside(np.arange(900))]) == users[0]
     one = write(tmp_path / "one", frame.assign(user="me"))
     with pytest.raises(ValueError, match="single group"):
