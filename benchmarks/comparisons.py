@@ -8,6 +8,7 @@ from scipy import stats
 
 from sklearn_ple.inspection import Comparison
 
+from .data_sets import LAWS, LEARNABLE
 from .measuring import RESULTS
 
 #: The level of the tests.
@@ -17,6 +18,8 @@ MARGIN = 0.01
 #: A model that was not fitted to some sets, because its fits take too long.
 SLOW = "TabM"
 OURS, TUNED, BLEND = "PLE", "PLE, tuned", "blend"
+#: Our boosting per task, whose number of rounds is chosen by folds.
+BOOSTING = "boosting"
 TUNED_PEERS = [
     f"{name}, tuned and ensembled" for name in ("CatBoost", "LightGBM", "RealMLP", SLOW)
 ]
@@ -28,10 +31,14 @@ CHEAPEST = "LightGBM, early stopping"
 ALIKE = "census_no_education"
 #: Held-out rows for each row to train on, of splits that `data_sets.without_test_rows` makes.
 OF_SPLITS = 1 / 3
+#: Sets with little noise, where there is much to learn.
+LITTLE_NOISE = (*LEARNABLE, *LAWS)
+#: Tables with more rows to train on are large.
+LARGE = 2000
 #: The models of the pictures of score and cost.
-SHOWN = (OURS, *FEWER, BLEND, CHEAPEST, "CatBoost", "CatBoost MultiRMSEWithMissingValues", SLOW)
-SHOWN += ("CatBoost MultiLogloss", "HistGradientBoosting", "XGBoost", "XGBoost multi-output trees")
-SHOWN += ("RealMLP", "Random forest")
+SHOWN = (OURS, BLEND, BOOSTING, CHEAPEST, "CatBoost", "HistGradientBoosting", "XGBoost")
+SHOWN += ("CatBoost MultiRMSEWithMissingValues", "CatBoost MultiLogloss", SLOW, "RealMLP")
+SHOWN += ("XGBoost multi-output trees", "Random forest")
 
 
 def results(name):
@@ -190,25 +197,13 @@ def chances(differences, margin=MARGIN, n_draws=50_000):
 # -- scores and costs -----------------------------------------------------------------------------
 
 
-def runs_on_test_rows(accuracy, members):
-    """Return the runs of all models on test rows, with their mean scores and CPU seconds.
-
-    PLE with fewer members is of members.json, which times every fit in a process of its own. It
-    has the default too: all its times on a set are multiplied by the factor between the two times
-    of the default.
-    """
-    accuracy = accuracy.assign(
-        score=[np.mean(list(own.values())) for own in accuracy["scores"]],
-        seconds=accuracy["fit_cpu_seconds"],
+def runs_on_test_rows(runs, sizes):
+    """Return the runs of all models, with mean scores, CPU seconds and the sizes of their sets."""
+    runs = runs.assign(
+        score=[np.mean(list(own.values())) for own in runs["scores"]],
+        seconds=runs["fit_cpu_seconds"],
     )
-    fewer = members.assign(model=members["model"].replace({DEFAULT: OURS}))
-    here, apart = (
-        own[own["model"] == OURS].groupby("data")["fit_cpu_seconds"].mean()
-        for own in (accuracy, fewer)
-    )
-    factors = fewer["data"].map(here / apart)
-    fewer = fewer.assign(seconds=fewer["fit_cpu_seconds"] * factors)
-    runs = pd.concat([accuracy, fewer[fewer["model"] != OURS]], ignore_index=True)
+    runs = runs.drop(columns=sizes.columns, errors="ignore").join(sizes, on="data")
     return runs[runs["data"] != ALIKE]
 
 
@@ -218,7 +213,6 @@ def runs_beside_tuned(runs):
     n_models = runs[runs["model"].isin(models)].groupby("data")["model"].nunique()
     sets = n_models.index[n_models == len(models)]
     runs = runs[runs["model"].isin((*SHOWN, *models)) & runs["data"].isin(sets)]
-    runs = runs[~runs["model"].isin(FEWER)]
     return runs.assign(seconds=runs["seconds"] + runs["search_seconds"].fillna(0))
 
 
@@ -230,21 +224,40 @@ def on_common_sets(runs):
 
 
 def overall(runs):
-    """Compute every model's score and cost over the sets on which all ran.
+    """Compute every model's scores and costs over the sets on which all ran.
 
-    On every task the lowest score counts 0 and the highest 1; a set's score is the mean over its
-    tasks. Costs are multiples of LightGBM's, geometric means over the sets.
+    Returns
+    -------
+    DataFrame
+        A row for each model, the best first. "score": on every task the lowest score of a model
+        counts 0 and the highest 1; a set's score is the mean over its tasks. "gap": by how much
+        the mean score of a set is below that of its best model, as the mean over the sets.
+        "seconds": the sum of the CPU seconds. "cost": their ratio to LightGBM's, as the geometric
+        mean over the sets, and that of `LARGE` ones.
     """
     runs = on_common_sets(runs)
     scores = mean_scores(runs)
     low, high = scores.min(), scores.max()
     scaled = ((scores - low) / (high - low)).fillna(1)
-    spent = np.log(runs.groupby(["model", "data"])["seconds"].mean().unstack())
+    of_sets, spent = (
+        runs.groupby(["model", "data"])[column].mean().unstack() for column in ("score", "seconds")
+    )
+    ratios = np.log(spent / spent.loc[CHEAPEST])
+    is_large = runs.groupby("data")["n_rows"].first() > LARGE
     found = {
         "score": scaled.T.groupby(level="data").mean().mean(),
-        "cost": np.exp((spent - spent.loc[CHEAPEST]).mean(axis=1)),
+        "gap": (of_sets.max() - of_sets).mean(axis=1),
+        "seconds": spent.sum(axis=1),
+        "cost": np.exp(ratios.mean(axis=1)),
+        "cost, large": np.exp(ratios.loc[:, is_large].mean(axis=1)),
     }
     return pd.DataFrame(found).sort_values("score", ascending=False)
+
+
+def by_noise(runs):
+    """Divide runs into those on sets as they are found, and those on sets with little noise."""
+    little = runs["data"].isin(LITTLE_NOISE)
+    return runs[~little], runs[little]
 
 
 def compare(runs, model, other):

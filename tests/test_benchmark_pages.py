@@ -32,12 +32,22 @@ PAGES = (
 #: Parts of other pages that quote tables: between two texts.
 QUOTING = {
     "README.md": ("- **Scores**", "- **When not**"),
-    "docs/benchmarks.rst": ("- **PLE and its", "CPU times of a fit"),
+    "docs/benchmarks.rst": ("- **PLE and its", '"Gap to the best"'),
     "docs/comparison.rst": (":alt: On five small tables", "Tuning PLE gains little"),
     "docs/index.rst": ("What it gains", "**Do not use it**"),
     "docs/guide/decision.rst": ("test rows of 21 tables", "**Is it the sharing"),
 }
-QUOTED = ("overall", "beside", "ranks", "ranks_tuned", "losses", "scores", "signed_ranks_blend")
+QUOTED = (
+    "overall",
+    "overall_little_noise",
+    "overall_tuned",
+    "beside",
+    "ranks",
+    "ranks_tuned",
+    "losses",
+    "scores",
+    "signed_ranks_blend",
+)
 QUOTED += ("signed_ranks_ple",)
 pytestmark = pytest.mark.skipif(
     not (ROOT / ".git").exists(), reason="the project is no git checkout"
@@ -283,6 +293,11 @@ def runs(scores, seconds=None):
     return pd.DataFrame(rows)
 
 
+def sizes_of(n_rows):
+    """Make the sizes of data sets from their numbers of rows."""
+    return pd.DataFrame({"n_rows": pd.Series(n_rows)})
+
+
 @pytest.mark.parametrize("overlap", [0.0, 1 / 3])
 def test_gains_have_students_intervals_corrected_for_overlapping_splits(module, overlap):
     random = np.random.default_rng(0)
@@ -317,7 +332,7 @@ def test_scores_and_costs_are_compared_over_the_sets_that_all_ran_on(module):
     more = [f"set {number}" for number in range(9)]
     scores |= {name: {"PLE": [1.0], "CatBoost": [0.5], rival: [0.0]} for name in more}
     measured = runs(scores, {"PLE": 8.0, "CatBoost": 32.0, rival: 2.0})
-    made = comparisons.runs_on_test_rows(measured, runs({"edm": {"PLE": [0.4]}}))
+    made = comparisons.runs_on_test_rows(measured, sizes_of(dict.fromkeys(scores, 3000)))
     found = comparisons.overall(made)
     expected = {
         "PLE": ((1 + 0) / 2 + 0.75 + 1 + 9) / 12,
@@ -326,21 +341,24 @@ def test_scores_and_costs_are_compared_over_the_sets_that_all_ran_on(module):
     }
     assert found["score"].to_dict() == pytest.approx(expected)
     assert found["cost"].to_dict() == pytest.approx({"PLE": 4, "CatBoost": 16, rival: 1})
+    # The best mean score is PLE's on ten sets, CatBoost's .5 on edm and .75 on NHEFS.
+    assert found["gap"]["PLE"] == pytest.approx((0.75 - 0.7 + 0.5 - 0.4) / 12)
+    assert found["seconds"].to_dict() == {"PLE": 96, "CatBoost": 384, rival: 24}
     by_set, by_task, ratio = comparisons.compare(made, "PLE", "CatBoost")
     assert (len(by_set), len(by_task), ratio) == (12, 13, pytest.approx(0.25))
     assert (by_set > 0).sum() == 10 and (by_task < 0).sum() == 2
 
 
-def test_costs_of_fewer_members_are_those_of_the_default_times_a_factor(module):
+def test_sets_of_little_noise_and_large_ones_are_shown_apart(module):
     comparisons = module("comparisons")
-    accuracy = runs({"nhefs": {"PLE": [0.7]}, "edm": {"PLE": [0.3]}}, {"PLE": 6.0})
-    default = "PLE, 8 members (default)"
-    scores = {name: {default: [0.9], "PLE, 1 member": [0.6]} for name in ("nhefs", "edm")}
-    members = runs(scores, {default: 4.0, "PLE, 1 member": 1.0})
-    made = comparisons.runs_on_test_rows(accuracy, members)
-    found = made.groupby("model")["seconds"].unique()
-    assert found["PLE"] == [6.0] and found["PLE, 1 member"] == [1.5]
-    assert made.loc[made["model"] == "PLE", "score"].tolist() == [0.7, 0.3]
+    scores = {name: {"PLE": [0.8], comparisons.CHEAPEST: [0.9]} for name in ("edm", "rf1", "arm")}
+    made = runs(scores)
+    made.loc[(made["data"] == "rf1") & (made["model"] == "PLE"), "fit_cpu_seconds"] = 4.0
+    sizes = sizes_of({"edm": 2000, "rf1": 2001, "arm": 2001})
+    found, little = comparisons.by_noise(comparisons.runs_on_test_rows(made, sizes))
+    assert set(found["data"]) == {"edm", "rf1"} and set(little["data"]) == {"arm"}
+    ours = comparisons.overall(found).loc["PLE"]
+    assert ours["cost"] == pytest.approx(2) and ours["cost, large"] == pytest.approx(4)
 
 
 def test_tuned_models_are_compared_with_the_time_of_their_search(module):
@@ -351,7 +369,7 @@ def test_tuned_models_are_compared_with_the_time_of_their_search(module):
     seconds = {"PLE": 2.0, "PLE, tuned": 3.0}
     accuracy = runs(scores, seconds)
     accuracy.loc[accuracy["model"] == "PLE, tuned", "search_seconds"] = 29.0
-    made = comparisons.runs_on_test_rows(accuracy, runs({"edm": {"PLE": [0.3]}}))
+    made = comparisons.runs_on_test_rows(accuracy, sizes_of(dict.fromkeys(scores, 3000)))
     made = comparisons.runs_beside_tuned(made)
     assert set(made["data"]) == {"edm"}
     found = comparisons.overall(made)["cost"]

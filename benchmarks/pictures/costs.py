@@ -24,6 +24,7 @@ BLUE, ORANGE, RED, GREY = "#0072B2", "#D08C00", "#D55E00", "#4D4D4D"
 STYLES = {
     "PLE": ("o", BLUE),
     "blend": ("h", BLUE),
+    "Boosting by folds": ("H", "#A65628"),
     "LightGBM": ("s", ORANGE),
     "CatBoost": ("D", RED),
     "CatBoost joint": ("d", RED),
@@ -35,9 +36,9 @@ STYLES = {
     "TabM": ("P", "#6A4FB3"),
     "Ridge": ("*", "#808080"),
 }
-N_MEMBERS = {"PLE, 1 member": 1, "PLE, 2 members": 2, "PLE, 4 members": 4, "PLE": 8}
 #: Up to which set each picture goes.
 FRONTIERS = {"frontier": "users_items", "frontier_small": "andro", "frontier_more": "linnerud"}
+FRONTIERS |= {"frontier_learnable": "arm"}
 GROWTH_AXES = {
     "rows": "30 columns, 3 tasks",
     "columns": "10,000 rows, 3 tasks",
@@ -78,34 +79,41 @@ def write(figure, path, labels):
 
 def draw_overall(folder, end):
     """Draw each model's score against its cost: over all sets, and over those with tuning."""
-    runs, tuned = shown_runs(), comparisons.runs_beside_tuned(test_runs())
-    n_sets, n_small = comparisons.on_common_sets(runs)["data"].nunique(), tuned["data"].nunique()
-    title, about = f"Defaults, {n_sets} tables", "up is better, left is cheaper"
-    draw_costs(folder / f"overall{end}", runs, title, about, "PLE, 8 members")
+    for name, runs, of_kind in zip(
+        ("overall", "overall_little_noise"),
+        comparisons.by_noise(shown_runs()),
+        ("", " with little noise"),
+        strict=True,
+    ):
+        n_sets = comparisons.on_common_sets(runs)["data"].nunique()
+        title, about = f"Defaults, {n_sets} tables{of_kind}", "up is better, left is cheaper"
+        draw_costs(folder / f"{name}{end}", runs, title, about)
+    tuned = comparisons.runs_beside_tuned(test_runs())
+    n_small = tuned["data"].nunique()
     title, about = f"Also tuned, {n_small} small tables", "hollow: tuned, search included"
-    draw_costs(folder / f"tuned{end}", tuned, title, about, "PLE")
+    draw_costs(folder / f"tuned{end}", tuned, title, about)
 
 
-def draw_costs(path, runs, title, about, ours):
-    """Draw the score of each model against its cost, with a name for the last point of PLE."""
+def draw_costs(path, runs, title, about):
+    """Draw the score of each model against its cost."""
     points = comparisons.overall(runs)
     sizes = {"font.size": 10, "xtick.labelsize": 9, "ytick.labelsize": 9}
     with plt.style.context([STYLE, sizes]):
-        figure = plt.figure(figsize=(5.8, 3.8), layout="constrained")
+        figure = plt.figure(figsize=(5.8, 4.4), layout="constrained")
         ax = panel(figure, 111, title, about)
-        labels = draw_models(ax, points["cost"], points["score"], 9, ours)
+        labels = draw_models(ax, points["cost"], points["score"], 9)
         ax.xaxis.set_major_formatter("{x:g}×")
         # Nobody should take it for an accuracy.
         ax.set_ylabel("where the score lies between\nthe worst model (0) and the best (1)")
-        ax.set_xlabel("CPU time of a fit, as a multiple of LightGBM's (one thread)")
+        ax.set_xlabel("CPU time of a fit, as a multiple of LightGBM's")
         write(figure, path, [labels])
 
 
 def draw_frontiers(folder, end, n_columns=3):
-    """Draw a panel for each set, with scores against seconds, in three pictures."""
+    """Draw a panel for each set, with scores against seconds, in several pictures."""
     runs = shown_runs()
     means = runs.groupby(["data", "model"])[["score", "seconds"]].mean()
-    sizes = runs.groupby("data")[["n_rows", "n_columns", "n_tasks"]].max().astype(int)
+    sizes = runs.groupby("data")[["n_rows", "n_columns", "n_tasks"]].first().astype(int)
     names = [name for name in TITLES if name in sizes.index]
     for picture, last in FRONTIERS.items():
         n = names.index(last) + 1
@@ -120,7 +128,7 @@ def draw_frontiers(folder, end, n_columns=3):
                 about = "{:,} × {:,}, {} tasks".format(*sizes.loc[name])
                 ax = panel(figure, cell, TITLES[name], about)
                 x, y = (means.loc[name][column] for column in ("seconds", "score"))
-                labels.append(draw_models(ax, x, y, 6.5, "PLE, 8", floor(y)))
+                labels.append(draw_models(ax, x, y, 6.5, floor(y)))
                 # Of many powers of ten only every second one has a label: more would touch.
                 step = 2 if np.ptp(np.log10(ax.get_xlim())) > 4.1 else 1
                 ax.xaxis.set_major_formatter(ticker.FuncFormatter(partial(seconds, step=step)))
@@ -135,9 +143,8 @@ def seconds(value, _, step):
 
 def floor(scores):
     """Return how low scores of others are drawn, so that the better ones can be distinguished."""
-    others = scores.drop(N_MEMBERS, errors="ignore")
-    ours = scores.drop(others.index)
-    return min([scores.max() - 3.5 * (scores.max() - others.median()), *ours])
+    others = scores.drop(OURS)
+    return min(scores.max() - 3.5 * (scores.max() - others.median()), scores[OURS])
 
 
 def style_of(model):
@@ -154,31 +161,22 @@ def shade(color):
     return tuple(0.6 * part + 0.4 for part in to_rgb(color))
 
 
-def draw_models(ax, x, y, size, last, lowest=None):
-    """Draw a point for each model, ours joined by a line; return the labels, not yet placed.
+def draw_models(ax, x, y, size, lowest=None):
+    """Draw a point for each model; return the labels, not yet placed.
 
-    `last` is the text beside our model with the most members. Scores below `lowest` are drawn at
-    this height.
+    Scores below `lowest` are drawn at this height.
     """
-    ours = [name for name in N_MEMBERS if name in x.index]
-    others = [name for name in x.index if name not in N_MEMBERS]
     shown = y.clip(lower=lowest) if lowest is not None else y
-    labels, blue = Labels(ax, size), shade(BLUE)
-    # Where points overlap, the better one is on top.
-    for name in sorted(others, key=shown.get):
-        _, marker, color, edge = style_of(name)
-        ax.plot(x[name], shown[name], marker, color=color, ms=size, **edge)
-        labels.keep_free([x[name]], [shown[name]], size)
-    ax.plot(x[ours], shown[ours], "-o", color=blue, ms=size + 1, lw=2, zorder=3, **EDGE)
-    labels.keep_free(x[ours], shown[ours], size)
-    for name in ours:
-        text = last if name == OURS else str(N_MEMBERS[name])
-        style = {"color": blue, "weight": "bold", "fontsize": size + 1}
-        labels.add(x[name], shown[name], text, **style)
-    for name in others:
-        text, _, color, _ = style_of(name)
+    labels = Labels(ax, size)
+    # Where points overlap, the better one is on top, and ours above all.
+    for name in sorted(x.index, key=lambda name: (name == OURS, shown[name])):
+        text, marker, color, edge = style_of(name)
+        own = size + (name == OURS)
+        ax.plot(x[name], shown[name], marker, color=color, ms=own, **edge)
+        labels.keep_free([x[name]], [shown[name]], own)
         text += f" ({y[name]:.3f}) ↓" if y[name] < shown[name] else ""
-        labels.add(x[name], shown[name], text, color=color, fontsize=size + 1)
+        weight = "bold" if name == OURS else None
+        labels.add(x[name], shown[name], text, color=color, weight=weight, fontsize=size + 1)
     ax.set_xscale("log")
     low, high = x.min(), x.max()
     ax.set_xlim(low / (high / low) ** 0.15, high * (high / low) ** 0.14)

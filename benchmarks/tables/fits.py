@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ..comparisons import CHEAPEST, OURS, mean_scores, ran_nearly_everywhere, results
+from ..data_sets import SETS
 from .cells import MISSING, SHORT, TITLES, cells, change, mark, named, seconds, times
 
 #: The models whose scores are measured over the number of rows.
@@ -70,7 +71,7 @@ def growth():
 
 def sizes():
     runs = results("sizes")
-    generated = ~runs["data"].isin(TITLES)
+    generated = ~runs["data"].isin(SETS)
     for name, own in (("sizes_real", runs[~generated]), ("sizes_generated", runs[generated])):
         by_size = own.groupby("n_rows")
         shown = pd.DataFrame([average(of_size) for _, of_size in by_size], list(by_size.groups))

@@ -10,6 +10,7 @@ from ..comparisons import (
     CHEAPEST,
     DEFAULT,
     FEWER,
+    LITTLE_NOISE,
     OURS,
     SHOWN,
     SLOW,
@@ -30,16 +31,20 @@ from .cells import (
     times,
 )
 
+OF_BLEND = (BLEND, comparisons.BOOSTING)
+
 
 @cache
 def every_run():
-    """Return the rows of accuracy.json, and those of the blend."""
-    return pd.concat([results("accuracy"), results("blend").query("model == @BLEND")])
+    """Return the rows of accuracy.json, and those of the blend and of our boosting."""
+    ours = results("blend").query("model in @OF_BLEND")
+    return pd.concat([results("accuracy"), ours], ignore_index=True)
 
 
 @cache
 def test_runs():
-    return comparisons.runs_on_test_rows(every_run(), results("members"))
+    sizes = results("blend").groupby("data")[["n_rows", "n_columns", "n_tasks"]].first()
+    return comparisons.runs_on_test_rows(every_run(), sizes)
 
 
 def shown_runs():
@@ -58,16 +63,24 @@ def blend():
 
 
 def summary():
-    everywhere, small = (
-        comparisons.overall(shown_runs()),
-        comparisons.overall(comparisons.runs_beside_tuned(test_runs())),
-    )
-    forms = {"score|score": "{:.2f}", "cost|CPU time": times}
-    of_small = {"score|score, small tables": "{:.2f}", "cost|CPU time, small tables": times}
-    shown = pd.concat([cells(everywhere, **forms), cells(small, **of_small)], axis=1)
-    yield "overall", shown.fillna(MISSING).rename(SHORT).rename_axis("model")
+    for name, runs in zip(
+        ("overall", "overall_little_noise"), comparisons.by_noise(shown_runs()), strict=True
+    ):
+        forms = {
+            "score|score": "{:.2f}",
+            "gap|gap to the best": "{:.3f}",
+            "seconds|CPU s": seconds,
+        }
+        forms |= {"seconds|CPU s": seconds, "cost|CPU time": times}
+        forms["cost, large|CPU time, large tables"] = times
+        shown = cells(comparisons.overall(runs), **forms)
+        yield name, shown.rename(SHORT).rename_axis("model")
 
-    rows, scores = {}, comparisons.mean_scores(test_runs()).drop(index=list(FEWER))
+    small = comparisons.overall(comparisons.runs_beside_tuned(test_runs()))
+    shown = cells(small, **{"score|score": "{:.2f}", "cost|CPU time": times})
+    yield "overall_tuned", shown.rename(SHORT).rename_axis("model")
+
+    rows, scores = {}, comparisons.mean_scores(test_runs())
     # Those that ran everywhere come first.
     order = comparisons.mean_ranks(scores)[0].sort_values("tasks", ascending=False, kind="stable")
     for name in order.index.drop(OURS):
@@ -80,11 +93,10 @@ def summary():
         }
     yield "beside", pd.DataFrame(rows).T.rename(SHORT).rename_axis("other model")
 
-    # The default is that of the same run, not that of accuracy.json.
-    rows, together = {}, results("members")
-    together = together.assign(seconds=together["fit_cpu_seconds"])
+    rows, members = {}, results("members")
+    members = members.assign(seconds=members["fit_cpu_seconds"])
     for name in FEWER:
-        by_set, _, ratio = comparisons.compare(together, name, DEFAULT)
+        by_set, _, ratio = comparisons.compare(members, name, DEFAULT)
         rows[name] = {"median change of the score": change(by_set.median())}
         rows[name] |= {"least change": change(by_set.min()), "CPU time": times(ratio)}
     yield "members", pd.DataFrame(rows).T.rename_axis("beside 8 members")
@@ -94,7 +106,7 @@ def summary():
 def losses():
     """Show the sets on which another model scores more than PLE by default, the worst first."""
     means = test_runs().groupby(["data", "model"])["score"].mean().unstack()
-    others = means.drop(columns=[OURS, *FEWER, BLEND, TUNED, *TUNED_PEERS])
+    others = means.drop(columns=[OURS, *OF_BLEND, TUNED, *TUNED_PEERS])
     best = others.max(axis=1)
     lost = (best - means[OURS]).sort_values(ascending=False)
     lost = lost[lost.round(3) > 0]
@@ -109,16 +121,20 @@ def by_set():
     """Show two of our models, the best three others and the cheapest, set by set."""
     runs = shown_runs()
     others = comparisons.overall(runs).index
-    others = others.drop([OURS, *FEWER, BLEND, CHEAPEST], errors="ignore")
+    others = others.drop([OURS, *OF_BLEND, CHEAPEST], errors="ignore")
     models = [OURS, BLEND, *others[:3], CHEAPEST]
     means = runs.groupby(["data", "model"])[["score", "seconds"]].mean()
-    yield "scores", named(best_bold(means["score"].unstack()[models]))
+    scores = means["score"].unstack()
+    gaps = scores.rsub(scores.max(axis=1), axis=0)[[OURS, BLEND]].add_prefix("gap of ")
+    shown = best_bold(scores[models]).join(gaps.map("{:.3f}".format))
+    yield "scores", named(shown)
     yield "seconds", named(cells(means["seconds"].unstack(), **dict.fromkeys(models, seconds)))
 
 
 def ranks():
     scores = comparisons.mean_scores(every_run())
-    found, by_data, differ = comparisons.ranked(scores)
+    # The slow model was not fitted to all sets.
+    found, by_data, differ = comparisons.ranked(scores.dropna(axis=1, how="all", subset=[SLOW]))
     others = scores.drop(index=SLOW)
     others = others[comparisons.ran_nearly_everywhere(others)].dropna(axis=1)
     of_others, by_more_data, others_differ = comparisons.ranked(others)
@@ -129,8 +145,9 @@ def ranks():
     shown = cells(shown, **dict.fromkeys(shown, "{:.2f}"))
     for ours, ranked, own in (
         (OURS, by_data, differ),
-        (OURS, by_more_data, others_differ),
         (BLEND, by_data, differ),
+        (OURS, by_more_data, others_differ),
+        (BLEND, by_more_data, others_differ),
     ):
         title = f"differs from {SHORT.get(ours, ours)}, {ranked.shape[1]} tables"
         answers = own[ours].drop(ours).map({True: "yes", False: "no"})
@@ -140,9 +157,13 @@ def ranks():
 
     forms = {"sets|tables": "{:.0f}", "median|median lead": change, "p|p, by signed ranks": chance}
     forms |= dict.fromkeys(("better", "equal", "worse"), chance)
-    nearly_everywhere = scores[comparisons.ran_nearly_everywhere(scores)]
+    compared = scores.loc[found.index.intersection(differ.index)]
+    forms["p, found|p, tables as found"] = chance
+    found = compared.loc[:, ~compared.columns.get_level_values("data").isin(LITTLE_NOISE)]
     for ours in (BLEND, OURS):
-        shown = cells(comparisons.against(nearly_everywhere, ours).sort_values("median"), **forms)
+        rows = comparisons.against(compared, ours).sort_values("median")
+        rows["p, found"] = comparisons.against(found, ours)["p"]
+        shown = cells(rows, **forms)
         shown = shown.rename(SHORT).rename_axis(f"{SHORT.get(ours, ours)} beside")
         yield f"signed_ranks_{SHORT.get(ours, ours).lower()}", shown
 
