@@ -21,7 +21,7 @@ from .estimators.mmoe import MMoEClassifierRegressor
 from .estimators.stitched import CrossStitchClassifierRegressor, SluiceClassifierRegressor
 from .predictions.task_view import task_view
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "AdaTTClassifierRegressor",
