@@ -3,7 +3,7 @@
 import argparse
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from . import inspection
 from .datasets import load_nhefs
 from .inspection import MultiTaskReport, TrainingHistoryDisplay, compare_models
 from .model_selection import train_test_split
+from .tables.plausibility import are_nearly_distinct
 from .tables.user_file import read_user_file
 from .utils.warn import collected, list_distinct
 
@@ -127,6 +128,19 @@ def take_columns(table: pd.DataFrame, names: Sequence[str], what: str) -> pd.Dat
     return pd.DataFrame({name: table.pop(name) for name in names})
 
 
+def refuse_texts(y: pd.DataFrame, stated: Collection[str]) -> None:
+    """Raise a ValueError if texts of a target, whose kind is not stated, nearly all differ."""
+    for name, labels in y.items():
+        texts = labels.dropna().unique()
+        is_text = isinstance(next(iter(texts), None), str)
+        if name not in stated and is_text and are_nearly_distinct(len(texts), labels.count()):
+            raise ValueError(
+                f"--targets names {name!r}, whose texts are nearly all different, such as "
+                f"{texts[:2].tolist()}: as classes nothing could be learnt about them. Write "
+                "numbers as numbers, or leave the column out."
+            )
+
+
 def compare_on_file(args: argparse.Namespace) -> None:
     """Compare models on three quarters of a table, and report on the best on the other rows."""
     if args.by_time and args.groups:
@@ -136,6 +150,7 @@ def compare_on_file(args: argparse.Namespace) -> None:
     if args.sample is not None and args.sample < len(X):
         X = X.sample(args.sample, random_state=args.seed).sort_index()
     y = take_columns(X, args.targets, "--targets")
+    refuse_texts(y, () if isinstance(kinds_of, str) else kinds_of)
     take_columns(X, args.drop, "--drop")
     groups = take_columns(X, [args.groups], "--groups")[args.groups] if args.groups else None
     options: dict[str, Any] = {"task_types": kinds_of, "cv": args.cv, "random_state": args.seed}

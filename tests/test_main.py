@@ -168,6 +168,20 @@ def test_rows_in_time_are_validated_and_tested_later(calls, tmp_path):
     assert models["blend"].get_params()["network__validation_split"] == "last"
 
 
+def test_a_target_of_texts_that_are_nearly_all_different_ends_in_a_message(
+    calls, tmp_path, capsys
+):
+    X, y = make_table(120)
+    price = [f"? {number},5" for number in range(120)]
+    X.join(y).assign(price=price).to_csv(tmp_path / "rows.csv", index=False, sep=";")
+    command = ["compare", str(tmp_path / "rows.csv"), "--targets", "late,price"]
+    assert main(command) == 1 and not calls
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert message.startswith("error: --targets names 'price'") and "'? 0,5'" in message
+    # Whoever states the kind knows better.
+    assert main([*command, "--task-types", "price=multiclass"]) == 1 and len(calls) == 1
+
+
 def test_models_are_chosen_by_name(calls, tmp_path, capsys):
     X, y = make_table(20)
     X.join(y).to_csv(tmp_path / "rows.csv", index=False)
