@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -307,8 +306,7 @@ def _run(
     found: list[Scored] = []
     n_models = len(candidates)
     try:
-        # Closed at once, not when memory is tidied up: processes of fits may outlive the program.
-        with closing(fits), stopping_at_once():
+        with stopping_at_once():
             found.extend(bar)
     except KeyboardInterrupt:
         if len(found) < 2 * n_models:

@@ -670,13 +670,15 @@ def test_ctrl_c_ends_cross_validation(data):
 
 # A comparison in two processes at a terminal, in which no fit of the third fold ends.
 WAITING = """
-import faulthandler, fcntl, termios, threading
+import faulthandler, fcntl, signal, termios, threading
 
 import numpy as np
 from sklearn.linear_model import Ridge
 
 from sklearn_ple.inspection import compare
 
+# Programs that a shell starts in the background ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 faulthandler.dump_traceback_later(400, exit=True)
 
