@@ -93,7 +93,8 @@ def test_correlations_are_found_from_labels_with_gaps(simulated):
     assert learnt.orders[3].tolist() in ([1, 2, 0], [0, 2, 1])
     sign = np.array([1, 1, 1, 1 if learnt.orders[3][0] == 1 else -1])
     found = sign * learnt.correlation * sign[:, np.newaxis]
-    np.testing.assert_allclose(found, correlation, atol=0.12)
+    # About three standard errors: versions of LAPACK draw other labels from the same seed.
+    np.testing.assert_allclose(found, correlation, atol=0.15)
     assert of_all.orders[3].tolist() in ([1, 2, 0], [0, 2, 1])
     correlation = found
     np.testing.assert_allclose(np.abs(of_all.correlation), np.abs(correlation), atol=0.15)
