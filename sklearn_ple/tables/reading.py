@@ -140,7 +140,7 @@ def _validate(X: Any, owner: str, header: Header | None, **options: Any) -> tupl
 
 @lru_cache(maxsize=16)
 def _make_class(owner: str) -> type[BaseEstimator]:
-    """Make a class with the name that scikit-learn's messages shall have."""
+    """Return a class of this name, which messages of scikit-learn contain."""
     return type(owner, (BaseEstimator,), {})
 
 
