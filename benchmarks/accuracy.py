@@ -28,7 +28,7 @@ SPACE = {
     "feature_dropout": [0.0, 0.1, 0.3],
     "expert_hidden_units": [(64,), (128,), (64, 64)],
     "n_specific_experts": [1, 2],
-    "weight_decay": [1e-3, 1e-2, 1e-1],
+    "net_params": [{"optimizer__weight_decay": decay} for decay in (1e-3, 1e-2, 1e-1)],
 }
 N_SETTINGS = 8
 

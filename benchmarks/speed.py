@@ -26,7 +26,7 @@ N_REPEATS = 9
 #: One network that reads standardised numbers, trained at a constant rate, like the others.
 PLAIN = {"n_members": 1, "dropout": 0.0, "feature_dropout": 0.0, "numeric_embedding": None}
 PLAIN |= {"learning_rate": 1e-3, "lr_schedule": "constant", "weight_averaging": 0.0}
-PLAIN |= {"linear_path": False, "optimizer": "adam", "weight_decay": 0.0}
+PLAIN |= {"linear_path": False, "optimizer": "adam"}
 
 
 Shape = namedtuple("Shape", "n_tasks n_specific n_shared experts tower batch_size")

@@ -27,7 +27,6 @@ GROUPS = {
     ),
     "Network": (
         "tower_hidden_units",
-        "activation",
         "dropout",
         "depends_on",
         "numeric_embedding",
@@ -53,12 +52,10 @@ GROUPS = {
     "Running": ("n_jobs", "device", "dtype", "checkpoint_dir"),
     "Advanced": (
         "n_bins",
-        "max_categories",
         "min_frequency",
         "task_weight_decay",
         "optimizer",
         "lr_schedule",
-        "weight_decay",
         "weight_averaging",
         "callbacks",
         "net_params",

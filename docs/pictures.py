@@ -296,7 +296,7 @@ def calibration():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(5000, 8))
     y = X[:, 0] + X[:, 1] * X[:, 2] + 1.5 * rng.normal(size=5000) > 0
-    options = {"n_members": 1, "dropout": 0, "feature_dropout": 0, "weight_decay": 0}
+    options = {"n_members": 1, "dropout": 0, "feature_dropout": 0, "optimizer": "adam"}
     model = sklearn_ple.PLEClassifier(
         **options, early_stopping=False, max_epochs=60, random_state=0
     ).fit(X[:500], y[:500])

@@ -451,7 +451,7 @@ def test_warm_start_goes_on_and_cold_start_begins_anew(seed):
         ({}, {"n_members": 3}),
         ({"tower_hidden_units": (4,)}, {"tower_hidden_units": (5,), "linear_path": False}),
         # The weights' shapes stay the same.
-        ({}, {"activation": "tanh"}),
+        ({}, {"specific_share": 0.2}),
         ({"numeric_embedding": "bins"}, {"numeric_embedding": "piecewise_linear"}),
         ({"clip_numbers": 2.5}, {"clip_numbers": None}),
         ({}, {"task_types": {"weight": "count"}}),
@@ -662,9 +662,7 @@ def test_parameters_reach_the_network(table):
         n_specific_experts=1,
         expert_hidden_units=[7, 5],
         tower_hidden_units=[4],
-        gate_hidden_units=[6],
         embedding_dim=2,
-        activation="gelu",
         dropout=0.1,
         feature_dropout=0.3,
         clip_numbers=4.5,
@@ -684,7 +682,6 @@ def test_parameters_reach_the_network(table):
         assert_allclose(part.dropout.rates, [0, 0.2 / 3, 0.4 / 3, 0.2])
     assert model.module_.inputs.clip_numbers == 4.5
     assert max(model.module_.inputs.numeric_embedding.n_bins) == 4
-    assert body.levels[0].task_gates.hidden.layers[0].out_features == 6
     assert body.towers.hidden.layers[0].out_features == 4
     assert clone(model).get_params() == model.get_params()
 

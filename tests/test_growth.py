@@ -148,7 +148,7 @@ def test_the_shared_gate_weighs_no_expert_of_a_task_that_was_added(table, fitted
 
 def test_weights_are_copied_by_member_and_task():
     # Gates and experts that differ: the copied network computes what the first one computes.
-    options = {"n_levels": 2, "n_members": 3, "n_specific_experts": 2, "gate_hidden_units": (5,)}
+    options = {"n_levels": 2, "n_members": 3, "n_specific_experts": 2}
     earlier = PLE(4, [1, 2], **options).eval()
     network = PLE(4, [1, 2, 3], n_added=1, **options).eval()
     inputs = torch.randn(3, 7, 4)
@@ -197,8 +197,8 @@ def test_only_other_parameters_are_to_be_set_back(table):
     X, y, new = table
     params = {"n_members": 1, "max_epochs": 1, "random_state": 0}
     model = PLEClassifierRegressor(n_specific_experts=[1, 2], **params).fit(X, y)
-    model.set_params(n_specific_experts=[1, 2, 3], activation="tanh")
-    message = r"another one: activation='tanh' \('relu' in the last fit\)\. "
+    model.set_params(n_specific_experts=[1, 2, 3], clip_numbers=2.0)
+    message = r"another one: clip_numbers=2 \(5 in the last fit\)\. "
     with pytest.raises(ValueError, match=message):
         model.add_task(X, new)
 

@@ -27,11 +27,11 @@ from sklearn_ple.encoding.numeric import Piecewise
 N = 100
 OPTIONS = {"max_epochs": 1, "n_members": 2, "random_state": 0, "linear_path": False}
 # So small a step that training ends where it starts.
-STILL = OPTIONS | {"learning_rate": 1e-12, "weight_decay": 0.0, "early_stopping": False}
+STILL = OPTIONS | {"learning_rate": 1e-12, "early_stopping": False}
 
 SYSTEMS = [
     *(getattr(sklearn_ple, name)(**STILL) for name in sklearn_ple.__all__ if "Regressor" in name),
-    PLEClassifierRegressor(n_levels=2, gate_hidden_units=(5,), n_specific_experts=2, **STILL),
+    PLEClassifierRegressor(n_levels=2, n_specific_experts=2, **STILL),
     PLEClassifierRegressor(n_specific_experts={"a": 2}, **STILL),
 ]
 #: Parameters that name all tasks, or have a value for each.
@@ -201,7 +201,7 @@ def test_searches_keep_a_frozen_estimator(table, source):
 
 def test_partial_fit_starts_there_too(table, source):
     X, y = table
-    rates = {"learning_rate": 1e-12, "weight_decay": 0.0, "weight_averaging": 0.0}
+    rates = {"learning_rate": 1e-12, "weight_averaging": 0.0}
     model = PLERegressor(warm_start_from=source, **(OPTIONS | rates)).partial_fit(X, y)
     assert_allclose(represented(model, X, "a"), represented(source, X, "a"), atol=1e-4)
 

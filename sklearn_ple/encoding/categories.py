@@ -56,7 +56,6 @@ class CategoryEncoder:
     def learn(
         self,
         counts: "CategoryCounts",
-        max_categories: int | None = None,
         min_frequency: float | None = None,
     ) -> "CategoryEncoder":
         """Learn the categories of a column, and which of them are rare.
@@ -65,14 +64,12 @@ class CategoryEncoder:
         ----------
         counts : CategoryCounts
             The counts of the values.
-        max_categories : int or None, default=None
-            Parameter of the estimators.
         min_frequency : int, float or None, default=None
             Parameter of the estimators.
         """
         values, occurrences = counts.merged()
         order = _sort(values)
-        rare = _are_rare(occurrences[order], counts.n_rows, max_categories, min_frequency)
+        rare = _are_rare(occurrences[order], counts.n_rows, min_frequency)
         self.categories = values[np.sort(order[~rare])]
         self._kind = _kind(values)
         # The share of new categories in other rows is that of the rows with one of their own, as
@@ -290,17 +287,10 @@ def is_text(counts: CategoryCounts) -> bool:
     return counts.declared is None and _kind(counts.merged().values) == "text"
 
 
-def _are_rare(
-    counts: np.ndarray, n_rows: int, max_categories: int | None, min_frequency: float | None
-) -> np.ndarray:
+def _are_rare(counts: np.ndarray, n_rows: int, min_frequency: float | None) -> np.ndarray:
     """Find the rare categories, which share a code, by the rules of OrdinalEncoder."""
     is_share = not isinstance(min_frequency, Integral)
-    rare = counts < (min_frequency or 0) * (n_rows if is_share else 1)
-    # One of max_categories is the shared code.
-    n_frequent = len(counts) if max_categories is None else max_categories - 1
-    if (~rare).sum() > n_frequent:
-        rare[np.argsort(counts, kind="stable")[: len(counts) - n_frequent]] = True
-    return rare
+    return counts < (min_frequency or 0) * (n_rows if is_share else 1)
 
 
 def _factorize(column: pd.Series) -> tuple[np.ndarray, pd.Index]:

@@ -132,7 +132,6 @@ class TableEncoder:
     depends_on: dict | str | None
     task_weights: NumberByTask
     categorical_features: str | Sequence[Any] | None
-    max_categories: int | None
     min_frequency: float | None
     target_statistics: str | bool | Sequence[Any]
     numeric_embedding: Any
@@ -202,7 +201,7 @@ class TableEncoder:
         """
         X, blocks = table.sample.features, (block.features for block in table.blocks())
         self.features = FeatureEncoder(self.dtype)
-        choice = self.categorical_features, self.max_categories, self.min_frequency
+        choice = self.categorical_features, self.min_frequency
         counts, ranges = self.features.learn_categories(X, blocks, *choice)
         self._choose_statistics(X, [column.n_known for column in counts])
         sums = self._begin_sums(table, self.statistics)

@@ -127,7 +127,6 @@ class FeatureEncoder:
         sample: Features,
         blocks: Iterable[Any],
         categorical_features: str | Sequence[Any] | None = "from_dtype",
-        max_categories: int | None = None,
         min_frequency: float | None = None,
     ) -> tuple[list[CategoryCounts], Ranges]:
         """Learn the categories, and measure the ranges of numbers, in a first pass over the rows.
@@ -138,7 +137,7 @@ class FeatureEncoder:
             Some of the rows, whose dtypes show which columns hold categories.
         blocks : iterable of DataFrame or CSR matrix
             All rows in their order; a CSR matrix in a single block.
-        categorical_features, max_categories, min_frequency : object
+        categorical_features, min_frequency : object
             Parameters of the estimators.
 
         Returns
@@ -177,8 +176,7 @@ class FeatureEncoder:
         self.left_out_ = []
         if named is None:
             counts = self._leave_out(sample, counts)
-        limits = max_categories, min_frequency
-        self.columns_ = [CategoryEncoder().learn(counted, *limits) for counted in counts]
+        self.columns_ = [CategoryEncoder().learn(counted, min_frequency) for counted in counts]
         return counts, ranges
 
     def _leave_out(self, sample: Features, counts: list[CategoryCounts]) -> list[CategoryCounts]:

@@ -57,7 +57,6 @@ class AdaTTClassifierRegressor(MultiTaskEstimator):
     n_shared_experts: int = count(default=0, least=0, search=(0, 2))
     n_specific_experts: int = count(search=(1, 4), published=2)
     expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] = widths(by_level=True)
-    gate_hidden_units: Sequence[int] = widths(default=(), search=None)
     class_weight: ClassWeight = class_weight()
 
     network = AdaTT

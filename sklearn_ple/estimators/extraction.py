@@ -31,7 +31,6 @@ class Extraction(MultiTaskEstimator):
     expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] | str = widths(
         default="auto", published=(64,), by_level=True, search=[(32,), (48,), (96,), (64, 64)]
     )
-    gate_hidden_units: Sequence[int] = widths(default=(), search=None)
     tower_hidden_units: Sequence[int] | str = towers()
 
     network: ClassVar[Any] = PLE

@@ -51,7 +51,6 @@ class MMoEClassifierRegressor(MultiTaskEstimator):
     n_experts: int = count(default=3, search=(2, 8))
     expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] = widths(by_level=True)
     shared_gate: bool = parameter(default=False, constraint=["boolean"], network=True)
-    gate_hidden_units: Sequence[int] = widths(default=(), search=None)
     tower_hidden_units: Sequence[int] | str = towers()
     class_weight: ClassWeight = class_weight()
 

@@ -41,6 +41,6 @@ def specific_share() -> Any:
         constraint=[NumberInterval(Real, 0, 1, closed="neither"), None],
         search=(0.01, 0.5, "log"),
         published=None,
-        after="gate_hidden_units",
+        after="expert_hidden_units",
         network=True,
     )

@@ -54,8 +54,6 @@ class PLEClassifierRegressor(_Progressive):
         each level, such as ``((128, 64), (32,))``. With "auto" they are (64, 64) if the labels
         clearly depend on interactions of numeric columns, as a probe of some rows shows, and (48,)
         otherwise. It is (192,) where ``n_specific_experts="auto"`` is 0.
-    gate_hidden_units : sequence of int, default=()
-        Widths of the hidden layers of every gate; empty for linear gates, as in the paper.
     specific_share : float or None, default=0.5
         Sum of the weights of a task's own experts in its gate at the start, between 0 and 1; the
         rest goes to the shared experts. A small share starts near one network for all tasks, which
@@ -66,8 +64,6 @@ class PLEClassifierRegressor(_Progressive):
         Widths of the hidden layers of every task's tower; empty for linear towers. With "auto"
         they are (64,) if a task has more than six classes, and (32,) otherwise. Towers are linear
         where ``n_specific_experts="auto"`` is 0.
-    activation : {"relu", "gelu", "silu", "elu", "tanh"}, default="relu"
-        Activation of experts, towers and hidden layers of gates.
     dropout : float or "auto", default="auto"
         Share of the activations of experts and towers that are set to zero in training, on average
         over the members. With four members or more, the shares of the members are spread evenly
@@ -131,9 +127,6 @@ class PLEClassifierRegressor(_Progressive):
         for no column. "from_dtype" selects categorical and string columns, but not dates as text,
         nor more than 100 strings of which more than 90 % are distinct. A missing value is a
         category of its own. Rare categories, and those that are not seen in fit, share one.
-    max_categories : int, default=None
-        Largest number of categories of a column, including the one that rare categories share;
-        None for any number.
     min_frequency : int or float, default=None
         A category is rare if it has fewer rows than this or, for a float, a smaller share of the
         rows. With None there is no such limit.
@@ -212,7 +205,9 @@ class PLEClassifierRegressor(_Progressive):
         aggregator of TorchJD that weighs gradients, or an instance of a subclass of
         :class:`~sklearn_ple.balancing.Balancer`; every training uses a copy of it.
     optimizer : {"adamw", "adam", "sgd"} or class, default="adamw"
-        The optimizer: its name, or a subclass of :class:`torch.optim.Optimizer`.
+        The optimizer: its name, or a subclass of :class:`torch.optim.Optimizer`. Its options have
+        torch's defaults, such as AdamW's weight decay of 0.01, and ``net_params`` sets others:
+        ``{"optimizer__weight_decay": 0.1}``. Embeddings and biases do not decay.
     learning_rate : float or "auto", default="auto"
         The learning rate; with a schedule, the highest one. "auto" is meant for AdamW: it is 6e-3
         for batches of 512 rows or more, and for smaller ones proportional to the square root of
@@ -222,8 +217,6 @@ class PLEClassifierRegressor(_Progressive):
         long as the validation loss decreases, and then falls to zero over a fifth of the steps so
         far, which ends the training. Without early stopping it falls over the last sixth of
         ``max_epochs``. With "constant" it never changes.
-    weight_decay : float, default=1e-2
-        Weight decay, for optimizers that have one. Embeddings and biases do not decay.
     weight_averaging : float, default=0.1
         Share of the steps so far, the most recent ones, over which the weights are averaged for
         validation and prediction. With 0, the last weights are used.

@@ -21,7 +21,7 @@ _DEAD = 0.9
 _CAPTURED = 0.9
 _WARNINGS = {
     "dead": "Expert {expert!r} of level {level} is nearly dead: {zeros:.1%} of its activations "
-    "are zero. Another activation, such as silu, may help.",
+    "are zero. A lower learning_rate may help.",
     "idle": "Expert {expert!r} of level {level} is hardly used: its mean weight is {share:.2g} of "
     "the even share. Fewer experts may be enough.",
     "captured": "Shared expert {expert!r} of level {level} is captured by task {main_task!r}, in "

@@ -147,8 +147,8 @@ def expert_health(estimator: Any, X: Any) -> ExpertHealth:
     Weights and activations are means over the members of the ensemble, which have separate
     experts. To examine a single network, set ``n_members=1``.
 
-    Remedies are another ``activation`` for dead experts, fewer experts for idle ones, and HoME, a
-    network of :doc:`/extending`, for captured and ignored ones.
+    Remedies are a lower ``learning_rate`` for dead experts, fewer experts for idle ones, and HoME,
+    a network of :doc:`/extending`, for captured and ignored ones.
 
     References
     ----------

@@ -47,8 +47,6 @@ class AdaTT(LevelNetwork):
     expert_hidden_units : sequence of int or of sequences of int, default=(64,)
         Widths of the layers of every expert, the same at all levels; or a sequence of widths for
         each level.
-    gate_hidden_units : sequence of int, default=()
-        Widths of the hidden layers of every gate; empty for linear gates, as in the paper.
     n_added : int, default=0
         Number of tasks, the last ones, that were added to a network. The gates of earlier tasks do
         not weigh their experts, so that the outputs of earlier tasks do not change.
@@ -84,15 +82,12 @@ class AdaTT(LevelNetwork):
         n_shared_experts: int = 0,
         n_specific_experts: int = 1,
         expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] = (64,),
-        gate_hidden_units: Sequence[int] = (),
         n_added: int = 0,
         **towers: Unpack[TowerOptions],
     ):
         if not n_specific_experts:
             raise ValueError("n_specific_experts is 0: each task needs at least one expert.")
-        super().__init__(
-            n_outputs, n_specific_experts, n_shared_experts, n_added, gate_hidden_units, **towers
-        )
+        super().__init__(n_outputs, n_specific_experts, n_shared_experts, n_added, **towers)
         self._make_levels(FusionLevel, in_features, n_levels, expert_hidden_units)
 
 
@@ -156,8 +151,8 @@ class FusionGates(Gates):
 
     def __init__(self, network: AdaTT, units: Axis, width: int):
         experts = Axis((*network.shared.runs, *network.specific.runs))
-        hidden, n_earlier = network.gate_hidden_units, network.n_earlier
-        super().__init__(units, width, experts, hidden_units=hidden, activation=network.activation)
+        n_earlier = network.n_earlier
+        super().__init__(units, width, experts)
         first = units.owners[0]
         self.n_units, self.n_own = units.n_each, dict(experts.runs)[first]
         # The number of experts before the units' own.

@@ -186,8 +186,6 @@ class LevelNetwork(ExpertNetwork):
         Number of shared experts at each level.
     n_added : int
         Number of tasks, the last ones, that were added to a network.
-    gate_hidden_units : sequence of int
-        Widths of the hidden layers of every gate.
     **options : object
         Options of `Body`.
 
@@ -214,7 +212,6 @@ class LevelNetwork(ExpertNetwork):
         n_specific: int | Sequence[int],
         n_shared: int,
         n_added: int,
-        gate_hidden_units: Sequence[int],
         **options: Unpack[TowerOptions],
     ):
         super().__init__(n_outputs, **options)
@@ -232,7 +229,6 @@ class LevelNetwork(ExpertNetwork):
         self.specific, self.shared = self.per_task(numbers), self.per_member(n_shared)
         self.n_earlier = self.n_tasks - n_added
         self.weighed = Axis((*self.specific.runs[: self.n_earlier], *self.shared.runs))
-        self.gate_hidden_units = gate_hidden_units
         self.has_one_expert = self.specific.n_each == 0 and self.shared.n_each == 1
         self.levels: Any = nn.ModuleList()
 

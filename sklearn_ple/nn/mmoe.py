@@ -36,8 +36,6 @@ class MMoE(ExpertNetwork):
     expert_hidden_units : sequence of int or of sequences of int, default=(64,)
         Widths of the layers of every expert, the same at all levels; or a sequence of widths for
         each level.
-    gate_hidden_units : sequence of int, default=()
-        Widths of the hidden layers of every gate; empty for linear gates, as in the paper.
     shared_gate : bool, default=False
         Whether the tasks share one gate.
     **towers : object
@@ -74,7 +72,6 @@ class MMoE(ExpertNetwork):
         n_levels: int = 1,
         n_experts: int = 3,
         expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] = (64,),
-        gate_hidden_units: Sequence[int] = (),
         shared_gate: bool = False,
         **towers: Unpack[TowerOptions],
     ):
@@ -87,9 +84,7 @@ class MMoE(ExpertNetwork):
         width, experts, gates = in_features, [], []
         for axis, hidden_units in zip([bank] * (n_levels - 1) + [last], widths, strict=True):
             experts.append(self.make_mlps(bank, width, hidden_units))
-            gates.append(
-                self.make_gates(axis, in_features, n_experts, hidden_units=gate_hidden_units)
-            )
+            gates.append(self.make_gates(axis, in_features, n_experts))
             width = hidden_units[-1]
         self.experts = nn.ModuleList(experts)
         self.gates: Any = nn.ModuleList(gates)

@@ -42,8 +42,6 @@ class PLE(LevelNetwork):
     expert_hidden_units : sequence of int or of sequences of int, default=(48,)
         Widths of the layers of every expert, the same at all levels; or a sequence of widths for
         each level.
-    gate_hidden_units : sequence of int, default=()
-        Widths of the hidden layers of every gate; empty for linear gates, as in the paper.
     specific_share : float or None, default=0.5
         Sum of the weights of a task's own experts in its gate where the logits are 0, between 0
         and 1; the rest goes to the shared experts. Weights are equal for a task without experts of
@@ -90,14 +88,11 @@ class PLE(LevelNetwork):
         n_shared_experts: int = 1,
         n_specific_experts: int | Sequence[int] = 1,
         expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] = (48,),
-        gate_hidden_units: Sequence[int] = (),
         specific_share: float | None = 0.5,
         n_added: int = 0,
         **towers: Unpack[TowerOptions],
     ):
-        super().__init__(
-            n_outputs, n_specific_experts, n_shared_experts, n_added, gate_hidden_units, **towers
-        )
+        super().__init__(n_outputs, n_specific_experts, n_shared_experts, n_added, **towers)
         self.specific_share = specific_share
         self._make_levels(ExtractionLevel, in_features, n_levels, expert_hidden_units)
 
@@ -117,9 +112,8 @@ class ExtractionLevel(Level):
         self.n_specific = [n for _, n in network.specific.runs]
         self.is_even = len(set(self.n_specific)) == 1
 
-        share, hidden = network.specific_share, network.gate_hidden_units
-        scale = 1.0 if share is None else _SLOW
-        options: dict[str, Any] = {"hidden_units": hidden, "scale": scale}
+        share = network.specific_share
+        options: dict[str, Any] = {"scale": 1.0 if share is None else _SLOW}
 
         def make_task_gates(axis: Axis, n: int) -> Gates:
             prior = _find_prior(share, n, n_shared)

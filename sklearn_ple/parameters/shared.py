@@ -13,7 +13,6 @@ from sklearn.base import BaseEstimator
 
 from ..balancing import BALANCERS, Balancer, weighs_gradients
 from ..encoding.numeric import NUMERIC_EMBEDDINGS, EmbeddingMaker
-from ..nn import ACTIVATIONS
 from ..tasks import NumberByTask, Task, TaskTypes
 from ..utils._sklearn import HasMethods, RealNotInt, StrOptions
 from ..utils.constraints import (
@@ -22,7 +21,6 @@ from ..utils.constraints import (
     LAYER_WIDTHS,
     LISTED,
     N_JOBS,
-    NOT_NEGATIVE,
     PATH,
     POSITIVE,
     SPLITTER,
@@ -88,9 +86,6 @@ class SharedParameters:
         search=[(), (32,), (64,), (64, 32)],
         network=True,
     )
-    activation: str = parameter(
-        default="relu", constraint=[StrOptions(set(ACTIVATIONS))], network=True
-    )
     dropout: float | str = parameter(
         default="auto", constraint=[_AUTO, _SHARE], search=(0.0, 0.5), published=0.0
     )
@@ -104,7 +99,6 @@ class SharedParameters:
     categorical_features: str | Sequence[Any] | None = parameter(
         default="from_dtype", constraint=[StrOptions({"from_dtype"}), LISTED, None], network=True
     )
-    max_categories: int | None = parameter(default=None, constraint=[COUNT, None], network=True)
     min_frequency: float | None = parameter(
         default=None,
         constraint=[COUNT, NumberInterval(RealNotInt, 0, 1, closed="neither"), None],
@@ -152,9 +146,6 @@ class SharedParameters:
     lr_schedule: str = parameter(
         default="decay", constraint=[StrOptions(set(LR_SCHEDULES))], published="constant"
     )
-    weight_decay: float = parameter(
-        default=1e-2, constraint=[NOT_NEGATIVE], search=(1e-4, 1e-1, "log"), published=0.0
-    )
     weight_averaging: float = parameter(default=0.1, constraint=[_SHARE], published=0.0)
     batch_size: int | str = parameter(default="auto", constraint=[_AUTO, COUNT])
     max_epochs: int | str = parameter(default="auto", constraint=[_AUTO, COUNT])
@@ -201,7 +192,7 @@ class Parameters(SharedParameters, BaseEstimator):
         (256, 128, 64). AdaTT has two levels, with two experts for each task. ESMM has
         embeddings of width 18 and towers of (200, 80). Cross-stitch networks have mixing matrices
         for each activation of a layer. Training uses Adam with a constant ``learning_rate`` of
-        1e-3, without ``weight_decay`` and ``weight_averaging``.
+        1e-3, without ``weight_averaging``.
 
         All other parameters have their defaults, because the papers leave them open: the number
         and widths of experts and bottoms, the size of batches, and the length of training. From

@@ -120,7 +120,6 @@ def body_options(
     resolved = resolve_network(settings, tasks, has_interactions)
     options = {
         "tower_hidden_units": tuple(resolved.tower_hidden_units),
-        "activation": resolved.activation,
         "dropout": Members(resolved.n_members).rates(resolved.dropout),
         "n_members": resolved.n_members,
     }
@@ -254,7 +253,7 @@ def make_net(
         "use_caching": False,
         "optimizer": optimizer_class,
     }
-    options |= _optimizer_options(settings, optimizer, optimizer_class, device)
+    options |= _optimizer_options(settings, optimizer, device)
     own_groups = _parameter_groups(settings, optimizer_class, balancer)
     with naming_net_params(net_params, optimizer):
         options |= net_params | {"optimizer": optimizer_class}
@@ -273,13 +272,9 @@ def _has_decay(optimizer_class: type) -> bool:
     return "weight_decay" in inspect.signature(optimizer_class).parameters
 
 
-def _optimizer_options(
-    settings: Settings, optimizer: str | type, optimizer_class: type, device: str
-) -> dict[str, Any]:
+def _optimizer_options(settings: Settings, optimizer: str | type, device: str) -> dict[str, Any]:
     """Return the options of the optimizer."""
     options: dict[str, Any] = {"lr": settings.learning_rate}
-    if _has_decay(optimizer_class):
-        options["optimizer__weight_decay"] = settings.weight_decay
     # Fused: one kernel updates all parameters. For small networks, updates one by one would take
     # much of the time of a step.
     if isinstance(optimizer, str) and device != "mps":

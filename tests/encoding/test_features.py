@@ -1026,7 +1026,6 @@ frames = st.lists(
 ).map(lambda columns: pd.DataFrame({f"{kind} {i}": c for i, (kind, c) in enumerate(columns)}))
 limits = st.fixed_dictionaries(
     {
-        "max_categories": st.none() | st.integers(1, 6),
         "min_frequency": st.none() | st.integers(1, 4) | st.sampled_from([0.1, 0.3, 0.9]),
         "dtype": st.sampled_from(["float32", "float64"]),
     }
@@ -1081,22 +1080,14 @@ def test_the_order_of_rows_and_categories_changes_at_most_the_codes_order(frame,
 
 @given(
     st.lists(st.none() | st.sampled_from("abcdefg"), min_size=3, max_size=40).filter(any),
-    st.none() | st.integers(1, 8),
     st.none() | st.integers(1, 6) | st.floats(0.01, 0.99),
 )
-def test_rare_categories_are_those_of_ordinal_encoder(values, max_categories, min_frequency):
+def test_rare_categories_are_those_of_ordinal_encoder(values, min_frequency):
     column = np.array([np.nan if v is None else v for v in values], dtype=object)[:, None]
-    theirs = OrdinalEncoder(
-        max_categories=max_categories,
-        min_frequency=min_frequency,
-        encoded_missing_value=-1,
-    ).fit(column)
-    encoder, (_, codes) = encode(
-        pd.DataFrame({"c": pd.Series(values, dtype=object)}),
-        max_categories=max_categories,
-        min_frequency=min_frequency,
-    )
-    infrequent = theirs.infrequent_categories_[0] if max_categories or min_frequency else None
+    theirs = OrdinalEncoder(min_frequency=min_frequency, encoded_missing_value=-1).fit(column)
+    frame = pd.DataFrame({"c": pd.Series(values, dtype=object)})
+    encoder, (_, codes) = encode(frame, min_frequency=min_frequency)
+    infrequent = theirs.infrequent_categories_[0] if min_frequency else None
     rare = set() if infrequent is None else set(infrequent)
     appearing = list(dict.fromkeys(v for v in values if v))
     assert list(encoder.columns_[0].categories) == [v for v in appearing if v not in rare]
@@ -1107,7 +1098,7 @@ def test_rare_categories_are_those_of_ordinal_encoder(values, max_categories, mi
 
 @given(limits)
 def test_new_categories_share_the_code_of_the_rare_ones(params):
-    params |= {"min_frequency": 2, "max_categories": None}
+    params |= {"min_frequency": 2}
     X = pd.DataFrame({"c": ["often", "often", "once", "rare"]})
     encoder, (_, codes), (_, later) = encode(X, pd.DataFrame({"c": ["new", "rare"]}), **params)
     assert encoder.cardinalities_ == [3]
@@ -1303,7 +1294,7 @@ def test_infinity_where_all_numbers_were_missing_in_fit_is_an_error():
         encoder.transform(pd.DataFrame({"a": [np.nan, -np.inf], "b": [1.0, 2.0]}))
 
 
-@pytest.mark.parametrize("options", [{}, {"max_categories": 6}, {"min_frequency": 0.05}])
+@pytest.mark.parametrize("options", [{}, {"min_frequency": 0.05}])
 def test_blocks_of_rows_teach_what_all_rows_teach(options):
     rng = np.random.default_rng(0)
     n = 3000

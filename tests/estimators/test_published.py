@@ -45,7 +45,6 @@ OFF = {
     "linear_path": False,
     "task_weights": None,
     "weight_averaging": 0.0,
-    "weight_decay": 0.0,
     "optimizer": "adam",
     "learning_rate": 1e-3,
     "lr_schedule": "constant",
@@ -90,7 +89,7 @@ class Narrow(MultiTaskEstimator):
     """A network of a user's own, whose paper has a narrow bottom and SGD."""
 
     bottom_width: int = parameter(default=64, published=8)
-    activation: str = parameter(default="gelu", published="relu")
+    tower_hidden_units: Any = parameter(default=(8,), published=(4,))
     optimizer: Any = parameter(default="adamw", published="sgd")
     depth: int = 1
 
@@ -141,7 +140,7 @@ def test_an_unknown_parameter_is_a_type_error(cls):
 
 
 def test_a_class_of_ones_own_states_what_its_paper_has(table):
-    own = {"bottom_width": 8, "activation": "relu", "optimizer": "sgd"}
+    own = {"bottom_width": 8, "tower_hidden_units": (4,), "optimizer": "sgd"}
     model = Narrow.as_published(depth=2)
     assert model.get_params() == Narrow().get_params() | OFF | own | {"depth": 2}
 
@@ -155,7 +154,7 @@ def test_a_class_of_ones_own_states_what_its_paper_has(table):
     }
     assert Wider().bottom_width == 128
     # It reads three numbers, and three of an embedding.
-    bottom, tower = 6 * 8 + 8 + 8 * 8 + 8, 8 * 32 + 32 + 32 + 1
+    bottom, tower = 6 * 8 + 8 + 8 * 8 + 8, 8 * 4 + 4 + 4 + 1
     body = model.fit(*table).module_.body
     assert sum(p.numel() for p in body.parameters()) == bottom + 2 * tower
 

@@ -35,7 +35,6 @@ SYSTEMS = {
             "n_shared_experts": 1,
             "n_specific_experts": 2,
             "expert_hidden_units": [6, 5],
-            "gate_hidden_units": [4],
         },
     ),
     AsymmetricSharingClassifierRegressor: (
@@ -52,7 +51,6 @@ SYSTEMS = {
             "n_shared_experts": 2,
             "n_specific_experts": 3,
             "expert_hidden_units": [6, 5],
-            "gate_hidden_units": [4],
             "specific_share": 0.3,
         },
     ),
@@ -67,7 +65,6 @@ SYSTEMS = {
             "n_levels": 2,
             "n_experts": 2,
             "expert_hidden_units": [6, 5],
-            "gate_hidden_units": [4],
             "shared_gate": True,
         },
     ),
@@ -78,7 +75,6 @@ SYSTEMS = {
             "n_shared_experts": 2,
             "n_specific_experts": 3,
             "expert_hidden_units": [6, 5],
-            "gate_hidden_units": [4],
             "specific_share": 0.2,
         },
     ),
@@ -160,7 +156,7 @@ def test_learns_tasks_of_all_kinds_with_missing_labels(cls, n_members, table):
 def test_own_parameters_reach_the_network(cls, table):
     X, y = table
     network, params = SYSTEMS[cls]
-    fitted = model(cls, **params, tower_hidden_units=[7], activation="tanh").fit(X, y)
+    fitted = model(cls, **params, tower_hidden_units=[7]).fit(X, y)
     body = fitted.module_.body
     options = {name: value for name, value in params.items() if name not in NOT_THE_NETWORKS}
     if "reads" in params:
@@ -174,7 +170,6 @@ def test_own_parameters_reach_the_network(cls, table):
         [fitted.tasks_[k].n_outputs for k in fitted._encoder.order],
         **options,
         tower_hidden_units=[7],
-        activation="tanh",
         n_members=2,
     )
     # Refuses parameters of other names or shapes.
@@ -262,7 +257,7 @@ def test_bad_values_name_the_parameter_and_leave_nothing_half_fitted(cls, params
 
 def test_cgc_is_ple_of_one_level(table):
     X, y = table
-    own = {"n_shared_experts": 2, "gate_hidden_units": (4,)}
+    own = {"n_shared_experts": 2}
     cgc, ple = (
         model(cls, **own).fit(X, y) for cls in (CGCClassifierRegressor, PLEClassifierRegressor)
     )
@@ -459,8 +454,10 @@ def test_groups_of_the_user_come_before_those_of_the_network(numbers):
         learning_rate=0.01,
         lr_schedule="constant",
         stitch_rate_factor=5.0,
-        weight_decay=0.1,
-        net_params={"optimizer__param_groups": [("*towers*", {"lr": 1e-4, "weight_decay": 0.3})]},
+        net_params={
+            "optimizer__weight_decay": 0.1,
+            "optimizer__param_groups": [("*towers*", {"lr": 1e-4, "weight_decay": 0.3})],
+        },
         callbacks=[Spy()],
         early_stopping=False,
     )
@@ -491,7 +488,7 @@ def test_the_penalty_keeps_subspaces_apart(orthogonality, is_orthogonal, numbers
         orthogonality=orthogonality,
         max_epochs=15,
         learning_rate=0.02,
-        weight_decay=0.0,
+        optimizer="adam",
         random_state=seed,
     ).fit(X, y)
     weights = fitted.module_.body.layers[0].layers[0].weight.detach()

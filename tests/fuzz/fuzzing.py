@@ -59,7 +59,7 @@ def tiny(cls):
     }
     if "n_subspaces" in own:
         widths["hidden_units"] = (2, 2)
-    small = {"gate_hidden_units": (), "n_experts": 2} | widths
+    small = {"n_experts": 2} | widths
     small = {name: value for name, value in small.items() if name in own}
     return small | {"n_members": 1, "max_epochs": 1, "random_state": 0}
 

@@ -25,7 +25,7 @@ OF_TRAINING = {
     "weight_averaging": [0.0, 0.5],
 }
 #: Parameters of the network, which it may not.
-OF_NETWORK = {"activation": ["tanh", "elu"], "tower_hidden_units": [(3,)], "n_members": [2]}
+OF_NETWORK = {"clip_numbers": [2.0, None], "tower_hidden_units": [(3,)], "n_members": [2]}
 WRONG_X = {
     "infinity": lambda X: X.assign(h=np.inf),
     "a column less": lambda X: X[["h"]],

@@ -21,7 +21,6 @@ OPTIONS = st.fixed_dictionaries(
         "early_stopping": st.booleans(),
         "n_members": st.sampled_from([1, 2, 4]),
         "dtype": st.sampled_from(["float32", "float64"]),
-        "max_categories": st.sampled_from([None, 2]),
         "min_frequency": st.sampled_from([None, 2, 0.3]),
         "target_statistics": st.booleans(),
         "batch_size": st.sampled_from([1, 3, 64]),

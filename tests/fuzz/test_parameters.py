@@ -86,7 +86,7 @@ OWN_VALUES = {
     ),
 }
 #: Whole numbers that take no memory for being large.
-LARGE = {"max_categories", "min_frequency", "batch_size", "n_iter_no_change", "n_bins", "n_jobs"}
+LARGE = {"min_frequency", "batch_size", "n_iter_no_change", "n_bins", "n_jobs"}
 #: How long the steps of training are.
 STEPS = {"learning_rate", "net_params", "optimizer"}
 #: What a message may call the culprit if not by the name of the parameter.

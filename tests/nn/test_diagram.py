@@ -18,14 +18,14 @@ from sklearn_ple.nn import (
 TASKS = ["a", "b", "c"]
 NETWORKS = [
     (PLE, {"n_levels": 3, "n_shared_experts": 2, "n_specific_experts": 3}),
-    (PLE, {"n_levels": 2, "gate_hidden_units": (5,), "expert_hidden_units": (6, 4)}),
+    (PLE, {"n_levels": 2, "expert_hidden_units": (6, 4)}),
     (PLE, {"n_levels": 2, "n_shared_experts": 0, "n_specific_experts": 2}),
     (PLE, {"n_levels": 2, "n_shared_experts": 2, "n_specific_experts": 0}),
     (PLE, {"n_levels": 2, "n_specific_experts": 0}),
-    (PLE, {"n_levels": 2, "n_specific_experts": [1, 0, 3], "gate_hidden_units": (5,)}),
+    (PLE, {"n_levels": 2, "n_specific_experts": [1, 0, 3]}),
     (PLE, {"n_levels": 2, "n_specific_experts": [1, 2, 2], "n_shared_experts": 0}),
     (MMoE, {"n_levels": 3, "n_experts": 2}),
-    (MMoE, {"shared_gate": True, "gate_hidden_units": (5,)}),
+    (MMoE, {"shared_gate": True}),
     (SharedBottom, {}),
     (SharedBottom, {"bottom_hidden_units": ()}),
     (SingleTask, {}),
@@ -36,7 +36,7 @@ NETWORKS = [
     (CrossStitch, {"hidden_units": (6, 4), "by_channel": True}),
     (Sluice, {"hidden_units": (6, 6, 6)}),
     (Sluice, {"hidden_units": (6,)}),
-    (AdaTT, {"n_levels": 2, "n_specific_experts": 2, "gate_hidden_units": (5,)}),
+    (AdaTT, {"n_levels": 2, "n_specific_experts": 2}),
     (AdaTT, {"n_levels": 3, "n_shared_experts": 2}),
 ]
 

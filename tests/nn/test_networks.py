@@ -148,10 +148,9 @@ def naive_mmoe(params, member, x, options):
         inputs = []
         for gate in range(n_gates):
             index, prefix = member * n_gates + gate, f"gates.{level}"
-            hidden = mlp(params, f"{prefix}.hidden", index, x, len(options["gate_hidden_units"]))
             weights = [1.0]
             if n_experts > 1:
-                scores = (params[f"{prefix}.logits.weight"][index] @ hidden).exp()
+                scores = (params[f"{prefix}.logits.weight"][index] @ x).exp()
                 weights = scores / scores.sum()
             inputs.append(sum(w * e for w, e in zip(weights, experts, strict=True)))
     return towers(params, member, inputs * n_tasks if options["shared_gate"] else inputs, options)
@@ -207,11 +206,9 @@ def naive_adatt(params, member, x, options):
             if unit == n_tasks:
                 kind, index = ("shared", member)
             gate = f"{prefix}.{kind}_gate" + ("s" if kind == "task" else "")
-            n_hidden = len(options["gate_hidden_units"])
-            hidden = mlp(params, f"{gate}.hidden", index, read[unit], n_hidden)
             weights = [1.0]
             if len(experts) > 1:
-                weights = softmax(params[f"{gate}.logits.weight"][index] @ hidden)
+                weights = softmax(params[f"{gate}.logits.weight"][index] @ read[unit])
             # As in the authors' code, if each unit has one expert its weight is 1.
             v = [1.0]
             if {n_own, n_shared} - {0, 1}:
@@ -354,7 +351,6 @@ EXPERTS = {
     "n_levels": 1,
     "n_experts": 3,
     "expert_hidden_units": (5, 3),
-    "gate_hidden_units": (),
     "shared_gate": False,
 }
 FUSION = {
@@ -362,7 +358,6 @@ FUSION = {
     "n_shared_experts": 0,
     "n_specific_experts": 1,
     "expert_hidden_units": (5, 3),
-    "gate_hidden_units": (),
 }
 STEMS = {
     "n_shared_experts": 2,
@@ -460,11 +455,6 @@ NETWORKS = {
     ),
     "OMoE": (MMoE, naive_mmoe, EXPERTS | {"shared_gate": True}),
     "OMoE, 2 levels": (MMoE, naive_mmoe, EXPERTS | {"shared_gate": True, "n_levels": 2}),
-    "MMoE, hidden gates": (
-        MMoE,
-        naive_mmoe,
-        EXPERTS | {"gate_hidden_units": (6, 2), "n_levels": 2},
-    ),
     "MMoE, 1 expert": (MMoE, naive_mmoe, EXPERTS | {"n_experts": 1, "n_levels": 2}),
     "MMoE, 1 task": (MMoE, naive_mmoe, EXPERTS | {"n_outputs": [3]}),
     "AITM": (AITM, naive_aitm, {"hidden_units": (5, 3)}),
@@ -487,7 +477,6 @@ NETWORKS = {
         naive_adatt,
         FUSION | {"expert_hidden_units": [[5], [4, 3]], "n_levels": 2},
     ),
-    "AdaTT, hidden gates": (AdaTT, naive_adatt, FUSION | {"gate_hidden_units": (6, 2)}),
     "AdaTT, 1 task": (AdaTT, naive_adatt, FUSION | {"n_outputs": [3], "n_levels": 2}),
     "HoME": (HoME, naive_home, HOMES),
     "HoME, more experts": (
@@ -806,11 +795,10 @@ def test_defaults_are_those_of_the_estimator(cls):
 
 
 def test_mmoe_is_ple_without_experts_of_the_tasks_own():
-    options = EXPERTS | {"gate_hidden_units": (6,)}
-    mmoe = make(MMoE, options, n_members=2)
+    mmoe = make(MMoE, EXPERTS, n_members=2)
     ple = make(
         PLE,
-        {"expert_hidden_units": (5, 3), "gate_hidden_units": (6,), "specific_share": None},
+        {"expert_hidden_units": (5, 3), "specific_share": None},
         n_shared_experts=3,
         n_specific_experts=0,
         n_members=2,

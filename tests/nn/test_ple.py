@@ -18,7 +18,6 @@ DEFAULTS = {
     "n_specific_experts": 2,
     "expert_hidden_units": (5, 3),
     "tower_hidden_units": (4,),
-    "gate_hidden_units": (),
     "activation": "tanh",
     "specific_share": None,
 }
@@ -44,11 +43,6 @@ NETWORKS = {
         "n_shared_experts": 0,
         "n_levels": 2,
     },
-    "uneven, hidden layers in gates": {
-        "n_specific_experts": [1, 0, 2],
-        "gate_hidden_units": (6, 2),
-        "n_levels": 3,
-    },
     "widths by level": {"expert_hidden_units": ((6, 5), (3,), (2, 4)), "n_levels": 3},
     "widths of one level": {"expert_hidden_units": [[5, 3]]},
     "widths by level, uneven": {
@@ -63,7 +57,6 @@ NETWORKS = {
         "n_levels": 2,
     },
     "one expert in all": {"n_specific_experts": 0, "n_shared_experts": 1, "n_levels": 2},
-    "hidden layers in gates": {"gate_hidden_units": (6, 2), "n_levels": 3},
     "gates that start at the shared experts": {"specific_share": 0.1, "n_levels": 2},
     "uneven, gates that start at the shared experts": {
         "n_specific_experts": [1, 0, 2],
@@ -123,8 +116,6 @@ def naive_gate(params, prefix, index, x, experts, options, n_own=0):
     """
     if len(experts) == 1:
         return experts[0]
-    n_layers = len(options["gate_hidden_units"])
-    x = naive_mlp(params, f"{prefix}.hidden", index, x, n_layers, FUNCTIONS[options["activation"]])
     logits = params[f"{prefix}.logits.weight"][index] @ x
     assert len(logits) == len(experts)
     share, n_others = options["specific_share"], len(experts) - n_own
@@ -373,7 +364,7 @@ def test_without_shared_experts_tasks_share_nothing(n_levels, task):
 
 @pytest.mark.parametrize("n_rows", [1, 3])
 def test_a_rows_outputs_do_not_depend_on_the_batch(n_rows):
-    network, _ = make(n_levels=2, gate_hidden_units=(4,))
+    network, _ = make(n_levels=2)
     inputs = draw(12, 4)
     assert network.training
     assert_close(network(inputs[:n_rows]), network(inputs)[:n_rows])
@@ -397,7 +388,7 @@ def test_dropout_acts_in_training_only():
 
 
 def test_dropout_never_touches_the_gates():
-    network, _ = make(dropout=0.9, gate_hidden_units=(8,))
+    network, _ = make(dropout=0.9)
     inputs = draw(6, 4)
     first, second = gate_outputs(network, inputs), gate_outputs(network, inputs)
     assert_close(first[0, "task_gates"], second[0, "task_gates"])

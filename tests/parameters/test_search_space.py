@@ -25,7 +25,6 @@ SHARED = {
     "dropout",
     "feature_dropout",
     "clip_numbers",
-    "weight_decay",
     "numeric_embedding",
     "tower_hidden_units",
 }

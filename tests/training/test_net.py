@@ -407,8 +407,8 @@ def test_gradients_are_clipped_by_the_callback_for_it(table):
         start, after = (
             [p.detach().double().clone() for p in fitted.module_.parameters()]
             for fitted in (
-                model(**options, learning_rate=1e-30, weight_decay=0).fit(X, y),
-                model(**options, callbacks=callbacks, learning_rate=1.0, weight_decay=0).fit(X, y),
+                model(**options, learning_rate=1e-30).fit(X, y),
+                model(**options, callbacks=callbacks, learning_rate=1.0).fit(X, y),
             )
         )
         moved[limit] = sum(((p - q) ** 2).sum() for p, q in zip(start, after, strict=True)) ** 0.5
@@ -437,7 +437,8 @@ def test_a_callback_that_evaluates_the_network_does_not_end_dropout(table):
 )
 def test_members_learn_as_fast_as_one_alone(optimizer, decay, rate):
     """Their gradients, and their decay beside these, do not depend on their number."""
-    options = {"optimizer": optimizer, "weight_decay": decay, "learning_rate": rate}
+    options = {"optimizer": optimizer, "learning_rate": rate}
+    options |= {"net_params": {"optimizer__weight_decay": decay}}
     options |= {"lr_schedule": "constant", "weight_averaging": 0.0, "batch_size": 20}
     options |= {"dropout": 0.0, "feature_dropout": 0.0, "early_stopping": False, "max_epochs": 3}
     X = np.random.default_rng(0).normal(size=(N, 3))

@@ -29,7 +29,6 @@ WHOLE = {
     "n_shared_experts": 2,
     "n_specific_experts": 2,
     "embedding_dim": 3,
-    "max_categories": 3,
     "min_frequency": 2,
 }
 

@@ -249,17 +249,13 @@ def test_columns_without_names_are_kept(tmp_path):
         {"task_types": {"quantile": Quantile([0.2]), "count": Regression}},
         {"task_weights": {"count": 2.0}, "task_weight_decay": [0.9] * 6},
         {"class_weight": {"multiclass": {"x": np.float64(2.0)}}},
-        {"categorical_features": np.array(["text", "flag"]), "max_categories": np.int64(3)},
+        {"categorical_features": np.array(["text", "flag"]), "min_frequency": np.int64(3)},
         {"categorical_features": FRAME.columns[2:], "min_frequency": 0.1},
         {"expert_hidden_units": range(8, 10), "tower_hidden_units": np.array([4, 4])},
         {"random_state": np.random.RandomState(3), "clip_numbers": None},
         {"optimizer": torch.optim.NAdam, "net_params": {"optimizer__betas": (0.8, 0.9)}},
         {"dtype": "float64", "embedding_dim": 3, "linear_path": False, "feature_dropout": 0.0},
-        {
-            "activation": "elu",
-            "n_levels": 2,
-            "n_specific_experts": {"count": 3},
-        },
+        {"n_levels": 2, "n_specific_experts": {"count": 3}},
     ],
     ids=lambda parameters: next(iter(parameters)),
 )
@@ -449,7 +445,7 @@ def test_what_holds_itself_is_refused(tmp_path):
 @pytest.mark.parametrize(
     "changed",
     [
-        *({"n_members": 3}, {"activation": "elu"}, {"clip_numbers": 2.0}, {"dtype": "float64"}),
+        *({"n_members": 3}, {"specific_share": 0.2}, {"clip_numbers": 2.0}, {"dtype": "float64"}),
         *({"n_bins": 99}, {"categorical_features": None}, {"task_types": "huber"}),
     ],
 )

@@ -68,7 +68,7 @@ def test_a_table_no_larger_than_the_sample_is_learnt_as_in_memory(tmp_path, kind
     frame = make_table()
     frame.loc[::9, "w"] = 0.0
     folder = write(tmp_path / "files", frame, kind=kind)
-    params = {"early_stopping": False, "max_categories": 5, "numeric_embedding": "bins"}
+    params = {"early_stopping": False, "min_frequency": 5, "numeric_embedding": "bins"}
     arguments = (folder, TASKS, "w"), in_memory(frame)
     one, other = (learn(model(**params), *own).encoder for own in arguments)
     assert_same_features(one.features, other.features)

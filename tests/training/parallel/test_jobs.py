@@ -128,16 +128,13 @@ def test_every_network_is_trained_alike_in_jobs(name):
     "params",
     [
         {
-            "activation": "silu",
             "expert_hidden_units": (7, 5),
-            "gate_hidden_units": (5,),
             "n_levels": 2,
             "task_weights": {"kind": 2.0},
             "task_weight_decay": 0.9,
             "class_weight": "balanced",
         },
         {
-            "activation": "elu",
             "expert_hidden_units": (9,),
             "tower_hidden_units": (3,),
             "optimizer": "sgd",
